@@ -1,0 +1,54 @@
+#pragma once
+
+#include <compare>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace allot {
+
+/// An identifier that does not mix with identifiers of another kind.
+/// Ordered bytewise, so a sort that ends in an id is total and the same on every machine.
+template <class Tag>
+class Id {
+ public:
+  Id() = default;
+  explicit Id(std::string value) : value_(std::move(value)) {}
+  explicit Id(std::string_view value) : value_(value) {}
+  explicit Id(const char* value) : value_(value) {}
+
+  const std::string& str() const { return value_; }
+  bool empty() const { return value_.empty(); }
+
+  friend bool operator==(const Id&, const Id&) = default;
+  friend auto operator<=>(const Id&, const Id&) = default;
+
+ private:
+  std::string value_;
+};
+
+using ProviderId = Id<struct ProviderTag>;
+/// Unique in the nation, not only within its provider ("naver-a").
+using ClusterId = Id<struct ClusterTag>;
+/// "<cluster>/<node>": providers name their nodes alike, so the cluster is part of the id.
+using NodeId = Id<struct NodeTag>;
+/// A programme joins projects to the clusters that serve them ("call-2026-1", "national").
+using ProgrammeId = Id<struct ProgrammeTag>;
+using InstituteId = Id<struct InstituteTag>;
+/// "<institute>/<project>": an institute's project names reveal nothing about another's.
+using ProjectId = Id<struct ProjectTag>;
+/// "<institute>/<project>/<allocation>"; the last part is the institute's choice or minted.
+using AllocationId = Id<struct AllocationTag>;
+/// Minted, opaque, unique in the nation.
+using OrderId = Id<struct OrderTag>;
+using KeyId = Id<struct KeyTag>;
+
+}  // namespace allot
+
+template <class Tag>
+struct std::hash<allot::Id<Tag>> {
+  std::size_t operator()(const allot::Id<Tag>& id) const noexcept {
+    return std::hash<std::string>{}(id.str());
+  }
+};

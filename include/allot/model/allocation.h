@@ -1,0 +1,121 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "allot/base/id.h"
+#include "allot/base/result.h"
+#include "allot/base/time.h"
+#include "allot/base/time_window.h"
+#include "allot/model/gpu.h"
+#include "allot/model/request.h"
+
+namespace allot {
+
+/// A life: pending → planned → provisioning → active → releasing → completed.
+enum class AllocationState : uint8_t {
+  kPending,       ///< waits without a planned start; `reason` says why
+  kPlanned,       ///< waits with a planned start, a forecast that may move
+  kProvisioning,  ///< holds GPUs; the provider was ordered to hand them over
+  kActive,        ///< the provider confirmed: the institute uses the GPUs
+  kReleasing,     ///< the provider was ordered to take the GPUs back; they still count as held
+  kCompleted,
+  kRejected,   ///< can never be served as it is
+  kCancelled,  ///< withdrawn by its owner before it became active
+  kExpired,    ///< its deadline can no longer be met
+  kPreempted,  ///< stopped; goes back to pending when its GPUs are confirmed free or lost
+  kFailed,
+};
+inline constexpr int kAllocationStateCount = 11;
+/// "pending", "planned", …
+std::string_view Name(AllocationState state);
+std::optional<AllocationState> ParseAllocationState(std::string_view name);
+
+/// Never leaves it again.
+bool IsFinal(AllocationState state);
+/// Still to be started: pending or planned.
+bool IsWaiting(AllocationState state);
+/// Counts against concurrent quotas: provisioning, active, releasing.
+bool HoldsGpus(AllocationState state);
+
+/// What happens to an allocation.
+enum class AllocationEvent : uint8_t {
+  kPlan,                ///< the scheduler gave it a start
+  kUnplan,              ///< no start can be given any more
+  kReserve,             ///< claims were inserted and the provider ordered
+  kProvisionConfirmed,  ///< the provider handed the GPUs over
+  kProvisionFailed,     ///< the provider could not; it is put back
+  kRelease,             ///< by the owner, an operator or the end of its window
+  kReleaseConfirmed,    ///< the provider has the GPUs back
+  kCancel,
+  kReject,
+  kExpire,
+  kPreempt,   ///< stopped for others, or its nodes were lost
+  kRequeue,   ///< from preempted back to pending
+  kFail,
+};
+inline constexpr int kAllocationEventCount = 13;
+std::string_view Name(AllocationEvent event);
+
+struct Transition {
+  AllocationState from;
+  AllocationEvent event;
+  AllocationState to;
+};
+/// Every legal transition, once. What is not here cannot happen.
+std::span<const Transition> Transitions();
+/// The state after `event`, or transition_not_allowed naming state and event.
+Result<AllocationState> Next(AllocationState from, AllocationEvent event);
+
+/// A request of a project and all that became of it.
+struct Allocation {
+  AllocationId id;
+  ProjectId project;
+  std::string display_name;
+  Request request;
+  AllocationState state = AllocationState::kPending;
+  /// Counts how often it was given GPUs; orders and claims of an older attempt are not current.
+  int attempt = 0;
+  /// How many provisioning attempts failed or were lost, to give up at the policy's bound.
+  int failures = 0;
+  Instant create_time;
+  Instant update_time;
+  /// Of planned: the forecast. Of later states: the window held; its end moves to the present
+  /// when it is released early.
+  std::optional<TimeWindow> window;
+  /// Where it is planned or runs; empty before.
+  ClusterId cluster;
+  std::optional<Instant> active_time;
+  std::optional<Instant> end_time;
+  /// Why it waits or ended: a stable name ("no_capacity", "quota_exhausted", "node_lost" …) …
+  std::string reason;
+  /// … and one sentence with the numbers.
+  std::string message;
+  /// Ends in cancelled rather than completed once the release is confirmed.
+  bool cancel_requested = false;
+  int64_t version = 1;
+
+  friend bool operator==(const Allocation&, const Allocation&) = default;
+};
+
+/// A booking of GPUs on one node. The database refuses two that overlap in GPUs and window, and two
+/// that are both held, whatever their windows.
+struct Claim {
+  AllocationId allocation;
+  int attempt = 0;
+  NodeId node;
+  GpuMask gpus = 0;
+  TimeWindow window = *TimeWindow::Make(Instant{0}, Instant{1});
+  /// When the provider confirmed that the GPUs are free; until then they are held, however late.
+  std::optional<Instant> released_at;
+
+  friend bool operator==(const Claim&, const Claim&) = default;
+};
+
+}  // namespace allot

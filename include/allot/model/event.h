@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "allot/base/id.h"
+#include "allot/base/time.h"
+#include "allot/model/allocation.h"
+
+namespace allot {
+
+/// What a change was about. One outbox row for each resource a transaction changed.
+enum class ResourceKind : uint8_t {
+  kProvider,
+  kCluster,
+  kNode,
+  kInstitute,
+  kProject,
+  kQuota,
+  kAllocation,
+};
+std::string_view Name(ResourceKind kind);
+std::optional<ResourceKind> ParseResourceKind(std::string_view name);
+
+/// Revisions number committed transactions that changed something, in commit order and without gaps.
+using Revision = int64_t;
+
+struct Event {
+  /// Given by the store at commit.
+  Revision revision = 0;
+  ResourceKind kind = ResourceKind::kAllocation;
+  /// The id's text; of a quota, its project.
+  std::string resource;
+  /// Whose tenant it is; empty for the pool.
+  InstituteId institute;
+  /// Of allocations: the state after the change.
+  std::optional<AllocationState> state;
+  Instant time;
+
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+/// Who did what, for good. Never changed, never removed.
+struct AuditEntry {
+  Instant time;
+  KeyId key;
+  /// "operator", … or "system".
+  std::string actor;
+  /// Verb and resource: "allocation.cancel", "project.set_merit" …
+  std::string action;
+  std::string resource;
+  InstituteId institute;
+  /// The reason given, or what was decided and by which numbers.
+  std::string detail;
+  std::string request_id;
+
+  friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
+};
+
+}  // namespace allot

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "allot/base/id.h"
+#include "allot/base/time.h"
+#include "allot/model/gpu.h"
+
+namespace allot {
+
+/// Caps of a programme on one allocation.
+struct ProgrammeCaps {
+  ProgrammeId programme;
+  /// By model, in the order of `kGpuModels`; 0 closes a model to the programme.
+  std::array<int, kGpuModelCount> gpus_max{};
+  Seconds duration_max;
+
+  friend bool operator==(const ProgrammeCaps&, const ProgrammeCaps&) = default;
+};
+
+enum class NodeLoss : uint8_t { kRequeue, kFail };
+
+/// Everything an official may set; every number is data, dated and versioned.
+struct Policy {
+  /// Shown with every decision made under it.
+  std::string version = "default";
+  /// Sorted by programme. A programme without caps takes no requests.
+  std::vector<ProgrammeCaps> programmes;
+  /// After this long a unit of usage counts half in the fair rank.
+  Seconds usage_half_life = Days(14);
+  /// An allocation that waited longer goes before all that waited less: the hard bound.
+  Seconds starvation_bound = Days(14);
+  /// Planned starts lie within this from now; what does not fit stays pending with the reason.
+  Seconds planning_horizon = Days(2 * 366);
+  /// An agent silent for this long makes its nodes unknown …
+  Seconds heartbeat_expiry{30};
+  /// … and for this long down.
+  Seconds node_down_after = Minutes(5);
+  /// What becomes of work on a node that is down.
+  NodeLoss node_loss = NodeLoss::kRequeue;
+  /// Attempts that may fail before an allocation is failed for good.
+  int failures_max = 3;
+
+  friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+/// The first call and the national projects, as the ministry published them (docs: policy).
+Policy DefaultPolicy();
+const ProgrammeCaps* FindCaps(const Policy& policy, const ProgrammeId& programme);
+
+}  // namespace allot

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/base/gpu_seconds.h"
+#include "allot/base/result.h"
+#include "allot/base/time.h"
+#include "allot/model/gpu.h"
+
+namespace allot {
+
+/// GPUs of one gang: `nodes` nodes with `gpus_per_node` each, and one more node with
+/// `remainder_gpus` when that is not zero (12 GPUs in all are 1 × 8 + 4).
+struct Shape {
+  int nodes = 0;
+  int gpus_per_node = 0;
+  /// 0, or 1 to gpus_per_node - 1; only from "GPUs in all".
+  int remainder_gpus = 0;
+
+  constexpr int gpus() const { return nodes * gpus_per_node + remainder_gpus; }
+  constexpr int node_count() const { return nodes + (remainder_gpus > 0 ? 1 : 0); }
+
+  friend auto operator<=>(const Shape&, const Shape&) = default;
+};
+
+/// The fewest nodes that hold `gpus` (> 0): up to 8 stay on one node.
+Shape ShapeForGpus(int gpus);
+/// "2 nodes x 8 GPUs", "1 node x 8 GPUs + 4 GPUs", "3 GPUs on 1 node".
+std::string Describe(const Shape& shape);
+
+/// What an institute asks for. Made by `ParseRequest` only, so an invalid one cannot exist.
+struct Request {
+  Shape shape;
+  /// Not empty, each once, the preferred first.
+  std::vector<GpuModel> models;
+  /// Whole seconds; the time the GPUs are held, counted from the start.
+  Seconds duration;
+  /// Not before this time; nothing means as soon as possible.
+  std::optional<Instant> earliest_start;
+  /// Must have ended by then; nothing means no matter when.
+  std::optional<Instant> deadline;
+  /// Whether it may be stopped and put back for others.
+  bool preemptible = false;
+
+  friend bool operator==(const Request&, const Request&) = default;
+};
+
+constexpr std::optional<GpuSeconds> CostOf(const Request& r) {
+  return GpuSeconds::Of(r.shape.gpus(), r.duration);
+}
+
+/// A request as it came over the wire, before any check.
+struct RawRequest {
+  std::optional<int64_t> gpus;
+  std::optional<int64_t> nodes;
+  std::optional<int64_t> gpus_per_node;
+  std::vector<std::string> models;
+  std::optional<Seconds> duration;
+  std::optional<Instant> earliest_start;
+  std::optional<Instant> deadline;
+  bool preemptible = false;
+};
+
+inline constexpr Seconds kDurationMin = Minutes(1);
+/// The programme's 12 months, leap years included.
+inline constexpr Seconds kDurationMax = Days(366);
+/// How far ahead a start or a deadline may lie.
+inline constexpr Seconds kAheadMax = Days(3 * 366);
+/// More than any cluster has; the pool's real size is checked at admission.
+inline constexpr int kGpusMax = 16'384;
+inline constexpr int kNodesMax = kGpusMax / kGpusPerNode;
+
+/// Checks every field; the first error in the order of the fields is returned, its field prefixed by
+/// `path` ("allocation.request"). No models given means any, in the order H200, B200.
+/// An earliest start up to a minute in the past is taken as now.
+Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::string& path);
+
+}  // namespace allot

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/scheduler/plan.h"
+
+namespace allot::scheduler {
+
+/// How one cluster stands to a request right now; each number a filter's popcount.
+struct ClusterOutlook {
+  int cluster = 0;            ///< position in Snapshot::clusters
+  int nodes = 0;              ///< in the cluster, not removed
+  int unschedulable = 0;      ///< draining, unknown or down
+  int nodes_fitting_now = 0;  ///< schedulable with the GPUs a node free now
+  int gpus_free_now = 0;      ///< on schedulable nodes
+  /// When enough nodes of the cluster can be free together at the earliest, by claims alone, as if
+  /// nobody else waited; nothing when never within the horizon.
+  std::optional<Instant> earliest_by_claims;
+};
+
+struct Explanation {
+  /// 1 is next; among all that wait for the same programme.
+  int rank = 0;
+  int rank_of = 0;
+  /// Share of the weighted claim and of the decayed use among the programme's projects, per mille.
+  int entitled_share_permille = 0;
+  int used_share_permille = 0;
+  std::optional<Instant> planned_start;
+  /// "no_capacity", "quota_exhausted", …; "ahead_in_rank" when it would fit now but for those ahead.
+  std::string reason;
+  /// "asks 4 nodes x 8 GPUs of H200; naver-a: 32 nodes, 29 busy until 14:00Z, 1 draining, 2 free".
+  std::string message;
+  std::vector<ClusterOutlook> clusters;
+  /// Concurrent quota of the project for the models asked: held and limit.
+  int quota_held = 0;
+  int quota_limit = 0;
+};
+
+/// Why the pending allocation at position `pending` waits, from the same data the plan was made from.
+/// Names no other tenant. O(claims + pending).
+Explanation Explain(const Snapshot& snapshot, const Policy& policy, const Plan& plan, int pending);
+
+}  // namespace allot::scheduler

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/base/id.h"
+#include "allot/base/time.h"
+#include "allot/base/time_window.h"
+#include "allot/model/allocation.h"
+#include "allot/model/decayed_usage.h"
+#include "allot/model/gpu.h"
+#include "allot/model/pool.h"
+#include "allot/model/quota.h"
+#include "allot/model/request.h"
+
+namespace allot::scheduler {
+
+// All that a pass decides from, at one revision. Vectors are sorted by id (claims by node, then
+// allocation), so that positions in them are a compact, machine-independent way to refer to rows.
+
+struct SnapshotCluster {
+  ClusterId id;
+  GpuModel model = GpuModel::kH200;
+  /// Sorted, unique.
+  std::vector<ProgrammeId> programmes;
+};
+
+struct SnapshotNode {
+  NodeId id;
+  /// Position in Snapshot::clusters.
+  int cluster = 0;
+  /// Ready and not draining: new work may be placed on it, now or later.
+  bool schedulable = true;
+  /// For explanations: why it is not schedulable.
+  NodeHealth health = NodeHealth::kReady;
+  bool draining = false;
+};
+
+struct SnapshotProject {
+  ProjectId id;
+  ProgrammeId programme;
+  int merit = 0;
+  bool open = true;
+  GpusByModel concurrent_gpus{};
+  DecayedUsage usage;
+};
+
+/// GPUs held: busy until `until`, and beyond it until the provider confirms the release.
+struct SnapshotClaim {
+  AllocationId allocation;
+  /// Position in Snapshot::projects.
+  int project = 0;
+  /// Position in Snapshot::nodes.
+  int node = 0;
+  GpuMask gpus = 0;
+  Instant start;
+  /// The end of its window; when that is not after `now` the release is overdue.
+  Instant until;
+};
+
+struct SnapshotPending {
+  AllocationId id;
+  /// Position in Snapshot::projects.
+  int project = 0;
+  Request request;
+  Instant create_time;
+  /// The start it was last told, if any; for estimates and stability, never for its rank.
+  std::optional<Instant> planned_start;
+};
+
+struct Snapshot {
+  /// Logical time of the pass; whole seconds.
+  Instant now;
+  int64_t revision = 0;
+  std::vector<SnapshotCluster> clusters;
+  std::vector<SnapshotNode> nodes;
+  std::vector<SnapshotProject> projects;
+  std::vector<SnapshotClaim> claims;
+  std::vector<SnapshotPending> pending;
+};
+
+/// Brings rows given in any order into the order above and rewrites the positions. Equal content
+/// gives an equal snapshot, whatever the order it came in.
+void Canonicalise(Snapshot& snapshot);
+
+/// FNV-1a over every field in canonical order; equal snapshots have equal digests on any machine.
+uint64_t Digest(const Snapshot& snapshot);
+
+}  // namespace allot::scheduler

@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "allot/base/result.h"
+#include "allot/model/allocation.h"
+#include "allot/model/decayed_usage.h"
+#include "allot/model/event.h"
+#include "allot/model/order.h"
+#include "allot/model/pool.h"
+#include "allot/model/principal.h"
+#include "allot/model/quota.h"
+#include "allot/model/tenant.h"
+
+namespace allot::store {
+
+/// A page of a list in the order of the ids: the items after `after`, at most `size`.
+struct PageRequest {
+  int size = 100;
+  /// The last id of the page before; empty for the first page.
+  std::string after;
+};
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  /// Whether there is more behind the last item.
+  bool more = false;
+};
+
+struct AllocationFilter {
+  std::optional<InstituteId> institute;
+  std::optional<ProjectId> project;
+  /// Any of these; empty for all.
+  std::vector<AllocationState> states;
+  std::optional<ClusterId> cluster;
+};
+
+/// What a request_id led to: enough to answer again as before.
+struct RequestRecord {
+  KeyId key;
+  std::string request_id;
+  /// SHA-256 of method and body, hexadecimal.
+  std::string body_sha256;
+  /// The answer as it was sent, serialised by the caller.
+  std::string response;
+  Instant create_time;
+};
+
+struct ProjectUsage {
+  ProjectId project;
+  /// Charged for released claims.
+  GpuSeconds used;
+  DecayedUsage decayed;
+  friend bool operator==(const ProjectUsage&, const ProjectUsage&) = default;
+};
+
+/// The current rows of all that changed after a revision.
+struct Changes {
+  /// Everything up to and including this revision is reflected.
+  Revision revision = 0;
+  std::vector<Provider> providers;
+  std::vector<Cluster> clusters;
+  std::vector<Node> nodes;
+  std::vector<Project> projects;
+  std::vector<Quota> quotas;
+  std::vector<ProjectUsage> usages;
+  /// Of a load from revision 0: those that wait, hold GPUs or are preempted, or still have claims not
+  /// released. Else every one that changed, final ones too.
+  std::vector<Allocation> allocations;
+  /// All claims not released of the allocations above, and none of others.
+  std::vector<Claim> claims;
+};
+
+struct Leadership {
+  int64_t epoch = 0;
+  std::string holder;
+  Instant lease_until;
+};
+
+/// One transaction: domain verbs, no SQL. Every verb fails with a store reason when the database
+/// does; the caller passes it on and the store reruns or reports. Every write of a resource adds
+/// its outbox event; the transaction's revision is given at commit.
+/// Writes of a versioned row require the version that was read, and leave the next one in the argument;
+/// a stale version is store_conflict, which makes the store rerun the whole transaction.
+/// Not thread safe.
+class Tx {
+ public:
+  virtual ~Tx() = default;
+
+  // Pool.
+  virtual Result<std::optional<Provider>> FindProvider(const ProviderId& id) = 0;
+  virtual Result<Page<Provider>> ListProviders(const PageRequest& page) = 0;
+  virtual Status InsertProvider(const Provider& provider) = 0;
+  virtual Result<std::optional<Cluster>> FindCluster(const ClusterId& id) = 0;
+  /// Locks the row until the end of the transaction: agents' messages of a cluster come one by one.
+  virtual Result<std::optional<Cluster>> LockCluster(const ClusterId& id) = 0;
+  virtual Result<Page<Cluster>> ListClusters(const std::optional<ProviderId>& provider,
+                                             const PageRequest& page) = 0;
+  virtual Status InsertCluster(const Cluster& cluster) = 0;
+  virtual Status UpdateCluster(Cluster& cluster) = 0;
+  /// Writes the last heartbeat alone: no version, no event, cheap.
+  virtual Status TouchCluster(const ClusterId& id, Instant heartbeat) = 0;
+  virtual Result<std::optional<Node>> FindNode(const NodeId& id) = 0;
+  virtual Result<Page<Node>> ListNodes(const std::optional<ClusterId>& cluster,
+                                       const std::optional<NodeHealth>& health,
+                                       const PageRequest& page) = 0;
+  /// All of a cluster, removed ones too, by id.
+  virtual Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) = 0;
+  virtual Status InsertNodes(std::span<const Node> nodes) = 0;
+  virtual Status UpdateNodes(std::span<Node> nodes) = 0;
+
+  // Tenants.
+  virtual Result<std::optional<Institute>> FindInstitute(const InstituteId& id) = 0;
+  virtual Result<Page<Institute>> ListInstitutes(const std::optional<InstituteId>& only,
+                                                 const PageRequest& page) = 0;
+  virtual Status InsertInstitute(const Institute& institute) = 0;
+  virtual Status UpdateInstitute(Institute& institute) = 0;
+  virtual Result<std::optional<Project>> FindProject(const ProjectId& id) = 0;
+  /// Locks the row: admissions of one project come one by one, so that no two spend the same quota.
+  virtual Result<std::optional<Project>> LockProject(const ProjectId& id) = 0;
+  virtual Result<Page<Project>> ListProjects(const std::optional<InstituteId>& institute,
+                                             const PageRequest& page) = 0;
+  virtual Status InsertProject(const Project& project) = 0;
+  virtual Status UpdateProject(Project& project) = 0;
+  /// A project always has one; inserted with zeros by InsertProject.
+  virtual Result<std::optional<Quota>> FindQuota(const ProjectId& id) = 0;
+  virtual Result<Page<Quota>> ListQuotas(const std::optional<InstituteId>& institute,
+                                         const PageRequest& page) = 0;
+  virtual Status UpdateQuota(Quota& quota) = 0;
+  virtual Result<Usage> UsageOf(const ProjectId& id) = 0;
+  /// Charges released claims and the decayed use; under the project's lock.
+  virtual Result<ProjectUsage> ProjectUsageOf(const ProjectId& id) = 0;
+  virtual Status UpdateProjectUsage(const ProjectUsage& usage) = 0;
+
+  // Allocations and what they hold.
+  virtual Result<std::optional<Allocation>> FindAllocation(const AllocationId& id) = 0;
+  /// Locked until the end of the transaction, in the order of the ids; unknown ids are left out.
+  virtual Result<std::vector<Allocation>> LockAllocations(std::span<const AllocationId> ids) = 0;
+  virtual Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,
+                                                   const PageRequest& page) = 0;
+  virtual Status InsertAllocation(const Allocation& allocation) = 0;
+  virtual Status UpdateAllocations(std::span<Allocation> allocations) = 0;
+  /// Not released, of these allocations; by node, then allocation.
+  virtual Result<std::vector<Claim>> OpenClaims(std::span<const AllocationId> allocations) = 0;
+  /// Not released, on these nodes.
+  virtual Result<std::vector<Claim>> OpenClaimsOnNodes(std::span<const NodeId> nodes) = 0;
+  /// All, released ones too, of one allocation; by attempt, then node.
+  virtual Result<std::vector<Claim>> ClaimsOf(const AllocationId& allocation) = 0;
+  /// A GPU already booked: store_conflict for the whole transaction, nothing is changed.
+  virtual Status InsertClaims(std::span<const Claim> claims) = 0;
+  /// Ends all claims of an attempt at `at` (their windows end there, never before they start).
+  virtual Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) = 0;
+  virtual Status InsertOrders(std::span<const Order> orders) = 0;
+  virtual Result<std::optional<Order>> LockOrder(const OrderId& id) = 0;
+  virtual Status UpdateOrder(const Order& order) = 0;
+  /// Open provision orders of an attempt become superseded: the agent must not enact them any more.
+  virtual Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) = 0;
+  /// Open ones of a cluster, the oldest first.
+  virtual Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) = 0;
+  virtual Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
+                                         const std::optional<OrderState>& state,
+                                         const PageRequest& page) = 0;
+
+  // Leadership. The epoch grows with every change of holder.
+  /// Takes or renews the lease; nothing when another holds it.
+  virtual Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, Instant now,
+                                                              Seconds lease) = 0;
+  /// not_leader unless `epoch` is current; holds the row until the end, so that no newer leader can
+  /// write in between.
+  virtual Status AssertLeader(int64_t epoch) = 0;
+  /// One plan at a time a cluster; released at the end of the transaction. Lock in the order of the ids.
+  virtual Status LockPool(const ClusterId& cluster) = 0;
+
+  // Identity, idempotency, records.
+  virtual Result<std::optional<ApiKey>> FindApiKeyByHash(const std::string& secret_sha256) = 0;
+  virtual Status InsertApiKey(const ApiKey& key) = 0;
+  virtual Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) = 0;
+  virtual Status RevokeApiKey(const KeyId& id, Instant at) = 0;
+  virtual Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
+                                                           const std::string& request_id) = 0;
+  /// A second one for the same key and id: store_conflict, so that a rerun finds the first.
+  virtual Status InsertRequest(const RequestRecord& record) = 0;
+  virtual Status Audit(const AuditEntry& entry) = 0;
+  virtual Result<std::vector<AuditEntry>> AuditOf(const std::string& resource, int limit) = 0;
+
+  // The event stream.
+  virtual Result<Revision> CurrentRevision() = 0;
+  /// After `after`, in order, at most `limit`, never part of a revision; of one institute if given.
+  virtual Result<std::vector<Event>> EventsAfter(Revision after, const std::optional<InstituteId>& institute,
+                                                 int limit) = 0;
+  /// See Changes. `after` 0 loads everything that still matters.
+  virtual Result<Changes> ChangesAfter(Revision after) = 0;
+};
+
+}  // namespace allot::store
