@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "allot/control/context.h"
+#include "allot/model/allocation.h"
+#include "allot/store/tx.h"
+
+namespace allot::control {
+
+struct AllocationDetail {
+  Allocation allocation;
+  /// Where its current attempt holds GPUs; empty while it waits.
+  std::vector<Claim> claims;
+};
+
+Result<AllocationDetail> GetAllocation(const Context& context, const Principal& principal,
+                                       const AllocationId& id);
+/// The filter is narrowed to what the principal may see; a foreign institute or project lists nothing.
+Result<store::Page<Allocation>> ListAllocations(const Context& context, const Principal& principal,
+                                                store::AllocationFilter filter,
+                                                const store::PageRequest& page);
+
+struct EndRequest {
+  AllocationId id;
+  /// The version the caller saw; 0 to skip the check.
+  int64_t version = 0;
+  /// Shown with the allocation and kept in the audit.
+  std::string reason;
+};
+
+/// Withdraws an allocation that waits or is being provisioned. One that is provisioning goes
+/// through releasing and ends in cancelled when the provider confirmed. Cancelling again what is
+/// being cancelled changes nothing and succeeds.
+Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request);
+
+/// Hands the GPUs of an active (or provisioning) allocation back early: it is releasing until the
+/// provider confirms, and charged only to then.
+Result<Allocation> Release(const Context& context, const Call& call, const EndRequest& request);
+
+}  // namespace allot::control

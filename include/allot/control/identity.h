@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "allot/control/context.h"
+#include "allot/model/event.h"
+#include "allot/model/principal.h"
+
+namespace allot::control {
+
+/// "allot_" + key id (12) + "_" + 40 characters of secret.
+inline constexpr int kKeyIdLength = 12;
+inline constexpr int kKeySecretLength = 40;
+
+/// SHA-256, 64 lower-case hexadecimal digits.
+std::string Sha256Hex(std::string_view text);
+
+/// credential_missing for an empty key, credential_invalid for any other that is unknown or revoked: the
+/// answer tells nothing more.
+Result<Principal> Authenticate(const Context& context, const std::string& key);
+
+struct NewKey {
+  Role role = Role::kMember;
+  /// Required for members and institute admins.
+  InstituteId institute;
+  /// Required for providers.
+  ProviderId provider;
+  std::string display_name;
+};
+struct CreatedKey {
+  ApiKey key;
+  /// Shown once; empty when the call was a repeat, because it is not kept.
+  std::string secret;
+};
+Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& key);
+/// The first key of a new installation, without a caller: an operator's. Made by whoever runs the server.
+Result<CreatedKey> CreateFirstKey(const Context& context);
+Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal& principal,
+                                        const store::PageRequest& page);
+Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id);
+
+Result<std::vector<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
+                                          const std::string& resource, int limit);
+
+}  // namespace allot::control

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "allot/control/context.h"
+#include "allot/control/pool_view.h"
+#include "allot/scheduler/explain.h"
+#include "allot/scheduler/plan.h"
+
+namespace allot::control {
+
+/// A pass as it was made: immutable, shared by whoever reads it.
+struct Pass {
+  scheduler::Snapshot snapshot;
+  scheduler::Plan plan;
+};
+
+/// Keeps the view current and makes plans from it. Thread safe; one pass at a time.
+class Planner {
+ public:
+  explicit Planner(const Context& context) : context_(context) {}
+
+  /// Brings the view up to the store's present revision and plans at the clock's time.
+  /// internal when the checker refuses the plan: the snapshot is then kept for the report.
+  Result<std::shared_ptr<const Pass>> Plan();
+
+  /// The last pass made here, brought up to date first when the store has moved on.
+  Result<std::shared_ptr<const Pass>> Latest();
+
+  /// Reads the view, refreshed first, under its lock; `read` must be quick.
+  Status Read(const std::function<void(const PoolView&)>& read);
+
+ private:
+  Status Refresh();
+  Result<std::shared_ptr<const Pass>> PlanLocked();
+
+  const Context& context_;
+  std::mutex mutex_;
+  PoolView view_;
+  std::shared_ptr<const Pass> latest_;
+};
+
+/// Why an allocation waits, or what became of it. not_found for another tenant's.
+Result<scheduler::Explanation> ExplainAllocation(const Context& context, const Principal& principal,
+                                                 Planner& planner, const AllocationId& id,
+                                                 std::shared_ptr<const Pass>* pass);
+
+}  // namespace allot::control

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "allot/control/apply_plan.h"
+#include "allot/control/context.h"
+#include "allot/control/planner.h"
+
+namespace allot::control {
+
+struct PassReport {
+  Instant time;
+  int64_t epoch = 0;
+  int pending = 0;
+  int64_t plan_micros = 0;
+  int64_t apply_micros = 0;
+  Applied applied;
+};
+
+/// Leads when it can: holds the leader row, ends windows that ran out, judges silent agents, plans and
+/// applies. Woken by commits (coalesced), by the next window boundary and by a timer.
+class SchedulerLoop {
+ public:
+  struct Options {
+    /// Names this server in the leader row.
+    std::string holder;
+    Seconds lease{10};
+    /// Longest sleep; also how soon another server's commits are noticed.
+    int64_t poll_ms = 500;
+    /// Commits that come within this time share a pass.
+    int64_t coalesce_ms = 5;
+    /// A steady clock in microseconds, for durations only.
+    std::function<int64_t()> steady_micros;
+    /// After every pass, and with the error of one that failed; on the loop's thread.
+    std::function<void(const PassReport&)> on_pass;
+    std::function<void(const Error&)> on_error;
+  };
+
+  SchedulerLoop(const Context& context, Planner& planner, Options options);
+  ~SchedulerLoop();
+
+  void Start();
+  /// Ends the pass under way, then returns.
+  void Stop();
+  /// Something changed; never blocks.
+  void Wake();
+  /// Whether this server led at its last pass.
+  bool leading() const { return epoch_.load() != 0; }
+
+  /// One turn, for tests and simulation: leadership, sweep, plan, apply. Nothing when another leads.
+  Result<std::optional<PassReport>> Turn();
+
+ private:
+  void Run();
+
+  const Context& context_;
+  Planner& planner_;
+  Options options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+  bool stopping_ = false;
+  std::atomic<int64_t> epoch_{0};
+  std::thread thread_;
+};
+
+}  // namespace allot::control

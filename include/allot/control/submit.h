@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "allot/control/context.h"
+#include "allot/model/allocation.h"
+
+namespace allot::control {
+
+struct Submission {
+  ProjectId project;
+  /// The last part of the id; minted when empty.
+  std::string allocation_name;
+  std::string display_name;
+  RawRequest request;
+};
+
+/// Admits a request into the queue as a pending allocation. Nothing is reserved yet: the next pass
+/// gives it a planned start or a reason. Errors: every reason of ParseRequest and Admit; not_found
+/// for a project of another tenant; already_exists for a name in use.
+Result<Allocation> Submit(const Context& context, const Call& call, const Submission& submission);
+
+}  // namespace allot::control

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "allot/control/context.h"
+#include "allot/model/allocation.h"
+#include "allot/model/order.h"
+#include "allot/store/tx.h"
+
+namespace allot::control {
+
+// Steps that several use cases share; each keeps state, claims, orders and charges in step.
+
+/// Moves `allocation` by `event`, with the words its owner will read. Changes the argument only;
+/// the caller writes it.
+Status Move(Allocation& allocation, AllocationEvent event, Instant now, std::string reason,
+            std::string message);
+
+/// Orders the provider to take the GPUs of the current attempt back: supersedes an open provision order
+/// and writes a release order. `epoch` 0 when no leader decides.
+Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, Instant now,
+                    int64_t epoch);
+
+/// The provider confirmed that an attempt's GPUs are free: ends its claims at `at` and charges the
+/// project for the time held. Requires: at is not in the future of the caller's clock.
+Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
+                  Instant at);
+
+/// Takes an allocation off nodes it can no longer use: preempted and, when its policy and failures
+/// allow, pending again at once; else failed. Its claims stay held until the provider confirms the
+/// release that is ordered here.
+Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
+               Instant now, int64_t epoch, const std::string& reason, const std::string& message);
+
+}  // namespace allot::control

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "allot/control/context.h"
+#include "allot/model/allocation.h"
+#include "allot/model/event.h"
+
+namespace allot::control {
+
+struct AllocationChange {
+  Revision revision = 0;
+  Instant time;
+  Allocation allocation;
+  /// The state at this revision; the allocation's own fields are the present ones.
+  AllocationState state = AllocationState::kPending;
+};
+struct WatchBatch {
+  /// Resume after this one; never part of a revision.
+  Revision revision = 0;
+  std::vector<AllocationChange> changes;
+};
+/// What a watcher has not seen yet: allocation events after `after` of one project, one institute, or all
+/// the principal may see. Returns at once; empty when nothing is new.
+Result<WatchBatch> ChangesSince(const Context& context, const Principal& principal,
+                                const std::optional<InstituteId>& institute,
+                                const std::optional<ProjectId>& project, Revision after, int limit);
+/// Where a watch that starts now begins.
+Result<Revision> PresentRevision(const Context& context, const Principal& principal);
+
+}  // namespace allot::control
