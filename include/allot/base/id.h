@@ -44,6 +44,18 @@ using AllocationId = Id<struct AllocationTag>;
 using OrderId = Id<struct OrderTag>;
 using KeyId = Id<struct KeyTag>;
 
+// The parts of composite ids. Requires an id of the form above.
+inline InstituteId InstituteOf(const ProjectId& id) {
+  return InstituteId(id.str().substr(0, id.str().find('/')));
+}
+inline ProjectId ProjectOf(const AllocationId& id) {
+  return ProjectId(id.str().substr(0, id.str().rfind('/')));
+}
+inline InstituteId InstituteOf(const AllocationId& id) { return InstituteOf(ProjectOf(id)); }
+inline ClusterId ClusterOf(const NodeId& id) {
+  return ClusterId(id.str().substr(0, id.str().find('/')));
+}
+
 }  // namespace allot
 
 template <class Tag>

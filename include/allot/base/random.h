@@ -38,7 +38,8 @@ class SeededRandom {
 class IdSource {
  public:
   virtual ~IdSource() = default;
-  /// `length` characters of [a-z0-9] starting with a letter, 5 bits of entropy each or more.
+  /// `length` (> 0) characters of [a-z0-9] starting with a letter: 4.7 bits of entropy for the
+  /// first, 5.1 for each other.
   virtual std::string Mint(int length) = 0;
 };
 

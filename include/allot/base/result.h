@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -13,7 +14,8 @@ namespace allot {
 /// tenant's names nor the database's words.
 struct Error {
   Reason reason;
-  /// What the caller sent, by its path in the request ("allocation.request.duration"); may be empty.
+  /// What the caller sent, by its path in the request ("allocation.request.duration"); may be
+  /// empty.
   std::string field;
   /// As sent, cut to 128 bytes of printable text.
   std::string value;
@@ -26,7 +28,8 @@ struct Error {
 };
 
 /// A field that does not hold what it must. The message is made from the parts:
-/// "<field> <value> is not allowed: expected <limit>".
+/// "<field> <value> is not allowed: expected <limit>"; of an empty value that it is missing or
+/// empty.
 Error FieldError(Reason reason, std::string field, std::string value, std::string limit);
 /// For refusals that are not about one field.
 Error StateError(Reason reason, std::string message);
@@ -79,11 +82,11 @@ using Status = Result<Ok>;
 }  // namespace allot
 
 /// Leaves the function with the error of `expression`, a Result, if it has one.
-#define ALLOT_RETURN_IF_ERROR(expression)                                   \
-  do {                                                                      \
-    if (auto allot_result_ = (expression); !allot_result_.ok()) {           \
-      return allot_result_.error();                                         \
-    }                                                                       \
+#define ALLOT_RETURN_IF_ERROR(expression)                         \
+  do {                                                            \
+    if (auto allot_result_ = (expression); !allot_result_.ok()) { \
+      return allot_result_.error();                               \
+    }                                                             \
   } while (false)
 
 #define ALLOT_CONCAT_INNER_(a, b) a##b

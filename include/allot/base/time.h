@@ -33,8 +33,12 @@ struct Instant {
   }
 
   friend auto operator<=>(Instant, Instant) = default;
-  friend constexpr Instant operator+(Instant t, Seconds d) { return {t.micros + d.count * 1'000'000}; }
-  friend constexpr Instant operator-(Instant t, Seconds d) { return {t.micros - d.count * 1'000'000}; }
+  friend constexpr Instant operator+(Instant t, Seconds d) {
+    return {t.micros + d.count * 1'000'000};
+  }
+  friend constexpr Instant operator-(Instant t, Seconds d) {
+    return {t.micros - d.count * 1'000'000};
+  }
 };
 
 /// Whole seconds from `start` to `end`, rounded down.
@@ -47,12 +51,14 @@ inline constexpr Instant kEndOfTime = Instant::FromSeconds(253'402'300'799);
 
 /// "2026-03-01T00:00:07Z", with up to six decimals when they are not zero.
 std::string FormatRfc3339(Instant t);
-/// Accepts a zone offset; nothing that is not a real date. Years 1970 to 9999.
+/// Accepts a zone offset and up to nine decimals, cut to microseconds; nothing that is not a real
+/// date. Years 1970 to 9999.
 std::optional<Instant> ParseRfc3339(std::string_view text);
 
-/// "90s", "4h", "7d", "2d12h": the largest units first, exact.
+/// "1m30s", "4h", "7d", "2d12h": the largest units first, exact; "0s".
 std::string FormatDuration(Seconds d);
-/// The same forms, and bare "3600s"; units s, m, h, d, w. No sign, no overflow.
+/// Whole numbers with units w, d, h, m, s, the largest first, each at most once: also "3600s".
+/// No sign, no overflow.
 std::optional<Seconds> ParseDuration(std::string_view text);
 
 }  // namespace allot

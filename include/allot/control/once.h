@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "allot/control/context.h"
@@ -8,11 +9,43 @@
 
 namespace allot::control {
 
+/// The record of an earlier call with the same request_id; request_id_reused when its body differs.
+Result<std::optional<store::RequestRecord>> FindEarlier(store::Tx& tx, const Call& call);
+Status Remember(store::Tx& tx, const Call& call, Instant now, const std::string& response);
+
 /// Runs a mutation at most once for a request_id, in one transaction with the record of it.
-/// `work` returns the id of the resource it changed; a repeat with the same body returns that id
-/// without running it, one with another body is request_id_reused. With validate_only the work runs
-/// and is rolled back. Two at the same time: one waits or reruns and finds the other's record.
-Result<std::string> Once(const Context& context, const Call& call, Instant now,
-                         const std::function<Result<std::string>(store::Tx&)>& work);
+/// `work` makes the change and returns the resource, `id_of` names it for the record, and `read` finds
+/// it again for a repeat, which answers with its present state. With validate_only the work is rolled
+/// back. Two at the same time: the second reruns and finds the record of the first. An unknown
+/// commit outcome is settled by running again, which begins with the look-up; without a request_id
+/// it is reported.
+template <class T>
+Result<T> Once(const Context& context, const Call& call, Instant now,
+               const std::function<Result<T>(store::Tx&)>& work,
+               const std::function<std::string(const T&)>& id_of,
+               const std::function<Result<T>(store::Tx&, const std::string&)>& read) {
+  std::optional<T> validated;
+  const std::function<Result<T>(store::Tx&)> attempt = [&](store::Tx& tx) -> Result<T> {
+    if (!call.request_id.empty()) {
+      ALLOT_ASSIGN_OR_RETURN(auto earlier, FindEarlier(tx, call));
+      if (earlier) return read(tx, earlier->response);
+    }
+    ALLOT_ASSIGN_OR_RETURN(T made, work(tx));
+    if (call.validate_only) {
+      validated = std::move(made);
+      // Any error rolls the transaction back; this one never leaves the function.
+      return StateError(Reason::kInternal, "validated only");
+    }
+    if (!call.request_id.empty()) ALLOT_RETURN_IF_ERROR(Remember(tx, call, now, id_of(made)));
+    return made;
+  };
+  Result<T> outcome = context.store.Transact<T>(store::Access::kWrite, attempt);
+  if (validated) return *std::move(validated);
+  if (!outcome.ok() && outcome.error().reason == Reason::kCommitOutcomeUnknown &&
+      !call.request_id.empty()) {
+    return context.store.Transact<T>(store::Access::kWrite, attempt);
+  }
+  return outcome;
+}
 
 }  // namespace allot::control

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "allot/control/context.h"
 #include "allot/control/pool_view.h"
@@ -14,6 +16,8 @@ namespace allot::control {
 struct Pass {
   scheduler::Snapshot snapshot;
   scheduler::Plan plan;
+  /// The rows behind snapshot.pending, as they were.
+  std::vector<std::shared_ptr<const Allocation>> waiting;
 };
 
 /// Keeps the view current and makes plans from it. Thread safe; one pass at a time.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "allot/model/policy.h"
@@ -20,14 +21,21 @@ class PoolView {
   const std::map<ClusterId, Cluster>& clusters() const { return clusters_; }
   const std::map<NodeId, Node>& nodes() const { return nodes_; }
   const std::map<ProjectId, Project>& projects() const { return projects_; }
-  const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
+  /// Shared with the passes made from it; a row that changes is replaced, never written to.
+  const std::map<AllocationId, std::shared_ptr<const Allocation>>& allocations() const {
+    return allocations_;
+  }
   /// Not released, by allocation.
   const std::map<AllocationId, std::vector<Claim>>& claims() const { return claims_; }
+
+  /// Those that wait, by id: the rows behind Snapshot::pending, position by position.
+  std::vector<std::shared_ptr<const Allocation>> Waiting() const;
 
   /// Canonical. Nodes removed from the inventory are left out unless claims still hold them.
   scheduler::Snapshot At(Instant now) const;
 
-  friend bool operator==(const PoolView&, const PoolView&) = default;
+  /// By content.
+  friend bool operator==(const PoolView& a, const PoolView& b);
 
  private:
   Revision revision_ = 0;
@@ -36,7 +44,7 @@ class PoolView {
   std::map<ProjectId, Project> projects_;
   std::map<ProjectId, Quota> quotas_;
   std::map<ProjectId, store::ProjectUsage> usages_;
-  std::map<AllocationId, Allocation> allocations_;
+  std::map<AllocationId, std::shared_ptr<const Allocation>> allocations_;
   std::map<AllocationId, std::vector<Claim>> claims_;
 };
 

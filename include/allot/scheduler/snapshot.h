@@ -58,6 +58,9 @@ struct SnapshotClaim {
   Instant start;
   /// The end of its window; when that is not after `now` the release is overdue.
   Instant until;
+  /// False for GPUs lost with their node: they are busy until the provider confirms, but the project
+  /// is not held back by them.
+  bool counts_against_quota = true;
 };
 
 struct SnapshotPending {

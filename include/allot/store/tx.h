@@ -111,6 +111,8 @@ class Tx {
                                        const PageRequest& page) = 0;
   /// All of a cluster, removed ones too, by id.
   virtual Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) = 0;
+  /// In nodes, removed ones not counted; what `Admit` measures a request against.
+  virtual Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme) = 0;
   virtual Status InsertNodes(std::span<const Node> nodes) = 0;
   virtual Status UpdateNodes(std::span<Node> nodes) = 0;
 
@@ -132,6 +134,8 @@ class Tx {
   virtual Result<Page<Quota>> ListQuotas(const std::optional<InstituteId>& institute,
                                          const PageRequest& page) = 0;
   virtual Status UpdateQuota(Quota& quota) = 0;
+  /// Held: claims not released of current attempts that provision, are active or releasing (what was lost
+  /// with a node does not count). Committed: the full cost of what waits, holds GPUs or is preempted.
   virtual Result<Usage> UsageOf(const ProjectId& id) = 0;
   /// Charges released claims and the decayed use; under the project's lock.
   virtual Result<ProjectUsage> ProjectUsageOf(const ProjectId& id) = 0;
@@ -139,6 +143,8 @@ class Tx {
 
   // Allocations and what they hold.
   virtual Result<std::optional<Allocation>> FindAllocation(const AllocationId& id) = 0;
+  /// Without locking, in the order of the ids; unknown ids are left out.
+  virtual Result<std::vector<Allocation>> FindAllocations(std::span<const AllocationId> ids) = 0;
   /// Locked until the end of the transaction, in the order of the ids; unknown ids are left out.
   virtual Result<std::vector<Allocation>> LockAllocations(std::span<const AllocationId> ids) = 0;
   virtual Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,
