@@ -1,0 +1,65 @@
+#include "allot/base/text.h"
+
+namespace allot {
+namespace {
+
+/// What the first byte promises; the smallest code point guards against overlong forms.
+struct Lead {
+  std::size_t bytes;
+  unsigned payload;
+  char32_t smallest;
+};
+
+std::optional<Lead> ReadLead(unsigned char byte) {
+  if (byte < 0x80) return Lead{1, byte, 0};
+  if (byte >= 0xc2 && byte <= 0xdf) return Lead{2, byte & 0x1fU, 0x80};
+  if (byte >= 0xe0 && byte <= 0xef) return Lead{3, byte & 0x0fU, 0x800};
+  if (byte >= 0xf0 && byte <= 0xf4) return Lead{4, byte & 0x07U, 0x10000};
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Utf8Character> FirstCharacter(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const auto lead = ReadLead(static_cast<unsigned char>(text[0]));
+  if (!lead || text.size() < lead->bytes) return std::nullopt;
+  char32_t code_point = lead->payload;
+  for (std::size_t i = 1; i < lead->bytes; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xc0U) != 0x80U) return std::nullopt;
+    code_point = (code_point << 6) | (byte & 0x3fU);
+  }
+  if (code_point < lead->smallest || code_point > 0x10ffff) return std::nullopt;
+  if (code_point >= 0xd800 && code_point <= 0xdfff) return std::nullopt;
+  return Utf8Character{code_point, lead->bytes};
+}
+
+bool IsControl(char32_t code_point) {
+  if (code_point < 0x20 || (code_point >= 0x7f && code_point <= 0x9f)) return true;
+  if (code_point == 0x2028 || code_point == 0x2029 || code_point == 0xfeff) return true;
+  if (code_point == 0x061c || code_point == 0x200e || code_point == 0x200f) return true;
+  return (code_point >= 0x202a && code_point <= 0x202e) ||
+         (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
+bool IsPlainText(std::string_view text) {
+  while (!text.empty()) {
+    const auto character = FirstCharacter(text);
+    if (!character || IsControl(character->code_point)) return false;
+    text.remove_prefix(character->bytes);
+  }
+  return true;
+}
+
+std::string FormatCount(int64_t count) {
+  std::string text = std::to_string(count);
+  const std::size_t first_digit = count < 0 ? 1 : 0;
+  for (std::size_t i = text.size(); i > first_digit + 3;) {
+    i -= 3;
+    text.insert(i, 1, ',');
+  }
+  return text;
+}
+
+}  // namespace allot
