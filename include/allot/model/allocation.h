@@ -53,15 +53,18 @@ enum class AllocationEvent : uint8_t {
   kProvisionFailed,     ///< the provider could not; it is put back
   kRelease,             ///< by the owner, an operator or the end of its window
   kReleaseConfirmed,    ///< the provider has the GPUs back
-  kCancel,
+  kCancel,              ///< withdrawn by its owner before it became active
+  kCancelConfirmed,     ///< the provider has the GPUs back of one withdrawn while provisioning
   kReject,
   kExpire,
-  kPreempt,   ///< stopped for others, or its nodes were lost
-  kRequeue,   ///< from preempted back to pending
+  kPreempt,  ///< stopped for others, or its nodes were lost
+  kRequeue,  ///< from preempted back to pending
   kFail,
 };
-inline constexpr int kAllocationEventCount = 13;
+inline constexpr int kAllocationEventCount = 14;
+/// "plan", "release_confirmed", …
 std::string_view Name(AllocationEvent event);
+std::optional<AllocationEvent> ParseAllocationEvent(std::string_view name);
 
 struct Transition {
   AllocationState from;

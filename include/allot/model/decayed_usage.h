@@ -20,6 +20,7 @@ struct DecayedUsage {
 /// Carried to `t`, not before `as_of`.
 DecayedUsage DecayTo(const DecayedUsage& usage, Instant t, Seconds half_life);
 /// Adds `gpus` held over `held`, seen at max(as_of, held.end()); saturates instead of overflowing.
-DecayedUsage AddHeld(const DecayedUsage& usage, int gpus, const TimeWindow& held, Seconds half_life);
+DecayedUsage AddHeld(const DecayedUsage& usage, int gpus, const TimeWindow& held,
+                     Seconds half_life);
 
 }  // namespace allot

@@ -24,7 +24,8 @@ enum class ResourceKind : uint8_t {
 std::string_view Name(ResourceKind kind);
 std::optional<ResourceKind> ParseResourceKind(std::string_view name);
 
-/// Revisions number committed transactions that changed something, in commit order and without gaps.
+/// Revisions number committed transactions that changed something, in commit order and without
+/// gaps.
 using Revision = int64_t;
 
 struct Event {

@@ -50,6 +50,7 @@ struct Policy {
 
 /// The first call and the national projects, as the ministry published them (docs: policy).
 Policy DefaultPolicy();
+/// Null for a programme without caps.
 const ProgrammeCaps* FindCaps(const Policy& policy, const ProgrammeId& programme);
 
 }  // namespace allot

@@ -46,18 +46,20 @@ struct ApiKey {
 
 /// What a principal may attempt; one row of the table in docs/api.md each.
 enum class Permission : uint8_t {
-  kReadTenant,       ///< own projects, quotas, allocations (operators, auditors: all)
-  kSubmit,           ///< create, cancel, release allocations of the own institute (operators: of all)
-  kReadPool,         ///< clusters, capacity (nodes by name: operators, auditors, providers)
-  kManageTenants,    ///< institutes, projects, quotas, merit, keys
-  kManagePool,       ///< providers, clusters, drain
-  kEnact,            ///< inventory, orders, acknowledgements, heartbeats of the own provider
+  kReadTenant,     ///< own projects, quotas, allocations (operators, auditors: all)
+  kSubmit,         ///< create, cancel, release allocations of the own institute (operators: of all)
+  kReadPool,       ///< clusters, capacity (nodes by name: operators, auditors, providers)
+  kManageTenants,  ///< institutes, projects, quotas, merit, keys
+  kManagePool,     ///< providers, clusters, drain
+  kEnact,          ///< inventory, orders, acknowledgements, heartbeats of the own provider
   kReadAudit,
 };
 bool Holds(Role role, Permission permission);
 std::string_view Name(Permission permission);
 /// Whether the tenant's resources exist for this principal at all.
 bool MaySee(const Principal& principal, const InstituteId& institute);
+/// Whether the provider's nodes by name and its orders do. Clusters and capacity are no secret:
+/// they need `kReadPool` only.
 bool MaySee(const Principal& principal, const ProviderId& provider);
 
 }  // namespace allot

@@ -46,11 +46,11 @@ struct Usage {
 /// The largest cluster by model that serves a programme, in nodes; removed nodes do not count.
 using LargestClusterByModel = std::array<int, kGpuModelCount>;
 
-/// Whether a request may enter the queue at all. In this order: the project is open; the programme's
-/// caps; some acceptable model has a cluster large enough; some acceptable model's concurrent quota
-/// could hold it alone; the GPU-hours left cover it. "No capacity now" is not a refusal.
-/// Models that can never serve it are dropped from the request; `request.models` of the result is
-/// what remains, in the order of preference.
+/// Whether a request may enter the queue at all. In this order: the project is open; the
+/// programme's caps; some acceptable model has a cluster large enough; some acceptable model's
+/// concurrent quota could hold it alone; the GPU-hours left cover it. "No capacity now" is not a
+/// refusal. Models that can never serve it are dropped from the request; `request.models` of the
+/// result is what remains, in the order of preference.
 Result<Request> Admit(const Project& project, const Quota& quota, const Usage& usage,
                       const LargestClusterByModel& largest, const Policy& policy,
                       const Request& request);

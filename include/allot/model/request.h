@@ -72,9 +72,9 @@ inline constexpr Seconds kAheadMax = Days(3 * 366);
 inline constexpr int kGpusMax = 16'384;
 inline constexpr int kNodesMax = kGpusMax / kGpusPerNode;
 
-/// Checks every field; the first error in the order of the fields is returned, its field prefixed by
-/// `path` ("allocation.request"). No models given means any, in the order H200, B200.
-/// An earliest start up to a minute in the past is taken as now.
+/// Checks every field; the first error in the order of the fields is returned, its field prefixed
+/// by `path` ("allocation.request"). No models given means any, in the order H200, B200. An
+/// earliest start up to a minute in the past is taken as now.
 Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::string& path);
 
 }  // namespace allot

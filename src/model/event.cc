@@ -1,0 +1,16 @@
+#include "allot/model/event.h"
+
+#include "model/name_table.h"
+
+namespace allot {
+namespace {
+
+constexpr NameTable<ResourceKind, 7> kNames = {
+    {"provider", "cluster", "node", "institute", "project", "quota", "allocation"}};
+
+}  // namespace
+
+std::string_view Name(ResourceKind kind) { return kNames.NameOf(kind); }
+std::optional<ResourceKind> ParseResourceKind(std::string_view name) { return kNames.Parse(name); }
+
+}  // namespace allot

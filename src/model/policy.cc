@@ -1,0 +1,23 @@
+#include "allot/model/policy.h"
+
+namespace allot {
+
+Policy DefaultPolicy() {
+  Policy policy;
+  // In the order of `kGpuModels`: B200, H200. National projects run on NHN's B200, up to the whole
+  // of a 255-node cluster.
+  policy.programmes = {
+      {ProgrammeId("call-2026-1"), {128, 256}, Days(366)},
+      {ProgrammeId("national"), {255 * kGpusPerNode, 0}, Days(366)},
+  };
+  return policy;
+}
+
+const ProgrammeCaps* FindCaps(const Policy& policy, const ProgrammeId& programme) {
+  for (const ProgrammeCaps& caps : policy.programmes) {
+    if (caps.programme == programme) return &caps;
+  }
+  return nullptr;
+}
+
+}  // namespace allot
