@@ -50,7 +50,8 @@ using LargestClusterByModel = std::array<int, kGpuModelCount>;
 /// programme's caps; some acceptable model has a cluster large enough; some acceptable model's
 /// concurrent quota could hold it alone; the GPU-hours left cover it. "No capacity now" is not a
 /// refusal. Models that can never serve it are dropped from the request; `request.models` of the
-/// result is what remains, in the order of preference.
+/// result is what remains, in the order of preference. The field of an error is relative to the
+/// request ("gpus", "nodes", "duration"); its caller knows where the request lies.
 Result<Request> Admit(const Project& project, const Quota& quota, const Usage& usage,
                       const LargestClusterByModel& largest, const Policy& policy,
                       const Request& request);

@@ -1,0 +1,150 @@
+#include "allot/model/request.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include "allot/base/check.h"
+#include "allot/base/text.h"
+
+namespace allot {
+namespace {
+
+/// How far in the past an earliest start may lie: clocks differ, and requests travel.
+constexpr Seconds kEarliestStartGrace = Minutes(1);
+
+std::string Range(int64_t low, int64_t high) {
+  return FormatCount(low) + " to " + FormatCount(high);
+}
+
+std::string CountOf(int count, std::string_view noun) {
+  return FormatCount(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+Result<int> ParseCount(Reason reason, std::string field, int64_t value, int high) {
+  if (value < 1 || value > high) {
+    return FieldError(reason, std::move(field), std::to_string(value), Range(1, high));
+  }
+  return static_cast<int>(value);
+}
+
+Result<Shape> ParseShape(const RawRequest& raw, const std::string& path) {
+  if (raw.gpus) {
+    ALLOT_ASSIGN_OR_RETURN(
+        const int gpus, ParseCount(Reason::kGpusOutOfRange, path + ".gpus", *raw.gpus, kGpusMax));
+    if (raw.nodes) {
+      return FieldError(Reason::kShapeAmbiguous, path + ".nodes", std::to_string(*raw.nodes),
+                        "none, because gpus is given");
+    }
+    if (raw.gpus_per_node) {
+      return FieldError(Reason::kShapeAmbiguous, path + ".gpus_per_node",
+                        std::to_string(*raw.gpus_per_node), "none, because gpus is given");
+    }
+    return ShapeForGpus(gpus);
+  }
+  if (!raw.nodes && !raw.gpus_per_node) {
+    return FieldError(Reason::kFieldRequired, path + ".gpus", "",
+                      Range(1, kGpusMax) + ", or nodes and gpus_per_node");
+  }
+  if (!raw.nodes) {
+    return FieldError(Reason::kFieldRequired, path + ".nodes", "", Range(1, kNodesMax));
+  }
+  ALLOT_ASSIGN_OR_RETURN(const int nodes, ParseCount(Reason::kNodesOutOfRange, path + ".nodes",
+                                                     *raw.nodes, kNodesMax));
+  if (!raw.gpus_per_node) {
+    return FieldError(Reason::kFieldRequired, path + ".gpus_per_node", "", Range(1, kGpusPerNode));
+  }
+  ALLOT_ASSIGN_OR_RETURN(const int gpus_per_node,
+                         ParseCount(Reason::kGpusPerNodeOutOfRange, path + ".gpus_per_node",
+                                    *raw.gpus_per_node, kGpusPerNode));
+  return Shape{nodes, gpus_per_node, 0};
+}
+
+Result<std::vector<GpuModel>> ParseModels(const RawRequest& raw, const std::string& path) {
+  if (raw.models.empty()) return std::vector{GpuModel::kH200, GpuModel::kB200};
+  std::vector<GpuModel> models;
+  for (std::size_t i = 0; i < raw.models.size(); ++i) {
+    const std::string& name = raw.models[i];
+    const std::string field = path + ".models[" + std::to_string(i) + ']';
+    const auto model = ParseGpuModel(name);
+    if (!model) return FieldError(Reason::kGpuModelUnknown, field, name, "H200 or B200");
+    if (std::find(models.begin(), models.end(), *model) != models.end()) {
+      return FieldError(Reason::kGpuModelRepeated, field, name, "each model once");
+    }
+    models.push_back(*model);
+  }
+  return models;
+}
+
+Result<Seconds> ParseRequestDuration(const RawRequest& raw, const std::string& path) {
+  const std::string field = path + ".duration";
+  const std::string limit = FormatDuration(kDurationMin) + " to " + FormatDuration(kDurationMax);
+  if (!raw.duration) return FieldError(Reason::kFieldRequired, field, "", limit);
+  if (*raw.duration < kDurationMin || *raw.duration > kDurationMax) {
+    return FieldError(Reason::kDurationOutOfRange, field, FormatDuration(*raw.duration), limit);
+  }
+  return *raw.duration;
+}
+
+Result<std::optional<Instant>> ParseEarliestStart(const RawRequest& raw, Instant now,
+                                                  const std::string& path) {
+  if (!raw.earliest_start) return std::optional<Instant>();
+  const Instant latest = now + kAheadMax;
+  if (*raw.earliest_start < now - kEarliestStartGrace || *raw.earliest_start > latest) {
+    return FieldError(Reason::kEarliestStartOutOfRange, path + ".earliest_start",
+                      FormatRfc3339(*raw.earliest_start),
+                      FormatRfc3339(now) + " (now) to " + FormatRfc3339(latest));
+  }
+  return std::optional(std::max(*raw.earliest_start, now));
+}
+
+/// Requires: the duration and the earliest start were checked.
+Result<std::optional<Instant>> ParseDeadline(const RawRequest& raw, Instant now, Instant earliest,
+                                             Seconds duration, const std::string& path) {
+  if (!raw.deadline) return std::optional<Instant>();
+  const std::string field = path + ".deadline";
+  const std::string value = FormatRfc3339(*raw.deadline);
+  const Instant latest = now + kAheadMax;
+  if (*raw.deadline > latest) {
+    return FieldError(Reason::kTimeOutOfRange, field, value, FormatRfc3339(latest) + " or earlier");
+  }
+  const Instant earliest_end = earliest + duration;
+  if (*raw.deadline < earliest_end) {
+    return FieldError(Reason::kDeadlineTooEarly, field, value,
+                      FormatRfc3339(earliest_end) + " or later, the earliest possible end");
+  }
+  return raw.deadline;
+}
+
+}  // namespace
+
+Shape ShapeForGpus(int gpus) {
+  ALLOT_CHECK(gpus > 0);
+  if (gpus <= kGpusPerNode) return {1, gpus, 0};
+  return {gpus / kGpusPerNode, kGpusPerNode, gpus % kGpusPerNode};
+}
+
+std::string Describe(const Shape& shape) {
+  const std::string gpus_per_node = CountOf(shape.gpus_per_node, "GPU");
+  if (shape.nodes == 1 && shape.remainder_gpus == 0 && shape.gpus_per_node < kGpusPerNode) {
+    return gpus_per_node + " on 1 node";
+  }
+  std::string text = CountOf(shape.nodes, "node") + " x " + gpus_per_node;
+  if (shape.remainder_gpus > 0) text += " + " + CountOf(shape.remainder_gpus, "GPU");
+  return text;
+}
+
+Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::string& path) {
+  Request request;
+  ALLOT_ASSIGN_OR_RETURN(request.shape, ParseShape(raw, path));
+  ALLOT_ASSIGN_OR_RETURN(request.models, ParseModels(raw, path));
+  ALLOT_ASSIGN_OR_RETURN(request.duration, ParseRequestDuration(raw, path));
+  ALLOT_ASSIGN_OR_RETURN(request.earliest_start, ParseEarliestStart(raw, now, path));
+  ALLOT_ASSIGN_OR_RETURN(
+      request.deadline,
+      ParseDeadline(raw, now, request.earliest_start.value_or(now), request.duration, path));
+  request.preemptible = raw.preemptible;
+  return request;
+}
+
+}  // namespace allot
