@@ -20,16 +20,6 @@ std::string Join(std::string_view parent, std::string_view name) {
   return std::string(parent).append("/").append(name);
 }
 
-/// The first `count` names of an id that has more.
-std::string_view FirstNames(std::string_view id, int count) {
-  std::size_t end = 0;
-  for (int i = 0; i < count; ++i) {
-    end = id.find('/', i == 0 ? 0 : end + 1);
-    if (end == std::string_view::npos) return {};
-  }
-  return id.substr(0, end);
-}
-
 /// Whether `text` is exactly `count` names joined by '/'.
 bool AreNames(std::string_view text, int count) {
   for (int i = 1; i < count; ++i) {
@@ -76,17 +66,6 @@ AllocationId MakeAllocationId(const ProjectId& project, std::string_view name) {
 NodeId MakeNodeId(const ClusterId& cluster, std::string_view name) {
   return NodeId(Join(cluster.str(), name));
 }
-
-InstituteId InstituteOf(const ProjectId& project) {
-  return InstituteId(FirstNames(project.str(), 1));
-}
-InstituteId InstituteOf(const AllocationId& allocation) {
-  return InstituteId(FirstNames(allocation.str(), 1));
-}
-ProjectId ProjectOf(const AllocationId& allocation) {
-  return ProjectId(FirstNames(allocation.str(), 2));
-}
-ClusterId ClusterOf(const NodeId& node) { return ClusterId(FirstNames(node.str(), 1)); }
 
 std::optional<InstituteId> ParseInstituteId(std::string_view text) {
   return ParseNames<InstituteId>(text, 1);

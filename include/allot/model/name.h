@@ -22,12 +22,6 @@ ProjectId MakeProjectId(const InstituteId& institute, std::string_view name);
 AllocationId MakeAllocationId(const ProjectId& project, std::string_view name);
 NodeId MakeNodeId(const ClusterId& cluster, std::string_view name);
 
-/// Requires: the id was made as above; of any other text the answer is empty.
-InstituteId InstituteOf(const ProjectId& project);
-InstituteId InstituteOf(const AllocationId& allocation);
-ProjectId ProjectOf(const AllocationId& allocation);
-ClusterId ClusterOf(const NodeId& node);
-
 /// An id as somebody wrote it: exactly as many valid names as its kind has, or nothing.
 std::optional<InstituteId> ParseInstituteId(std::string_view text);
 std::optional<ProjectId> ParseProjectId(std::string_view text);
