@@ -17,7 +17,8 @@ struct AllocationDetail {
 
 Result<AllocationDetail> GetAllocation(const Context& context, const Principal& principal,
                                        const AllocationId& id);
-/// The filter is narrowed to what the principal may see; a foreign institute or project lists nothing.
+/// The filter is narrowed to what the principal may see; a foreign institute or project lists
+/// nothing.
 Result<store::Page<Allocation>> ListAllocations(const Context& context, const Principal& principal,
                                                 store::AllocationFilter filter,
                                                 const store::PageRequest& page);

@@ -21,7 +21,8 @@ struct Context {
 /// Who calls, and the key that makes a repeat harmless.
 struct Call {
   Principal principal;
-  /// Chosen by the caller; empty when a repeat may happen twice (reads, and callers who do not mind).
+  /// Chosen by the caller; empty when a repeat may happen twice (reads, and callers who do not
+  /// mind).
   std::string request_id;
   /// SHA-256 of method and body, hexadecimal; the same request_id with another body is an error.
   std::string body_sha256;

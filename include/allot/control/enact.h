@@ -6,6 +6,7 @@
 #include "allot/control/context.h"
 #include "allot/model/order.h"
 #include "allot/model/pool.h"
+#include "allot/store/tx.h"
 
 namespace allot::control {
 
@@ -51,12 +52,13 @@ struct HeartbeatAnswer {
 Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& principal,
                                   const HeartbeatMessage& message);
 
-/// Open orders of the cluster, the oldest first, at most `limit` (1 to 1000). Pulling again returns them
-/// again until they are acknowledged.
+/// Open orders of the cluster, the oldest first, at most `limit` (1 to 1000). Pulling again returns
+/// them again until they are acknowledged.
 Result<std::vector<Order>> PullOrders(const Context& context, const Principal& principal,
                                       const ClusterId& cluster, int64_t session, int limit);
 
 struct Acknowledgement {
+  ClusterId cluster;
   OrderId order;
   int64_t session = 0;
   /// False when the provider could not do it.
@@ -65,9 +67,9 @@ struct Acknowledgement {
 };
 /// Acknowledging again with the same outcome changes nothing and succeeds. order_not_current for an
 /// order that was superseded or acknowledged otherwise.
-/// A done provision makes the allocation active (its window was fixed when it was reserved); a failed
-/// one puts it back.
-/// A done release frees the claims and charges the project; a failed one stays open and held.
+/// A done provision makes the allocation active (its window was fixed when it was reserved); a
+/// failed one puts it back. A done release frees the claims and charges the project; a failed one
+/// stays open and held.
 Result<Order> Acknowledge(const Context& context, const Principal& principal,
                           const Acknowledgement& acknowledgement);
 

@@ -16,8 +16,8 @@ inline constexpr int kKeySecretLength = 40;
 /// SHA-256, 64 lower-case hexadecimal digits.
 std::string Sha256Hex(std::string_view text);
 
-/// credential_missing for an empty key, credential_invalid for any other that is unknown or revoked: the
-/// answer tells nothing more.
+/// credential_missing for an empty key, credential_invalid for any other that is unknown or
+/// revoked: the answer tells nothing more.
 Result<Principal> Authenticate(const Context& context, const std::string& key);
 
 struct NewKey {
@@ -34,7 +34,8 @@ struct CreatedKey {
   std::string secret;
 };
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& key);
-/// The first key of a new installation, without a caller: an operator's. Made by whoever runs the server.
+/// The first key of a new installation, without a caller: an operator's. Made by whoever runs the
+/// server.
 Result<CreatedKey> CreateFirstKey(const Context& context);
 Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal& principal,
                                         const store::PageRequest& page);

@@ -14,11 +14,11 @@ Result<std::optional<store::RequestRecord>> FindEarlier(store::Tx& tx, const Cal
 Status Remember(store::Tx& tx, const Call& call, Instant now, const std::string& response);
 
 /// Runs a mutation at most once for a request_id, in one transaction with the record of it.
-/// `work` makes the change and returns the resource, `id_of` names it for the record, and `read` finds
-/// it again for a repeat, which answers with its present state. With validate_only the work is rolled
-/// back. Two at the same time: the second reruns and finds the record of the first. An unknown
-/// commit outcome is settled by running again, which begins with the look-up; without a request_id
-/// it is reported.
+/// `work` makes the change and returns the resource, `id_of` names it for the record, and `read`
+/// finds it again for a repeat, which answers with its present state. With validate_only the work
+/// is rolled back. Two at the same time: the second reruns and finds the record of the first. An
+/// unknown commit outcome is settled by running again, which begins with the look-up; without a
+/// request_id it is reported.
 template <class T>
 Result<T> Once(const Context& context, const Call& call, Instant now,
                const std::function<Result<T>(store::Tx&)>& work,

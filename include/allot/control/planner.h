@@ -32,6 +32,9 @@ class Planner {
   /// The last pass made here, brought up to date first when the store has moved on.
   Result<std::shared_ptr<const Pass>> Latest();
 
+  /// The pass the checker refused last, once; for the report and for replay.
+  std::shared_ptr<const Pass> TakeRefused();
+
   /// Reads the view, refreshed first, under its lock; `read` must be quick.
   Status Read(const std::function<void(const PoolView&)>& read);
 
@@ -43,6 +46,7 @@ class Planner {
   std::mutex mutex_;
   PoolView view_;
   std::shared_ptr<const Pass> latest_;
+  std::shared_ptr<const Pass> refused_;
 };
 
 /// Why an allocation waits, or what became of it. not_found for another tenant's.

@@ -12,7 +12,8 @@
 namespace allot::control {
 
 Result<Provider> CreateProvider(const Context& context, const Call& call, const Provider& provider);
-Result<Provider> GetProvider(const Context& context, const Principal& principal, const ProviderId& id);
+Result<Provider> GetProvider(const Context& context, const Principal& principal,
+                             const ProviderId& id);
 Result<store::Page<Provider>> ListProviders(const Context& context, const Principal& principal,
                                             const store::PageRequest& page);
 
@@ -90,7 +91,9 @@ struct DrainRequest {
   /// Required when draining; shown to operators and in the audit.
   std::string reason;
 };
-/// Nothing new is placed on a draining node; running work goes on. Returns the nodes after the change.
-Result<std::vector<Node>> Drain(const Context& context, const Call& call, const DrainRequest& request);
+/// Nothing new is placed on a draining node; running work goes on. Returns the nodes after the
+/// change.
+Result<std::vector<Node>> Drain(const Context& context, const Call& call,
+                                const DrainRequest& request);
 
 }  // namespace allot::control

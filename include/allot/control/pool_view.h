@@ -10,8 +10,8 @@
 
 namespace allot::control {
 
-/// The part of the store that planning needs, kept current from the event stream: a view that applied
-/// all changes up to a revision equals one loaded fresh at it. Not thread safe.
+/// The part of the store that planning needs, kept current from the event stream: a view that
+/// applied all changes up to a revision equals one loaded fresh at it. Not thread safe.
 class PoolView {
  public:
   /// Rows replace what was known of them; allocations that ended and hold nothing are dropped.

@@ -23,8 +23,8 @@ struct PassReport {
   Applied applied;
 };
 
-/// Leads when it can: holds the leader row, ends windows that ran out, judges silent agents, plans and
-/// applies. Woken by commits (coalesced), by the next window boundary and by a timer.
+/// Leads when it can: holds the leader row, ends windows that ran out, judges silent agents, plans
+/// and applies. Woken by commits (coalesced), by the next window boundary and by a timer.
 class SchedulerLoop {
  public:
   struct Options {
@@ -53,10 +53,13 @@ class SchedulerLoop {
   /// Whether this server led at its last pass.
   bool leading() const { return epoch_.load() != 0; }
 
-  /// One turn, for tests and simulation: leadership, sweep, plan, apply. Nothing when another leads.
+  /// One turn, for tests and simulation: leadership, sweep, plan, apply. Nothing when another leads
+  /// or when nothing changed since the last pass.
   Result<std::optional<PassReport>> Turn();
 
  private:
+  Status Lead(Instant now);
+  Result<std::optional<PassReport>> TurnAsLeader(Instant now);
   void Run();
 
   const Context& context_;
@@ -67,6 +70,10 @@ class SchedulerLoop {
   bool woken_ = false;
   bool stopping_ = false;
   std::atomic<int64_t> epoch_{0};
+  // Of the loop's thread alone.
+  Instant lease_until_;
+  Revision planned_revision_ = -1;
+  Instant last_pass_;
   std::thread thread_;
 };
 

@@ -1,25 +1,40 @@
 #pragma once
 
+#include <vector>
+
 #include "allot/control/context.h"
 #include "allot/control/pool_view.h"
 
 namespace allot::control {
+
+/// What time alone makes necessary.
+struct Due {
+  /// Active past the end of their window: to be released.
+  std::vector<AllocationId> window_over;
+  /// On nodes that are down or removed: to be moved or failed by policy.
+  std::vector<AllocationId> on_lost_nodes;
+  /// Whose agents are silent: their nodes become unknown, then down.
+  std::vector<ClusterId> silent;
+
+  bool empty() const { return window_over.empty() && on_lost_nodes.empty() && silent.empty(); }
+};
+
+/// Pure. `clusters` come fresh from the store, because heartbeats make no event and so are not
+/// known to the view.
+Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const Policy& policy,
+              Instant now);
 
 struct Swept {
   int releasing = 0;      ///< windows that ran out
   int nodes_unknown = 0;  ///< fell silent
   int nodes_down = 0;     ///< silent for too long
   int taken_off = 0;      ///< allocations moved or failed with their nodes
-  int requeued = 0;
 };
 
-/// What time alone does, decided from the view and verified in the transaction, with the epoch asserted:
-/// active allocations past their window are released; nodes of silent agents become unknown, then down;
-/// work on nodes that are down is moved or failed by policy; preempted allocations whose GPUs are free
-/// go back to pending. Writes nothing when nothing is due.
-Result<Swept> Sweep(const Context& context, const PoolView& view, int64_t epoch);
+/// Does what is due, each item verified again under its lock, with the epoch asserted.
+Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch);
 
-/// When the next of these is due by the clock; kEndOfTime when nothing is.
-Instant NextDue(const PoolView& view, const Policy& policy);
+/// When the next window begins or ends; kEndOfTime when none does.
+Instant NextDue(const PoolView& view);
 
 }  // namespace allot::control

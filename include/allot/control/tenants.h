@@ -10,8 +10,10 @@
 
 namespace allot::control {
 
-Result<Institute> CreateInstitute(const Context& context, const Call& call, const Institute& institute);
-Result<Institute> GetInstitute(const Context& context, const Principal& principal, const InstituteId& id);
+Result<Institute> CreateInstitute(const Context& context, const Call& call,
+                                  const Institute& institute);
+Result<Institute> GetInstitute(const Context& context, const Principal& principal,
+                               const InstituteId& id);
 Result<store::Page<Institute>> ListInstitutes(const Context& context, const Principal& principal,
                                               const store::PageRequest& page);
 
@@ -33,13 +35,15 @@ struct ProjectUpdate {
   /// Why; kept in the audit, required for merit.
   std::string reason;
 };
-Result<Project> UpdateProject(const Context& context, const Call& call, const ProjectUpdate& update);
+Result<Project> UpdateProject(const Context& context, const Call& call,
+                              const ProjectUpdate& update);
 
 struct QuotaDetail {
   Quota quota;
   Usage usage;
 };
-Result<QuotaDetail> GetQuota(const Context& context, const Principal& principal, const ProjectId& id);
+Result<QuotaDetail> GetQuota(const Context& context, const Principal& principal,
+                             const ProjectId& id);
 Result<store::Page<Quota>> ListQuotas(const Context& context, const Principal& principal,
                                       const std::optional<InstituteId>& institute,
                                       const store::PageRequest& page);
@@ -52,6 +56,7 @@ struct QuotaUpdate {
   std::optional<GpuSeconds> gpu_time;
 };
 /// quota_below_use when less would be left than is held (GPUs) or used and committed (GPU time).
-Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call, const QuotaUpdate& update);
+Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call,
+                                const QuotaUpdate& update);
 
 }  // namespace allot::control

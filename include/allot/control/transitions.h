@@ -16,8 +16,8 @@ namespace allot::control {
 Status Move(Allocation& allocation, AllocationEvent event, Instant now, std::string reason,
             std::string message);
 
-/// Orders the provider to take the GPUs of the current attempt back: supersedes an open provision order
-/// and writes a release order. `epoch` 0 when no leader decides.
+/// Orders the provider to take the GPUs of the current attempt back: supersedes an open provision
+/// order and writes a release order. `epoch` 0 when no leader decides.
 Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, Instant now,
                     int64_t epoch);
 

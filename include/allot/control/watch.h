@@ -21,8 +21,8 @@ struct WatchBatch {
   Revision revision = 0;
   std::vector<AllocationChange> changes;
 };
-/// What a watcher has not seen yet: allocation events after `after` of one project, one institute, or all
-/// the principal may see. Returns at once; empty when nothing is new.
+/// What a watcher has not seen yet: allocation events after `after` of one project, one institute,
+/// or all the principal may see. Returns at once; empty when nothing is new.
 Result<WatchBatch> ChangesSince(const Context& context, const Principal& principal,
                                 const std::optional<InstituteId>& institute,
                                 const std::optional<ProjectId>& project, Revision after, int limit);

@@ -69,8 +69,8 @@ struct Changes {
   std::vector<Project> projects;
   std::vector<Quota> quotas;
   std::vector<ProjectUsage> usages;
-  /// Of a load from revision 0: those that wait, hold GPUs or are preempted, or still have claims not
-  /// released. Else every one that changed, final ones too.
+  /// Of a load from revision 0: those that wait, hold GPUs or are preempted, or still have claims
+  /// not released. Else every one that changed, final ones too.
   std::vector<Allocation> allocations;
   /// All claims not released of the allocations above, and none of others.
   std::vector<Claim> claims;
@@ -85,8 +85,8 @@ struct Leadership {
 /// One transaction: domain verbs, no SQL. Every verb fails with a store reason when the database
 /// does; the caller passes it on and the store reruns or reports. Every write of a resource adds
 /// its outbox event; the transaction's revision is given at commit.
-/// Writes of a versioned row require the version that was read, and leave the next one in the argument;
-/// a stale version is store_conflict, which makes the store rerun the whole transaction.
+/// Writes of a versioned row require the version that was read, and leave the next one in the
+/// argument; a stale version is store_conflict, which makes the store rerun the whole transaction.
 /// Not thread safe.
 class Tx {
  public:
@@ -134,8 +134,9 @@ class Tx {
   virtual Result<Page<Quota>> ListQuotas(const std::optional<InstituteId>& institute,
                                          const PageRequest& page) = 0;
   virtual Status UpdateQuota(Quota& quota) = 0;
-  /// Held: claims not released of current attempts that provision, are active or releasing (what was lost
-  /// with a node does not count). Committed: the full cost of what waits, holds GPUs or is preempted.
+  /// Held: claims not released of current attempts that provision, are active or releasing (what
+  /// was lost with a node does not count). Committed: the full cost of what waits, holds GPUs or is
+  /// preempted.
   virtual Result<Usage> UsageOf(const ProjectId& id) = 0;
   /// Charges released claims and the decayed use; under the project's lock.
   virtual Result<ProjectUsage> ProjectUsageOf(const ProjectId& id) = 0;
@@ -174,16 +175,18 @@ class Tx {
 
   // Leadership. The epoch grows with every change of holder.
   /// Takes or renews the lease; nothing when another holds it.
-  virtual Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, Instant now,
-                                                              Seconds lease) = 0;
+  virtual Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder,
+                                                              Instant now, Seconds lease) = 0;
   /// not_leader unless `epoch` is current; holds the row until the end, so that no newer leader can
   /// write in between.
   virtual Status AssertLeader(int64_t epoch) = 0;
-  /// One plan at a time a cluster; released at the end of the transaction. Lock in the order of the ids.
+  /// One plan at a time a cluster; released at the end of the transaction. Lock in the order of the
+  /// ids.
   virtual Status LockPool(const ClusterId& cluster) = 0;
 
   // Identity, idempotency, records.
   virtual Result<std::optional<ApiKey>> FindApiKeyByHash(const std::string& secret_sha256) = 0;
+  virtual Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) = 0;
   virtual Status InsertApiKey(const ApiKey& key) = 0;
   virtual Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) = 0;
   virtual Status RevokeApiKey(const KeyId& id, Instant at) = 0;
@@ -197,7 +200,8 @@ class Tx {
   // The event stream.
   virtual Result<Revision> CurrentRevision() = 0;
   /// After `after`, in order, at most `limit`, never part of a revision; of one institute if given.
-  virtual Result<std::vector<Event>> EventsAfter(Revision after, const std::optional<InstituteId>& institute,
+  virtual Result<std::vector<Event>> EventsAfter(Revision after,
+                                                 const std::optional<InstituteId>& institute,
                                                  int limit) = 0;
   /// See Changes. `after` 0 loads everything that still matters.
   virtual Result<Changes> ChangesAfter(Revision after) = 0;

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "allot/control/enact.h"
+#include "allot/control/once.h"
+#include "control/record.h"
+#include "control/session.h"
+
+namespace allot::control {
+
+Status SpeaksFor(const Principal& principal, const std::optional<Cluster>& cluster,
+                 const ClusterId& id, std::optional<int64_t> session) {
+  if (!cluster || !MaySee(principal, cluster->provider)) return NotFound("cluster", id.str());
+  if (session && *session != cluster->agent_session) {
+    return FieldError(Reason::kAgentSuperseded, "session", std::to_string(*session),
+                      "the session of the newest agent of this cluster");
+  }
+  return Ok{};
+}
+
+Result<Cluster> LockForAgent(store::Tx& tx, const Principal& principal, const ClusterId& id,
+                             std::optional<int64_t> session) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kEnact));
+  ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.LockCluster(id));
+  ALLOT_RETURN_IF_ERROR(SpeaksFor(principal, cluster, id, session));
+  return *std::move(cluster);
+}
+
+namespace {
+
+/// Brings the rows to what the agent reports; `complete` removes nodes that are not named.
+struct NodeDifference {
+  std::vector<Node> inserted;
+  std::vector<Node> updated;
+};
+
+void Judge(Node& node, bool healthy, const std::string& reason, NodeDifference& difference) {
+  const NodeHealth health = healthy ? NodeHealth::kReady : NodeHealth::kDown;
+  // A drain's reason stays while the node works.
+  const bool keep_reason = healthy && node.health == NodeHealth::kReady;
+  if (node.health == health && (keep_reason || node.reason == reason)) return;
+  node.health = health;
+  node.reason = reason;
+  difference.updated.push_back(node);
+}
+
+Status Write(store::Tx& tx, NodeDifference& difference) {
+  if (!difference.inserted.empty()) ALLOT_RETURN_IF_ERROR(tx.InsertNodes(difference.inserted));
+  if (!difference.updated.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(difference.updated));
+  return Ok{};
+}
+
+Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) {
+  NodeDifference difference;
+  std::map<NodeId, const ReportedNode*> reported;
+  for (const ReportedNode& node : inventory.nodes) {
+    const NodeId id(inventory.cluster.str() + "/" + node.name);
+    if (!reported.emplace(id, &node).second) {
+      return FieldError(Reason::kAlreadyExists, "nodes", node.name, "each node once");
+    }
+  }
+  ALLOT_ASSIGN_OR_RETURN(auto rows, tx.NodesOfCluster(inventory.cluster));
+  for (Node& row : rows) {
+    const auto found = reported.find(row.id);
+    if (found != reported.end()) {
+      Judge(row, found->second->healthy, found->second->reason, difference);
+      reported.erase(found);
+    } else if (row.health != NodeHealth::kRemoved) {
+      row.health = NodeHealth::kRemoved;
+      row.reason = "no longer in the provider's inventory";
+      difference.updated.push_back(row);
+    }
+  }
+  for (const auto& [id, node] : reported) {
+    difference.inserted.push_back({.id = id,
+                                   .cluster = inventory.cluster,
+                                   .health = node->healthy ? NodeHealth::kReady : NodeHealth::kDown,
+                                   .draining = false,
+                                   .reason = node->reason});
+  }
+  return difference;
+}
+
+Result<NodeDifference> FromHeartbeat(store::Tx& tx, const HeartbeatMessage& message) {
+  NodeDifference difference;
+  std::map<NodeId, const ReportedNode*> unhealthy;
+  for (const ReportedNode& node : message.unhealthy) {
+    unhealthy.emplace(NodeId(message.cluster.str() + "/" + node.name), &node);
+  }
+  ALLOT_ASSIGN_OR_RETURN(auto rows, tx.NodesOfCluster(message.cluster));
+  for (Node& row : rows) {
+    if (row.health == NodeHealth::kRemoved) continue;
+    const auto found = unhealthy.find(row.id);
+    const bool healthy = found == unhealthy.end();
+    Judge(row, healthy, healthy ? "" : found->second->reason, difference);
+  }
+  return difference;
+}
+
+}  // namespace
+
+Result<Cluster> RegisterAgent(const Context& context, const Call& call, const ClusterId& id) {
+  const Instant now = context.clock.Now();
+  return Once<Cluster>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<Cluster> {
+        ALLOT_ASSIGN_OR_RETURN(auto cluster, LockForAgent(tx, call.principal, id, std::nullopt));
+        ++cluster.agent_session;
+        cluster.inventory_generation = 0;
+        ALLOT_RETURN_IF_ERROR(tx.UpdateCluster(cluster));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "agent.register", id.str(), {},
+                                              "session " + std::to_string(cluster.agent_session))));
+        return cluster;
+      },
+      [](const Cluster& c) { return c.id.str(); },
+      [&](store::Tx& tx, const std::string&) {
+        return LockForAgent(tx, call.principal, id, std::nullopt);
+      });
+}
+
+Result<Cluster> SyncInventory(const Context& context, const Principal& principal,
+                              const Inventory& inventory) {
+  if (inventory.generation < 1) {
+    return FieldError(Reason::kInventoryStale, "generation", std::to_string(inventory.generation),
+                      "1 or more");
+  }
+  const Instant now = context.clock.Now();
+  return context.store.Transact<Cluster>(
+      store::Access::kWrite, [&](store::Tx& tx) -> Result<Cluster> {
+        ALLOT_ASSIGN_OR_RETURN(auto cluster,
+                               LockForAgent(tx, principal, inventory.cluster, inventory.session));
+        if (inventory.generation < cluster.inventory_generation) {
+          return FieldError(Reason::kInventoryStale, "generation",
+                            std::to_string(inventory.generation),
+                            std::to_string(cluster.inventory_generation) + " or later");
+        }
+        ALLOT_ASSIGN_OR_RETURN(auto difference, FromInventory(tx, inventory));
+        ALLOT_RETURN_IF_ERROR(Write(tx, difference));
+        cluster.inventory_generation = inventory.generation;
+        cluster.last_heartbeat = now;
+        ALLOT_RETURN_IF_ERROR(tx.UpdateCluster(cluster));
+        return cluster;
+      });
+}
+
+Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& principal,
+                                  const HeartbeatMessage& message) {
+  const Instant now = context.clock.Now();
+  return context.store.Transact<HeartbeatAnswer>(
+      store::Access::kWrite, [&](store::Tx& tx) -> Result<HeartbeatAnswer> {
+        ALLOT_ASSIGN_OR_RETURN(auto cluster,
+                               LockForAgent(tx, principal, message.cluster, message.session));
+        HeartbeatAnswer answer;
+        answer.expiry = context.policy.heartbeat_expiry;
+        answer.inventory_wanted = message.generation != cluster.inventory_generation;
+        // Without the inventory it belongs to, "every other node works" would be a guess.
+        if (!answer.inventory_wanted) {
+          ALLOT_ASSIGN_OR_RETURN(auto difference, FromHeartbeat(tx, message));
+          ALLOT_RETURN_IF_ERROR(Write(tx, difference));
+        }
+        ALLOT_RETURN_IF_ERROR(tx.TouchCluster(message.cluster, now));
+        ALLOT_ASSIGN_OR_RETURN(auto orders, tx.OpenOrders(message.cluster, 1000));
+        answer.open_orders = static_cast<int>(orders.size());
+        return answer;
+      });
+}
+
+}  // namespace allot::control

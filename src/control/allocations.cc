@@ -1,0 +1,107 @@
+#include "allot/control/allocations.h"
+
+#include "allot/control/once.h"
+#include "allot/control/transitions.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+Result<Allocation> ReadAllocation(store::Tx& tx, const std::string& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindAllocation(AllocationId(id)));
+  if (!found) return NotFound("name", id);
+  return *found;
+}
+
+/// Locked, visible to the caller and as the caller saw it.
+Result<Allocation> LockForEnd(store::Tx& tx, const EndRequest& request) {
+  ALLOT_ASSIGN_OR_RETURN(auto locked, tx.LockAllocations(std::span(&request.id, 1)));
+  if (locked.empty()) return NotFound("name", request.id.str());
+  if (request.version != 0 && request.version != locked[0].version) {
+    return FieldError(Reason::kEtagStale, "etag", std::to_string(request.version),
+                      std::to_string(locked[0].version));
+  }
+  return locked[0];
+}
+
+/// Runs `step` on the locked allocation, once for a request_id, with an audit row.
+Result<Allocation> End(const Context& context, const Call& call, const EndRequest& request,
+                       const std::string& action,
+                       const std::function<Result<bool>(store::Tx&, Allocation&, Instant)>& step) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kSubmit));
+  if (!MaySee(call.principal, InstituteOf(request.id))) return NotFound("name", request.id.str());
+  const Instant now = context.clock.Now();
+  return Once<Allocation>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<Allocation> {
+        ALLOT_ASSIGN_OR_RETURN(auto allocation, LockForEnd(tx, request));
+        ALLOT_ASSIGN_OR_RETURN(const bool changed, step(tx, allocation, now));
+        if (!changed) return allocation;
+        ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(
+            Record(call, now, action, request.id.str(), InstituteOf(request.id), request.reason)));
+        return allocation;
+      },
+      [](const Allocation& a) { return a.id.str(); }, ReadAllocation);
+}
+
+}  // namespace
+
+Result<AllocationDetail> GetAllocation(const Context& context, const Principal& principal,
+                                       const AllocationId& id) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
+  return context.store.Transact<AllocationDetail>(
+      store::Access::kRead, [&](store::Tx& tx) -> Result<AllocationDetail> {
+        AllocationDetail detail;
+        ALLOT_ASSIGN_OR_RETURN(detail.allocation, ReadAllocation(tx, id.str()));
+        ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
+        for (Claim& claim : claims) {
+          if (claim.attempt == detail.allocation.attempt) detail.claims.push_back(std::move(claim));
+        }
+        return detail;
+      });
+}
+
+Result<store::Page<Allocation>> ListAllocations(const Context& context, const Principal& principal,
+                                                store::AllocationFilter filter,
+                                                const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  if (filter.project && !filter.institute) filter.institute = InstituteOf(*filter.project);
+  if (filter.institute && !MaySee(principal, *filter.institute)) return store::Page<Allocation>{};
+  if (!filter.institute && !principal.institute.empty()) filter.institute = principal.institute;
+  return context.store.Transact<store::Page<Allocation>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.ListAllocations(filter, page); });
+}
+
+Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {
+  const std::string message =
+      request.reason.empty() ? "cancelled by its owner" : "cancelled: " + request.reason;
+  return End(context, call, request, "allocation.cancel",
+             [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
+               const bool under_way = a.state == AllocationState::kReleasing && a.cancel_requested;
+               if (under_way || a.state == AllocationState::kCancelled) return false;
+               const bool provisioning = a.state == AllocationState::kProvisioning;
+               if (provisioning) ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
+               ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kCancel, now, "cancelled", message));
+               a.cancel_requested = provisioning;
+               return true;
+             });
+}
+
+Result<Allocation> Release(const Context& context, const Call& call, const EndRequest& request) {
+  const std::string message =
+      request.reason.empty() ? "handed back by its owner" : "handed back: " + request.reason;
+  return End(
+      context, call, request, "allocation.release",
+      [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
+        if (a.state == AllocationState::kReleasing || a.state == AllocationState::kCompleted) {
+          return false;
+        }
+        ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kRelease, now, "released", message));
+        ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
+        return true;
+      });
+}
+
+}  // namespace allot::control

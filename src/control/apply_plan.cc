@@ -1,0 +1,270 @@
+#include "allot/control/apply_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "allot/control/transitions.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+using scheduler::Deferral;
+using scheduler::Placement;
+
+constexpr int kOrderIdLength = 20;
+
+/// What a pass decided for one waiting allocation, where that differs from its row.
+struct Decision {
+  std::shared_ptr<const Allocation> seen;
+  /// One of the two.
+  const Placement* placement = nullptr;
+  const Deferral* deferral = nullptr;
+  /// Of the provision order, when it starts now; minted before the transaction.
+  OrderId order;
+};
+
+bool StartsNow(const Pass& pass, const Placement& placement) {
+  return placement.window.start() == pass.plan.now;
+}
+
+std::string PlannedMessage(const Pass& pass, const Placement& placement) {
+  return "planned to start " + FormatRfc3339(placement.window.start()) + " on " +
+         pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id.str();
+}
+
+/// Even a start at `now` would end too late. Until then a release of others may still make room.
+bool DeadlinePassedBy(const Allocation& allocation, Instant now) {
+  const Request& request = allocation.request;
+  return request.deadline && now + request.duration > *request.deadline;
+}
+
+/// Only what differs is written: a pass that changes nothing costs no transaction.
+std::vector<Decision> Differences(const Context& context, const Pass& pass) {
+  std::vector<Decision> decisions;
+  for (const Placement& placement : pass.plan.placements) {
+    const auto& seen = pass.waiting[static_cast<std::size_t>(placement.pending)];
+    const auto& cluster = pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
+    const bool now = StartsNow(pass, placement);
+    const bool same = seen->state == AllocationState::kPlanned &&
+                      seen->window == placement.window && seen->cluster == cluster;
+    if (same && !now) continue;
+    decisions.push_back({.seen = seen,
+                         .placement = &placement,
+                         .deferral = nullptr,
+                         .order = now ? OrderId(context.ids.Mint(kOrderIdLength)) : OrderId()});
+  }
+  for (const Deferral& deferral : pass.plan.deferrals) {
+    const auto& seen = pass.waiting[static_cast<std::size_t>(deferral.pending)];
+    const bool same = seen->state == AllocationState::kPending &&
+                      seen->reason == Name(deferral.reason) && seen->message == deferral.message;
+    if (same && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
+    decisions.push_back(
+        {.seen = seen, .placement = nullptr, .deferral = &deferral, .order = OrderId()});
+  }
+  std::sort(decisions.begin(), decisions.end(),
+            [](const Decision& a, const Decision& b) { return a.seen->id < b.seen->id; });
+  return decisions;
+}
+
+/// One attempt at making the decisions true; holds what was read under locks.
+class Application {
+ public:
+  Application(const Pass& pass, store::Tx& tx, int64_t epoch)
+      : pass_(pass), tx_(tx), epoch_(epoch) {}
+
+  Result<Applied> Run(const std::vector<Decision>& decisions) {
+    ALLOT_RETURN_IF_ERROR(tx_.AssertLeader(epoch_));
+    std::vector<AllocationId> ids;
+    for (const Decision& d : decisions) ids.push_back(d.seen->id);
+    ALLOT_ASSIGN_OR_RETURN(auto rows, tx_.LockAllocations(ids));
+    std::map<AllocationId, Allocation*> current;
+    for (Allocation& row : rows) current.emplace(row.id, &row);
+    ALLOT_RETURN_IF_ERROR(LockWhatReservationsNeed(decisions));
+
+    for (const Decision& decision : decisions) {
+      const auto found = current.find(decision.seen->id);
+      if (found == current.end() || found->second->version != decision.seen->version) {
+        ++applied_.skipped;
+        continue;
+      }
+      ALLOT_RETURN_IF_ERROR(Decide(decision, *found->second));
+    }
+    if (!changed_.empty()) ALLOT_RETURN_IF_ERROR(tx_.UpdateAllocations(changed_));
+    if (!claims_.empty()) ALLOT_RETURN_IF_ERROR(InsertClaimsInOrder());
+    if (!orders_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertOrders(orders_));
+    return applied_;
+  }
+
+ private:
+  /// In the order of the ids, as everybody else: clusters, then projects.
+  Status LockWhatReservationsNeed(const std::vector<Decision>& decisions) {
+    std::set<ClusterId> clusters;
+    std::set<ProjectId> projects;
+    for (const Decision& decision : decisions) {
+      if (!decision.placement || !StartsNow(pass_, *decision.placement)) continue;
+      clusters.insert(ClusterOfPlacement(*decision.placement));
+      projects.insert(decision.seen->project);
+    }
+    for (const ClusterId& cluster : clusters) {
+      ALLOT_RETURN_IF_ERROR(tx_.LockPool(cluster));
+      ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
+      std::vector<NodeId> ids;
+      for (const Node& node : nodes) {
+        if (Schedulable(node)) usable_.insert(node.id);
+        ids.push_back(node.id);
+      }
+      ALLOT_ASSIGN_OR_RETURN(auto claims, tx_.OpenClaimsOnNodes(ids));
+      for (const Claim& claim : claims) taken_[claim.node] |= claim.gpus;
+    }
+    for (const ProjectId& id : projects) {
+      ALLOT_ASSIGN_OR_RETURN(auto project, tx_.LockProject(id));
+      ALLOT_ASSIGN_OR_RETURN(auto quota, tx_.FindQuota(id));
+      ALLOT_ASSIGN_OR_RETURN(auto usage, tx_.UsageOf(id));
+      if (!project || !quota || !project->open) continue;
+      GpusByModel left{};
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        left[i] = quota->concurrent_gpus[i] - usage.held_gpus[i];
+      }
+      quota_left_.emplace(id, left);
+    }
+    return Ok{};
+  }
+
+  const ClusterId& ClusterOfPlacement(const Placement& placement) const {
+    return pass_.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
+  }
+
+  const NodeId& NodeOf(const scheduler::PlacedNode& placed) const {
+    return pass_.snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
+  }
+
+  bool StillHolds(const Allocation& allocation, const Placement& placement) const {
+    const auto quota = quota_left_.find(allocation.project);
+    if (quota == quota_left_.end()) return false;
+    if (At(quota->second, placement.model) < allocation.request.shape.gpus()) return false;
+    return std::all_of(placement.nodes.begin(), placement.nodes.end(),
+                       [&](const scheduler::PlacedNode& placed) {
+                         const auto taken = taken_.find(NodeOf(placed));
+                         return usable_.contains(NodeOf(placed)) &&
+                                (taken == taken_.end() || (taken->second & placed.gpus) == 0);
+                       });
+  }
+
+  Status Decide(const Decision& decision, Allocation& allocation) {
+    if (decision.deferral) return Defer(*decision.deferral, allocation);
+    const Placement& placement = *decision.placement;
+    if (!StartsNow(pass_, placement)) return PlanLater(placement, allocation);
+    if (StillHolds(allocation, placement)) return Reserve(decision, allocation);
+    ++applied_.skipped;
+    return Ok{};
+  }
+
+  Status Defer(const Deferral& deferral, Allocation& allocation) {
+    const std::string reason(Name(deferral.reason));
+    allocation.window.reset();
+    allocation.cluster = ClusterId();
+    if (DeadlinePassedBy(allocation, pass_.plan.now)) {
+      ALLOT_RETURN_IF_ERROR(
+          Move(allocation, AllocationEvent::kExpire, pass_.plan.now, reason, deferral.message));
+      ALLOT_RETURN_IF_ERROR(
+          tx_.Audit(RecordSystem(pass_.plan.now, "allocation.expire", allocation.id.str(),
+                                 InstituteOf(allocation.id), deferral.message)));
+      ++applied_.expired;
+    } else {
+      if (allocation.state == AllocationState::kPlanned) {
+        ALLOT_RETURN_IF_ERROR(
+            Move(allocation, AllocationEvent::kUnplan, pass_.plan.now, reason, deferral.message));
+      }
+      allocation.reason = reason;
+      allocation.message = deferral.message;
+      allocation.update_time = pass_.plan.now;
+      ++applied_.planned;
+    }
+    changed_.push_back(allocation);
+    return Ok{};
+  }
+
+  Status PlanLater(const Placement& placement, Allocation& allocation) {
+    const std::string message = PlannedMessage(pass_, placement);
+    if (allocation.state == AllocationState::kPending) {
+      ALLOT_RETURN_IF_ERROR(
+          Move(allocation, AllocationEvent::kPlan, pass_.plan.now, "planned", message));
+    }
+    allocation.message = message;
+    allocation.update_time = pass_.plan.now;
+    allocation.window = placement.window;
+    allocation.cluster = ClusterOfPlacement(placement);
+    changed_.push_back(allocation);
+    ++applied_.planned;
+    return Ok{};
+  }
+
+  Status Reserve(const Decision& decision, Allocation& allocation) {
+    const Placement& placement = *decision.placement;
+    const ClusterId& cluster = ClusterOfPlacement(placement);
+    ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kReserve, pass_.plan.now, "reserved",
+                               "reserved on " + cluster.str() + "; the provider hands it over"));
+    ++allocation.attempt;
+    allocation.window = placement.window;
+    allocation.cluster = cluster;
+    changed_.push_back(allocation);
+
+    Order order;
+    order.id = decision.order;
+    order.cluster = cluster;
+    order.allocation = allocation.id;
+    order.attempt = allocation.attempt;
+    order.kind = OrderKind::kProvision;
+    order.window = placement.window;
+    order.epoch = epoch_;
+    order.create_time = pass_.plan.now;
+    for (const scheduler::PlacedNode& placed : placement.nodes) {
+      const NodeId& node = NodeOf(placed);
+      order.nodes.push_back({.node = node, .gpus = placed.gpus});
+      claims_.push_back({.allocation = allocation.id,
+                         .attempt = allocation.attempt,
+                         .node = node,
+                         .gpus = placed.gpus,
+                         .window = placement.window,
+                         .released_at = std::nullopt});
+      taken_[node] |= placed.gpus;
+    }
+    orders_.push_back(std::move(order));
+    quota_left_[allocation.project][static_cast<std::size_t>(placement.model)] -=
+        allocation.request.shape.gpus();
+    ++applied_.reserved;
+    return Ok{};
+  }
+
+  Status InsertClaimsInOrder() {
+    std::sort(claims_.begin(), claims_.end(), [](const Claim& a, const Claim& b) {
+      return std::tie(a.node, a.allocation) < std::tie(b.node, b.allocation);
+    });
+    return tx_.InsertClaims(claims_);
+  }
+
+  const Pass& pass_;
+  store::Tx& tx_;
+  const int64_t epoch_;
+  std::set<NodeId> usable_;
+  std::map<NodeId, GpuMask> taken_;
+  std::map<ProjectId, GpusByModel> quota_left_;
+  std::vector<Allocation> changed_;
+  std::vector<Claim> claims_;
+  std::vector<Order> orders_;
+  Applied applied_;
+};
+
+}  // namespace
+
+Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch) {
+  const std::vector<Decision> decisions = Differences(context, pass);
+  if (decisions.empty()) return Applied{};
+  return context.store.Transact<Applied>(store::Access::kWrite, [&](store::Tx& tx) {
+    return Application(pass, tx, epoch).Run(decisions);
+  });
+}
+
+}  // namespace allot::control

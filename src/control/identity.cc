@@ -1,0 +1,166 @@
+#include "allot/control/identity.h"
+
+#include <openssl/sha.h>
+
+#include <array>
+
+#include "allot/control/once.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+constexpr int kAuditRowsMax = 1000;
+
+std::string DisplayName(const ApiKey& key) {
+  std::string name(Name(key.role));
+  if (!key.institute.empty()) name += " of " + key.institute.str();
+  if (!key.provider.empty()) name += " of " + key.provider.str();
+  return name + " (key " + key.id.str() + ")";
+}
+
+CreatedKey Mint(const Context& context, const NewKey& asked, Instant now) {
+  CreatedKey created;
+  created.key.id = KeyId(context.ids.Mint(kKeyIdLength));
+  created.secret = "allot_" + created.key.id.str() + "_" + context.ids.Mint(kKeySecretLength);
+  created.key.role = asked.role;
+  created.key.institute = asked.institute;
+  created.key.provider = asked.provider;
+  created.key.display_name = asked.display_name;
+  created.key.secret_sha256 = Sha256Hex(created.secret);
+  created.key.create_time = now;
+  return created;
+}
+
+/// A role comes with exactly the tenant it belongs to.
+Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
+  const bool of_institute = key.role == Role::kMember || key.role == Role::kInstituteAdmin;
+  const bool of_provider = key.role == Role::kProvider;
+  if (of_institute != !key.institute.empty()) {
+    return FieldError(Reason::kFieldRequired, "institute", key.institute.str(),
+                      "an institute for members and institute admins, and only for them");
+  }
+  if (of_provider != !key.provider.empty()) {
+    return FieldError(Reason::kFieldRequired, "provider", key.provider.str(),
+                      "a provider for the role provider, and only for it");
+  }
+  if (of_institute) {
+    ALLOT_ASSIGN_OR_RETURN(auto institute, tx.FindInstitute(key.institute));
+    if (!institute) return NotFound("institute", key.institute.str());
+  }
+  if (of_provider) {
+    ALLOT_ASSIGN_OR_RETURN(auto provider, tx.FindProvider(key.provider));
+    if (!provider) return NotFound("provider", key.provider.str());
+  }
+  return Ok{};
+}
+
+Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto key, tx.FindApiKey(id));
+  if (!key) return NotFound("name", id.str());
+  return *std::move(key);
+}
+
+}  // namespace
+
+std::string Sha256Hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    hex += kDigits[byte >> 4];
+    hex += kDigits[byte & 15];
+  }
+  return hex;
+}
+
+Result<Principal> Authenticate(const Context& context, const std::string& key) {
+  if (key.empty()) {
+    return StateError(Reason::kCredentialMissing, "the call carries no API key");
+  }
+  auto found = context.store.Transact<std::optional<ApiKey>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.FindApiKeyByHash(Sha256Hex(key)); });
+  if (!found.ok()) return found.error();
+  if (!*found || (*found)->revoke_time) {
+    return StateError(Reason::kCredentialInvalid, "the API key is not valid");
+  }
+  const ApiKey& row = **found;
+  return Principal{.key = row.id,
+                   .role = row.role,
+                   .institute = row.institute,
+                   .provider = row.provider,
+                   .display_name = DisplayName(row)};
+}
+
+Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& asked) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  const Instant now = context.clock.Now();
+  const CreatedKey created = Mint(context, asked, now);
+  return Once<CreatedKey>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<CreatedKey> {
+        ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
+        ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
+                                              asked.institute, DisplayName(created.key))));
+        return created;
+      },
+      [](const CreatedKey& c) { return c.key.id.str(); },
+      [](store::Tx& tx, const std::string& id) -> Result<CreatedKey> {
+        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, KeyId(id)));
+        return CreatedKey{.key = std::move(key), .secret = {}};
+      });
+}
+
+Result<CreatedKey> CreateFirstKey(const Context& context) {
+  const Instant now = context.clock.Now();
+  const CreatedKey created = Mint(
+      context, {.role = Role::kOperator, .institute = {}, .provider = {}, .display_name = "first"},
+      now);
+  return context.store.Transact<CreatedKey>(
+      store::Access::kWrite, [&](store::Tx& tx) -> Result<CreatedKey> {
+        ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(RecordSystem(now, "key.create", created.key.id.str(), {},
+                                                    "first operator key of this installation")));
+        return created;
+      });
+}
+
+Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal& principal,
+                                        const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kManageTenants));
+  return context.store.Transact<store::Page<ApiKey>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.ListApiKeys(page); });
+}
+
+Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  const Instant now = context.clock.Now();
+  return Once<ApiKey>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<ApiKey> {
+        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, id));
+        if (key.revoke_time) return key;
+        ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(id, now));
+        ALLOT_RETURN_IF_ERROR(
+            tx.Audit(Record(call, now, "key.revoke", id.str(), key.institute, DisplayName(key))));
+        key.revoke_time = now;
+        return key;
+      },
+      [](const ApiKey& k) { return k.id.str(); },
+      [](store::Tx& tx, const std::string& made) { return FindKey(tx, KeyId(made)); });
+}
+
+Result<std::vector<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
+                                          const std::string& resource, int limit) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
+  if (limit < 1 || limit > kAuditRowsMax) {
+    return FieldError(Reason::kPageSizeOutOfRange, "page_size", std::to_string(limit),
+                      "1 to " + std::to_string(kAuditRowsMax));
+  }
+  return context.store.Transact<std::vector<AuditEntry>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.AuditOf(resource, limit); });
+}
+
+}  // namespace allot::control

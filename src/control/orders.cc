@@ -1,0 +1,125 @@
+#include "allot/control/enact.h"
+#include "allot/control/transitions.h"
+#include "control/record.h"
+#include "control/session.h"
+
+namespace allot::control {
+namespace {
+
+constexpr int kOrdersMax = 1000;
+
+/// The provider handed the GPUs over, or could not.
+Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bool done,
+                   const std::string& message, Allocation& allocation, Instant now) {
+  if (allocation.attempt != order.attempt || allocation.state != AllocationState::kProvisioning) {
+    return Ok{};
+  }
+  if (done) {
+    allocation.active_time = now;
+    return Move(
+        allocation, AllocationEvent::kProvisionConfirmed, now, "active",
+        "runs on " + order.cluster.str() + " until " + FormatRfc3339(allocation.window->end()));
+  }
+  ++allocation.failures;
+  return TakeOff(tx, context.ids, context.policy, allocation, now, 0, "provision_failed",
+                 "the provider could not hand the GPUs over (" + message + "), failure " +
+                     std::to_string(allocation.failures) + " of " +
+                     std::to_string(context.policy.failures_max));
+}
+
+/// The provider has the GPUs back: they are free from now on.
+Status Released(store::Tx& tx, const Context& context, const Order& order, Allocation& allocation,
+                Instant now) {
+  ALLOT_RETURN_IF_ERROR(FreeClaims(tx, context.policy, allocation, order.attempt, now));
+  if (allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing) {
+    return Ok{};
+  }
+  if (const auto held = TimeWindow::Make(allocation.window->start(), now)) {
+    allocation.window = *held;
+  }
+  const auto event = allocation.cancel_requested ? AllocationEvent::kCancelConfirmed
+                                                 : AllocationEvent::kReleaseConfirmed;
+  return Move(allocation, event, now, allocation.reason, allocation.message);
+}
+
+Result<Order> Settle(store::Tx& tx, const Context& context, const Acknowledgement& ack, Order order,
+                     Instant now) {
+  const OrderState outcome = ack.done ? OrderState::kDone : OrderState::kFailed;
+  if (order.state == outcome) return order;
+  if (order.state != OrderState::kOpen) {
+    return FieldError(Reason::kOrderNotCurrent, "order", order.id.str(),
+                      "an open order; this one is " + std::string(Name(order.state)));
+  }
+  const AllocationId id = order.allocation;
+  ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(std::span(&id, 1)));
+  if (rows.empty()) return StateError(Reason::kInternal, "an order without its allocation");
+  Allocation& allocation = rows[0];
+  const AllocationState before = allocation.state;
+  const bool stays_open = order.kind == OrderKind::kRelease && !ack.done;
+
+  order.message = ack.message;
+  order.acknowledge_time = now;
+  if (!stays_open) order.state = outcome;
+  ALLOT_RETURN_IF_ERROR(tx.UpdateOrder(order));
+
+  if (order.kind == OrderKind::kProvision) {
+    ALLOT_RETURN_IF_ERROR(Provisioned(tx, context, order, ack.done, ack.message, allocation, now));
+  } else if (ack.done) {
+    ALLOT_RETURN_IF_ERROR(Released(tx, context, order, allocation, now));
+  }
+  const bool freed = order.kind == OrderKind::kRelease && ack.done;
+  if (allocation.state != before || freed) {
+    // Written even when only claims changed: its event tells every view that GPUs came free.
+    ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
+  }
+  return order;
+}
+
+}  // namespace
+
+Result<std::vector<Order>> PullOrders(const Context& context, const Principal& principal,
+                                      const ClusterId& cluster, int64_t session, int limit) {
+  if (limit < 1 || limit > kOrdersMax) {
+    return FieldError(Reason::kPageSizeOutOfRange, "max_orders", std::to_string(limit),
+                      "1 to " + std::to_string(kOrdersMax));
+  }
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kEnact));
+  return context.store.Transact<std::vector<Order>>(
+      store::Access::kRead, [&](store::Tx& tx) -> Result<std::vector<Order>> {
+        ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindCluster(cluster));
+        ALLOT_RETURN_IF_ERROR(SpeaksFor(principal, found, cluster, session));
+        return tx.OpenOrders(cluster, limit);
+      });
+}
+
+Result<Order> Acknowledge(const Context& context, const Principal& principal,
+                          const Acknowledgement& ack) {
+  const Instant now = context.clock.Now();
+  return context.store.Transact<Order>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Order> {
+    ALLOT_ASSIGN_OR_RETURN(auto cluster, LockForAgent(tx, principal, ack.cluster, ack.session));
+    ALLOT_ASSIGN_OR_RETURN(auto order, tx.LockOrder(ack.order));
+    if (!order || order->cluster != cluster.id) return NotFound("order", ack.order.str());
+    return Settle(tx, context, ack, *std::move(order), now);
+  });
+}
+
+Result<store::Page<Order>> ListOrders(const Context& context, const Principal& principal,
+                                      const ProviderId& provider, const ClusterId& cluster,
+                                      const std::optional<OrderState>& state,
+                                      const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
+  if (!principal.institute.empty()) {
+    return StateError(Reason::kRoleInsufficient,
+                      "orders are shown to operators, auditors and their provider");
+  }
+  return context.store.Transact<store::Page<Order>>(
+      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<Order>> {
+        ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindCluster(cluster));
+        if (!found || found->provider != provider || !MaySee(principal, provider)) {
+          return NotFound("parent", cluster.str());
+        }
+        return tx.ListOrders(cluster, state, page);
+      });
+}
+
+}  // namespace allot::control

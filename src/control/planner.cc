@@ -1,0 +1,89 @@
+#include "allot/control/planner.h"
+
+#include <algorithm>
+
+#include "allot/scheduler/check_plan.h"
+#include "control/record.h"
+
+namespace allot::control {
+
+Status Planner::Refresh() {
+  const Revision after = view_.revision();
+  auto changes = context_.store.Transact<store::Changes>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.ChangesAfter(after); });
+  if (!changes.ok()) return changes.error();
+  if (changes->revision != after || after == 0) view_.Apply(*changes);
+  return Ok{};
+}
+
+Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
+  // Whole seconds, so that windows are what the calendar and the provider's clocks can hold.
+  const Instant now = Instant::FromSeconds(context_.clock.Now().seconds());
+  auto pass = std::make_shared<Pass>();
+  pass->snapshot = view_.At(now);
+  pass->waiting = view_.Waiting();
+  pass->plan = scheduler::Schedule(pass->snapshot, context_.policy);
+  const auto violations = scheduler::CheckPlan(pass->snapshot, context_.policy, pass->plan);
+  if (!violations.empty()) {
+    refused_ = pass;
+    return StateError(Reason::kInternal, "the checker refused the plan of revision " +
+                                             std::to_string(view_.revision()) + ": " +
+                                             violations.front());
+  }
+  latest_ = pass;
+  return latest_;
+}
+
+Result<std::shared_ptr<const Pass>> Planner::Plan() {
+  const std::lock_guard lock(mutex_);
+  ALLOT_RETURN_IF_ERROR(Refresh());
+  return PlanLocked();
+}
+
+Result<std::shared_ptr<const Pass>> Planner::Latest() {
+  const std::lock_guard lock(mutex_);
+  ALLOT_RETURN_IF_ERROR(Refresh());
+  if (latest_ && latest_->snapshot.revision == view_.revision()) return latest_;
+  return PlanLocked();
+}
+
+Status Planner::Read(const std::function<void(const PoolView&)>& read) {
+  const std::lock_guard lock(mutex_);
+  ALLOT_RETURN_IF_ERROR(Refresh());
+  read(view_);
+  return Ok{};
+}
+
+std::shared_ptr<const Pass> Planner::TakeRefused() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(refused_, nullptr);
+}
+
+Result<scheduler::Explanation> ExplainAllocation(const Context& context, const Principal& principal,
+                                                 Planner& planner, const AllocationId& id,
+                                                 std::shared_ptr<const Pass>* pass) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
+  ALLOT_ASSIGN_OR_RETURN(*pass, planner.Latest());
+  const auto& pending = (*pass)->snapshot.pending;
+  const auto found = std::lower_bound(pending.begin(), pending.end(), id,
+                                      [](const scheduler::SnapshotPending& p,
+                                         const AllocationId& wanted) { return p.id < wanted; });
+  if (found != pending.end() && found->id == id) {
+    return scheduler::Explain((*pass)->snapshot, context.policy, (*pass)->plan,
+                              static_cast<int>(found - pending.begin()));
+  }
+  auto row = context.store.Transact<std::optional<Allocation>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.FindAllocation(id); });
+  if (!row.ok()) return row.error();
+  if (!*row) return NotFound("name", id.str());
+  const Allocation& allocation = **row;
+  scheduler::Explanation explanation;
+  if (allocation.window) explanation.planned_start = allocation.window->start();
+  explanation.reason =
+      allocation.reason.empty() ? std::string(Name(allocation.state)) : allocation.reason;
+  explanation.message = allocation.message;
+  return explanation;
+}
+
+}  // namespace allot::control

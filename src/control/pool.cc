@@ -1,0 +1,175 @@
+#include "allot/control/pool.h"
+
+#include "allot/control/once.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+Result<Provider> ReadProvider(store::Tx& tx, const std::string& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindProvider(ProviderId(id)));
+  if (!found) return NotFound("name", id);
+  return *std::move(found);
+}
+
+Result<Cluster> ReadCluster(store::Tx& tx, const std::string& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindCluster(ClusterId(id)));
+  if (!found) return NotFound("name", id);
+  return *std::move(found);
+}
+
+Result<Cluster> ReadClusterOf(store::Tx& tx, const ProviderId& provider, const ClusterId& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto cluster, ReadCluster(tx, id.str()));
+  if (cluster.provider != provider) return NotFound("name", id.str());
+  return cluster;
+}
+
+/// Institutes may ask what capacity there is, not which machine does what.
+Status MayNameNodes(const Principal& principal, const ProviderId& provider) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
+  if (!principal.institute.empty()) {
+    return StateError(Reason::kRoleInsufficient,
+                      "nodes by name are shown to operators, auditors and their provider");
+  }
+  if (!MaySee(principal, provider)) return NotFound("name", provider.str());
+  return Ok{};
+}
+
+}  // namespace
+
+Result<Provider> CreateProvider(const Context& context, const Call& call,
+                                const Provider& provider) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
+  const Instant now = context.clock.Now();
+  return Once<Provider>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<Provider> {
+        ALLOT_ASSIGN_OR_RETURN(auto existing, tx.FindProvider(provider.id));
+        if (existing) {
+          return FieldError(Reason::kAlreadyExists, "provider_id", provider.id.str(),
+                            "a name that is not in use");
+        }
+        ALLOT_RETURN_IF_ERROR(tx.InsertProvider(provider));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(
+            Record(call, now, "provider.create", provider.id.str(), {}, provider.display_name)));
+        return provider;
+      },
+      [](const Provider& p) { return p.id.str(); }, ReadProvider);
+}
+
+Result<Provider> GetProvider(const Context& context, const Principal& principal,
+                             const ProviderId& id) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
+  return context.store.Transact<Provider>(
+      store::Access::kRead, [&](store::Tx& tx) { return ReadProvider(tx, id.str()); });
+}
+
+Result<store::Page<Provider>> ListProviders(const Context& context, const Principal& principal,
+                                            const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
+  return context.store.Transact<store::Page<Provider>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.ListProviders(page); });
+}
+
+Result<Cluster> CreateCluster(const Context& context, const Call& call, const Cluster& cluster) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
+  if (cluster.programmes.empty()) {
+    return FieldError(Reason::kFieldRequired, "cluster.programmes", "", "at least one programme");
+  }
+  const Instant now = context.clock.Now();
+  return Once<Cluster>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<Cluster> {
+        ALLOT_ASSIGN_OR_RETURN(auto provider, tx.FindProvider(cluster.provider));
+        if (!provider) return NotFound("parent", cluster.provider.str());
+        ALLOT_ASSIGN_OR_RETURN(auto existing, tx.FindCluster(cluster.id));
+        if (existing) {
+          return FieldError(Reason::kAlreadyExists, "cluster_id", cluster.id.str(),
+                            "a name that is not in use at any provider");
+        }
+        ALLOT_RETURN_IF_ERROR(tx.InsertCluster(cluster));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "cluster.create", cluster.id.str(), {},
+                                              std::string(Name(cluster.model)))));
+        return cluster;
+      },
+      [](const Cluster& c) { return c.id.str(); }, ReadCluster);
+}
+
+Result<Cluster> GetCluster(const Context& context, const Principal& principal,
+                           const ProviderId& provider, const ClusterId& id) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
+  return context.store.Transact<Cluster>(
+      store::Access::kRead, [&](store::Tx& tx) { return ReadClusterOf(tx, provider, id); });
+}
+
+Result<store::Page<Cluster>> ListClusters(const Context& context, const Principal& principal,
+                                          const std::optional<ProviderId>& provider,
+                                          const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
+  return context.store.Transact<store::Page<Cluster>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.ListClusters(provider, page); });
+}
+
+Result<Node> GetNode(const Context& context, const Principal& principal, const ProviderId& provider,
+                     const NodeId& id) {
+  ALLOT_RETURN_IF_ERROR(MayNameNodes(principal, provider));
+  return context.store.Transact<Node>(store::Access::kRead, [&](store::Tx& tx) -> Result<Node> {
+    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(id));
+    if (!node) return NotFound("name", id.str());
+    ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, provider, node->cluster));
+    return *std::move(node);
+  });
+}
+
+Result<store::Page<Node>> ListNodes(const Context& context, const Principal& principal,
+                                    const ProviderId& provider, const ClusterId& cluster,
+                                    const std::optional<NodeHealth>& health,
+                                    const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(MayNameNodes(principal, provider));
+  return context.store.Transact<store::Page<Node>>(
+      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<Node>> {
+        ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, provider, cluster));
+        return tx.ListNodes(cluster, health, page);
+      });
+}
+
+Result<std::vector<Node>> Drain(const Context& context, const Call& call,
+                                const DrainRequest& request) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
+  if (request.draining && request.reason.empty()) {
+    return FieldError(Reason::kFieldRequired, "reason", "", "why the nodes are drained");
+  }
+  const Instant now = context.clock.Now();
+  const std::function<Result<std::vector<Node>>(store::Tx&)> nodes_asked_for =
+      [&](store::Tx& tx) -> Result<std::vector<Node>> {
+    ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, request.provider, request.cluster));
+    if (!request.node) return tx.NodesOfCluster(request.cluster);
+    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(*request.node));
+    if (!node || node->cluster != request.cluster) return NotFound("name", request.node->str());
+    return std::vector{*std::move(node)};
+  };
+  return Once<std::vector<Node>>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<std::vector<Node>> {
+        ALLOT_ASSIGN_OR_RETURN(auto nodes, nodes_asked_for(tx));
+        std::vector<Node> changed;
+        for (Node& node : nodes) {
+          if (node.draining == request.draining) continue;
+          node.draining = request.draining;
+          if (node.health == NodeHealth::kReady) {
+            node.reason = request.draining ? request.reason : "";
+          }
+          changed.push_back(node);
+        }
+        if (!changed.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(changed));
+        const std::string what = request.node ? request.node->str() : request.cluster.str();
+        ALLOT_RETURN_IF_ERROR(
+            tx.Audit(Record(call, now, request.draining ? "node.drain" : "node.undrain", what, {},
+                            request.reason + " (" + std::to_string(changed.size()) + " nodes)")));
+        return nodes_asked_for(tx);
+      },
+      [&](const std::vector<Node>&) { return request.cluster.str(); },
+      [&](store::Tx& tx, const std::string&) { return nodes_asked_for(tx); });
+}
+
+}  // namespace allot::control

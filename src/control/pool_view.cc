@@ -1,0 +1,136 @@
+#include "allot/control/pool_view.h"
+
+#include <algorithm>
+
+namespace allot::control {
+namespace {
+
+template <class Key, class Row>
+void Replace(std::map<Key, Row>& rows, const Row& row, const Key& key) {
+  rows.insert_or_assign(key, row);
+}
+
+template <class Key>
+int PositionOf(const std::map<Key, int>& positions, const Key& key) {
+  const auto found = positions.find(key);
+  ALLOT_CHECK(found != positions.end());
+  return found->second;
+}
+
+/// GPUs of the allocation's present attempt, not of one that was lost with its node.
+bool CountsAgainstQuota(const Allocation& allocation, const Claim& claim) {
+  return HoldsGpus(allocation.state) && claim.attempt == allocation.attempt;
+}
+
+}  // namespace
+
+void PoolView::Apply(const store::Changes& changes) {
+  for (const Cluster& cluster : changes.clusters) Replace(clusters_, cluster, cluster.id);
+  for (const Node& node : changes.nodes) Replace(nodes_, node, node.id);
+  for (const Project& project : changes.projects) Replace(projects_, project, project.id);
+  for (const Quota& quota : changes.quotas) Replace(quotas_, quota, quota.project);
+  for (const auto& usage : changes.usages) Replace(usages_, usage, usage.project);
+
+  for (const Allocation& allocation : changes.allocations) claims_.erase(allocation.id);
+  for (const Claim& claim : changes.claims) claims_[claim.allocation].push_back(claim);
+  for (const Allocation& allocation : changes.allocations) {
+    if (IsFinal(allocation.state) && !claims_.contains(allocation.id)) {
+      allocations_.erase(allocation.id);
+    } else {
+      allocations_.insert_or_assign(allocation.id, std::make_shared<const Allocation>(allocation));
+    }
+  }
+  for (auto& [id, claims] : claims_) {
+    std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+      return std::tie(a.attempt, a.node) < std::tie(b.attempt, b.node);
+    });
+  }
+  revision_ = changes.revision;
+}
+
+std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting() const {
+  std::vector<std::shared_ptr<const Allocation>> waiting;
+  for (const auto& [id, allocation] : allocations_) {
+    if (IsWaiting(allocation->state)) waiting.push_back(allocation);
+  }
+  return waiting;
+}
+
+scheduler::Snapshot PoolView::At(Instant now) const {
+  scheduler::Snapshot snapshot;
+  snapshot.now = now;
+  snapshot.revision = revision_;
+
+  std::map<ClusterId, int> cluster_positions;
+  for (const auto& [id, cluster] : clusters_) {
+    cluster_positions.emplace(id, static_cast<int>(snapshot.clusters.size()));
+    snapshot.clusters.push_back(
+        {.id = id, .model = cluster.model, .programmes = cluster.programmes});
+  }
+
+  std::map<NodeId, int> node_positions;
+  std::map<NodeId, bool> claimed;
+  for (const auto& [id, claims] : claims_) {
+    for (const Claim& claim : claims) claimed[claim.node] = true;
+  }
+  for (const auto& [id, node] : nodes_) {
+    if (node.health == NodeHealth::kRemoved && !claimed.contains(id)) continue;
+    node_positions.emplace(id, static_cast<int>(snapshot.nodes.size()));
+    snapshot.nodes.push_back({.id = id,
+                              .cluster = PositionOf(cluster_positions, node.cluster),
+                              .schedulable = Schedulable(node),
+                              .health = node.health,
+                              .draining = node.draining});
+  }
+
+  std::map<ProjectId, int> project_positions;
+  for (const auto& [id, project] : projects_) {
+    project_positions.emplace(id, static_cast<int>(snapshot.projects.size()));
+    const auto quota = quotas_.find(id);
+    const auto usage = usages_.find(id);
+    snapshot.projects.push_back(
+        {.id = id,
+         .programme = project.programme,
+         .merit = project.merit,
+         .open = project.open,
+         .concurrent_gpus = quota == quotas_.end() ? GpusByModel{} : quota->second.concurrent_gpus,
+         .usage = usage == usages_.end() ? DecayedUsage{} : usage->second.decayed});
+  }
+
+  for (const auto& [id, claims] : claims_) {
+    const Allocation& allocation = *allocations_.at(id);
+    for (const Claim& claim : claims) {
+      snapshot.claims.push_back({.allocation = id,
+                                 .project = PositionOf(project_positions, allocation.project),
+                                 .node = PositionOf(node_positions, claim.node),
+                                 .gpus = claim.gpus,
+                                 .start = claim.window.start(),
+                                 .until = claim.window.end(),
+                                 .counts_against_quota = CountsAgainstQuota(allocation, claim)});
+    }
+  }
+  for (const auto& allocation : Waiting()) {
+    snapshot.pending.push_back({.id = allocation->id,
+                                .project = PositionOf(project_positions, allocation->project),
+                                .request = allocation->request,
+                                .create_time = allocation->create_time,
+                                .planned_start = allocation->window
+                                                     ? std::optional(allocation->window->start())
+                                                     : std::nullopt});
+  }
+  scheduler::Canonicalise(snapshot);
+  return snapshot;
+}
+
+bool operator==(const PoolView& a, const PoolView& b) {
+  const auto equal_rows = [](const auto& x, const auto& y) {
+    return x.first == y.first && *x.second == *y.second;
+  };
+  return a.revision_ == b.revision_ && a.clusters_ == b.clusters_ && a.nodes_ == b.nodes_ &&
+         a.projects_ == b.projects_ && a.quotas_ == b.quotas_ && a.usages_ == b.usages_ &&
+         a.claims_ == b.claims_ &&
+         std::equal(a.allocations_.begin(), a.allocations_.end(), b.allocations_.begin(),
+                    b.allocations_.end(), equal_rows);
+}
+
+}  // namespace allot::control

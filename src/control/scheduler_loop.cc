@@ -1,0 +1,124 @@
+#include "allot/control/scheduler_loop.h"
+
+#include <chrono>
+
+#include "allot/control/sweep.h"
+
+namespace allot::control {
+namespace {
+
+/// Planned starts far out become finer as they come near, also when nothing else happens.
+constexpr Seconds kReplanAfter = Minutes(1);
+
+}  // namespace
+
+SchedulerLoop::SchedulerLoop(const Context& context, Planner& planner, Options options)
+    : context_(context), planner_(planner), options_(std::move(options)) {}
+
+SchedulerLoop::~SchedulerLoop() { Stop(); }
+
+void SchedulerLoop::Start() {
+  ALLOT_CHECK(!thread_.joinable());
+  thread_ = std::thread([this] { Run(); });
+}
+
+void SchedulerLoop::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void SchedulerLoop::Wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  wake_.notify_all();
+}
+
+Status SchedulerLoop::Lead(Instant now) {
+  // Renewing at half time leaves the other half for a slow turn. Writes assert the epoch anyway.
+  const Seconds half{options_.lease.count / 2};
+  if (epoch_ != 0 && now + half < lease_until_) return Ok{};
+  epoch_ = 0;
+  ALLOT_ASSIGN_OR_RETURN(const auto leadership,
+                         context_.store.Transact<std::optional<store::Leadership>>(
+                             store::Access::kWrite, [&](store::Tx& tx) {
+                               return tx.AcquireLeadership(options_.holder, now, options_.lease);
+                             }));
+  if (!leadership) return Ok{};
+  epoch_ = leadership->epoch;
+  lease_until_ = leadership->lease_until;
+  return Ok{};
+}
+
+Result<std::optional<PassReport>> SchedulerLoop::Turn() {
+  auto report = TurnAsLeader(context_.clock.Now());
+  // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn.
+  if (!report.ok()) epoch_ = 0;
+  return report;
+}
+
+Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
+  ALLOT_RETURN_IF_ERROR(Lead(now));
+  if (epoch_ == 0) return std::optional<PassReport>();
+  ALLOT_ASSIGN_OR_RETURN(
+      const auto clusters,
+      context_.store.Transact<store::Page<Cluster>>(store::Access::kRead, [](store::Tx& tx) {
+        return tx.ListClusters(std::nullopt, {.size = 1000, .after = {}});
+      }));
+  Due due;
+  Instant next_due = kEndOfTime;
+  Revision revision = 0;
+  ALLOT_RETURN_IF_ERROR(planner_.Read([&](const PoolView& view) {
+    due = WhatIsDue(view, clusters.items, context_.policy, now);
+    next_due = NextDue(view);
+    revision = view.revision();
+  }));
+  if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));
+  const bool changed = !due.empty() || revision != planned_revision_;
+  if (!changed && now < next_due && now < last_pass_ + kReplanAfter) {
+    return std::optional<PassReport>();
+  }
+
+  PassReport report;
+  report.epoch = epoch_;
+  const int64_t started = options_.steady_micros();
+  ALLOT_ASSIGN_OR_RETURN(const auto pass, planner_.Plan());
+  const int64_t planned = options_.steady_micros();
+  ALLOT_ASSIGN_OR_RETURN(report.applied, ApplyPlan(context_, *pass, report.epoch));
+  planned_revision_ = pass->snapshot.revision;
+  last_pass_ = now;
+  report.time = pass->plan.now;
+  report.pending = static_cast<int>(pass->waiting.size());
+  report.plan_micros = planned - started;
+  report.apply_micros = options_.steady_micros() - planned;
+  return std::optional(report);
+}
+
+void SchedulerLoop::Run() {
+  for (;;) {
+    auto turn = Turn();
+    if (!turn.ok()) {
+      if (options_.on_error) options_.on_error(turn.error());
+    } else if (*turn && options_.on_pass) {
+      options_.on_pass(**turn);
+    }
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, std::chrono::milliseconds(options_.poll_ms),
+                   [this] { return woken_ || stopping_; });
+    if (stopping_) return;
+    // Commits that follow closely share the pass.
+    if (woken_ && options_.coalesce_ms > 0) {
+      wake_.wait_for(lock, std::chrono::milliseconds(options_.coalesce_ms),
+                     [this] { return stopping_; });
+      if (stopping_) return;
+    }
+    woken_ = false;
+  }
+}
+
+}  // namespace allot::control

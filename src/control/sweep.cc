@@ -1,0 +1,177 @@
+#include "allot/control/sweep.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "allot/control/transitions.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+bool Lost(const Node& node) {
+  return node.health == NodeHealth::kDown || node.health == NodeHealth::kRemoved;
+}
+
+bool UsesNodes(const Allocation& allocation) {
+  return allocation.state == AllocationState::kProvisioning ||
+         allocation.state == AllocationState::kActive;
+}
+
+std::string SilentSince(const Cluster& cluster) {
+  return "no heartbeat of the agent of " + cluster.id.str() + " since " +
+         FormatRfc3339(*cluster.last_heartbeat);
+}
+
+/// What the silence of a cluster makes of its nodes; nothing while the agent is heard.
+std::optional<NodeHealth> HealthBySilence(const Cluster& cluster, const Policy& policy,
+                                          Instant now) {
+  if (!cluster.last_heartbeat) return std::nullopt;
+  const Seconds silence = Between(*cluster.last_heartbeat, now);
+  if (silence >= policy.node_down_after) return NodeHealth::kDown;
+  if (silence >= policy.heartbeat_expiry) return NodeHealth::kUnknown;
+  return std::nullopt;
+}
+
+bool Worsens(const Node& node, NodeHealth by_silence) {
+  return node.health == NodeHealth::kReady ||
+         (node.health == NodeHealth::kUnknown && by_silence == NodeHealth::kDown);
+}
+
+}  // namespace
+
+Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const Policy& policy,
+              Instant now) {
+  Due due;
+  for (const auto& [id, allocation] : view.allocations()) {
+    if (!UsesNodes(*allocation)) continue;
+    if (allocation->state == AllocationState::kActive && allocation->window->end() <= now) {
+      due.window_over.push_back(id);
+      continue;
+    }
+    const auto claims = view.claims().find(id);
+    if (claims == view.claims().end()) continue;
+    const bool lost =
+        std::any_of(claims->second.begin(), claims->second.end(), [&](const Claim& claim) {
+          const auto node = view.nodes().find(claim.node);
+          return claim.attempt == allocation->attempt && node != view.nodes().end() &&
+                 Lost(node->second);
+        });
+    if (lost) due.on_lost_nodes.push_back(id);
+  }
+  for (const Cluster& cluster : clusters) {
+    const auto health = HealthBySilence(cluster, policy, now);
+    if (!health) continue;
+    const bool any = std::any_of(view.nodes().begin(), view.nodes().end(), [&](const auto& row) {
+      return row.second.cluster == cluster.id && Worsens(row.second, *health);
+    });
+    if (any) due.silent.push_back(cluster.id);
+  }
+  return due;
+}
+
+namespace {
+
+Status JudgeSilence(store::Tx& tx, const Policy& policy, const ClusterId& id, Instant now,
+                    Swept& swept) {
+  // The lock keeps a heartbeat that arrives at this moment from being overruled.
+  ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.LockCluster(id));
+  if (!cluster) return Ok{};
+  const auto health = HealthBySilence(*cluster, policy, now);
+  if (!health) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(auto nodes, tx.NodesOfCluster(id));
+  std::vector<Node> changed;
+  for (Node& node : nodes) {
+    if (!Worsens(node, *health)) continue;
+    node.health = *health;
+    node.reason = SilentSince(*cluster);
+    changed.push_back(node);
+  }
+  if (changed.empty()) return Ok{};
+  (*health == NodeHealth::kDown ? swept.nodes_down : swept.nodes_unknown) +=
+      static_cast<int>(changed.size());
+  ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(changed));
+  return tx.Audit(RecordSystem(now, "cluster.silent", id.str(), {},
+                               SilentSince(*cluster) + ": " + std::to_string(changed.size()) +
+                                   " nodes are " + std::string(Name(*health))));
+}
+
+Status EndWindow(store::Tx& tx, IdSource& ids, Allocation& allocation, Instant now, int64_t epoch,
+                 Swept& swept) {
+  if (allocation.state != AllocationState::kActive || allocation.window->end() > now) return Ok{};
+  ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kRelease, now, "window_over",
+                             "its time ended " + FormatRfc3339(allocation.window->end())));
+  ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
+  ++swept.releasing;
+  return Ok{};
+}
+
+/// "node naver-a/n7 is down: fan failure", for each node lost; empty when none is any more.
+Result<std::string> LostNodes(store::Tx& tx, const Allocation& allocation) {
+  const AllocationId id = allocation.id;
+  ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
+  std::string lost;
+  int more = 0;
+  for (const Claim& claim : claims) {
+    if (claim.attempt != allocation.attempt) continue;
+    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(claim.node));
+    if (!node || !Lost(*node)) continue;
+    if (!lost.empty()) {
+      ++more;
+      continue;
+    }
+    lost = "node " + node->id.str() + " is " + std::string(Name(node->health));
+    if (!node->reason.empty()) lost += " (" + node->reason + ")";
+  }
+  if (more > 0) lost += " and " + std::to_string(more) + " more";
+  return lost;
+}
+
+}  // namespace
+
+Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
+  const Instant now = context.clock.Now();
+  return context.store.Transact<Swept>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Swept> {
+    Swept swept;
+    ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
+    for (const ClusterId& id : due.silent) {
+      ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, context.policy, id, now, swept));
+    }
+    std::vector<AllocationId> ids = due.window_over;
+    ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
+    ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(ids));
+    std::vector<Allocation> changed;
+    for (Allocation& row : rows) {
+      const AllocationState before = row.state;
+      ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, row, now, epoch, swept));
+      if (UsesNodes(row)) {
+        ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
+        if (!lost.empty()) {
+          ALLOT_RETURN_IF_ERROR(
+              TakeOff(tx, context.ids, context.policy, row, now, epoch, "node_lost", lost));
+          ++swept.taken_off;
+        }
+      }
+      if (row.state != before) changed.push_back(row);
+    }
+    if (!changed.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(changed));
+    return swept;
+  });
+}
+
+Instant NextDue(const PoolView& view) {
+  Instant next = kEndOfTime;
+  for (const auto& [id, allocation] : view.allocations()) {
+    if (!allocation->window) continue;
+    if (allocation->state == AllocationState::kActive) {
+      next = std::min(next, allocation->window->end());
+    }
+    if (allocation->state == AllocationState::kPlanned) {
+      next = std::min(next, allocation->window->start());
+    }
+  }
+  return next;
+}
+
+}  // namespace allot::control

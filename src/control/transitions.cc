@@ -1,0 +1,93 @@
+#include "allot/control/transitions.h"
+
+#include <algorithm>
+
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+constexpr int kOrderIdLength = 20;
+
+}  // namespace
+
+Status Move(Allocation& allocation, AllocationEvent event, Instant now, std::string reason,
+            std::string message) {
+  ALLOT_ASSIGN_OR_RETURN(const AllocationState next, Next(allocation.state, event));
+  allocation.state = next;
+  allocation.update_time = now;
+  allocation.reason = std::move(reason);
+  allocation.message = std::move(message);
+  if (IsFinal(next)) allocation.end_time = now;
+  return Ok{};
+}
+
+Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, Instant now,
+                    int64_t epoch) {
+  ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, allocation.attempt));
+  const AllocationId id = allocation.id;
+  ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
+  Order order;
+  order.id = OrderId(ids.Mint(kOrderIdLength));
+  order.cluster = allocation.cluster;
+  order.allocation = allocation.id;
+  order.attempt = allocation.attempt;
+  order.kind = OrderKind::kRelease;
+  order.epoch = epoch;
+  order.create_time = now;
+  for (const Claim& claim : claims) {
+    if (claim.attempt != allocation.attempt) continue;
+    order.window = claim.window;
+    order.nodes.push_back({.node = claim.node, .gpus = claim.gpus});
+  }
+  if (order.nodes.empty()) {
+    return StateError(Reason::kInternal, "an allocation that holds GPUs has no claims");
+  }
+  return tx.InsertOrders(std::span(&order, 1));
+}
+
+Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
+                  Instant at) {
+  // Two releases of one project would else both add to the charges they read.
+  ALLOT_ASSIGN_OR_RETURN(auto project, tx.LockProject(allocation.project));
+  if (!project) return StateError(Reason::kInternal, "an allocation without its project");
+  ALLOT_ASSIGN_OR_RETURN(auto usage, tx.ProjectUsageOf(allocation.project));
+  const AllocationId id = allocation.id;
+  ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
+  for (const Claim& claim : claims) {
+    if (claim.attempt != attempt) continue;
+    const auto held = TimeWindow::Make(claim.window.start(), at);
+    if (!held) continue;
+    const int gpus = CountGpus(claim.gpus);
+    const auto cost = GpuSeconds::Of(gpus, held->length());
+    const auto used = cost ? usage.used.Plus(*cost) : std::nullopt;
+    if (!used) return StateError(Reason::kInternal, "GPU time overflows");
+    usage.used = *used;
+    usage.decayed = AddHeld(usage.decayed, gpus, *held, policy.usage_half_life);
+  }
+  ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(allocation.id, attempt, at));
+  return tx.UpdateProjectUsage(usage);
+}
+
+Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
+               Instant now, int64_t epoch, const std::string& reason, const std::string& message) {
+  ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
+  const bool lost = reason == "node_lost";
+  const bool give_up =
+      lost ? policy.node_loss == NodeLoss::kFail : allocation.failures >= policy.failures_max;
+  if (give_up) {
+    ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kFail, now, reason, message));
+  } else {
+    const auto event = lost ? AllocationEvent::kPreempt : AllocationEvent::kProvisionFailed;
+    ALLOT_RETURN_IF_ERROR(Move(allocation, event, now, reason, message));
+    ALLOT_RETURN_IF_ERROR(
+        Move(allocation, AllocationEvent::kRequeue, now, reason, message + "; it is planned anew"));
+    allocation.window.reset();
+    allocation.active_time.reset();
+    allocation.cluster = ClusterId();
+  }
+  return tx.Audit(RecordSystem(now, give_up ? "allocation.fail" : "allocation.requeue",
+                               allocation.id.str(), InstituteOf(allocation.id), message));
+}
+
+}  // namespace allot::control

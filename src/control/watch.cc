@@ -1,0 +1,57 @@
+#include "allot/control/watch.h"
+
+#include <map>
+
+namespace allot::control {
+
+Result<WatchBatch> ChangesSince(const Context& context, const Principal& principal,
+                                const std::optional<InstituteId>& institute,
+                                const std::optional<ProjectId>& project, Revision after,
+                                int limit) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  std::optional<InstituteId> tenant = project ? InstituteOf(*project) : institute;
+  if (!tenant && !principal.institute.empty()) tenant = principal.institute;
+  const bool visible = !tenant || MaySee(principal, *tenant);
+
+  return context.store.Transact<WatchBatch>(
+      store::Access::kRead, [&](store::Tx& tx) -> Result<WatchBatch> {
+        WatchBatch batch;
+        ALLOT_ASSIGN_OR_RETURN(batch.revision, tx.CurrentRevision());
+        if (after < 0 || after > batch.revision) {
+          return FieldError(Reason::kRevisionOutOfRange, "revision", std::to_string(after),
+                            "0 to " + std::to_string(batch.revision));
+        }
+        if (!visible) return batch;
+        ALLOT_ASSIGN_OR_RETURN(auto events, tx.EventsAfter(after, tenant, limit));
+        // A full answer may not be the end: the next batch goes on behind it.
+        if (static_cast<int>(events.size()) >= limit) batch.revision = events.back().revision;
+        std::vector<AllocationId> ids;
+        for (const Event& event : events) {
+          if (event.kind != ResourceKind::kAllocation) continue;
+          const AllocationId id(event.resource);
+          if (project && ProjectOf(id) != *project) continue;
+          ids.push_back(id);
+        }
+        ALLOT_ASSIGN_OR_RETURN(auto rows, tx.FindAllocations(ids));
+        std::map<AllocationId, const Allocation*> by_id;
+        for (const Allocation& row : rows) by_id.emplace(row.id, &row);
+        for (const Event& event : events) {
+          if (event.kind != ResourceKind::kAllocation) continue;
+          const auto row = by_id.find(AllocationId(event.resource));
+          if (row == by_id.end()) continue;
+          batch.changes.push_back({.revision = event.revision,
+                                   .time = event.time,
+                                   .allocation = *row->second,
+                                   .state = event.state.value_or(row->second->state)});
+        }
+        return batch;
+      });
+}
+
+Result<Revision> PresentRevision(const Context& context, const Principal& principal) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  return context.store.Transact<Revision>(store::Access::kRead,
+                                          [](store::Tx& tx) { return tx.CurrentRevision(); });
+}
+
+}  // namespace allot::control
