@@ -1,0 +1,310 @@
+#include "allot/scheduler/check_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+namespace allot::scheduler {
+namespace {
+
+// Nothing of the planner's is used here: times are exact instants, GPUs are counted one by one.
+
+struct Booking {
+  int node = 0;
+  Instant start;
+  Instant end;
+  GpuMask gpus = 0;
+  /// Position in Snapshot::pending; -1 for a claim.
+  int pending = -1;
+};
+
+struct QuotaChange {
+  int project = 0;
+  GpuModel model = GpuModel::kH200;
+  Instant time;
+  int gpus = 0;
+  bool planned = false;
+};
+
+class Checker {
+ public:
+  Checker(const Snapshot& snapshot, const Policy& policy, const Plan& plan)
+      : snapshot_(snapshot), policy_(policy), plan_(plan) {}
+
+  std::vector<std::string> Run() {
+    if (plan_.now != snapshot_.now || plan_.revision != snapshot_.revision) {
+      Violate("the plan was made at another time or revision than the snapshot");
+    }
+    CheckEveryoneOnce();
+    CheckOrder();
+    for (const Placement& placement : plan_.placements) {
+      if (CheckPositions(placement)) CheckPlacement(placement);
+    }
+    // What names rows that do not exist cannot be swept.
+    if (positions_exist_) {
+      CheckDoubleBooking();
+      CheckQuotas();
+    }
+    return std::move(violations_);
+  }
+
+ private:
+  static bool Within(int position, std::size_t size) {
+    return position >= 0 && static_cast<std::size_t>(position) < size;
+  }
+  const SnapshotPending& PendingAt(int i) const {
+    return snapshot_.pending[static_cast<std::size_t>(i)];
+  }
+  const SnapshotNode& NodeAt(int i) const { return snapshot_.nodes[static_cast<std::size_t>(i)]; }
+  std::string NameOf(int pending) const {
+    if (Within(pending, snapshot_.pending.size())) return PendingAt(pending).id.str();
+    return "pending allocation " + std::to_string(pending);
+  }
+  void Violate(std::string text) { violations_.push_back(std::move(text)); }
+  void Violate(int pending, const std::string& text) { Violate(NameOf(pending) + ": " + text); }
+
+  // A held claim's end: one that is overdue still holds its GPUs at `now`.
+  Instant HeldUntil(const SnapshotClaim& claim) const {
+    return std::max(claim.until, Instant{snapshot_.now.micros + 1});
+  }
+
+  void CheckEveryoneOnce() {
+    std::vector<int> seen(snapshot_.pending.size(), 0);
+    const auto see = [&](int pending) {
+      if (Within(pending, seen.size())) {
+        ++seen[static_cast<std::size_t>(pending)];
+      } else {
+        Violate(pending, "does not exist");
+        positions_exist_ = false;
+      }
+    };
+    for (const Placement& placement : plan_.placements) see(placement.pending);
+    for (std::size_t i = 0; i < plan_.deferrals.size(); ++i) {
+      const Deferral& deferral = plan_.deferrals[i];
+      see(deferral.pending);
+      if (deferral.message.empty()) Violate(deferral.pending, "is deferred without a message");
+      if (i > 0 && plan_.deferrals[i - 1].pending >= deferral.pending) {
+        Violate(deferral.pending, "is out of order among the deferrals");
+      }
+    }
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      if (seen[i] != 1) {
+        Violate(static_cast<int>(i),
+                "is placed or deferred " + std::to_string(seen[i]) + " times, not once");
+      }
+    }
+  }
+
+  // Everyone has one rank, and placements follow the ranks.
+  void CheckOrder() {
+    std::vector<int> rank(snapshot_.pending.size(), -1);
+    for (std::size_t i = 0; i < plan_.order.size(); ++i) {
+      const int pending = plan_.order[i];
+      if (!Within(pending, rank.size())) {
+        Violate(pending, "has a rank but does not exist");
+      } else if (rank[static_cast<std::size_t>(pending)] >= 0) {
+        Violate(pending, "has two ranks");
+      } else {
+        rank[static_cast<std::size_t>(pending)] = static_cast<int>(i);
+      }
+    }
+    for (std::size_t i = 0; i < rank.size(); ++i) {
+      if (rank[i] < 0) Violate(static_cast<int>(i), "has no rank");
+    }
+    int last = -1;
+    for (const Placement& placement : plan_.placements) {
+      if (!Within(placement.pending, rank.size())) continue;
+      const int mine = rank[static_cast<std::size_t>(placement.pending)];
+      if (mine < last) Violate(placement.pending, "was placed before one of a lower rank number");
+      last = std::max(last, mine);
+    }
+  }
+
+  bool CheckPositions(const Placement& placement) {
+    bool exist = Within(placement.pending, snapshot_.pending.size());
+    if (!Within(placement.cluster, snapshot_.clusters.size())) {
+      Violate(placement.pending, "is placed in a cluster that does not exist");
+      exist = false;
+    }
+    for (const PlacedNode& placed : placement.nodes) {
+      if (!Within(placed.node, snapshot_.nodes.size())) {
+        Violate(placement.pending, "is placed on a node that does not exist");
+        exist = false;
+      }
+    }
+    positions_exist_ = positions_exist_ && exist;
+    return exist;
+  }
+
+  void CheckPlacement(const Placement& placement) {
+    CheckWhere(placement);
+    CheckShape(placement);
+    CheckWhen(placement);
+  }
+
+  void CheckWhere(const Placement& placement) {
+    const SnapshotPending& pending = PendingAt(placement.pending);
+    const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(pending.project)];
+    const SnapshotCluster& cluster =
+        snapshot_.clusters[static_cast<std::size_t>(placement.cluster)];
+    if (!project.open) Violate(placement.pending, "is placed but its project is closed");
+    if (cluster.model != placement.model) {
+      Violate(placement.pending, "is placed as another model than its cluster has");
+    }
+    const auto& models = pending.request.models;
+    if (std::find(models.begin(), models.end(), placement.model) == models.end()) {
+      Violate(placement.pending, "is placed on a model it does not accept");
+    }
+    if (std::find(cluster.programmes.begin(), cluster.programmes.end(), project.programme) ==
+        cluster.programmes.end()) {
+      Violate(placement.pending, "is placed in a cluster that does not serve its programme");
+    }
+    for (std::size_t i = 0; i < placement.nodes.size(); ++i) {
+      const SnapshotNode& node = NodeAt(placement.nodes[i].node);
+      if (node.cluster != placement.cluster) {
+        Violate(placement.pending, "is placed on a node of another cluster, " + node.id.str());
+      }
+      if (!node.schedulable) {
+        Violate(placement.pending, "is placed on a node that takes no new work, " + node.id.str());
+      }
+      if (i > 0 && placement.nodes[i - 1].node >= placement.nodes[i].node) {
+        Violate(placement.pending, "has its nodes out of order or twice");
+      }
+    }
+  }
+
+  // As many nodes with exactly so many GPUs as were asked; the whole gang, no more and no less.
+  void CheckShape(const Placement& placement) {
+    const Shape& shape = PendingAt(placement.pending).request.shape;
+    std::array<int, kGpusPerNode + 1> nodes_with{};
+    for (const PlacedNode& placed : placement.nodes) {
+      ++nodes_with[static_cast<std::size_t>(CountGpus(placed.gpus))];
+    }
+    std::array<int, kGpusPerNode + 1> asked{};
+    asked[static_cast<std::size_t>(shape.gpus_per_node)] += shape.nodes;
+    if (shape.remainder_gpus > 0) ++asked[static_cast<std::size_t>(shape.remainder_gpus)];
+    if (nodes_with != asked) {
+      Violate(placement.pending, "does not have the shape it asked for, " + Describe(shape));
+    }
+  }
+
+  void CheckWhen(const Placement& placement) {
+    const Request& request = PendingAt(placement.pending).request;
+    const TimeWindow& window = placement.window;
+    if (window.end() != window.start() + request.duration) {
+      Violate(placement.pending, "has a window of another duration than it asked for");
+    }
+    if (window.start() < snapshot_.now) Violate(placement.pending, "starts before now");
+    if (request.earliest_start && window.start() < *request.earliest_start) {
+      Violate(placement.pending, "starts before its earliest start");
+    }
+    if (window.start() >= snapshot_.now + policy_.planning_horizon) {
+      Violate(placement.pending, "starts behind the planning horizon");
+    }
+    if (request.deadline && window.end() > *request.deadline) {
+      Violate(placement.pending, "ends after its deadline");
+    }
+  }
+
+  // Sweeps each node through time: what ends at an instant is gone before what starts at it.
+  void CheckDoubleBooking() {
+    std::vector<Booking> bookings;
+    for (const SnapshotClaim& claim : snapshot_.claims) {
+      bookings.push_back({claim.node, claim.start, HeldUntil(claim), claim.gpus, -1});
+    }
+    for (const Placement& placement : plan_.placements) {
+      for (const PlacedNode& placed : placement.nodes) {
+        bookings.push_back({placed.node, placement.window.start(), placement.window.end(),
+                            placed.gpus, placement.pending});
+      }
+    }
+    std::sort(bookings.begin(), bookings.end(), [](const Booking& a, const Booking& b) {
+      return std::tie(a.node, a.start, a.pending, a.end, a.gpus) <
+             std::tie(b.node, b.start, b.pending, b.end, b.gpus);
+    });
+    // By GPU of the node at hand: until when it is taken, and whether a placement took it.
+    std::array<Instant, kGpusPerNode> taken_until{};
+    std::array<bool, kGpusPerNode> by_placement{};
+    int node = -1;
+    for (const Booking& booking : bookings) {
+      if (booking.node != node) {
+        node = booking.node;
+        taken_until.fill(Instant{INT64_MIN});
+        by_placement.fill(false);
+      }
+      for (std::size_t gpu = 0; gpu < taken_until.size(); ++gpu) {
+        if ((booking.gpus >> gpu & 1) == 0) continue;
+        // Two claims are the store's affair; a placement may meet neither.
+        const bool planned = booking.pending >= 0;
+        if (booking.start < taken_until[gpu] && (planned || by_placement[gpu])) {
+          Violate("GPU " + std::to_string(gpu) + " of " + NodeAt(node).id.str() +
+                  " is given twice at " + FormatRfc3339(booking.start));
+        }
+        if (booking.end > taken_until[gpu]) {
+          taken_until[gpu] = booking.end;
+          by_placement[gpu] = planned;
+        }
+      }
+    }
+  }
+
+  // Sweeps each project and model through time. A quota may be lower than what is held already;
+  // what is planned may not add to that.
+  void CheckQuotas() {
+    std::vector<QuotaChange> changes;
+    const auto hold = [&](int project, GpuModel model, Instant start, Instant end, int gpus,
+                          bool planned) {
+      changes.push_back({project, model, start, gpus, planned});
+      changes.push_back({project, model, end, -gpus, planned});
+    };
+    for (const SnapshotClaim& claim : snapshot_.claims) {
+      const int cluster = NodeAt(claim.node).cluster;
+      hold(claim.project, snapshot_.clusters[static_cast<std::size_t>(cluster)].model, claim.start,
+           HeldUntil(claim), CountGpus(claim.gpus), false);
+    }
+    for (const Placement& placement : plan_.placements) {
+      int gpus = 0;
+      for (const PlacedNode& placed : placement.nodes) gpus += CountGpus(placed.gpus);
+      hold(PendingAt(placement.pending).project, placement.model, placement.window.start(),
+           placement.window.end(), gpus, true);
+    }
+    std::sort(changes.begin(), changes.end(), [](const QuotaChange& a, const QuotaChange& b) {
+      return std::tie(a.project, a.model, a.time, a.gpus, a.planned) <
+             std::tie(b.project, b.model, b.time, b.gpus, b.planned);
+    });
+    int held = 0;
+    int planned = 0;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const QuotaChange& change = changes[i];
+      if (i == 0 || changes[i - 1].project != change.project ||
+          changes[i - 1].model != change.model) {
+        held = 0;
+        planned = 0;
+      }
+      held += change.gpus;
+      if (change.planned) planned += change.gpus;
+      const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(change.project)];
+      const int limit = At(project.concurrent_gpus, change.model);
+      if (change.gpus > 0 && planned > 0 && held > limit) {
+        Violate(project.id.str() + " would hold " + std::to_string(held) + " " +
+                std::string(Name(change.model)) + " at " + FormatRfc3339(change.time) +
+                "; its quota is " + std::to_string(limit));
+      }
+    }
+  }
+
+  const Snapshot& snapshot_;
+  const Policy& policy_;
+  const Plan& plan_;
+  bool positions_exist_ = true;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace
+
+std::vector<std::string> CheckPlan(const Snapshot& snapshot, const Policy& policy,
+                                   const Plan& plan) {
+  return Checker(snapshot, policy, plan).Run();
+}
+
+}  // namespace allot::scheduler

@@ -1,0 +1,243 @@
+#include "scheduler/cluster_calendar.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "allot/base/check.h"
+
+namespace allot::scheduler {
+namespace {
+
+constexpr int kSlotsPerBlock = 16;
+constexpr GpuMask kAllGpus = 0xff;
+// Scores and counts are kept in bytes and 16-bit words.
+constexpr int kNodesPerClusterMax = 16'384;
+
+struct alignas(16) CountRow {
+  std::array<uint16_t, kGpusPerNode> at_least{};
+};
+constexpr std::array<CountRow, 256> MakeCountRows() {
+  std::array<CountRow, 256> rows{};
+  for (std::size_t mask = 0; mask < rows.size(); ++mask) {
+    for (int g = 0; g < std::popcount(mask); ++g)
+      rows[mask].at_least[static_cast<std::size_t>(g)] = 1;
+  }
+  return rows;
+}
+constexpr std::array<CountRow, 256> kCountRows = MakeCountRows();
+
+GpuMask& MaskAt(MaskLine* row, int node) {
+  return row[node / 64].masks[static_cast<std::size_t>(node % 64)];
+}
+GpuMask MaskAt(const MaskLine* row, int node) {
+  return row[node / 64].masks[static_cast<std::size_t>(node % 64)];
+}
+
+// `count` GPUs of `free`: first those that are taken before and after the window, then those taken
+// on one side, so that the GPUs of a node come free together; then the lowest.
+GpuMask ChooseGpus(GpuMask free, GpuMask before, GpuMask after, int count) {
+  const auto both_taken = static_cast<GpuMask>(free & ~before & ~after);
+  const auto one_taken = static_cast<GpuMask>(free & (before ^ after));
+  const auto none_taken = static_cast<GpuMask>(free & before & after);
+  GpuMask chosen = 0;
+  for (unsigned candidates : {both_taken, one_taken, none_taken}) {
+    for (; candidates != 0 && count > 0; candidates &= candidates - 1, --count) {
+      chosen = static_cast<GpuMask>(chosen | (candidates & (0U - candidates)));
+    }
+  }
+  ALLOT_CHECK(count == 0);
+  return chosen;
+}
+
+}  // namespace
+
+ClusterCalendar::Counts ClusterCalendar::CountsOf(GpuMask mask) {
+  Counts counts;
+  std::memcpy(&counts, &kCountRows[mask], sizeof(counts));
+  return counts;
+}
+
+bool ClusterCalendar::MayFit(const Counts& counts, const Shape& shape) {
+  if (counts[shape.gpus_per_node - 1] < shape.nodes) return false;
+  return shape.remainder_gpus == 0 || counts[shape.remainder_gpus - 1] > shape.nodes;
+}
+
+ClusterCalendar::ClusterCalendar(const TimeGrid& grid, int nodes, std::vector<Hold> holds)
+    : grid_(grid), lines_((static_cast<std::size_t>(nodes) + 63) / 64) {
+  ALLOT_CHECK(nodes <= kNodesPerClusterMax);
+  const int slots = grid.slots();
+  slots_.lines.resize(static_cast<std::size_t>(slots) * lines_);
+  slots_.counts.resize(static_cast<std::size_t>(slots));
+  outside_.resize(lines_);
+  for (int node = 0; node < nodes; ++node) MaskAt(outside_.data(), node) = kAllGpus;
+  Counts counts = Counts{} + static_cast<uint16_t>(nodes);
+
+  // Almost all holds run from now on, so rows are made from the last slot to the first: each is the
+  // row after it less what ends in it. The few holds that begin later are booked afterwards.
+  const auto begins_now = [](const Hold& hold) { return hold.first_slot == 0; };
+  const auto later = std::partition(holds.begin(), holds.end(), begins_now);
+  std::sort(holds.begin(), later,
+            [](const Hold& a, const Hold& b) { return a.last_slot > b.last_slot; });
+  MaskRow row = outside_;
+  auto hold = holds.begin();
+  for (int slot = slots - 1; slot >= 0; --slot) {
+    for (; hold != later && hold->last_slot == slot; ++hold) {
+      Release(row.data(), counts, hold->node, hold->gpus);
+    }
+    std::copy(row.begin(), row.end(), Row(slots_, slot));
+    slots_.counts[static_cast<std::size_t>(slot)] = counts;
+  }
+  FillBlocks();
+  for (; hold != holds.end(); ++hold) {
+    Book({{hold->node, hold->gpus}}, hold->first_slot, hold->last_slot);
+  }
+}
+
+void ClusterCalendar::FillBlocks() {
+  const int slots = grid_.slots();
+  const int blocks = (slots + kSlotsPerBlock - 1) / kSlotsPerBlock;
+  blocks_.lines.resize(static_cast<std::size_t>(blocks) * lines_);
+  blocks_.counts.resize(static_cast<std::size_t>(blocks));
+  for (int block = 0; block < blocks; ++block) {
+    MaskLine* row = Row(blocks_, block);
+    std::copy(outside_.begin(), outside_.end(), row);
+    const int end = std::min((block + 1) * kSlotsPerBlock, slots);
+    for (int slot = block * kSlotsPerBlock; slot < end; ++slot) {
+      AndCount(row, Row(slots_, slot), row, lines_, kGpusPerNode);
+    }
+    for (int g = 1; g <= kGpusPerNode; ++g) {
+      blocks_.counts[static_cast<std::size_t>(block)][g - 1] =
+          static_cast<uint16_t>(CountAtLeast(row, lines_, g));
+    }
+  }
+}
+
+void ClusterCalendar::Release(MaskLine* row, Counts& counts, int node, GpuMask gpus) const {
+  const GpuMask old = MaskAt(row, node);
+  const auto left = static_cast<GpuMask>(old & ~gpus);
+  MaskAt(row, node) = left;
+  counts += CountsOf(left) - CountsOf(old);
+}
+
+void ClusterCalendar::Take(Level& level, const std::vector<std::pair<int, GpuMask>>& nodes,
+                           int first_row, int last_row) {
+  for (int row = first_row; row <= last_row; ++row) {
+    MaskLine* masks = Row(level, row);
+    Counts counts = level.counts[static_cast<std::size_t>(row)];
+    for (const auto& [node, gpus] : nodes) Release(masks, counts, node, gpus);
+    level.counts[static_cast<std::size_t>(row)] = counts;
+  }
+}
+
+void ClusterCalendar::Book(const std::vector<std::pair<int, GpuMask>>& nodes, int first_slot,
+                           int last_slot) {
+  Take(slots_, nodes, first_slot, last_slot);
+  Take(blocks_, nodes, first_slot / kSlotsPerBlock, last_slot / kSlotsPerBlock);
+}
+
+// Windows that start later never end earlier. So when what is free from `slot` to the end of the
+// window is too little, every start up to `slot` fails too, and the search goes on behind it: it
+// never looks at a start twice.
+int ClusterCalendar::EarliestStart(const Shape& shape, const Span& span, int from, int last,
+                                   SearchRows& rows) const {
+  int slot = from;
+  while (slot <= last) {
+    const int window_last = grid_.LastSlot(slot, span);
+    int obstacle = ObstacleByCounts(shape, slot, window_last);
+    if (obstacle < slot) obstacle = ObstacleByRows(shape, slot, window_last, rows);
+    if (obstacle < slot) return slot;
+    slot = obstacle + 1;
+  }
+  return last + 1;
+}
+
+// A slot in [first, last] up to which no window can start, judged by counts alone; first - 1 when
+// they refuse nothing.
+int ClusterCalendar::ObstacleByCounts(const Shape& shape, int first, int last) const {
+  for (int slot = last; slot >= first;) {
+    const int block = slot / kSlotsPerBlock;
+    const bool whole =
+        slot % kSlotsPerBlock == kSlotsPerBlock - 1 && slot - (kSlotsPerBlock - 1) >= first;
+    if (whole) {
+      slot = block * kSlotsPerBlock;
+      if (!MayFit(blocks_.counts[static_cast<std::size_t>(block)], shape)) return slot;
+    } else if (!MayFit(slots_.counts[static_cast<std::size_t>(slot)], shape)) {
+      return slot;
+    }
+    --slot;
+  }
+  return first - 1;
+}
+
+// The same exactly, by the nodes themselves: the highest such slot.
+int ClusterCalendar::ObstacleByRows(const Shape& shape, int first, int last,
+                                    SearchRows& rows) const {
+  std::copy(outside_.begin(), outside_.end(), rows.free.begin());
+  const auto narrow = [&](const MaskLine* row) {
+    const int count =
+        AndCount(rows.free.data(), row, rows.other.data(), lines_, shape.gpus_per_node);
+    if (count < shape.nodes) return false;
+    if (shape.remainder_gpus > 0 &&
+        CountAtLeast(rows.other.data(), lines_, shape.remainder_gpus) <= shape.nodes) {
+      return false;
+    }
+    rows.free.swap(rows.other);
+    return true;
+  };
+  for (int slot = last; slot >= first;) {
+    const bool whole =
+        slot % kSlotsPerBlock == kSlotsPerBlock - 1 && slot - (kSlotsPerBlock - 1) >= first;
+    if (whole && narrow(Row(blocks_, slot / kSlotsPerBlock))) {
+      slot -= kSlotsPerBlock;
+      continue;
+    }
+    // Not a whole block, or one that holds the obstacle: find the slot.
+    const int stop = whole ? slot - (kSlotsPerBlock - 1) : slot;
+    for (; slot >= stop; --slot) {
+      if (!narrow(Row(slots_, slot))) return slot;
+    }
+    ALLOT_CHECK(!whole);
+  }
+  return first - 1;
+}
+
+std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& shape,
+                                                                  int first_slot, int last_slot,
+                                                                  SearchRows& rows) const {
+  const MaskLine* before = first_slot > 0 ? Row(slots_, first_slot - 1) : outside_.data();
+  const MaskLine* after =
+      last_slot + 1 < grid_.slots() ? Row(slots_, last_slot + 1) : outside_.data();
+  std::vector<std::pair<int, GpuMask>> chosen;
+  chosen.reserve(static_cast<std::size_t>(shape.node_count()));
+
+  const auto choose = [&](int count, int gpus) {
+    ScoreTightness(rows.free.data(), before, after, rows.other.data(), lines_, gpus);
+    const uint8_t* scores = rows.other.front().masks.data();
+    const std::size_t bytes = lines_ * sizeof(MaskLine);
+    for (uint8_t score = 0; count > 0; ++score) {
+      score = LowestScore(rows.other.data(), lines_, score);
+      ALLOT_CHECK(score != kScoreNone);
+      const uint8_t* at = scores;
+      while (count > 0) {
+        const auto* hit = static_cast<const uint8_t*>(
+            std::memchr(at, score, static_cast<std::size_t>(scores + bytes - at)));
+        if (hit == nullptr) break;
+        const int node = static_cast<int>(hit - scores);
+        chosen.emplace_back(node, ChooseGpus(MaskAt(rows.free.data(), node), MaskAt(before, node),
+                                             MaskAt(after, node), gpus));
+        MaskAt(rows.free.data(), node) = 0;
+        at = hit + 1;
+        --count;
+      }
+    }
+  };
+  // The remainder first: its tightest node has fewer GPUs free than the others need, wherever there
+  // is such a node; otherwise there is one more of those than needed.
+  if (shape.remainder_gpus > 0) choose(1, shape.remainder_gpus);
+  choose(shape.nodes, shape.gpus_per_node);
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+}  // namespace allot::scheduler

@@ -1,0 +1,23 @@
+#include "scheduler/describe.h"
+
+namespace allot::scheduler {
+
+std::string DescribeModels(const Request& request) {
+  std::string text;
+  for (const GpuModel model : request.models) {
+    if (!text.empty()) text += " or ";
+    text += Name(model);
+  }
+  return text;
+}
+
+std::string DescribeAsk(const Request& request) {
+  return "asks " + Describe(request.shape) + " of " + DescribeModels(request) + " for " +
+         FormatDuration(request.duration);
+}
+
+std::string Count(int64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace allot::scheduler

@@ -1,0 +1,146 @@
+#include "scheduler/fair_order.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include "allot/base/check.h"
+
+namespace allot::scheduler {
+namespace {
+
+constexpr Charge kChargePerGpuSecond = 256;
+
+template <class T>
+auto& At(std::vector<T>& values, int position) {
+  return values[static_cast<std::size_t>(position)];
+}
+template <class T>
+const T& At(const std::vector<T>& values, int position) {
+  return values[static_cast<std::size_t>(position)];
+}
+
+}  // namespace
+
+int64_t Weight(const SnapshotProject& project) {
+  const int64_t quota =
+      std::accumulate(project.concurrent_gpus.begin(), project.concurrent_gpus.end(), int64_t{0});
+  return std::max<int64_t>(quota, 1) * std::max(project.merit, 1);
+}
+
+std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& policy) {
+  std::vector<DecayedUsage> used;
+  used.reserve(snapshot.projects.size());
+  for (const SnapshotProject& project : snapshot.projects) used.push_back(project.usage);
+  std::vector<Charge> charges(snapshot.projects.size(), 0);
+
+  for (const SnapshotClaim& claim : snapshot.claims) {
+    const int gpus = CountGpus(claim.gpus);
+    const Instant held_until = std::max(snapshot.now, claim.start);
+    if (const auto held = TimeWindow::Make(claim.start, held_until)) {
+      At(used, claim.project) =
+          AddHeld(At(used, claim.project), gpus, *held, policy.usage_half_life);
+    }
+    const Seconds to_come = Between(held_until, std::max(claim.until, held_until));
+    At(charges, claim.project) += Charge{gpus} * to_come.count * kChargePerGpuSecond;
+  }
+  for (std::size_t i = 0; i < charges.size(); ++i) {
+    const Instant t = std::max(snapshot.now, used[i].as_of);
+    charges[i] += DecayTo(used[i], t, policy.usage_half_life).value;
+  }
+  return charges;
+}
+
+Charge ChargeOf(const Request& request) {
+  return Charge{request.shape.gpus()} * request.duration.count * kChargePerGpuSecond;
+}
+
+Instant WaitingSince(const SnapshotPending& pending) {
+  return std::max(pending.create_time, pending.request.earliest_start.value_or(Instant{0}));
+}
+
+bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy) {
+  return WaitingSince(pending) + policy.starvation_bound < now;
+}
+
+FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy)
+    : snapshot_(snapshot),
+      left_(snapshot.pending.size()),
+      queues_(snapshot.projects.size()),
+      charges_(ChargesAtStart(snapshot, policy)) {
+  weights_.reserve(snapshot.projects.size());
+  for (const SnapshotProject& project : snapshot.projects) weights_.push_back(Weight(project));
+
+  for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
+    const SnapshotPending& pending = At(snapshot.pending, i);
+    if (IsStarved(pending, snapshot.now, policy)) {
+      starved_.push_back(i);
+    } else {
+      At(queues_, pending.project).pending.push_back(i);
+    }
+  }
+  // Total orders: positions follow the ids.
+  std::sort(starved_.begin(), starved_.end(), [&](int a, int b) {
+    return std::tuple(WaitingSince(At(snapshot.pending, a)), a) <
+           std::tuple(WaitingSince(At(snapshot.pending, b)), b);
+  });
+  for (Queue& queue : queues_) {
+    std::sort(queue.pending.begin(), queue.pending.end(), [&](int a, int b) {
+      return std::tuple(At(snapshot.pending, a).create_time, a) <
+             std::tuple(At(snapshot.pending, b).create_time, b);
+    });
+  }
+}
+
+// Total: charge by weight, then the older next allocation, then its id.
+bool FairOrder::GoesAfter(int project, int other) const {
+  const Charge mine = At(charges_, project) * At(weights_, other);
+  const Charge theirs = At(charges_, other) * At(weights_, project);
+  if (mine != theirs) return mine > theirs;
+  const auto next = [&](int p) {
+    const Queue& queue = At(queues_, p);
+    const int position = queue.pending[queue.next];
+    return std::tuple(At(snapshot_.pending, position).create_time, position);
+  };
+  return next(project) > next(other);
+}
+
+void FairOrder::PushProject(int project) {
+  heap_.push_back(project);
+  std::push_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
+}
+
+int FairOrder::Next() {
+  ALLOT_CHECK(!Done());
+  --left_;
+  if (!starved_.empty()) {
+    last_ = starved_.front();
+    starved_.pop_front();
+    return last_;
+  }
+  // Only now are the charges of the last turn complete.
+  const auto push_waiting = [&](int project) {
+    const Queue& queue = At(queues_, project);
+    if (queue.next < queue.pending.size()) PushProject(project);
+  };
+  if (heap_filled_) {
+    push_waiting(At(snapshot_.pending, last_).project);
+  } else {
+    for (int project = 0; project < static_cast<int>(queues_.size()); ++project) {
+      push_waiting(project);
+    }
+    heap_filled_ = true;
+  }
+  std::pop_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
+  Queue& queue = At(queues_, heap_.back());
+  heap_.pop_back();
+  last_ = queue.pending[queue.next++];
+  return last_;
+}
+
+void FairOrder::ChargeLast() {
+  const SnapshotPending& pending = At(snapshot_.pending, last_);
+  At(charges_, pending.project) += ChargeOf(pending.request);
+}
+
+}  // namespace allot::scheduler

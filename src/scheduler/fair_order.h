@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "allot/model/policy.h"
+#include "allot/scheduler/snapshot.h"
+
+namespace allot::scheduler {
+
+/// GPU-seconds × 256, as in DecayedUsage: wide enough for sums over a whole queue and for exact
+/// cross products of charge and weight.
+__extension__ using Charge = __int128;
+
+/// A project's weight in the fair order: its concurrent quota in GPUs × merit, both at least 1.
+int64_t Weight(const SnapshotProject& project);
+/// What each project is charged before a pass places anything: usage decayed to now, plus what its
+/// claims held until now, decayed alike, plus what they hold from now to their end.
+std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& policy);
+/// What a placement of the request adds.
+Charge ChargeOf(const Request& request);
+/// Since when it could have been running, had there been room.
+Instant WaitingSince(const SnapshotPending& pending);
+bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy);
+
+/// Hands out the pending allocations in rank order (the formula: plan.h, Schedule).
+class FairOrder {
+ public:
+  FairOrder(const Snapshot& snapshot, const Policy& policy);
+
+  bool Done() const { return left_ == 0; }
+  /// Position of the next one. Requires: not done.
+  int Next();
+  /// The last one handed out was placed.
+  void ChargeLast();
+
+ private:
+  struct Queue {
+    // Positions of its pending allocations, oldest first.
+    std::vector<int> pending;
+    std::size_t next = 0;
+  };
+
+  bool GoesAfter(int project, int other) const;
+  void PushProject(int project);
+
+  const Snapshot& snapshot_;
+  std::size_t left_ = 0;
+  // Longest waiting first.
+  std::deque<int> starved_;
+  std::vector<Queue> queues_;
+  std::vector<Charge> charges_;
+  std::vector<int64_t> weights_;
+  // Projects with pending allocations, the next one at the front; filled when the starved are done.
+  std::vector<int> heap_;
+  bool heap_filled_ = false;
+  int last_ = -1;
+};
+
+}  // namespace allot::scheduler

@@ -1,0 +1,128 @@
+#include "scheduler/mask_rows.h"
+
+// Sanitizers run before the loader may resolve an ifunc; they get the plain version, which is
+// equal.
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define ALLOT_VECTORISED __attribute__((target_clones("avx2", "default")))
+#else
+#define ALLOT_VECTORISED
+#endif
+#define ALLOT_INLINED inline __attribute__((always_inline))
+
+namespace allot::scheduler {
+namespace {
+
+using Words = uint64_t __attribute__((vector_size(32), may_alias));
+using Bytes = uint8_t __attribute__((vector_size(32), may_alias));
+using SignedBytes = int8_t __attribute__((vector_size(32), may_alias));
+constexpr std::size_t kVectorsPerLine = sizeof(MaskLine) / sizeof(Words);
+// A byte counts to 255 before it must be emptied.
+constexpr std::size_t kVectorsPerCount = 255;
+
+// By reference throughout: vectors as arguments have no stable calling convention.
+ALLOT_INLINED void CountBits(const Words& masks, Words& counts) {
+  counts = masks - ((masks >> 1) & 0x5555555555555555ULL);
+  counts = (counts & 0x3333333333333333ULL) + ((counts >> 2) & 0x3333333333333333ULL);
+  counts = (counts + (counts >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+}
+
+// 0xff in every byte whose mask has more than `gpus_below` bits.
+ALLOT_INLINED void MarkAbove(const Words& masks, const SignedBytes& gpus_below, Bytes& marks) {
+  Words counts;
+  CountBits(masks, counts);
+  marks = reinterpret_cast<const Bytes&>(
+      static_cast<const SignedBytes&>(reinterpret_cast<SignedBytes&>(counts) > gpus_below));
+}
+
+ALLOT_INLINED int SumBytes(const Bytes& bytes) {
+  int sum = 0;
+  for (std::size_t i = 0; i < sizeof(Bytes); ++i) sum += bytes[i];
+  return sum;
+}
+
+ALLOT_INLINED const Words* AsWords(const MaskLine* lines) {
+  return reinterpret_cast<const Words*>(lines);
+}
+ALLOT_INLINED Words* AsWords(MaskLine* lines) { return reinterpret_cast<Words*>(lines); }
+
+}  // namespace
+
+ALLOT_VECTORISED int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* out,
+                              std::size_t lines, int gpus) {
+  const SignedBytes gpus_below = SignedBytes{} + static_cast<int8_t>(gpus - 1);
+  const std::size_t vectors = lines * kVectorsPerLine;
+  int count = 0;
+  for (std::size_t i = 0; i < vectors;) {
+    const std::size_t end = vectors - i < kVectorsPerCount ? vectors : i + kVectorsPerCount;
+    Bytes marked{};
+    for (; i < end; ++i) {
+      const Words both = AsWords(a)[i] & AsWords(b)[i];
+      AsWords(out)[i] = both;
+      Bytes marks;
+      MarkAbove(both, gpus_below, marks);
+      marked -= marks;
+    }
+    count += SumBytes(marked);
+  }
+  return count;
+}
+
+ALLOT_VECTORISED int CountAtLeast(const MaskLine* row, std::size_t lines, int gpus) {
+  const SignedBytes gpus_below = SignedBytes{} + static_cast<int8_t>(gpus - 1);
+  const std::size_t vectors = lines * kVectorsPerLine;
+  int count = 0;
+  for (std::size_t i = 0; i < vectors;) {
+    const std::size_t end = vectors - i < kVectorsPerCount ? vectors : i + kVectorsPerCount;
+    Bytes marked{};
+    for (; i < end; ++i) {
+      Bytes marks;
+      MarkAbove(AsWords(row)[i], gpus_below, marks);
+      marked -= marks;
+    }
+    count += SumBytes(marked);
+  }
+  return count;
+}
+
+ALLOT_VECTORISED void ScoreTightness(const MaskLine* free, const MaskLine* before,
+                                     const MaskLine* after, MaskLine* scores, std::size_t lines,
+                                     int gpus) {
+  const SignedBytes gpus_below = SignedBytes{} + static_cast<int8_t>(gpus - 1);
+  const Bytes asked = Bytes{} + static_cast<uint8_t>(gpus);
+  const std::size_t vectors = lines * kVectorsPerLine;
+  for (std::size_t i = 0; i < vectors; ++i) {
+    Words free_counts;
+    Words before_counts;
+    Words after_counts;
+    CountBits(AsWords(free)[i], free_counts);
+    CountBits(AsWords(before)[i], before_counts);
+    CountBits(AsWords(after)[i], after_counts);
+    Bytes fits;
+    MarkAbove(AsWords(free)[i], gpus_below, fits);
+    const Bytes left_over = reinterpret_cast<Bytes&>(free_counts) - asked;
+    // At most 7 × 17 + 16 where it fits; what it comes to elsewhere is masked out.
+    const Bytes score = left_over * 17 + reinterpret_cast<Bytes&>(before_counts) +
+                        reinterpret_cast<Bytes&>(after_counts);
+    const Bytes kept = (score & fits) | ~fits;
+    AsWords(scores)[i] = reinterpret_cast<const Words&>(kept);
+  }
+}
+
+ALLOT_VECTORISED uint8_t LowestScore(const MaskLine* scores, std::size_t lines, uint8_t floor) {
+  const Bytes least = Bytes{} + floor;
+  Bytes lowest = ~Bytes{};
+  const std::size_t vectors = lines * kVectorsPerLine;
+  for (std::size_t i = 0; i < vectors; ++i) {
+    const Bytes score = reinterpret_cast<const Bytes*>(scores)[i];
+    const Bytes eligible = score >= least && score < lowest ? score : lowest;
+    lowest = eligible;
+  }
+  uint8_t result = kScoreNone;
+  for (std::size_t i = 0; i < sizeof(Bytes); ++i) {
+    if (lowest[i] < result) result = lowest[i];
+  }
+  return result;
+}
+
+}  // namespace allot::scheduler

@@ -1,0 +1,275 @@
+#include "scheduler/pass.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "allot/base/check.h"
+#include "scheduler/describe.h"
+
+namespace allot::scheduler {
+namespace {
+
+constexpr GpuMask kAllGpus = 0xff;
+
+template <class T>
+auto& At(T& values, int position) {
+  return values[static_cast<std::size_t>(position)];
+}
+
+}  // namespace
+
+Pass::Pass(const Snapshot& snapshot, const Policy& policy)
+    : snapshot_(snapshot), grid_(snapshot.now, policy.planning_horizon) {
+  NumberAsks();
+  BuildClusters();
+  BookQuotas();
+}
+
+const SnapshotPending& Pass::Pending(int pending) const { return At(snapshot_.pending, pending); }
+const SnapshotProject& Pass::ProjectOf(const SnapshotPending& pending) const {
+  return At(snapshot_.projects, pending.project);
+}
+QuotaCalendar& Pass::QuotaOf(const SnapshotPending& pending) {
+  return At(quotas_, pending.project);
+}
+
+// ---- The calendars as the snapshot leaves them
+// ---------------------------------------------------
+
+void Pass::NumberAsks() {
+  std::vector<int> by_ask(snapshot_.pending.size());
+  std::iota(by_ask.begin(), by_ask.end(), 0);
+  const auto ask = [&](int pending) {
+    const Request& request = Pending(pending).request;
+    return std::tuple(request.shape, request.duration);
+  };
+  std::sort(by_ask.begin(), by_ask.end(), [&](int a, int b) { return ask(a) < ask(b); });
+  asks_.resize(by_ask.size());
+  for (std::size_t i = 0; i < by_ask.size(); ++i) {
+    if (i == 0 || ask(by_ask[i - 1]) < ask(by_ask[i])) ++ask_count_;
+    At(asks_, by_ask[i]) = static_cast<int>(ask_count_) - 1;
+  }
+}
+
+void Pass::BuildClusters() {
+  clusters_.resize(snapshot_.clusters.size());
+  // By node of the snapshot: its position in its cluster.
+  std::vector<int> position_in_cluster(snapshot_.nodes.size());
+  std::vector<std::vector<Hold>> holds(clusters_.size());
+  const int last_slot = grid_.slots() - 1;
+  for (std::size_t i = 0; i < snapshot_.nodes.size(); ++i) {
+    const SnapshotNode& node = snapshot_.nodes[i];
+    Cluster& cluster = At(clusters_, node.cluster);
+    position_in_cluster[i] = cluster.nodes++;
+    cluster.node_positions.push_back(static_cast<int>(i));
+    if (node.schedulable) {
+      ++cluster.schedulable;
+    } else {
+      At(holds, node.cluster).push_back({position_in_cluster[i], kAllGpus, 0, last_slot});
+    }
+  }
+  const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
+  for (const SnapshotClaim& claim : snapshot_.claims) {
+    const SnapshotNode& node = At(snapshot_.nodes, claim.node);
+    if (!node.schedulable) continue;
+    const Instant until = claim.until > snapshot_.now ? claim.until : overdue_until;
+    At(holds, node.cluster)
+        .push_back({At(position_in_cluster, claim.node), claim.gpus, grid_.SlotOf(claim.start),
+                    grid_.SlotBefore(until)});
+  }
+  for (std::size_t i = 0; i < clusters_.size(); ++i) {
+    Cluster& cluster = clusters_[i];
+    cluster.position = static_cast<int>(i);
+    cluster.model = snapshot_.clusters[i].model;
+    cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.nodes, std::move(holds[i]));
+    cluster.bounds = std::make_unique<StartBounds>(ask_count_);
+  }
+}
+
+void Pass::BookQuotas() {
+  quotas_.reserve(snapshot_.projects.size());
+  for (const SnapshotProject& project : snapshot_.projects) {
+    quotas_.emplace_back(grid_, project.concurrent_gpus);
+  }
+  const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
+  for (const SnapshotClaim& claim : snapshot_.claims) {
+    const GpuModel model = At(clusters_, At(snapshot_.nodes, claim.node).cluster).model;
+    const Instant until = claim.until > snapshot_.now ? claim.until : overdue_until;
+    At(quotas_, claim.project)
+        .Book(model, CountGpus(claim.gpus), grid_.SlotOf(claim.start), grid_.SlotBefore(until));
+  }
+}
+
+// ---- One pending allocation
+// ------------------------------------------------------------------------
+
+std::variant<Placement, Deferral> Pass::Place(int pending) {
+  const SnapshotPending& row = Pending(pending);
+  const Request& request = row.request;
+  if (!ProjectOf(row).open) {
+    return Defer(pending, DeferralReason::kProjectClosed, "the project is closed");
+  }
+  const std::vector<Cluster*> open = OpenTo(row);
+  std::vector<Cluster*> fitting;
+  for (Cluster* cluster : open) {
+    if (cluster->schedulable >= request.shape.node_count()) fitting.push_back(cluster);
+  }
+  if (fitting.empty()) return DeferTooLarge(pending, open);
+
+  const Span span{request.duration,
+                  std::max(snapshot_.now, request.earliest_start.value_or(snapshot_.now))};
+  const Found found = Search(pending, fitting, span);
+  if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, span);
+  const Instant end = grid_.WindowFrom(found.slot, span).end();
+  if (request.deadline && end > *request.deadline) {
+    return Defer(pending, DeferralReason::kDeadlineUnreachable,
+                 "the earliest end is " + FormatRfc3339(end) + ", after the deadline " +
+                     FormatRfc3339(*request.deadline));
+  }
+  return Book(pending, found, span);
+}
+
+// The clusters that may serve it, in the order in which equal starts are decided: the preferred
+// model first; of one model the smallest cluster, which leaves the large ones to large gangs; then
+// the id.
+std::vector<Pass::Cluster*> Pass::OpenTo(const SnapshotPending& pending) {
+  const ProgrammeId& programme = ProjectOf(pending).programme;
+  std::vector<Cluster*> open;
+  for (const GpuModel model : pending.request.models) {
+    const auto first_of_model = static_cast<std::ptrdiff_t>(open.size());
+    for (Cluster& cluster : clusters_) {
+      const SnapshotCluster& row = At(snapshot_.clusters, cluster.position);
+      if (row.model == model &&
+          std::binary_search(row.programmes.begin(), row.programmes.end(), programme)) {
+        open.push_back(&cluster);
+      }
+    }
+    std::sort(open.begin() + first_of_model, open.end(), [](const Cluster* a, const Cluster* b) {
+      return std::tuple(a->schedulable, a->position) < std::tuple(b->schedulable, b->position);
+    });
+  }
+  return open;
+}
+
+// The earliest start over all clusters; of equal ones the first in their order.
+Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, const Span& span) {
+  Found best;
+  if (span.not_before >= grid_.horizon_end()) return best;
+  int last = grid_.last_start_slot();
+  for (Cluster* cluster : clusters) {
+    const int slot = EarliestIn(*cluster, pending, span, last);
+    if (slot > last) continue;
+    best = {cluster, slot};
+    std::swap(rows_, best_rows_);
+    last = slot - 1;
+  }
+  return best;
+}
+
+// The first slot up to `last` in which both the cluster and the project's quota allow it.
+int Pass::EarliestIn(Cluster& cluster, int pending, const Span& span, int last) {
+  const SnapshotPending& row = Pending(pending);
+  const Shape& shape = row.request.shape;
+  const QuotaCalendar& quota = QuotaOf(row);
+  const int ask = At(asks_, pending);
+  const int first = grid_.SlotOf(span.not_before);
+  rows_.Resize(cluster.calendar->lines());
+
+  for (int slot = first; slot <= last;) {
+    const int within_quota = quota.EarliestStart(cluster.model, shape.gpus(), span, slot, last);
+    if (within_quota > last) break;
+    const int bound = cluster.bounds->Get(ask, shape, span.duration);
+    const int from = std::max(within_quota, bound);
+    slot = cluster.calendar->EarliestStart(shape, span, from, last, rows_);
+    // What was found holds for others only if nothing but the calendar pushed it back.
+    const bool by_calendar_alone = from == bound && span.not_before <= grid_.Start(from);
+    if (by_calendar_alone) cluster.bounds->Raise(ask, shape, span.duration, slot);
+    if (slot == within_quota) return slot;
+  }
+  return last + 1;
+}
+
+Placement Pass::Book(int pending, const Found& found, const Span& span) {
+  const SnapshotPending& row = Pending(pending);
+  Cluster& cluster = *found.cluster;
+  const int last_slot = grid_.LastSlot(found.slot, span);
+  const auto nodes =
+      cluster.calendar->ChooseNodes(row.request.shape, found.slot, last_slot, best_rows_);
+  cluster.calendar->Book(nodes, found.slot, last_slot);
+  QuotaOf(row).Book(cluster.model, row.request.shape.gpus(), found.slot, last_slot);
+
+  Placement placement;
+  placement.pending = pending;
+  placement.model = cluster.model;
+  placement.cluster = cluster.position;
+  placement.window = grid_.WindowFrom(found.slot, span);
+  placement.nodes.reserve(nodes.size());
+  for (const auto& [node, gpus] : nodes) {
+    placement.nodes.push_back({At(cluster.node_positions, node), gpus});
+  }
+  return placement;
+}
+
+// ---- Reasons
+// -----------------------------------------------------------------------------------------
+
+Deferral Pass::Defer(int pending, DeferralReason reason, const std::string& why) const {
+  return {pending, reason, DescribeAsk(Pending(pending).request) + "; " + why};
+}
+
+Deferral Pass::DeferTooLarge(int pending, const std::vector<Cluster*>& open) const {
+  if (open.empty()) {
+    return Defer(
+        pending, DeferralReason::kLargerThanPool,
+        "no cluster of " + DescribeModels(Pending(pending).request) + " serves its programme");
+  }
+  const Cluster* largest =
+      *std::max_element(open.begin(), open.end(), [](const Cluster* a, const Cluster* b) {
+        return std::tuple(a->schedulable, a->nodes) < std::tuple(b->schedulable, b->nodes);
+      });
+  return Defer(pending, DeferralReason::kLargerThanPool,
+               "the largest cluster open to it now, " +
+                   At(snapshot_.clusters, largest->position).id.str() + ", has " +
+                   Count(largest->schedulable, "schedulable node") + " of " +
+                   std::to_string(largest->nodes));
+}
+
+Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting,
+                                 const Span& span) {
+  const SnapshotPending& row = Pending(pending);
+  const int gpus = row.request.shape.gpus();
+  const std::string horizon = FormatRfc3339(grid_.horizon_end());
+  if (span.not_before >= grid_.horizon_end()) {
+    return Defer(pending, DeferralReason::kNoCapacity,
+                 "its earliest start " + FormatRfc3339(span.not_before) +
+                     " is not before the end of the planning horizon, " + horizon);
+  }
+  // The quota is to blame when it alone leaves no start in any model that has a cluster for it.
+  const QuotaCalendar& quota = QuotaOf(row);
+  const int first = grid_.SlotOf(span.not_before);
+  const int last = grid_.last_start_slot();
+  std::string limits;
+  bool quota_allows = false;
+  std::optional<GpuModel> told;
+  for (const Cluster* cluster : fitting) {
+    if (quota.EarliestStart(cluster->model, gpus, span, first, last) <= last) quota_allows = true;
+    if (told == cluster->model) continue;
+    told = cluster->model;
+    if (!limits.empty()) limits += ", ";
+    limits += std::to_string(quota.Limit(cluster->model)) + " " + std::string(Name(cluster->model));
+  }
+  if (!quota_allows) {
+    return Defer(pending, DeferralReason::kQuotaExhausted,
+                 "its project may hold " + limits + " GPUs at the same time, this asks " +
+                     std::to_string(gpus) +
+                     ", and what it holds and has planned leaves no room before " + horizon);
+  }
+  return Defer(pending, DeferralReason::kNoCapacity,
+               Count(row.request.shape.node_count(), "node") +
+                   " never come free together before the end of the planning horizon, " + horizon);
+}
+
+}  // namespace allot::scheduler

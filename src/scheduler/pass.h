@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "allot/scheduler/plan.h"
+#include "scheduler/cluster_calendar.h"
+#include "scheduler/quota_calendar.h"
+#include "scheduler/start_bounds.h"
+#include "scheduler/time_grid.h"
+
+namespace allot::scheduler {
+
+/// How long a release that is overdue is expected to take still, from now: its GPUs count as taken
+/// until then, so that nothing starts on them in this pass and forecasts stay honest.
+inline constexpr Seconds kOverdueReleaseGrace = Minutes(15);
+
+/// The calendars of one pass: places one pending allocation after the other and never moves one.
+class Pass {
+ public:
+  Pass(const Snapshot& snapshot, const Policy& policy);
+
+  /// Books the earliest start there is, or says why there is none.
+  std::variant<Placement, Deferral> Place(int pending);
+
+ private:
+  struct Cluster {
+    int position = 0;
+    GpuModel model = GpuModel::kH200;
+    int nodes = 0;
+    int schedulable = 0;
+    // Its nodes' positions in the snapshot, by position in the calendar.
+    std::vector<int> node_positions;
+    std::unique_ptr<ClusterCalendar> calendar;
+    std::unique_ptr<StartBounds> bounds;
+  };
+  // Where a search for one pending allocation got to.
+  struct Found {
+    Cluster* cluster = nullptr;
+    int slot = 0;
+  };
+
+  const SnapshotPending& Pending(int pending) const;
+  const SnapshotProject& ProjectOf(const SnapshotPending& pending) const;
+  QuotaCalendar& QuotaOf(const SnapshotPending& pending);
+  std::vector<Cluster*> OpenTo(const SnapshotPending& pending);
+
+  void BuildClusters();
+  void NumberAsks();
+  void BookQuotas();
+
+  Found Search(int pending, const std::vector<Cluster*>& clusters, const Span& span);
+  int EarliestIn(Cluster& cluster, int pending, const Span& span, int last);
+  Placement Book(int pending, const Found& found, const Span& span);
+  Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
+  Deferral DeferTooLarge(int pending, const std::vector<Cluster*>& open) const;
+  Deferral DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting, const Span& span);
+
+  const Snapshot& snapshot_;
+  TimeGrid grid_;
+  std::vector<Cluster> clusters_;
+  std::vector<QuotaCalendar> quotas_;
+  // By pending: which (shape, duration) it asks for.
+  std::vector<int> asks_;
+  std::size_t ask_count_ = 0;
+  // Of the search under way, and of its best start so far.
+  SearchRows rows_;
+  SearchRows best_rows_;
+};
+
+}  // namespace allot::scheduler

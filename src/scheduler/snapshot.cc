@@ -1,0 +1,130 @@
+#include "allot/scheduler/snapshot.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "allot/base/check.h"
+#include "scheduler/fnv.h"
+
+namespace allot::scheduler {
+namespace {
+
+// Sorts rows by id and returns where each old position went.
+template <class Row>
+std::vector<int> SortById(std::vector<Row>& rows) {
+  std::vector<int> from(rows.size());
+  std::iota(from.begin(), from.end(), 0);
+  const auto at = [&](int i) -> const Row& { return rows[static_cast<std::size_t>(i)]; };
+  std::sort(from.begin(), from.end(), [&](int a, int b) { return at(a).id < at(b).id; });
+
+  std::vector<Row> sorted;
+  sorted.reserve(rows.size());
+  std::vector<int> to(rows.size());
+  for (const int position : from) {
+    to[static_cast<std::size_t>(position)] = static_cast<int>(sorted.size());
+    sorted.push_back(std::move(rows[static_cast<std::size_t>(position)]));
+  }
+  rows = std::move(sorted);
+  return to;
+}
+
+void Follow(const std::vector<int>& moved, int& position) {
+  ALLOT_CHECK(position >= 0 && static_cast<std::size_t>(position) < moved.size());
+  position = moved[static_cast<std::size_t>(position)];
+}
+
+void AddTime(Fnv& fnv, const std::optional<Instant>& time) {
+  fnv.Add(time.has_value() ? 1 : 0);
+  if (time) fnv.Add(time->micros);
+}
+
+void AddRequest(Fnv& fnv, const Request& request) {
+  fnv.Add(request.shape.nodes);
+  fnv.Add(request.shape.gpus_per_node);
+  fnv.Add(request.shape.remainder_gpus);
+  fnv.Add(static_cast<int64_t>(request.models.size()));
+  for (const GpuModel model : request.models) fnv.Add(Name(model));
+  fnv.Add(request.duration.count);
+  AddTime(fnv, request.earliest_start);
+  AddTime(fnv, request.deadline);
+  fnv.Add(request.preemptible ? 1 : 0);
+}
+
+}  // namespace
+
+void Canonicalise(Snapshot& snapshot) {
+  const std::vector<int> clusters = SortById(snapshot.clusters);
+  for (SnapshotCluster& cluster : snapshot.clusters) {
+    std::sort(cluster.programmes.begin(), cluster.programmes.end());
+    cluster.programmes.erase(std::unique(cluster.programmes.begin(), cluster.programmes.end()),
+                             cluster.programmes.end());
+  }
+  const std::vector<int> nodes = SortById(snapshot.nodes);
+  for (SnapshotNode& node : snapshot.nodes) Follow(clusters, node.cluster);
+  const std::vector<int> projects = SortById(snapshot.projects);
+  SortById(snapshot.pending);
+  for (SnapshotPending& pending : snapshot.pending) Follow(projects, pending.project);
+
+  for (SnapshotClaim& claim : snapshot.claims) {
+    Follow(nodes, claim.node);
+    Follow(projects, claim.project);
+  }
+  std::sort(snapshot.claims.begin(), snapshot.claims.end(),
+            [](const SnapshotClaim& a, const SnapshotClaim& b) {
+              return std::tie(a.node, a.allocation, a.start, a.until, a.gpus, a.project) <
+                     std::tie(b.node, b.allocation, b.start, b.until, b.gpus, b.project);
+            });
+}
+
+uint64_t Digest(const Snapshot& snapshot) {
+  Fnv fnv;
+  fnv.Add(snapshot.now.micros);
+  fnv.Add(snapshot.revision);
+  fnv.Add(static_cast<int64_t>(snapshot.clusters.size()));
+  for (const SnapshotCluster& cluster : snapshot.clusters) {
+    fnv.Add(cluster.id.str());
+    fnv.Add(Name(cluster.model));
+    fnv.Add(static_cast<int64_t>(cluster.programmes.size()));
+    for (const ProgrammeId& programme : cluster.programmes) fnv.Add(programme.str());
+  }
+  fnv.Add(static_cast<int64_t>(snapshot.nodes.size()));
+  for (const SnapshotNode& node : snapshot.nodes) {
+    fnv.Add(node.id.str());
+    fnv.Add(node.cluster);
+    fnv.Add(node.schedulable ? 1 : 0);
+    fnv.Add(Name(node.health));
+    fnv.Add(node.draining ? 1 : 0);
+  }
+  fnv.Add(static_cast<int64_t>(snapshot.projects.size()));
+  for (const SnapshotProject& project : snapshot.projects) {
+    fnv.Add(project.id.str());
+    fnv.Add(project.programme.str());
+    fnv.Add(project.merit);
+    fnv.Add(project.open ? 1 : 0);
+    for (const int gpus : project.concurrent_gpus) fnv.Add(gpus);
+    fnv.Add(project.usage.value);
+    fnv.Add(project.usage.as_of.micros);
+  }
+  fnv.Add(static_cast<int64_t>(snapshot.claims.size()));
+  for (const SnapshotClaim& claim : snapshot.claims) {
+    fnv.Add(claim.allocation.str());
+    fnv.Add(claim.project);
+    fnv.Add(claim.node);
+    fnv.Add(claim.gpus);
+    fnv.Add(claim.start.micros);
+    fnv.Add(claim.until.micros);
+  }
+  fnv.Add(static_cast<int64_t>(snapshot.pending.size()));
+  for (const SnapshotPending& pending : snapshot.pending) {
+    fnv.Add(pending.id.str());
+    fnv.Add(pending.project);
+    AddRequest(fnv, pending.request);
+    fnv.Add(pending.create_time.micros);
+    AddTime(fnv, pending.planned_start);
+  }
+  return fnv.value();
+}
+
+}  // namespace allot::scheduler

@@ -1,0 +1,52 @@
+#include "scheduler/time_grid.h"
+
+#include <algorithm>
+#include <array>
+
+#include "allot/base/check.h"
+
+namespace allot::scheduler {
+namespace {
+
+struct Resolution {
+  Seconds step;
+  /// Used up to this far from now; the last one to the horizon.
+  Seconds reach;
+};
+// Each step divides the next, so that a boundary, once coarse, stays one when it comes near.
+constexpr std::array kResolutions = {
+    Resolution{Minutes(15), Days(2)},
+    Resolution{Hours(1), Days(14)},
+    Resolution{Hours(4), Days(60)},
+    Resolution{Days(1), Days(100'000)},
+};
+
+Instant NextMultiple(Instant t, Seconds step) {
+  const int64_t step_micros = step.count * 1'000'000;
+  int64_t multiples = t.micros / step_micros;
+  if (t.micros < 0 && t.micros % step_micros != 0) --multiples;
+  return Instant{(multiples + 1) * step_micros};
+}
+
+}  // namespace
+
+TimeGrid::TimeGrid(Instant now, Seconds horizon)
+    : starts_{now}, horizon_end_(now + std::max(horizon, Seconds{1})) {
+  for (const Resolution& resolution : kResolutions) {
+    const Instant reach = std::min(now + resolution.reach, horizon_end_);
+    while (starts_.back() < reach) starts_.push_back(NextMultiple(starts_.back(), resolution.step));
+  }
+  ALLOT_CHECK(starts_.back() >= horizon_end_);
+}
+
+int TimeGrid::SlotOf(Instant t) const {
+  const auto after = std::upper_bound(starts_.begin() + 1, starts_.end(), t);
+  return static_cast<int>(after - starts_.begin()) - 1;
+}
+
+TimeWindow TimeGrid::WindowFrom(int slot, const Span& span) const {
+  const Instant start = std::max(Start(slot), span.not_before);
+  return *TimeWindow::Make(start, start + span.duration);
+}
+
+}  // namespace allot::scheduler
