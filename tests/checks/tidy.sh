@@ -30,7 +30,7 @@ if [ "${#files[@]}" -eq 0 ]; then exit 0; fi
 database=$build/tidy
 mkdir -p "$database/clean"
 sed -E 's/ -Winvalid-pch//g; s/ -include [^ ]*cmake_pch\.hxx//g; s/ -fpch-preprocess//g;
-        s/ -W(duplicated-cond|logical-op|no-restrict|no-maybe-uninitialized|no-error=maybe-uninitialized)//g;
+        s/ -W(duplicated-cond|logical-op|shadow=local|no-restrict|no-maybe-uninitialized|no-stringop-overflow|no-error=[a-z-]+)//g;
         s/ -Werror( |$)/ /g' "$build/compile_commands.json" >"$database/compile_commands.json"
 
 tidy_one() {
