@@ -1,0 +1,43 @@
+// allot-sim: what the national pool is tried with, generated from a seed.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "allot/sim/national_call.h"
+
+namespace {
+
+/// "-" is standard output. Says on standard error what went wrong.
+bool Write(const std::string& path, const std::string& text) {
+  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "w");
+  bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file == stdout) {
+    written = std::fflush(file) == 0 && written;
+  } else if (file != nullptr) {
+    written = std::fclose(file) == 0 && written;
+  }
+  if (!written) std::perror(("allot-sim: " + path).c_str());
+  return written;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Generates what the national pool is tried with, from a seed."};
+  app.require_subcommand(1);
+
+  uint64_t seed = allot::sim::kNationalCallSeed;
+  std::string out = "-";
+  CLI::App* national_call = app.add_subcommand(
+      "national-call", "Writes the first national call as a file for `allot apply -f`.");
+  national_call->add_option("--seed", seed, "Another seed gives another call with the same totals")
+      ->capture_default_str();
+  national_call->add_option("--out", out, "The file to write; - is standard output")
+      ->capture_default_str();
+
+  CLI11_PARSE(app, argc, argv);
+  const std::string text = FormatNationalCall(allot::sim::MakeNationalCall(seed));
+  return Write(out, text) ? 0 : 1;
+}
