@@ -21,9 +21,9 @@ class Store {
 
   /// Runs `work` in one serialisable-enough transaction (read committed with row locks for writes,
   /// repeatable read for reads) and commits when it succeeds. Reruns it, a bounded number of times,
-  /// on store_conflict, a serialisation failure or a deadlock: so `work` must be safe to rerun, with
-  /// ids and times fixed before the call. When the commit's outcome cannot be known the answer is
-  /// commit_outcome_unknown, and the caller looks its request id up.
+  /// on store_conflict, a serialisation failure or a deadlock: so `work` must be safe to rerun,
+  /// with ids and times fixed before the call. When the commit's outcome cannot be known the answer
+  /// is commit_outcome_unknown, and the caller looks its request id up.
   template <class T>
   Result<T> Transact(Access access, const std::function<Result<T>(Tx&)>& work) {
     std::optional<Result<T>> outcome;
@@ -37,7 +37,8 @@ class Store {
   }
 
   /// Of the newest transaction this process committed; wakes those who wait for changes.
-  /// Called after every commit that changed something, on the committing thread; must not block.
+  /// Called after every commit that changed something, on the committing thread; must not block,
+  /// and must not call the store. Several callbacks may be added; all live as long as the store.
   virtual void OnCommit(std::function<void(Revision)> callback) = 0;
 
  protected:
@@ -50,6 +51,9 @@ struct PostgresOptions {
   int connections = 8;
   /// A connection that cannot be had within this time: store_unavailable.
   int connect_timeout_s = 5;
+  /// Told of every failure in PostgreSQL's own words, for the server's log and nobody else: they
+  /// can name another tenant's nodes. Called on any thread; must not throw.
+  std::function<void(const std::string& own_words)> report = nullptr;
 };
 
 /// Fails with store_unavailable, database_newer or database_older.

@@ -1,0 +1,111 @@
+#include "store/postgres/postgres_tx.h"
+#include "store/postgres/rows.h"
+
+namespace allot::store {
+namespace {
+
+const std::string kSelectAllocation =
+    std::string("SELECT ") + kAllocationColumns + " FROM allocations";
+
+const Statement kFindAllocation{"find_allocation", kSelectAllocation + " WHERE id = $1"};
+const Statement kFindAllocations{"find_allocations",
+                                 kSelectAllocation + " WHERE id = ANY ($1::text[]) ORDER BY id"};
+// Rows are locked in the order they are returned, so that no two who lock many meet crosswise.
+const Statement kLockAllocations{
+    "lock_allocations",
+    kSelectAllocation + " WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"};
+const Statement kInsertAllocation{
+    "insert_allocation",
+    "INSERT INTO allocations (id, project_id, institute_id, display_name, nodes, gpus_per_node,"
+    " remainder_gpus, gpu_models, duration_s, earliest_start, deadline, preemptible, state,"
+    " attempt, failures, create_time, update_time, window_start, window_end, cluster_id,"
+    " active_time, end_time, reason, message, cancel_requested, version)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
+    " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, instant($21),"
+    " instant($22), $23, $24, $25, $26) ON CONFLICT DO NOTHING"};
+// The request stays as it was admitted.
+const Statement kUpdateAllocations{
+    "update_allocations",
+    "UPDATE allocations a SET display_name = u.display_name, state = u.state, attempt = u.attempt,"
+    " failures = u.failures, update_time = instant(u.update_time),"
+    " window_start = instant(u.window_start), window_end = instant(u.window_end),"
+    " cluster_id = u.cluster_id, active_time = instant(u.active_time),"
+    " end_time = instant(u.end_time), reason = u.reason, message = u.message,"
+    " cancel_requested = u.cancel_requested, version = a.version + 1"
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[],"
+    " $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[],"
+    " $13::text[], $14::boolean[], $15::bigint[])"
+    " AS u(id, display_name, state, attempt, failures, update_time, window_start, window_end,"
+    " cluster_id, active_time, end_time, reason, message, cancel_requested, version)"
+    " WHERE a.id = u.id AND a.version = u.version"};
+
+std::optional<Instant> StartOf(const Allocation& allocation) {
+  if (!allocation.window) return std::nullopt;
+  return allocation.window->start();
+}
+
+std::optional<Instant> EndOf(const Allocation& allocation) {
+  if (!allocation.window) return std::nullopt;
+  return allocation.window->end();
+}
+
+}  // namespace
+
+Result<std::optional<Allocation>> PostgresTx::FindAllocation(const AllocationId& id) {
+  return FindOne(ReadAllocation, kFindAllocation, Arguments(id));
+}
+
+Result<std::vector<Allocation>> PostgresTx::FindAllocations(std::span<const AllocationId> ids) {
+  return FindAll(ReadAllocation, kFindAllocations, Arguments(SqlArray(ids)));
+}
+
+Result<std::vector<Allocation>> PostgresTx::LockAllocations(std::span<const AllocationId> ids) {
+  return FindAll(ReadAllocation, kLockAllocations, Arguments(SqlArray(ids)));
+}
+
+Result<Page<Allocation>> PostgresTx::ListAllocations(const AllocationFilter& filter,
+                                                     const PageRequest& page) {
+  ListQuery query(kSelectAllocation, "id", page);
+  query.Where("institute_id = ", filter.institute)
+      .Where("project_id = ", filter.project)
+      .Where("cluster_id = ", filter.cluster);
+  if (!filter.states.empty()) query.WhereAny("state", SqlArray(filter.states));
+  return FindPage(ReadAllocation, query);
+}
+
+Status PostgresTx::InsertAllocation(const Allocation& allocation) {
+  Changed(ResourceKind::kAllocation, allocation.id);
+  const Request& request = allocation.request;
+  return Insert(
+      kInsertAllocation,
+      Arguments(allocation.id, allocation.project, InstituteOf(allocation.project),
+                allocation.display_name, request.shape.nodes, request.shape.gpus_per_node,
+                request.shape.remainder_gpus, SqlArray(request.models), request.duration,
+                request.earliest_start, request.deadline, request.preemptible, allocation.state,
+                allocation.attempt, allocation.failures, allocation.create_time,
+                allocation.update_time, StartOf(allocation), EndOf(allocation), allocation.cluster,
+                allocation.active_time, allocation.end_time, allocation.reason, allocation.message,
+                allocation.cancel_requested, allocation.version));
+}
+
+Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {
+  if (allocations.empty()) return Ok{};
+  const auto column = [&](auto part) { return SqlArray(allocations, part); };
+  ALLOT_RETURN_IF_ERROR(
+      Update(kUpdateAllocations,
+             Arguments(column(&Allocation::id), column(&Allocation::display_name),
+                       column(&Allocation::state), column(&Allocation::attempt),
+                       column(&Allocation::failures), column(&Allocation::update_time),
+                       column(StartOf), column(EndOf), column(&Allocation::cluster),
+                       column(&Allocation::active_time), column(&Allocation::end_time),
+                       column(&Allocation::reason), column(&Allocation::message),
+                       column(&Allocation::cancel_requested), column(&Allocation::version)),
+             allocations.size()));
+  for (Allocation& allocation : allocations) {
+    Changed(ResourceKind::kAllocation, allocation.id);
+    ++allocation.version;
+  }
+  return Ok{};
+}
+
+}  // namespace allot::store

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/base/result.h"
+
+namespace allot::store {
+
+/// Whom a child runs as.
+struct Account {
+  std::string name;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+};
+/// config_invalid when there is no such user on this machine.
+Result<Account> FindAccount(const std::string& user);
+
+/// Starts `argv` in a session of its own, so that Ctrl-C in our terminal is ours to pass on, with a
+/// clean environment and its output appended to `log_path`. `as` needs us to be root.
+Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Account>& as,
+                    const std::string& log_path);
+
+/// Whether a child of ours still runs; one that ended is reaped.
+bool ChildRuns(pid_t pid);
+/// The child's exit status, 128 + signal when it was killed.
+int AwaitChild(pid_t pid);
+
+}  // namespace allot::store

@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <tuple>
+
+#include "store/postgres/postgres_tx.h"
+#include "store/postgres/rows.h"
+
+namespace allot::store {
+namespace {
+
+const std::string kSelectClaim = std::string("SELECT ") + kClaimColumns + " FROM claims";
+
+const Statement kOpenClaims{"open_claims",
+                            kSelectClaim +
+                                " WHERE allocation_id = ANY ($1::text[]) AND released_at IS NULL"
+                                " ORDER BY node_id, allocation_id, attempt"};
+const Statement kOpenClaimsOnNodes{"open_claims_on_nodes",
+                                   kSelectClaim +
+                                       " WHERE node_id = ANY ($1::text[]) AND released_at IS NULL"
+                                       " ORDER BY node_id, allocation_id, attempt"};
+const Statement kClaimsOf{"claims_of",
+                          kSelectClaim + " WHERE allocation_id = $1 ORDER BY attempt, node_id"};
+const Statement kInsertClaims{
+    "insert_claims",
+    "INSERT INTO claims (allocation_id, attempt, node_id, gpu_mask, start_time, end_time,"
+    " released_at)"
+    " SELECT u.allocation_id, u.attempt, u.node_id, u.gpu_mask, instant(u.start_time),"
+    " instant(u.end_time), instant(u.released_at)"
+    " FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[],"
+    " $7::bigint[])"
+    " AS u(allocation_id, attempt, node_id, gpu_mask, start_time, end_time, released_at)"};
+// A window is never empty: what is released before it starts keeps its first instant, and the
+// database knows that such a claim held nothing.
+const Statement kReleaseClaims{
+    "release_claims",
+    "UPDATE claims SET released_at = instant($3),"
+    " end_time = greatest(instant($3), start_time + interval '1 microsecond')"
+    " WHERE allocation_id = $1 AND attempt = $2 AND released_at IS NULL"};
+
+Instant StartOf(const Claim& claim) { return claim.window.start(); }
+Instant EndOf(const Claim& claim) { return claim.window.end(); }
+
+}  // namespace
+
+Result<std::vector<Claim>> PostgresTx::OpenClaims(std::span<const AllocationId> allocations) {
+  return FindAll(ReadClaim, kOpenClaims, Arguments(SqlArray(allocations)));
+}
+
+Result<std::vector<Claim>> PostgresTx::OpenClaimsOnNodes(std::span<const NodeId> nodes) {
+  return FindAll(ReadClaim, kOpenClaimsOnNodes, Arguments(SqlArray(nodes)));
+}
+
+Result<std::vector<Claim>> PostgresTx::ClaimsOf(const AllocationId& allocation) {
+  return FindAll(ReadClaim, kClaimsOf, Arguments(allocation));
+}
+
+Status PostgresTx::InsertClaims(std::span<const Claim> claims) {
+  if (claims.empty()) return Ok{};
+  // In one order for all writers: two that want the same nodes wait for each other, not crosswise.
+  std::vector<Claim> ordered(claims.begin(), claims.end());
+  std::ranges::sort(ordered, {}, [](const Claim& claim) {
+    return std::tuple(claim.node, claim.window, claim.allocation, claim.attempt);
+  });
+  const auto column = [&](auto part) { return SqlArray(ordered, part); };
+  return Verb([&]() -> Status {
+    Execute(kInsertClaims, Arguments(column(&Claim::allocation), column(&Claim::attempt),
+                                     column(&Claim::node), column(&Claim::gpus), column(StartOf),
+                                     column(EndOf), column(&Claim::released_at)));
+    for (const Claim& claim : ordered) Changed(ResourceKind::kAllocation, claim.allocation);
+    return Ok{};
+  });
+}
+
+Status PostgresTx::ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) {
+  return Verb([&]() -> Status {
+    const pqxx::result released = Execute(kReleaseClaims, Arguments(allocation, attempt, at));
+    if (released.affected_rows() > 0) Changed(ResourceKind::kAllocation, allocation);
+    return Ok{};
+  });
+}
+
+}  // namespace allot::store

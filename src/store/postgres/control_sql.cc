@@ -1,0 +1,167 @@
+#include "store/postgres/postgres_tx.h"
+#include "store/postgres/rows.h"
+
+namespace allot::store {
+namespace {
+
+constexpr char kSelectLeadership[] = "SELECT epoch, holder, micros(lease_until) FROM leadership";
+
+const Statement kLockLeadership{"lock_leadership",
+                                std::string(kSelectLeadership) + " FOR NO KEY UPDATE"};
+// Shared: the leader's own transactions do not wait for each other, a new leader waits for all.
+const Statement kShareLeadership{"share_leadership", std::string(kSelectLeadership) + " FOR SHARE"};
+const Statement kUpdateLeadership{
+    "update_leadership",
+    "UPDATE leadership SET epoch = $1, holder = $2, lease_until = instant($3)"};
+// Two ids with one hash merely wait for each other. The first number keeps these locks apart from
+// any other kind.
+const Statement kLockPool{"lock_pool", "SELECT pg_advisory_xact_lock(1, hashtext($1))"};
+
+const std::string kSelectApiKey = std::string("SELECT ") + kApiKeyColumns + " FROM api_keys";
+const Statement kFindApiKeyByHash{"find_api_key_by_hash",
+                                  kSelectApiKey + " WHERE secret_sha256 = $1"};
+const Statement kFindApiKey{"find_api_key", kSelectApiKey + " WHERE id = $1"};
+const Statement kInsertApiKey{
+    "insert_api_key",
+    "INSERT INTO api_keys (id, role, institute_id, provider_id, display_name, secret_sha256,"
+    " create_time, revoke_time) VALUES ($1, $2, $3, $4, $5, $6, instant($7), instant($8))"
+    " ON CONFLICT DO NOTHING"};
+// The first revocation stands.
+const Statement kRevokeApiKey{
+    "revoke_api_key",
+    "UPDATE api_keys SET revoke_time = COALESCE(revoke_time, instant($2)) WHERE id = $1"};
+
+const Statement kFindRequest{
+    "find_request",
+    "SELECT key_id, request_id, body_sha256, encode(response, 'hex'), micros(create_time)"
+    " FROM requests WHERE key_id = $1 AND request_id = $2"};
+const Statement kInsertRequest{
+    "insert_request",
+    "INSERT INTO requests (key_id, request_id, body_sha256, response, create_time)"
+    " VALUES ($1, $2, $3, decode($4, 'hex'), instant($5)) ON CONFLICT DO NOTHING"};
+
+const Statement kInsertAudit{
+    "insert_audit",
+    "INSERT INTO audit_entries (entry_time, key_id, actor, action, resource, institute_id, detail,"
+    " request_id) VALUES (instant($1), $2, $3, $4, $5, $6, $7, $8)"};
+const Statement kAuditOf{"audit_of", std::string("SELECT ") + kAuditColumns +
+                                         " FROM audit_entries WHERE resource = $1"
+                                         " ORDER BY number DESC LIMIT $2"};
+
+Leadership ReadLeadership(RowReader& row) {
+  return {.epoch = row.Int64(), .holder = row.Text(), .lease_until = row.Time()};
+}
+
+std::string ToHex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += kDigits[byte >> 4];
+    hex += kDigits[byte & 15];
+  }
+  return hex;
+}
+
+// What encode(…, 'hex') writes: lower-case digits only.
+std::string FromHex(std::string_view hex) {
+  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(value(hex[i]) * 16 + value(hex[i + 1]));
+  }
+  return bytes;
+}
+
+RequestRecord ReadRequestRecord(RowReader& row) {
+  return {.key = row.AsId<KeyId>(),
+          .request_id = row.Text(),
+          .body_sha256 = row.Text(),
+          .response = FromHex(row.Text()),
+          .create_time = row.Time()};
+}
+
+}  // namespace
+
+Result<std::optional<Leadership>> PostgresTx::AcquireLeadership(const std::string& holder,
+                                                                Instant now, Seconds lease) {
+  ALLOT_ASSIGN_OR_RETURN(std::optional<Leadership> current,
+                         FindOne(ReadLeadership, kLockLeadership, Arguments()));
+  if (!current) return StateError(Reason::kInternal, "The leadership row is missing.");
+  if (current->holder != holder) {
+    if (now < current->lease_until) return std::optional<Leadership>();
+    current->holder = holder;
+    ++current->epoch;
+  }
+  current->lease_until = now + lease;
+  ALLOT_RETURN_IF_ERROR(
+      Update(kUpdateLeadership, Arguments(current->epoch, current->holder, current->lease_until)));
+  return current;
+}
+
+Status PostgresTx::AssertLeader(int64_t epoch) {
+  ALLOT_ASSIGN_OR_RETURN(const std::optional<Leadership> current,
+                         FindOne(ReadLeadership, kShareLeadership, Arguments()));
+  if (current && current->epoch == epoch) return Ok{};
+  return StateError(Reason::kNotLeader, "Epoch " + std::to_string(epoch) + " is over.");
+}
+
+Status PostgresTx::LockPool(const ClusterId& cluster) {
+  return Verb([&]() -> Status {
+    Execute(kLockPool, Arguments(cluster));
+    return Ok{};
+  });
+}
+
+Result<std::optional<ApiKey>> PostgresTx::FindApiKeyByHash(const std::string& secret_sha256) {
+  return FindOne(ReadApiKey, kFindApiKeyByHash, Arguments(secret_sha256));
+}
+
+Result<std::optional<ApiKey>> PostgresTx::FindApiKey(const KeyId& id) {
+  return FindOne(ReadApiKey, kFindApiKey, Arguments(id));
+}
+
+Status PostgresTx::InsertApiKey(const ApiKey& key) {
+  return Insert(kInsertApiKey,
+                Arguments(key.id, key.role, key.institute, key.provider, key.display_name,
+                          key.secret_sha256, key.create_time, key.revoke_time));
+}
+
+Result<Page<ApiKey>> PostgresTx::ListApiKeys(const PageRequest& page) {
+  return FindPage(ReadApiKey, ListQuery(kSelectApiKey, "id", page));
+}
+
+Status PostgresTx::RevokeApiKey(const KeyId& id, Instant at) {
+  return Verb([&]() -> Status {
+    if (Execute(kRevokeApiKey, Arguments(id, at)).affected_rows() == 1) return Ok{};
+    return StateError(Reason::kNotFound, "There is no such key.");
+  });
+}
+
+Result<std::optional<RequestRecord>> PostgresTx::FindRequest(const KeyId& key,
+                                                             const std::string& request_id) {
+  return FindOne(ReadRequestRecord, kFindRequest, Arguments(key, request_id));
+}
+
+Status PostgresTx::InsertRequest(const RequestRecord& record) {
+  return Update(kInsertRequest, Arguments(record.key, record.request_id, record.body_sha256,
+                                          ToHex(record.response), record.create_time));
+}
+
+Status PostgresTx::Audit(const AuditEntry& entry) {
+  return Verb([&]() -> Status {
+    // Empty texts, not NULLs: "nobody's tenant" is a value here.
+    Execute(kInsertAudit,
+            Arguments(entry.time, entry.key.str(), entry.actor, entry.action, entry.resource,
+                      entry.institute.str(), entry.detail, entry.request_id));
+    return Ok{};
+  });
+}
+
+Result<std::vector<AuditEntry>> PostgresTx::AuditOf(const std::string& resource, int limit) {
+  return FindAll(ReadAuditEntry, kAuditOf, Arguments(resource, limit));
+}
+
+}  // namespace allot::store

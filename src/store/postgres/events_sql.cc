@@ -1,0 +1,161 @@
+#include <map>
+
+#include "store/postgres/postgres_tx.h"
+#include "store/postgres/rows.h"
+
+namespace allot::store {
+namespace {
+
+using Kind = ResourceKind;
+
+// The state and the tenant are read here rather than passed around: they are those at the end of
+// the transaction, whatever it did before.
+const Statement kWriteEvents{
+    "write_events",
+    "WITH next AS (UPDATE revision SET value = value + 1 RETURNING value),"
+    " written AS ("
+    "  INSERT INTO events (revision, kind, resource, institute_id, state, event_time)"
+    "  SELECT next.value, c.kind, c.resource,"
+    "         CASE WHEN c.kind = 'institute' THEN c.resource"
+    "              ELSE COALESCE(a.institute_id, p.institute_id) END,"
+    "         a.state, COALESCE(a.update_time, now())"
+    "  FROM next CROSS JOIN unnest($1::text[], $2::text[]) AS c(kind, resource)"
+    "  LEFT JOIN allocations a ON c.kind = 'allocation' AND a.id = c.resource"
+    "  LEFT JOIN projects p ON c.kind IN ('project', 'quota') AND p.id = c.resource)"
+    " SELECT value FROM next"};
+
+const Statement kCurrentRevision{"current_revision", "SELECT value FROM revision"};
+
+const std::string kSelectEvents = std::string("SELECT ") + kEventColumns + " FROM events";
+const Statement kEventsAfter{
+    "events_after",
+    kSelectEvents + " WHERE revision > $1 ORDER BY revision, kind, resource LIMIT $2"};
+const Statement kEventsAfterOf{"events_after_of",
+                               kSelectEvents +
+                                   " WHERE institute_id = $3 AND revision > $1"
+                                   " ORDER BY revision, kind, resource LIMIT $2"};
+const Statement kEventsOf{"events_of",
+                          kSelectEvents +
+                              " WHERE revision = $1 AND ($2::text IS NULL OR institute_id = $2)"
+                              " ORDER BY kind, resource"};
+const Statement kChangedAfter{"changed_after",
+                              "SELECT DISTINCT kind, resource FROM events WHERE revision > $1"};
+
+/// The rows of one table: all that matter at the start, and those named.
+struct Load {
+  Load(const char* name, const char* columns, const char* table, const char* id,
+       const char* matters = "true")
+      : all_name(std::string("all_") + name),
+        some_name(std::string("some_") + name),
+        all{all_name.c_str(), Sql(columns, table, matters, id)},
+        some{some_name.c_str(),
+             Sql(columns, table, (std::string(id) + " = ANY ($1::text[])").c_str(), id)} {}
+
+  static std::string Sql(const char* columns, const char* table, const char* condition,
+                         const char* id) {
+    return std::string("SELECT ") + columns + " FROM " + table + " WHERE " + condition +
+           " ORDER BY " + id;
+  }
+
+  std::string all_name;
+  std::string some_name;
+  Statement all;
+  Statement some;
+};
+
+const Load kProviders{"providers", kProviderColumns, "providers", "id"};
+const Load kClusters{"clusters", kClusterColumns, "clusters", "id"};
+const Load kNodes{"nodes", kNodeColumns, "nodes", "id"};
+const Load kProjects{"projects", kProjectColumns, "projects", "id"};
+const Load kQuotas{"quotas", kQuotaColumns, "quotas", "project_id"};
+const Load kUsages{"usages", kProjectUsageColumns, "project_usage", "project_id"};
+const Load kAllocations{
+    "allocations", kAllocationColumns, "allocations", "id",
+    "(state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')"
+    " OR id IN (SELECT allocation_id FROM claims WHERE released_at IS NULL))"};
+const Statement kAllOpenClaims{"all_open_claims", std::string("SELECT ") + kClaimColumns +
+                                                      " FROM claims WHERE released_at IS NULL"
+                                                      " ORDER BY node_id, allocation_id, attempt"};
+
+}  // namespace
+
+Result<Revision> PostgresTx::WriteEvents() {
+  if (changed_.empty()) return Revision{0};
+  return Verb([&]() -> Result<Revision> {
+    const auto kind = [](const auto& change) { return change.first; };
+    const auto resource = [](const auto& change) { return change.second; };
+    const pqxx::result rows =
+        Execute(kWriteEvents, Arguments(SqlArray(changed_, kind), SqlArray(changed_, resource)));
+    const pqxx::row row = rows.front();
+    return RowReader(row).Int64();
+  });
+}
+
+Result<Revision> PostgresTx::CurrentRevision() {
+  return Verb([&]() -> Result<Revision> {
+    const pqxx::result rows = Execute(kCurrentRevision, Arguments());
+    const pqxx::row row = rows.front();
+    return RowReader(row).Int64();
+  });
+}
+
+Result<std::vector<Event>> PostgresTx::EventsAfter(Revision after,
+                                                   const std::optional<InstituteId>& institute,
+                                                   int limit) {
+  // One more than asked for shows whether the last revision is cut.
+  Arguments arguments(after, limit + 1);
+  if (institute) arguments.Add(*institute);
+  ALLOT_ASSIGN_OR_RETURN(std::vector<Event> events,
+                         FindAll(ReadEvent, institute ? kEventsAfterOf : kEventsAfter, arguments));
+  if (events.size() <= static_cast<std::size_t>(limit)) return events;
+
+  const Revision cut = events.back().revision;
+  std::erase_if(events, [&](const Event& event) { return event.revision == cut; });
+  if (!events.empty()) return events;
+  // A single revision beyond the limit: whole, or the reader would never get past it.
+  return FindAll(ReadEvent, kEventsOf, Arguments(cut, institute));
+}
+
+Result<Changes> PostgresTx::ChangesAfter(Revision after) {
+  Changes changes;
+  ALLOT_ASSIGN_OR_RETURN(changes.revision, CurrentRevision());
+  if (after == changes.revision && after != 0) return changes;
+
+  std::map<Kind, std::set<std::string>> changed;
+  if (after != 0) {
+    const auto read = [](RowReader& row) {
+      const Kind kind = row.Named(ParseResourceKind);
+      return std::pair(kind, row.Text());
+    };
+    using Change = std::pair<Kind, std::string>;
+    ALLOT_ASSIGN_OR_RETURN(const std::vector<Change> rows,
+                           FindAll<Change>(+read, kChangedAfter, Arguments(after)));
+    for (const auto& [kind, resource] : rows) changed[kind].insert(resource);
+  }
+  const auto load = [&]<class T>(std::vector<T>& into, Reader<T> read, const Load& from,
+                                 const std::set<std::string>& ids) -> Status {
+    if (after != 0 && ids.empty()) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(into, after == 0 ? FindAll(read, from.all, Arguments())
+                                            : FindAll(read, from.some, Arguments(SqlArray(ids))));
+    return Ok{};
+  };
+  ALLOT_RETURN_IF_ERROR(
+      load(changes.providers, ReadProvider, kProviders, changed[Kind::kProvider]));
+  ALLOT_RETURN_IF_ERROR(load(changes.clusters, ReadCluster, kClusters, changed[Kind::kCluster]));
+  ALLOT_RETURN_IF_ERROR(load(changes.nodes, ReadNode, kNodes, changed[Kind::kNode]));
+  ALLOT_RETURN_IF_ERROR(load(changes.projects, ReadProject, kProjects, changed[Kind::kProject]));
+  ALLOT_RETURN_IF_ERROR(load(changes.quotas, ReadQuota, kQuotas, changed[Kind::kQuota]));
+  ALLOT_RETURN_IF_ERROR(load(changes.usages, ReadProjectUsage, kUsages, changed[Kind::kQuota]));
+  ALLOT_RETURN_IF_ERROR(
+      load(changes.allocations, ReadAllocation, kAllocations, changed[Kind::kAllocation]));
+  if (after == 0) {
+    ALLOT_ASSIGN_OR_RETURN(changes.claims, FindAll(ReadClaim, kAllOpenClaims, Arguments()));
+  } else if (!changes.allocations.empty()) {
+    std::vector<AllocationId> ids;
+    for (const Allocation& allocation : changes.allocations) ids.push_back(allocation.id);
+    ALLOT_ASSIGN_OR_RETURN(changes.claims, OpenClaims(ids));
+  }
+  return changes;
+}
+
+}  // namespace allot::store

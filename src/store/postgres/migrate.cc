@@ -1,0 +1,94 @@
+#include "store/postgres/migrate.h"
+
+#include <string>
+
+#include "allot/store/migrations.h"
+#include "allot/store/store.h"
+#include "store/postgres/failure.h"
+
+namespace allot::store {
+namespace {
+
+// "allot" in ASCII: one lock for all who migrate this database.
+constexpr int64_t kMigrationLock = 0x616c6c6f74;
+constexpr int kConnectTimeout_s = 5;
+
+const Statement kSchemaExists{"schema_exists",
+                              "SELECT to_regclass('schema_migrations') IS NOT NULL"};
+const Statement kSchemaNumber{"schema_number",
+                              "SELECT COALESCE(max(number), 0) FROM schema_migrations"};
+const Statement kRecord{"record_migration",
+                        "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)"};
+
+constexpr char kCreateRecords[] = R"(
+  CREATE TABLE IF NOT EXISTS schema_migrations (
+    number     int PRIMARY KEY,
+    name       text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+  );
+  COMMENT ON TABLE schema_migrations IS 'Which migrations this database has.')";
+
+int SchemaOf(Session& session) {
+  pqxx::work transaction(session.connection());
+  const pqxx::result exists = session.Execute(transaction, kSchemaExists, Arguments());
+  if (!RowReader(exists[0]).Bool()) return 0;
+  const pqxx::result number = session.Execute(transaction, kSchemaNumber, Arguments());
+  return RowReader(number[0]).Int();
+}
+
+Error DatabaseNewer(int schema) {
+  return StateError(Reason::kDatabaseNewer, "The database has schema " + std::to_string(schema) +
+                                                ", this release knows " +
+                                                std::to_string(SchemaOfThisBinary()) + ".");
+}
+
+void Apply(Session& session, const EmbeddedMigration& migration) {
+  pqxx::work transaction(session.connection());
+  transaction.exec(std::string(migration.sql));
+  session.Execute(transaction, kRecord, Arguments(migration.number, migration.name));
+  transaction.commit();
+}
+
+Result<int> MigrateOn(Session& session) {
+  {
+    // Held by the session, so that it outlives each migration's own transaction; given up with it.
+    // Whoever waits here finds the work done: hence no limit on the wait.
+    pqxx::nontransaction lock(session.connection());
+    lock.exec("SET lock_timeout = 0; SET statement_timeout = 0;");
+    lock.exec("SELECT pg_advisory_lock(" + std::to_string(kMigrationLock) + ")");
+    lock.exec(kCreateRecords);
+  }
+  const int schema = SchemaOf(session);
+  if (schema > SchemaOfThisBinary()) return DatabaseNewer(schema);
+  for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
+    if (migration.number > schema) Apply(session, migration);
+  }
+  return SchemaOfThisBinary();
+}
+
+}  // namespace
+
+int SchemaOfThisBinary() { return EmbeddedMigrations().back().number; }
+
+Status RequireSchemaOfThisBinary(Session& session) {
+  const int schema = SchemaOf(session);
+  if (schema > SchemaOfThisBinary()) return DatabaseNewer(schema);
+  if (schema < SchemaOfThisBinary()) {
+    return StateError(Reason::kDatabaseOlder, "The database has schema " + std::to_string(schema) +
+                                                  ", this release needs " +
+                                                  std::to_string(SchemaOfThisBinary()) + ".");
+  }
+  return Ok{};
+}
+
+Result<int> Migrate(const std::string& url) {
+  try {
+    Session session(url, kConnectTimeout_s);
+    return MigrateOn(session);
+  } catch (...) {
+    std::string own_words;
+    return FailureOfCurrentException(own_words).error;
+  }
+}
+
+}  // namespace allot::store

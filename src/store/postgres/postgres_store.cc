@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <pqxx/pqxx>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "allot/store/store.h"
+#include "store/postgres/failure.h"
+#include "store/postgres/migrate.h"
+#include "store/postgres/postgres_tx.h"
+#include "store/postgres/session_pool.h"
+
+namespace allot::store {
+namespace {
+
+using Remedy = Failure::Remedy;
+constexpr int kRunsMax = 8;
+
+// Without randomness: whoever was first commits while we sleep, and the others wait in its queue.
+void BackOff(int run) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(std::min(1 << run, 32)));
+}
+
+std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access) {
+  if (access == Access::kRead) {
+    return std::make_unique<pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>>(
+        session.connection());
+  }
+  return std::make_unique<pqxx::transaction<pqxx::read_committed>>(session.connection());
+}
+
+class PostgresStore final : public Store {
+ public:
+  explicit PostgresStore(const PostgresOptions& options)
+      : report_(options.report ? options.report : [](const std::string&) {}),
+        sessions_(options.url, options.connections, options.connect_timeout_s, report_) {}
+
+  Status RequireSchema() {
+    ALLOT_ASSIGN_OR_RETURN(SessionPool::Lease lease, sessions_.Acquire());
+    try {
+      return RequireSchemaOfThisBinary(lease.session());
+    } catch (...) {
+      lease.Discard();
+      return FailureNow().error;
+    }
+  }
+
+  void OnCommit(std::function<void(Revision)> callback) override {
+    const std::scoped_lock lock(callbacks_mutex_);
+    callbacks_.push_back(std::move(callback));
+  }
+
+ protected:
+  Status Run(Access access, const std::function<Status(Tx&)>& work) override {
+    for (int run = 0;; ++run) {
+      const std::optional<Failure> failure = RunOnce(access, work, run);
+      if (!failure) return Ok{};
+      if (failure->remedy == Remedy::kReport || run + 1 == kRunsMax) return failure->error;
+      BackOff(run);
+    }
+  }
+
+ private:
+  Failure FailureNow() const {
+    std::string own_words;
+    Failure failure = FailureOfCurrentException(own_words);
+    report_(own_words);
+    return failure;
+  }
+
+  std::optional<Failure> RunOnce(Access access, const std::function<Status(Tx&)>& work, int run) {
+    Result<SessionPool::Lease> lease = sessions_.Acquire();
+    if (!lease.ok()) return Failure{lease.error(), Remedy::kReport};
+    Session& session = lease->session();
+    std::optional<Failure> failure;
+    Revision revision = 0;
+    {
+      std::unique_ptr<pqxx::transaction_base> transaction;
+      try {
+        transaction = Begin(session, access);
+        PostgresTx tx(session, *transaction, run, report_);
+        failure = Work(tx, work, revision);
+      } catch (const pqxx::failure&) {
+        failure = FailureNow();
+      }
+      if (transaction && !failure) failure = Commit(*transaction);
+    }
+    if (!session.connection().is_open() ||
+        (failure && failure->remedy == Remedy::kRerunOnFreshServer)) {
+      lease->Discard();
+    }
+    if (!failure && revision > 0) Announce(revision);
+    return failure;
+  }
+
+  static std::optional<Failure> Work(PostgresTx& tx, const std::function<Status(Tx&)>& work,
+                                     Revision& revision) {
+    const Status done = work(tx);
+    // A failed verb lost the transaction, whatever the work made of it.
+    if (tx.failure()) {
+      if (tx.failure()->remedy == Remedy::kReport && !done.ok()) {
+        return Failure{done.error(), Remedy::kReport};
+      }
+      return tx.failure();
+    }
+    if (!done.ok()) {
+      const bool conflict = done.error().reason == Reason::kStoreConflict;
+      return Failure{done.error(), conflict ? Remedy::kRerun : Remedy::kReport};
+    }
+    const Result<Revision> written = tx.WriteEvents();
+    if (!written.ok()) return tx.failure();
+    revision = *written;
+    return std::nullopt;
+  }
+
+  std::optional<Failure> Commit(pqxx::transaction_base& transaction) const {
+    try {
+      transaction.commit();
+      return std::nullopt;
+    } catch (...) {
+      Failure failure = FailureNow();
+      // Lost on the way: the server may have committed before it went.
+      if (failure.remedy == Remedy::kRerunOnFreshServer) {
+        failure = {StateError(Reason::kCommitOutcomeUnknown,
+                              "The connection was lost while the change was being made durable."),
+                   Remedy::kReport};
+      }
+      return failure;
+    }
+  }
+
+  // Commits of several threads can arrive here out of order; those who are woken see the newest.
+  void Announce(Revision revision) {
+    const std::scoped_lock lock(callbacks_mutex_);
+    newest_ = std::max(newest_, revision);
+    for (const auto& callback : callbacks_) callback(newest_);
+  }
+
+  const std::function<void(const std::string&)> report_;
+  SessionPool sessions_;
+  std::mutex callbacks_mutex_;
+  std::vector<std::function<void(Revision)>> callbacks_;
+  Revision newest_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenPostgres(const PostgresOptions& options) {
+  if (options.connections < 1 || options.connect_timeout_s < 1) {
+    return StateError(Reason::kConfigInvalid,
+                      "A store needs at least one connection and one second to connect.");
+  }
+  auto store = std::make_unique<PostgresStore>(options);
+  ALLOT_RETURN_IF_ERROR(store->RequireSchema());
+  return Result<std::unique_ptr<Store>>(std::move(store));
+}
+
+}  // namespace allot::store

@@ -1,0 +1,232 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "allot/store/tx.h"
+#include "store/postgres/failure.h"
+#include "store/postgres/session.h"
+
+namespace allot::store {
+
+/// A list in the order of the ids, its conditions added one by one: a statement with only what is
+/// asked for has a better plan than one for every case.
+class ListQuery {
+ public:
+  /// `select` ends in its FROM; `id` is the column the pages follow.
+  ListQuery(std::string select, std::string id, const PageRequest& page);
+  /// `condition` ends where the argument stands, such as "health = ".
+  template <class Value>
+  ListQuery& Where(std::string_view condition, const std::optional<Value>& value) {
+    if (value) Add(condition, ToSql(*value));
+    return *this;
+  }
+  ListQuery& WhereAny(std::string_view column, const std::string& array);
+  int size() const { return size_; }
+  std::string sql() const;
+  const Arguments& arguments() const { return arguments_; }
+
+ private:
+  void Add(std::string_view condition, const SqlValue& value);
+
+  std::string sql_;
+  std::string id_;
+  int size_;
+  Arguments arguments_;
+};
+
+/// The verbs in SQL, one file a subject. Exceptions end in each verb: after the first failure the
+/// transaction is lost, every later verb repeats that failure, and the store does not commit.
+class PostgresTx final : public Tx {
+ public:
+  using Report = std::function<void(const std::string&)>;
+
+  /// `run` counts the reruns before this one.
+  PostgresTx(Session& session, pqxx::transaction_base& transaction, int run, const Report& report)
+      : session_(session), transaction_(transaction), run_(run), report_(report) {}
+
+  const std::optional<Failure>& failure() const { return failure_; }
+  /// The last statement of a transaction: writes the outbox and takes the revision, 0 when nothing
+  /// changed. Its lock is the last one taken, so it is in no deadlock, and is held until the
+  /// commit, so revisions are dense and in commit order.
+  Result<Revision> WriteEvents();
+
+  // Pool: pool_sql.cc.
+  Result<std::optional<Provider>> FindProvider(const ProviderId& id) override;
+  Result<Page<Provider>> ListProviders(const PageRequest& page) override;
+  Status InsertProvider(const Provider& provider) override;
+  Result<std::optional<Cluster>> FindCluster(const ClusterId& id) override;
+  Result<std::optional<Cluster>> LockCluster(const ClusterId& id) override;
+  Result<Page<Cluster>> ListClusters(const std::optional<ProviderId>& provider,
+                                     const PageRequest& page) override;
+  Status InsertCluster(const Cluster& cluster) override;
+  Status UpdateCluster(Cluster& cluster) override;
+  Status TouchCluster(const ClusterId& id, Instant heartbeat) override;
+  Result<std::optional<Node>> FindNode(const NodeId& id) override;
+  Result<Page<Node>> ListNodes(const std::optional<ClusterId>& cluster,
+                               const std::optional<NodeHealth>& health,
+                               const PageRequest& page) override;
+  Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) override;
+  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme) override;
+  Status InsertNodes(std::span<const Node> nodes) override;
+  Status UpdateNodes(std::span<Node> nodes) override;
+
+  // Tenants: tenants_sql.cc.
+  Result<std::optional<Institute>> FindInstitute(const InstituteId& id) override;
+  Result<Page<Institute>> ListInstitutes(const std::optional<InstituteId>& only,
+                                         const PageRequest& page) override;
+  Status InsertInstitute(const Institute& institute) override;
+  Status UpdateInstitute(Institute& institute) override;
+  Result<std::optional<Project>> FindProject(const ProjectId& id) override;
+  Result<std::optional<Project>> LockProject(const ProjectId& id) override;
+  Result<Page<Project>> ListProjects(const std::optional<InstituteId>& institute,
+                                     const PageRequest& page) override;
+  Status InsertProject(const Project& project) override;
+  Status UpdateProject(Project& project) override;
+  Result<std::optional<Quota>> FindQuota(const ProjectId& id) override;
+  Result<Page<Quota>> ListQuotas(const std::optional<InstituteId>& institute,
+                                 const PageRequest& page) override;
+  Status UpdateQuota(Quota& quota) override;
+  Result<Usage> UsageOf(const ProjectId& id) override;
+  Result<ProjectUsage> ProjectUsageOf(const ProjectId& id) override;
+  Status UpdateProjectUsage(const ProjectUsage& usage) override;
+
+  // Allocations: allocations_sql.cc.
+  Result<std::optional<Allocation>> FindAllocation(const AllocationId& id) override;
+  Result<std::vector<Allocation>> FindAllocations(std::span<const AllocationId> ids) override;
+  Result<std::vector<Allocation>> LockAllocations(std::span<const AllocationId> ids) override;
+  Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,
+                                           const PageRequest& page) override;
+  Status InsertAllocation(const Allocation& allocation) override;
+  Status UpdateAllocations(std::span<Allocation> allocations) override;
+
+  // Claims: claims_sql.cc.
+  Result<std::vector<Claim>> OpenClaims(std::span<const AllocationId> allocations) override;
+  Result<std::vector<Claim>> OpenClaimsOnNodes(std::span<const NodeId> nodes) override;
+  Result<std::vector<Claim>> ClaimsOf(const AllocationId& allocation) override;
+  Status InsertClaims(std::span<const Claim> claims) override;
+  Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) override;
+
+  // Orders: orders_sql.cc.
+  Status InsertOrders(std::span<const Order> orders) override;
+  Result<std::optional<Order>> LockOrder(const OrderId& id) override;
+  Status UpdateOrder(const Order& order) override;
+  Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override;
+  Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override;
+  Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
+                                 const std::optional<OrderState>& state,
+                                 const PageRequest& page) override;
+
+  // Leadership, identity, idempotency, records: control_sql.cc.
+  Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, Instant now,
+                                                      Seconds lease) override;
+  Status AssertLeader(int64_t epoch) override;
+  Status LockPool(const ClusterId& cluster) override;
+  Result<std::optional<ApiKey>> FindApiKeyByHash(const std::string& secret_sha256) override;
+  Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) override;
+  Status InsertApiKey(const ApiKey& key) override;
+  Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
+  Status RevokeApiKey(const KeyId& id, Instant at) override;
+  Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
+                                                   const std::string& request_id) override;
+  Status InsertRequest(const RequestRecord& record) override;
+  Status Audit(const AuditEntry& entry) override;
+  Result<std::vector<AuditEntry>> AuditOf(const std::string& resource, int limit) override;
+
+  // The event stream: events_sql.cc.
+  Result<Revision> CurrentRevision() override;
+  Result<std::vector<Event>> EventsAfter(Revision after,
+                                         const std::optional<InstituteId>& institute,
+                                         int limit) override;
+  Result<Changes> ChangesAfter(Revision after) override;
+
+ private:
+  pqxx::result Execute(const Statement& statement, const Arguments& arguments) {
+    return session_.Execute(transaction_, statement, arguments);
+  }
+
+  /// The one place where exceptions end.
+  template <class Body>
+  auto Verb(Body body) -> decltype(body()) {
+    if (failure_) return failure_->error;
+    try {
+      return body();
+    } catch (...) {
+      std::string own_words;
+      failure_ = FailureOfCurrentException(own_words);
+      report_(own_words);
+      return failure_->error;
+    }
+  }
+
+  template <class T>
+  using Reader = T (*)(RowReader&);
+  template <class T>
+  static std::vector<T> ReadAll(const pqxx::result& rows, Reader<T> read) {
+    std::vector<T> items;
+    items.reserve(rows.size());
+    for (const pqxx::row& row : rows) {
+      RowReader reader(row);
+      items.push_back(read(reader));
+    }
+    return items;
+  }
+  template <class T>
+  Result<std::optional<T>> FindOne(Reader<T> read, const Statement& statement,
+                                   const Arguments& arguments) {
+    return Verb([&]() -> Result<std::optional<T>> {
+      const pqxx::result rows = Execute(statement, arguments);
+      if (rows.empty()) return std::optional<T>();
+      const pqxx::row row = rows.front();
+      RowReader reader(row);
+      return std::optional<T>(read(reader));
+    });
+  }
+  template <class T>
+  Result<std::vector<T>> FindAll(Reader<T> read, const Statement& statement,
+                                 const Arguments& arguments) {
+    return Verb(
+        [&]() -> Result<std::vector<T>> { return ReadAll(Execute(statement, arguments), read); });
+  }
+  template <class T>
+  Result<Page<T>> FindPage(Reader<T> read, const ListQuery& query) {
+    return Verb([&]() -> Result<Page<T>> {
+      Page<T> page{
+          .items = ReadAll(transaction_.exec_params(query.sql(), pqxx::prepare::make_dynamic_params(
+                                                                     query.arguments().pointers())),
+                           read)};
+      page.more = page.items.size() > static_cast<std::size_t>(query.size());
+      if (page.more) page.items.pop_back();
+      return page;
+    });
+  }
+
+  /// Runs an INSERT … ON CONFLICT DO NOTHING of `count` rows. When one of them exists already, the
+  /// work is rerun once, because it may have looked before the other committed; then the caller is
+  /// told that it exists.
+  Status Insert(const Statement& statement, const Arguments& arguments, std::size_t count = 1);
+  /// Runs an UPDATE of `count` rows by version: fewer is a conflict.
+  Status Update(const Statement& statement, const Arguments& arguments, std::size_t count = 1);
+  Error Fail(Error error, Failure::Remedy remedy);
+
+  template <class Id>
+  void Changed(ResourceKind kind, const Id& id) {
+    changed_.emplace(kind, id.str());
+  }
+
+  Session& session_;
+  pqxx::transaction_base& transaction_;
+  const int run_;
+  const Report& report_;
+  std::optional<Failure> failure_;
+  /// One event each, however often it changed; in this order.
+  std::set<std::pair<ResourceKind, std::string>> changed_;
+};
+
+}  // namespace allot::store

@@ -1,0 +1,222 @@
+#include "allot/store/private_cluster.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <pqxx/pqxx>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "store/postgres/child_process.h"
+#include "store/postgres/cluster_folder.h"
+#include "store/postgres/failure.h"
+#include "store/postgres/postgres_processes.h"
+
+namespace allot::store {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+constexpr char kSuperuser[] = "allot";
+constexpr char kDatabase[] = "allot";
+constexpr int kVersionMin = 15;
+constexpr auto kPoll = std::chrono::milliseconds(2);
+// Long enough to recover from a crash with a full write-ahead log.
+constexpr auto kStartPatience = std::chrono::seconds(120);
+
+// Modest: the machine is shared with us. Durability is not among the things to save on.
+const std::vector<std::string> kSettings = {
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "port=5432",
+    "max_connections=50",
+    "shared_buffers=64MB",
+    "fsync=on",
+    "synchronous_commit=on",
+    "full_page_writes=on",
+    "max_wal_size=512MB",
+    "jit=off",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "log_line_prefix=%m [%p] ",
+    "logging_collector=off",
+};
+
+bool HasBinaries(const fs::path& dir) {
+  return ::access((dir / "postgres").c_str(), X_OK) == 0 &&
+         ::access((dir / "initdb").c_str(), X_OK) == 0;
+}
+
+/// Where PostgreSQL's programs are: of `version` when the data has one already, else the newest.
+Result<fs::path> FindBinaries(const std::optional<std::string>& version) {
+  std::error_code ignored;
+  int newest = 0;
+  fs::path found;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
+    const std::string name = entry.path().filename();
+    const int number = std::atoi(name.c_str());
+    if (!HasBinaries(entry.path() / "bin")) continue;
+    if (version ? name != *version : number < kVersionMin || number <= newest) continue;
+    newest = number;
+    found = entry.path() / "bin";
+  }
+  if (!found.empty()) return found;
+  if (!version) {
+    const char* path = std::getenv("PATH");
+    std::string rest = path == nullptr ? "" : path;
+    while (!rest.empty()) {
+      const std::string dir = rest.substr(0, rest.find(':'));
+      rest.erase(0, dir.size() + 1);
+      if (!dir.empty() && HasBinaries(dir)) return fs::path(dir);
+    }
+  }
+  return StateError(Reason::kConfigInvalid,
+                    "PostgreSQL " + version.value_or(std::to_string(kVersionMin) + " or later") +
+                        " is not installed: install the package postgresql-" +
+                        version.value_or(std::to_string(kVersionMin)) + ".");
+}
+
+std::string PercentEncoded(const std::string& text) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.') {
+      result += c;
+    } else {
+      result += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return result;
+}
+
+class LocalCluster final : public PrivateCluster {
+ public:
+  LocalCluster(ClusterFolder folder, std::optional<Account> as)
+      : folder_(std::move(folder)), as_(std::move(as)) {}
+  ~LocalCluster() override { static_cast<void>(Stop()); }
+
+  Status Open() {
+    ALLOT_ASSIGN_OR_RETURN(binaries_, FindBinaries(folder_.data_version()));
+    if (!folder_.data_version()) ALLOT_RETURN_IF_ERROR(Create());
+    ALLOT_RETURN_IF_ERROR(EnsureRunning());
+    return EnsureDatabase();
+  }
+
+  std::string url() const override { return UrlOf(kDatabase); }
+
+  Status EnsureRunning() override {
+    const std::scoped_lock lock(mutex_);
+    if (postmaster_ > 0 && ChildRuns(postmaster_)) return Ok{};
+    postmaster_ = 0;
+    return StartPostmaster();
+  }
+
+  Status Stop() override {
+    const std::scoped_lock lock(mutex_);
+    if (postmaster_ == 0) return Ok{};
+    constexpr std::pair<int, std::chrono::seconds> kSteps[] = {{SIGINT, std::chrono::seconds(30)},
+                                                               {SIGQUIT, std::chrono::seconds(10)}};
+    for (const auto& [signal, patience] : kSteps) {
+      ::kill(postmaster_, signal);
+      const auto deadline = steady_clock::now() + patience;
+      while (steady_clock::now() < deadline) {
+        if (!ChildRuns(postmaster_)) {
+          postmaster_ = 0;
+          folder_.RemoveOutsideSocketDir();
+          return Ok{};
+        }
+        std::this_thread::sleep_for(kPoll);
+      }
+    }
+    return StoreUnavailable("PostgreSQL would not stop; its log: " + folder_.EndOfLog());
+  }
+
+ private:
+  std::string UrlOf(const std::string& database) const {
+    return "postgresql://" + std::string(kSuperuser) + "@/" + database +
+           "?host=" + PercentEncoded(folder_.socket_dir());
+  }
+
+  // Made aside and renamed, so that a folder is either empty or complete, whenever we are killed.
+  Status Create() {
+    ALLOT_ASSIGN_OR_RETURN(const std::string unfinished, folder_.MakeUnfinished());
+    ALLOT_ASSIGN_OR_RETURN(
+        const pid_t initdb,
+        Spawn({binaries_ / "initdb", "--pgdata=" + unfinished,
+               "--username=" + std::string(kSuperuser), "--encoding=UTF8", "--locale=C",
+               "--auth-local=trust", "--auth-host=reject", "--no-instructions"},
+              as_, folder_.log()));
+    if (AwaitChild(initdb) != 0) {
+      return StoreUnavailable("initdb failed; its log: " + folder_.EndOfLog());
+    }
+    return folder_.Finish(unfinished);
+  }
+
+  Status StartPostmaster() {
+    if (!EndLeftovers(folder_.data())) {
+      return StoreUnavailable("A PostgreSQL that a dead server left in " + folder_.data() +
+                              " does not end.");
+    }
+    std::vector<std::string> argv = {binaries_ / "postgres", "-D", folder_.data(), "-k",
+                                     folder_.socket_dir()};
+    for (const std::string& setting : kSettings) argv.insert(argv.end(), {"-c", setting});
+    ALLOT_ASSIGN_OR_RETURN(postmaster_, Spawn(argv, as_, folder_.log()));
+
+    const auto deadline = steady_clock::now() + kStartPatience;
+    while (true) {
+      const PostmasterFile file = ReadPostmasterFile(folder_.data());
+      if (file.pid == postmaster_ && file.ready) return Ok{};
+      if (!ChildRuns(postmaster_)) {
+        postmaster_ = 0;
+        return StoreUnavailable("PostgreSQL ended at start; its log: " + folder_.EndOfLog());
+      }
+      if (steady_clock::now() >= deadline) {
+        return StoreUnavailable("PostgreSQL did not start in time; its log: " + folder_.EndOfLog());
+      }
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
+
+  Status EnsureDatabase() {
+    try {
+      pqxx::connection connection(UrlOf("postgres"));
+      pqxx::nontransaction statement(connection);
+      const std::string name = statement.quote(kDatabase);
+      if (statement.exec("SELECT FROM pg_database WHERE datname = " + name).empty()) {
+        statement.exec("CREATE DATABASE " + statement.quote_name(kDatabase));
+      }
+      return Ok{};
+    } catch (...) {
+      std::string own_words;
+      return FailureOfCurrentException(own_words).error;
+    }
+  }
+
+  ClusterFolder folder_;
+  const std::optional<Account> as_;
+  fs::path binaries_;
+  std::mutex mutex_;
+  pid_t postmaster_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(const Options& options) {
+  std::optional<Account> as;
+  if (::geteuid() == 0) {
+    ALLOT_ASSIGN_OR_RETURN(as, FindAccount(options.user));
+  }
+  ALLOT_ASSIGN_OR_RETURN(ClusterFolder folder, ClusterFolder::Open(options.data_dir, as));
+  auto cluster = std::make_unique<LocalCluster>(std::move(folder), std::move(as));
+  ALLOT_RETURN_IF_ERROR(cluster->Open());
+  return Result<std::unique_ptr<PrivateCluster>>(std::move(cluster));
+}
+
+}  // namespace allot::store

@@ -1,0 +1,185 @@
+#include "store/postgres/rows.h"
+
+#include <cstdlib>
+
+namespace allot::store {
+namespace {
+
+// Braced initialisers below are evaluated in the order they are written, which is the order of the
+// columns: so a member that comes later in its struct is read into a variable first.
+
+TimeWindow WindowOf(Instant start, Instant end) {
+  const std::optional<TimeWindow> window = TimeWindow::Make(start, end);
+  if (!window) throw UnexpectedRow("an empty window");
+  return *window;
+}
+
+TimeWindow ReadWindow(RowReader& row) {
+  const Instant start = row.Time();
+  return WindowOf(start, row.Time());
+}
+
+Request ReadRequest(RowReader& row) {
+  Request request;
+  request.shape = {.nodes = row.Int(), .gpus_per_node = row.Int(), .remainder_gpus = row.Int()};
+  for (const std::string& name : SplitList(row.Text())) {
+    const std::optional<GpuModel> model = ParseGpuModel(name);
+    if (!model) throw UnexpectedRow("unknown GPU model '" + name + "'");
+    request.models.push_back(*model);
+  }
+  request.duration = Seconds{row.Int64()};
+  request.earliest_start = row.OptionalTime();
+  request.deadline = row.OptionalTime();
+  request.preemptible = row.Bool();
+  return request;
+}
+
+}  // namespace
+
+Provider ReadProvider(RowReader& row) {
+  return {.id = row.AsId<ProviderId>(), .display_name = row.Text(), .version = row.Int64()};
+}
+
+Cluster ReadCluster(RowReader& row) {
+  Cluster cluster{.id = row.AsId<ClusterId>(),
+                  .provider = row.AsId<ProviderId>(),
+                  .display_name = row.Text(),
+                  .model = row.Named(ParseGpuModel)};
+  for (std::string& programme : SplitList(row.Text())) {
+    cluster.programmes.emplace_back(std::move(programme));
+  }
+  cluster.agent_session = row.Int64();
+  cluster.inventory_generation = row.Int64();
+  cluster.last_heartbeat = row.OptionalTime();
+  cluster.version = row.Int64();
+  return cluster;
+}
+
+Node ReadNode(RowReader& row) {
+  return {.id = row.AsId<NodeId>(),
+          .cluster = row.AsId<ClusterId>(),
+          .health = row.Named(ParseNodeHealth),
+          .draining = row.Bool(),
+          .reason = row.Text(),
+          .version = row.Int64()};
+}
+
+Institute ReadInstitute(RowReader& row) {
+  return {.id = row.AsId<InstituteId>(),
+          .display_name = row.Text(),
+          .sector = row.Named(ParseSector),
+          .version = row.Int64()};
+}
+
+Project ReadProject(RowReader& row) {
+  return {.id = row.AsId<ProjectId>(),
+          .institute = row.AsId<InstituteId>(),
+          .programme = row.AsId<ProgrammeId>(),
+          .display_name = row.Text(),
+          .sector = row.Named(ParseSector),
+          .merit = row.Int(),
+          .open = row.Bool(),
+          .create_time = row.Time(),
+          .version = row.Int64()};
+}
+
+Quota ReadQuota(RowReader& row) {
+  return {.project = row.AsId<ProjectId>(),
+          .concurrent_gpus = {row.Int(), row.Int()},
+          .gpu_time = GpuSeconds::FromCount(row.Int64()),
+          .version = row.Int64()};
+}
+
+ProjectUsage ReadProjectUsage(RowReader& row) {
+  return {.project = row.AsId<ProjectId>(),
+          .used = GpuSeconds::FromCount(row.Int64()),
+          .decayed = {.value = row.Int64(), .as_of = row.Time()}};
+}
+
+Allocation ReadAllocation(RowReader& row) {
+  Allocation allocation{.id = row.AsId<AllocationId>(),
+                        .project = row.AsId<ProjectId>(),
+                        .display_name = row.Text(),
+                        .request = ReadRequest(row),
+                        .state = row.Named(ParseAllocationState),
+                        .attempt = row.Int(),
+                        .failures = row.Int(),
+                        .create_time = row.Time(),
+                        .update_time = row.Time()};
+  const std::optional<Instant> start = row.OptionalTime();
+  const std::optional<Instant> end = row.OptionalTime();
+  if (start && end) allocation.window = WindowOf(*start, *end);
+  allocation.cluster = row.AsId<ClusterId>();
+  allocation.active_time = row.OptionalTime();
+  allocation.end_time = row.OptionalTime();
+  allocation.reason = row.Text();
+  allocation.message = row.Text();
+  allocation.cancel_requested = row.Bool();
+  allocation.version = row.Int64();
+  return allocation;
+}
+
+Claim ReadClaim(RowReader& row) {
+  return {.allocation = row.AsId<AllocationId>(),
+          .attempt = row.Int(),
+          .node = row.AsId<NodeId>(),
+          .gpus = static_cast<GpuMask>(row.Int()),
+          .window = ReadWindow(row),
+          .released_at = row.OptionalTime()};
+}
+
+Order ReadOrder(RowReader& row) {
+  Order order{.id = row.AsId<OrderId>(),
+              .cluster = row.AsId<ClusterId>(),
+              .allocation = row.AsId<AllocationId>(),
+              .attempt = row.Int(),
+              .kind = row.Named(ParseOrderKind),
+              .state = row.Named(ParseOrderState)};
+  const std::vector<std::string> nodes = SplitList(row.Text());
+  const std::vector<std::string> masks = SplitList(row.Text());
+  if (nodes.size() != masks.size()) throw UnexpectedRow("an order with nodes but no GPUs");
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    order.nodes.push_back(
+        {.node = NodeId(nodes[i]), .gpus = static_cast<GpuMask>(std::atoi(masks[i].c_str()))});
+  }
+  order.window = ReadWindow(row);
+  order.epoch = row.Int64();
+  order.create_time = row.Time();
+  order.acknowledge_time = row.OptionalTime();
+  order.message = row.Text();
+  return order;
+}
+
+ApiKey ReadApiKey(RowReader& row) {
+  return {.id = row.AsId<KeyId>(),
+          .role = row.Named(ParseRole),
+          .institute = row.AsId<InstituteId>(),
+          .provider = row.AsId<ProviderId>(),
+          .display_name = row.Text(),
+          .secret_sha256 = row.Text(),
+          .create_time = row.Time(),
+          .revoke_time = row.OptionalTime()};
+}
+
+Event ReadEvent(RowReader& row) {
+  Event event{.revision = row.Int64(),
+              .kind = row.Named(ParseResourceKind),
+              .resource = row.Text(),
+              .institute = row.AsId<InstituteId>()};
+  if (!row.SkipNull()) event.state = row.Named(ParseAllocationState);
+  event.time = row.Time();
+  return event;
+}
+
+AuditEntry ReadAuditEntry(RowReader& row) {
+  return {.time = row.Time(),
+          .key = row.AsId<KeyId>(),
+          .actor = row.Text(),
+          .action = row.Text(),
+          .resource = row.Text(),
+          .institute = row.AsId<InstituteId>(),
+          .detail = row.Text(),
+          .request_id = row.Text()};
+}
+
+}  // namespace allot::store

@@ -1,0 +1,67 @@
+#include "store/postgres/session.h"
+
+namespace allot::store {
+namespace {
+
+// The connection string with our defaults where it does not say otherwise. libpq takes a URL or
+// "key=value" pairs.
+std::string WithDefaults(const std::string& url, int connect_timeout_s) {
+  const bool is_url = url.starts_with("postgresql://") || url.starts_with("postgres://");
+  std::string result = url;
+  const auto add = [&](const std::string& key, const std::string& value) {
+    if (url.find(key + "=") != std::string::npos) return;
+    if (!is_url) {
+      result += " ";
+    } else {
+      result += result.find('?') == std::string::npos ? "?" : "&";
+    }
+    result += key + "=" + value;
+  };
+  add("connect_timeout", std::to_string(connect_timeout_s));
+  add("application_name", "allot");
+  return result;
+}
+
+// Idle in a transaction: a server that hangs must not keep its rows, its leader's row above all,
+// from those who would take over.
+// synchronous_commit: what was acknowledged is durable, whatever the database's default says.
+constexpr char kSetUp[] =
+    "SET timezone = 'UTC';"
+    "SET client_min_messages = error;"
+    "SET lock_timeout = '10s';"
+    "SET statement_timeout = '60s';"
+    "SET idle_in_transaction_session_timeout = '30s';"
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off';";
+
+}  // namespace
+
+std::vector<const char*> Arguments::pointers() const {
+  std::vector<const char*> pointers;
+  pointers.reserve(values_.size());
+  for (const SqlValue& value : values_) pointers.push_back(value ? value->c_str() : nullptr);
+  return pointers;
+}
+
+Session::Session(const std::string& url, int connect_timeout_s)
+    : connection_(WithDefaults(url, connect_timeout_s)), quiet_(connection_) {
+  // A connection that comes back by itself would come back without what is set here. libpqxx calls
+  // this deprecated because later versions never do that; this one still does.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  connection_.inhibit_reactivation(true);
+#pragma GCC diagnostic pop
+  pqxx::nontransaction set_up(connection_);
+  set_up.exec(kSetUp);
+}
+
+pqxx::result Session::Execute(pqxx::transaction_base& transaction, const Statement& statement,
+                              const Arguments& arguments) {
+  if (prepared_.insert(statement.name).second) {
+    connection_.prepare(statement.name, statement.sql);
+  }
+  return transaction.exec_prepared(statement.name,
+                                   pqxx::prepare::make_dynamic_params(arguments.pointers()));
+}
+
+}  // namespace allot::store

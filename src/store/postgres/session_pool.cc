@@ -1,0 +1,49 @@
+#include "store/postgres/session_pool.h"
+
+#include <chrono>
+#include <utility>
+
+#include "store/postgres/failure.h"
+
+namespace allot::store {
+
+SessionPool::SessionPool(std::string url, int size, int timeout_s,
+                         std::function<void(const std::string&)> report)
+    : url_(std::move(url)), size_(size), timeout_s_(timeout_s), report_(std::move(report)) {}
+
+Result<SessionPool::Lease> SessionPool::Acquire() {
+  std::unique_ptr<Session> session;
+  {
+    std::unique_lock lock(mutex_);
+    const bool free =
+        returned_.wait_for(lock, std::chrono::seconds(timeout_s_), [&] { return leased_ < size_; });
+    if (!free) return StoreUnavailable("All connections to the database are busy.");
+    ++leased_;
+    if (!idle_.empty()) {
+      session = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  Lease lease(*this, std::move(session));
+  if (lease.holds_session()) return lease;
+  try {
+    lease.Put(std::make_unique<Session>(url_, timeout_s_));
+    return lease;
+  } catch (...) {
+    std::string own_words;
+    FailureOfCurrentException(own_words);
+    report_(own_words);
+    return StoreUnavailable("The database cannot be reached.");
+  }
+}
+
+void SessionPool::Return(std::unique_ptr<Session> session) {
+  {
+    const std::scoped_lock lock(mutex_);
+    --leased_;
+    if (session) idle_.push_back(std::move(session));
+  }
+  returned_.notify_one();
+}
+
+}  // namespace allot::store

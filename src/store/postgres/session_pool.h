@@ -1,0 +1,60 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allot/base/result.h"
+#include "store/postgres/session.h"
+
+namespace allot::store {
+
+/// At most `size` sessions, opened when they are first needed and kept. Thread safe.
+class SessionPool {
+ public:
+  SessionPool(std::string url, int size, int timeout_s,
+              std::function<void(const std::string&)> report);
+
+  /// A session of the pool for one caller; goes back at the end of the lease.
+  class Lease {
+   public:
+    Lease(SessionPool& pool, std::unique_ptr<Session> session)
+        : pool_(&pool), session_(std::move(session)) {}
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), session_(std::move(other.session_)) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (pool_ != nullptr) pool_->Return(std::move(session_));
+    }
+    Session& session() { return *session_; }
+    bool holds_session() const { return session_ != nullptr; }
+    void Put(std::unique_ptr<Session> session) { session_ = std::move(session); }
+    /// The session is lost: the next lease opens another.
+    void Discard() { session_.reset(); }
+
+   private:
+    SessionPool* pool_;
+    std::unique_ptr<Session> session_;
+  };
+
+  /// store_unavailable when none is free, or none can be opened, within the timeout.
+  Result<Lease> Acquire();
+
+ private:
+  void Return(std::unique_ptr<Session> session);
+
+  const std::string url_;
+  const int size_;
+  const int timeout_s_;
+  const std::function<void(const std::string&)> report_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  int leased_ = 0;
+  std::vector<std::unique_ptr<Session>> idle_;
+};
+
+}  // namespace allot::store

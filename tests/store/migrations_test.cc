@@ -1,0 +1,117 @@
+#include <gtest/gtest.h>
+
+#include <pqxx/pqxx>
+#include <set>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "allot/model/allocation.h"
+#include "allot/store/migrations.h"
+#include "allot/store/store.h"
+#include "support/postgres_server.h"
+
+namespace allot::store {
+namespace {
+
+using testing::EmptyDatabase;
+using testing::FreshDatabase;
+
+int SchemaOfThisBinary() { return EmbeddedMigrations().back().number; }
+
+int AppliedMigrations(const std::string& url) {
+  pqxx::connection connection(url);
+  pqxx::work work(connection);
+  return work.exec1("SELECT count(*) FROM schema_migrations")[0].as<int>();
+}
+
+void Execute(const std::string& url, const std::string& sql) {
+  pqxx::connection connection(url);
+  pqxx::work work(connection);
+  work.exec(sql);
+  work.commit();
+}
+
+TEST(Migrations, AppliedTwiceChangeNothing) {
+  const std::string url = EmptyDatabase();
+  ASSERT_EQ(Migrate(url).value(), SchemaOfThisBinary());
+  const int applied = AppliedMigrations(url);
+  ASSERT_EQ(Migrate(url).value(), SchemaOfThisBinary());
+  EXPECT_EQ(AppliedMigrations(url), applied);
+  EXPECT_EQ(applied, static_cast<int>(EmbeddedMigrations().size()));
+}
+
+TEST(Migrations, SeveralServersAtOnceApplyEachOnce) {
+  const std::string url = EmptyDatabase();
+  std::vector<std::thread> servers;
+  std::vector<int> schemas(4);
+  for (int& schema : schemas) {
+    servers.emplace_back([&] {
+      const Result<int> migrated = Migrate(url);
+      schema = migrated.ok() ? *migrated : -1;
+    });
+  }
+  for (std::thread& server : servers) server.join();
+  EXPECT_EQ(schemas, std::vector<int>(4, SchemaOfThisBinary()));
+  EXPECT_EQ(AppliedMigrations(url), static_cast<int>(EmbeddedMigrations().size()));
+}
+
+TEST(Migrations, ANewerDatabaseIsRefused) {
+  const std::string url = FreshDatabase();
+  Execute(url, "INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_later')");
+  const auto opened = OpenPostgres({.url = url});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().reason, Reason::kDatabaseNewer);
+  const auto migrated = Migrate(url);
+  ASSERT_FALSE(migrated.ok());
+  EXPECT_EQ(migrated.error().reason, Reason::kDatabaseNewer);
+}
+
+TEST(Migrations, AnOlderDatabaseIsRefusedUntilMigrated) {
+  const std::string url = EmptyDatabase();
+  const auto opened = OpenPostgres({.url = url});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().reason, Reason::kDatabaseOlder);
+  ASSERT_TRUE(Migrate(url).ok());
+  EXPECT_TRUE(OpenPostgres({.url = url}).ok());
+}
+
+TEST(Migrations, AnUnreachableDatabaseIsUnavailable) {
+  const std::string url = "postgresql://nobody@/nothing?host=%2Fno%2Fsuch%2Ffolder";
+  const auto opened = OpenPostgres({.url = url});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().reason, Reason::kStoreUnavailable);
+  const auto migrated = Migrate(url);
+  ASSERT_FALSE(migrated.ok());
+  EXPECT_EQ(migrated.error().reason, Reason::kStoreUnavailable);
+}
+
+TEST(Migrations, TheDatabaseKnowsExactlyTheModelsTransitions) {
+  pqxx::connection connection(FreshDatabase());
+  pqxx::work work(connection);
+  using Row = std::tuple<std::string, std::string, std::string>;
+  std::set<Row> stored;
+  for (const pqxx::row& row :
+       work.exec("SELECT from_state, event, to_state FROM allocation_transitions")) {
+    stored.emplace(row[0].c_str(), row[1].c_str(), row[2].c_str());
+  }
+  std::set<Row> expected;
+  for (const Transition& t : Transitions()) {
+    expected.emplace(Name(t.from), Name(t.event), Name(t.to));
+  }
+  EXPECT_EQ(stored, expected);
+}
+
+TEST(Migrations, EveryTableSaysWhatItIsFor) {
+  pqxx::connection connection(FreshDatabase());
+  pqxx::work work(connection);
+  const pqxx::result silent = work.exec(
+      "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      " WHERE n.nspname = 'public' AND c.relkind = 'r'"
+      " AND obj_description(c.oid, 'pg_class') IS NULL");
+  for (const pqxx::row& row : silent) ADD_FAILURE() << row[0].c_str() << " has no comment";
+}
+
+}  // namespace
+}  // namespace allot::store
