@@ -41,7 +41,7 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
-Error FieldError(Reason reason, std::string field, std::string value, std::string limit) {
+Error FieldError(Reason reason, std::string field, std::string_view value, std::string limit) {
   std::string printable = Printable(value);
   std::string message = field;
   if (printable.empty()) {

@@ -30,7 +30,7 @@ struct Error {
 /// A field that does not hold what it must. The message is made from the parts:
 /// "<field> <value> is not allowed: expected <limit>"; of an empty value that it is missing or
 /// empty.
-Error FieldError(Reason reason, std::string field, std::string value, std::string limit);
+Error FieldError(Reason reason, std::string field, std::string_view value, std::string limit);
 /// For refusals that are not about one field.
 Error StateError(Reason reason, std::string message);
 /// "reason: message", as logs and the CLI print it.
@@ -42,7 +42,10 @@ std::string Printable(std::string_view text);
 template <class T>
 class [[nodiscard]] Result {
  public:
+  // Implicit, so that a function returns either as it is.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool ok() const { return state_.index() == 0; }
