@@ -1,0 +1,125 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/agent/adapter.h"
+#include "allot/agent/connection.h"
+#include "allot/agent/log.h"
+#include "allot/agent/state_folder.h"
+#include "allot/base/clock.h"
+#include "allot/base/random.h"
+
+namespace allot::agent {
+
+/// Waits between tries: doubling up to a bound, each between half and all of it, so that agents
+/// that lost the same server do not come back in step.
+class Backoff {
+ public:
+  Backoff(int64_t first_ms, int64_t max_ms, uint64_t seed)
+      : first_ms_(first_ms), max_ms_(max_ms), ceiling_ms_(first_ms), random_(seed) {}
+
+  int64_t NextMs();
+  void Reset() { ceiling_ms_ = first_ms_; }
+
+ private:
+  int64_t first_ms_;
+  int64_t max_ms_;
+  int64_t ceiling_ms_;
+  SeededRandom random_;
+};
+
+/// Why an agent must end by itself.
+struct Ending {
+  enum class Cause : uint8_t {
+    kSuperseded,  ///< a newer agent has taken over the cluster
+    kRefused,     ///< the server refuses the key, the role or the cluster
+  };
+  Cause cause = Cause::kSuperseded;
+  std::string message;
+};
+
+/// What an agent does, without threads, sleeps or a network of its own: two kinds of turns, each
+/// of which says how long to wait before the next. AgentThreads drives them on two threads, so that
+/// heartbeats go on while an order is waited for; a simulation may call them in any order.
+class Agent {
+ public:
+  struct Options {
+    /// Longest wait for an order in one call.
+    Seconds order_wait{20};
+    /// How often the adapter is asked about its nodes.
+    int64_t inventory_poll_ms = 500;
+    int64_t retry_first_ms = 100;
+    /// Well below the server's heartbeat expiry, so that a server that is back is found in time.
+    int64_t retry_max_ms = 5'000;
+    /// For the jitter.
+    uint64_t seed = 1;
+  };
+
+  /// All outlive the agent.
+  Agent(Adapter& adapter, StateFolder& state, Connection& connection, const Clock& clock, Log log,
+        Options options);
+
+  /// Registers, sends the inventory when it changed, and the heartbeat when it is due or a node's
+  /// health changed. `now_ms` is of a steady clock. Returns how long to wait, in milliseconds.
+  int64_t ReportTurn(int64_t now_ms);
+
+  /// Pulls orders, enacts and acknowledges them, the oldest first.
+  int64_t OrderTurn();
+
+  /// From any thread: no further order is begun, and no call but an acknowledgement.
+  void Stop();
+  bool stopping() const { return stopping_.load(); }
+  /// Set once the agent must end by itself; turns do nothing from then on.
+  std::optional<Ending> ending() const;
+
+ private:
+  enum class Settled : uint8_t { kYes, kUnderWay, kNotYet };
+
+  std::optional<int64_t> Register();
+  bool Sync(int64_t session, int64_t generation, const std::vector<NodeReport>& nodes);
+  std::optional<HeartbeatAnswer> Beat(int64_t session, int64_t generation,
+                                      const std::vector<NodeReport>& unhealthy);
+  /// The adapter's nodes, or the last known when it cannot say.
+  const std::vector<NodeReport>* ReadInventory();
+  Result<Progress> Enact(const Order& order);
+  Result<Progress> Provision(const Order& order, std::optional<Enactment> record);
+  Result<Progress> Release(const Order& order, std::optional<Enactment> record);
+  Settled Settle(int64_t session, const Order& order);
+  bool Acknowledge(int64_t session, const OrderId& order, const Outcome& outcome);
+  /// Logs it, and ends the agent when trying again cannot help.
+  void Note(const char* call, const Failure& failure);
+
+  Adapter& adapter_;
+  StateFolder& state_;
+  Connection& connection_;
+  const Clock& clock_;
+  const Log log_;
+  const Options options_;
+
+  std::atomic<bool> stopping_{false};
+  /// 0 before registration.
+  std::atomic<int64_t> session_{0};
+  mutable std::mutex ending_mutex_;
+  std::optional<Ending> ending_;
+
+  // Of report turns only.
+  std::vector<NodeReport> nodes_;
+  std::string inventory_error_;
+  int64_t synced_generation_ = 0;
+  std::vector<NodeReport> reported_unhealthy_;
+  int64_t next_heartbeat_ms_ = 0;
+  Backoff report_backoff_;
+  SeededRandom heartbeat_jitter_;
+
+  // Of order turns only.
+  bool under_way_ = false;
+  int64_t under_way_retry_ms_ = 0;
+  Backoff order_backoff_;
+};
+
+}  // namespace allot::agent

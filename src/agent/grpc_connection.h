@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "allot/agent/connection.h"
+#include "allot/v1/provider_service.grpc.pb.h"
+
+namespace allot::agent {
+
+/// The real server, over allot.v1.ProviderService. The API key goes with every call.
+class GrpcConnection final : public Connection {
+ public:
+  struct Options {
+    /// "HOST:PORT".
+    std::string server;
+    std::string api_key;
+    ProviderId provider;
+    ClusterId cluster;
+    /// Bound of a call that does not wait.
+    int64_t call_deadline_ms = 5'000;
+    /// Of a full inventory, and of an acknowledgement that must not be lost to a slow moment.
+    int64_t long_call_deadline_ms = 15'000;
+  };
+  explicit GrpcConnection(Options options);
+
+  Answer<Registration> Register() override;
+  Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
+                                const std::vector<NodeReport>& nodes) override;
+  Answer<HeartbeatAnswer> Heartbeat(int64_t session, int64_t generation,
+                                    const std::vector<NodeReport>& unhealthy) override;
+  Answer<PulledOrders> PullOrders(int64_t session, Seconds wait) override;
+  Answer<Ok> Acknowledge(int64_t session, const OrderId& order, const Outcome& outcome) override;
+  void Interrupt() override;
+
+ private:
+  class Call;
+
+  Options options_;
+  std::string cluster_name_;
+  std::unique_ptr<v1::ProviderService::Stub> stub_;
+  std::mutex mutex_;
+  bool interrupted_ = false;
+  /// Calls under way that Interrupt ends.
+  std::set<grpc::ClientContext*> contexts_;
+};
+
+}  // namespace allot::agent

@@ -1,0 +1,185 @@
+#include "allot/agent/state_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "agent/durable_file.h"
+#include "agent/enactment_file.h"
+
+namespace allot::agent {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+Error Unusable(const std::string& path, const std::string& why) {
+  return Error{Reason::kConfigInvalid, "--state", Printable(path), "a folder this agent may use",
+               "the state folder " + path + " " + why};
+}
+
+std::string Cause(int cause) {
+  std::array<char, 256> buffer{};
+  return strerror_r(cause, buffer.data(), buffer.size());
+}
+
+Status MakeFolder(const std::string& root, const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return Ok{};
+  return Unusable(root, "cannot be made: " + path + ": " + Cause(errno));
+}
+
+/// Members of the right kind, or nothing.
+std::optional<json> ReadObject(const std::string& text) {
+  json object = json::parse(text, nullptr, false);
+  if (!object.is_object()) return std::nullopt;
+  return object;
+}
+
+std::string TextOf(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateFolder>> StateFolder::Open(Options options, const ProviderId& provider,
+                                                       const ClusterId& cluster) {
+  const std::string root = options.path;
+  ALLOT_RETURN_IF_ERROR(MakeFolder(root, root));
+  ALLOT_RETURN_IF_ERROR(MakeFolder(root, root + "/enactments"));
+  ALLOT_RETURN_IF_ERROR(MakeFolder(root, root + "/health"));
+  std::unique_ptr<StateFolder> folder(new StateFolder(std::move(options)));
+  const std::string lock = root + "/agent.lock";
+  folder->lock_fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (folder->lock_fd_ < 0) return Unusable(root, "cannot be written: " + Cause(errno));
+  // The kernel gives the lock back when its holder dies, however it dies.
+  if (::flock(folder->lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+    return Unusable(root, "is in use by another agent: stop that one, or give this one its own");
+  }
+  ALLOT_RETURN_IF_ERROR(folder->RemoveLeftovers());
+  ALLOT_RETURN_IF_ERROR(folder->Claim(provider, cluster));
+  ALLOT_ASSIGN_OR_RETURN(const auto inventory, ReadWhole(root + "/inventory.json"));
+  if (inventory) {
+    const std::string damaged = "is damaged: inventory.json is not a generation with its nodes";
+    const auto object = ReadObject(*inventory);
+    if (!object) return Unusable(root, damaged);
+    const auto generation = object->find("generation");
+    const auto nodes = object->find("nodes");
+    if (generation == object->end() || !generation->is_number_integer() || nodes == object->end() ||
+        !nodes->is_array() ||
+        !std::ranges::all_of(*nodes, [](const json& node) { return node.is_string(); })) {
+      return Unusable(root, damaged);
+    }
+    folder->generation_ = generation->get<int64_t>();
+    folder->nodes_ = nodes->get<std::vector<std::string>>();
+  }
+  ALLOT_RETURN_IF_ERROR(folder->List());
+  return folder;
+}
+
+StateFolder::~StateFolder() {
+  if (lock_fd_ >= 0) ::close(lock_fd_);
+}
+
+Status StateFolder::Claim(const ProviderId& provider, const ClusterId& cluster) {
+  ALLOT_ASSIGN_OR_RETURN(const auto text, ReadWhole(options_.path + "/cluster.json"));
+  if (!text) {
+    const ordered_json owner = {{"provider", provider.str()}, {"cluster", cluster.str()}};
+    return WriteDurably(options_.path, "cluster.json", owner.dump() + "\n", options_.after_step);
+  }
+  const auto owner = ReadObject(*text);
+  if (!owner) return Unusable(options_.path, "is damaged: cluster.json is not a JSON object");
+  const std::string owner_provider = TextOf(*owner, "provider");
+  const std::string owner_cluster = TextOf(*owner, "cluster");
+  if (owner_provider != provider.str() || owner_cluster != cluster.str()) {
+    return Unusable(options_.path, "belongs to the cluster " + Printable(owner_cluster) +
+                                       " of the provider " + Printable(owner_provider) +
+                                       ", not to " + cluster.str() + " of " + provider.str());
+  }
+  return Ok{};
+}
+
+Status StateFolder::RemoveLeftovers() const {
+  for (const std::string& folder : {options_.path, options_.path + "/enactments"}) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (!entry.path().string().ends_with(kUnfinishedSuffix)) continue;
+      std::filesystem::remove(entry.path(), error);
+      if (error) break;
+    }
+    if (error) return Unusable(options_.path, "cannot be cleaned up: " + error.message());
+  }
+  return Ok{};
+}
+
+Result<int64_t> StateFolder::GenerationOf(const std::vector<std::string>& nodes) {
+  if (generation_ > 0 && nodes == nodes_) return generation_;
+  const int64_t earlier = std::exchange(generation_, generation_ + 1);
+  std::vector<std::string> earlier_nodes = std::exchange(nodes_, nodes);
+  if (const Status written = WriteInventory(); !written.ok()) {
+    generation_ = earlier;
+    nodes_ = std::move(earlier_nodes);
+    return written.error();
+  }
+  return generation_;
+}
+
+Status StateFolder::RaiseGenerationAbove(int64_t generation) {
+  if (generation_ > generation) return Ok{};
+  generation_ = generation + 1;
+  return WriteInventory();
+}
+
+Status StateFolder::WriteInventory() {
+  const ordered_json inventory = {{"generation", generation_}, {"nodes", nodes_}};
+  return WriteDurably(options_.path, "inventory.json", inventory.dump(1) + "\n",
+                      options_.after_step);
+}
+
+Result<std::optional<Enactment>> StateFolder::Find(const AllocationId& allocation,
+                                                   int attempt) const {
+  const std::string path = options_.path + "/enactments/" + EnactmentFileName(allocation, attempt);
+  ALLOT_ASSIGN_OR_RETURN(const auto text, ReadWhole(path));
+  if (!text) return std::optional<Enactment>();
+  ALLOT_ASSIGN_OR_RETURN(Enactment enactment, ParseEnactment(*text, path));
+  return std::optional(std::move(enactment));
+}
+
+Status StateFolder::Write(const Enactment& enactment) {
+  return WriteDurably(options_.path + "/enactments",
+                      EnactmentFileName(enactment.allocation, enactment.attempt),
+                      RenderEnactment(enactment), options_.after_step);
+}
+
+Result<std::vector<Enactment>> StateFolder::List() const {
+  std::vector<Enactment> enactments;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(options_.path + "/enactments", error)) {
+    const std::string path = entry.path().string();
+    if (!path.ends_with(".json")) continue;
+    ALLOT_ASSIGN_OR_RETURN(const auto text, ReadWhole(path));
+    if (!text) continue;
+    ALLOT_ASSIGN_OR_RETURN(Enactment enactment, ParseEnactment(*text, path));
+    if (entry.path().filename() != EnactmentFileName(enactment.allocation, enactment.attempt)) {
+      return Unusable(options_.path, "is damaged: " + path + " is about another attempt");
+    }
+    enactments.push_back(std::move(enactment));
+  }
+  if (error) return Unusable(options_.path, "cannot be read: " + error.message());
+  std::ranges::sort(enactments, {}, [](const Enactment& enactment) {
+    return std::pair(enactment.allocation, enactment.attempt);
+  });
+  return enactments;
+}
+
+}  // namespace allot::agent

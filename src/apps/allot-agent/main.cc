@@ -1,0 +1,202 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "agent/agent_threads.h"
+#include "agent/grpc_connection.h"
+#include "agent/json_log.h"
+#include "agent/key_file.h"
+#include "agent/server_address.h"
+#include "agent/site_file.h"
+#include "agent/static_adapter.h"
+#include "allot/agent/agent.h"
+#include "allot/agent/state_folder.h"
+#include "allot/base/clock.h"
+#include "allot/base/random.h"
+
+namespace allot::agent {
+namespace {
+
+constexpr const char* kVersion = ALLOT_VERSION;
+
+/// Documented in --help and docs/provider.md.
+enum ExitCode : int {
+  kStopped = 0,
+  kUnexpected = 1,
+  kInvalid = 2,
+  kSuperseded = 3,
+  kRefused = 4,
+  kStateUnusable = 5,
+};
+
+constexpr const char* kFooter = R"(
+Examples:
+  allot-agent --server pool.example:8443 --site /etc/allot/naver-a.yaml \
+              --state /var/lib/allot-agent/naver-a --key-file /etc/allot/provider.key
+  echo "GPU 3 fell off the bus" > /var/lib/allot-agent/naver-a/health/naver-a-017
+  kill -HUP PID      reads the site file again
+
+A site file:
+  provider: naver
+  cluster: naver-a
+  gpu_model: H200
+  nodes:
+    - naver-a-[001-255]
+
+Exit codes:
+  0  stopped by SIGTERM or SIGINT
+  1  unexpected error
+  2  a flag, the site file or the key file is not as it must be
+  3  superseded: a newer agent has taken over this cluster
+  4  refused: the server refuses the key, the role or the cluster
+  5  the state folder cannot be used: in use, of another cluster, damaged, or not writable)";
+
+struct Flags {
+  std::string server;
+  std::string site;
+  std::string state;
+  std::string key_file;
+  std::string log_level = "info";
+};
+
+int64_t SteadyMs() {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  return duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// A different seed for every start: agents that lost the same server must not come back in step.
+uint64_t MintSeed() {
+  uint64_t seed = 0;
+  for (const char c : SystemIdSource().Mint(12)) {
+    seed = seed * 36 + static_cast<unsigned char>(c);
+  }
+  return seed;
+}
+
+int Refuse(const Error& error, ExitCode code) {
+  std::cerr << "allot-agent: " << Describe(error) << "\n";
+  return code;
+}
+
+/// Until SIGTERM, SIGINT or the agent's own end.
+void AwaitEnd(const sigset_t& signals, StaticAdapter& adapter, AgentThreads& threads,
+              const Agent& agent, const Log& log) {
+  while (!agent.ending()) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal == SIGTERM || signal == SIGINT) {
+      log(LogLevel::kInfo, "stopping", {{"signal", int64_t{signal}}});
+      return;
+    }
+    if (signal != SIGHUP) continue;
+    if (const Status reloaded = adapter.Reload(); reloaded.ok()) {
+      log(LogLevel::kInfo, "the site file was read again", {});
+      threads.WakeReports();
+    } else {
+      log(LogLevel::kError, "the site file was not taken; the old one stays in force",
+          {{"cause", Describe(reloaded.error())}});
+    }
+  }
+}
+
+int Serve(const Flags& flags, const sigset_t& signals) {
+  const Status address = CheckServerAddress(flags.server);
+  if (!address.ok()) return Refuse(address.error(), kInvalid);
+  const Result<Site> site = ReadSite(flags.site);
+  if (!site.ok()) return Refuse(site.error(), kInvalid);
+  const Result<std::string> api_key = ReadKeyFile(flags.key_file);
+  if (!api_key.ok()) return Refuse(api_key.error(), kInvalid);
+  const auto state = StateFolder::Open({flags.state, {}}, site->provider, site->cluster);
+  if (!state.ok()) return Refuse(state.error(), kStateUnusable);
+
+  const Log log = MakeJsonLog(*ParseLogLevel(flags.log_level));
+  const auto enactments = (*state)->List();
+  if (!enactments.ok()) return Refuse(enactments.error(), kStateUnusable);
+  log(LogLevel::kInfo, "starting",
+      {{"version", std::string(kVersion)},
+       {"provider", site->provider.str()},
+       {"cluster", site->cluster.str()},
+       {"server", flags.server},
+       {"nodes", static_cast<int64_t>(site->nodes.size())},
+       {"enactments", static_cast<int64_t>(enactments->size())}});
+  if (!IsLoopback(flags.server)) {
+    log(LogLevel::kWarn,
+        "the connection is not encrypted: use a tunnel or a proxy that speaks TLS to the server",
+        {{"server", flags.server}});
+  }
+
+  const SystemClock clock;
+  StaticAdapter adapter(*site, {.site_file = flags.site,
+                                .health_folder = (*state)->health_folder(),
+                                .steady_ms = SteadyMs,
+                                .log = log});
+  GrpcConnection connection({.server = flags.server,
+                             .api_key = *api_key,
+                             .provider = site->provider,
+                             .cluster = site->cluster});
+  Agent agent(adapter, **state, connection, clock, log, {.seed = MintSeed()});
+  // An ending wakes the wait for signals by one of its own.
+  AgentThreads threads(agent, SteadyMs, [pid = getpid()] { kill(pid, SIGUSR1); });
+  AwaitEnd(signals, adapter, threads, agent, log);
+  threads.Stop();
+  const std::optional<Ending> ending = agent.ending();
+  if (!ending) {
+    log(LogLevel::kInfo, "stopped", {});
+    return kStopped;
+  }
+  const bool superseded = ending->cause == Ending::Cause::kSuperseded;
+  log(LogLevel::kError,
+      superseded ? "superseded: a newer agent has taken over this cluster"
+                 : "refused: the server does not accept this agent",
+      {{"cause", ending->message}});
+  return superseded ? kSuperseded : kRefused;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app(
+      "Runs at a provider, one a cluster: tells the national pool about its nodes, and "
+      "hands them over and takes them back as the pool orders.",
+      "allot-agent");
+  app.set_version_flag("--version", std::string("allot-agent ") + kVersion);
+  app.footer(kFooter);
+  app.add_option("--server", flags.server, "The server, HOST:PORT")->required();
+  app.add_option("--site", flags.site, "The site file: which nodes the cluster has")->required();
+  app.add_option("--state", flags.state, "The agent's own folder; made when it is missing")
+      ->required();
+  app.add_option("--key-file", flags.key_file, "The provider's API key, mode 0600")->required();
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kStopped : kInvalid;
+  }
+
+  // Blocked before any thread starts, so that all of them leave signals to AwaitEnd.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return Serve(flags, signals);
+}
+
+}  // namespace
+}  // namespace allot::agent
+
+int main(int argc, char** argv) {
+  try {
+    return allot::agent::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "allot-agent: " << error.what() << "\n";
+    return allot::agent::kUnexpected;
+  }
+}
