@@ -258,6 +258,7 @@ class Checker {
       changes.push_back({project, model, end, -gpus, planned});
     };
     for (const SnapshotClaim& claim : snapshot_.claims) {
+      if (!claim.counts_against_quota) continue;
       const int cluster = NodeAt(claim.node).cluster;
       hold(claim.project, snapshot_.clusters[static_cast<std::size_t>(cluster)].model, claim.start,
            HeldUntil(claim), CountGpus(claim.gpus), false);

@@ -81,7 +81,10 @@ class Explainer {
 
   void Quota() {
     for (const SnapshotClaim& claim : snapshot_.claims) {
-      if (claim.project != pending_.project || claim.start > snapshot_.now) continue;
+      if (claim.project != pending_.project || claim.start > snapshot_.now ||
+          !claim.counts_against_quota) {
+        continue;
+      }
       const int cluster = snapshot_.nodes[static_cast<std::size_t>(claim.node)].cluster;
       held_[static_cast<std::size_t>(ClusterAt(cluster).model)] += CountGpus(claim.gpus);
     }

@@ -41,6 +41,8 @@ std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& polic
       At(used, claim.project) =
           AddHeld(At(used, claim.project), gpus, *held, policy.usage_half_life);
     }
+    // What is left of an attempt that was lost will not be used.
+    if (!claim.counts_against_quota) continue;
     const Seconds to_come = Between(held_until, std::max(claim.until, held_until));
     At(charges, claim.project) += Charge{gpus} * to_come.count * kChargePerGpuSecond;
   }

@@ -1,6 +1,7 @@
 #include "scheduler/pass.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ Pass::Pass(const Snapshot& snapshot, const Policy& policy)
     : snapshot_(snapshot), grid_(snapshot.now, policy.planning_horizon) {
   NumberAsks();
   BuildClusters();
+  FindClustersByProgramme();
   BookQuotas();
 }
 
@@ -89,6 +91,30 @@ void Pass::BuildClusters() {
   }
 }
 
+// Of one model the smallest cluster comes first, which leaves the large ones to large gangs; then
+// the id decides.
+void Pass::FindClustersByProgramme() {
+  std::map<ProgrammeId, int> programmes;
+  for (const SnapshotProject& project : snapshot_.projects) {
+    const auto [found, is_new] =
+        programmes.emplace(project.programme, static_cast<int>(open_.size()));
+    programmes_.push_back(found->second);
+    if (!is_new) continue;
+    OpenClusters& by_model = open_.emplace_back();
+    for (Cluster& cluster : clusters_) {
+      const auto& served = At(snapshot_.clusters, cluster.position).programmes;
+      if (std::binary_search(served.begin(), served.end(), project.programme)) {
+        by_model[static_cast<std::size_t>(cluster.model)].push_back(&cluster);
+      }
+    }
+    for (std::vector<Cluster*>& of_model : by_model) {
+      std::sort(of_model.begin(), of_model.end(), [](const Cluster* a, const Cluster* b) {
+        return std::tuple(a->schedulable, a->position) < std::tuple(b->schedulable, b->position);
+      });
+    }
+  }
+}
+
 void Pass::BookQuotas() {
   quotas_.reserve(snapshot_.projects.size());
   for (const SnapshotProject& project : snapshot_.projects) {
@@ -96,6 +122,7 @@ void Pass::BookQuotas() {
   }
   const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
   for (const SnapshotClaim& claim : snapshot_.claims) {
+    if (!claim.counts_against_quota) continue;
     const GpuModel model = At(clusters_, At(snapshot_.nodes, claim.node).cluster).model;
     const Instant until = claim.until > snapshot_.now ? claim.until : overdue_until;
     At(quotas_, claim.project)
@@ -132,24 +159,13 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   return Book(pending, found, span);
 }
 
-// The clusters that may serve it, in the order in which equal starts are decided: the preferred
-// model first; of one model the smallest cluster, which leaves the large ones to large gangs; then
-// the id.
-std::vector<Pass::Cluster*> Pass::OpenTo(const SnapshotPending& pending) {
-  const ProgrammeId& programme = ProjectOf(pending).programme;
+// In the order in which equal starts are decided: the preferred model first.
+std::vector<Pass::Cluster*> Pass::OpenTo(const SnapshotPending& pending) const {
+  const OpenClusters& by_model = At(open_, At(programmes_, pending.project));
   std::vector<Cluster*> open;
   for (const GpuModel model : pending.request.models) {
-    const auto first_of_model = static_cast<std::ptrdiff_t>(open.size());
-    for (Cluster& cluster : clusters_) {
-      const SnapshotCluster& row = At(snapshot_.clusters, cluster.position);
-      if (row.model == model &&
-          std::binary_search(row.programmes.begin(), row.programmes.end(), programme)) {
-        open.push_back(&cluster);
-      }
-    }
-    std::sort(open.begin() + first_of_model, open.end(), [](const Cluster* a, const Cluster* b) {
-      return std::tuple(a->schedulable, a->position) < std::tuple(b->schedulable, b->position);
-    });
+    const auto& of_model = by_model[static_cast<std::size_t>(model)];
+    open.insert(open.end(), of_model.begin(), of_model.end());
   }
   return open;
 }

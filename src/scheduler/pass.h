@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <variant>
 #include <vector>
@@ -35,6 +36,8 @@ class Pass {
     std::unique_ptr<ClusterCalendar> calendar;
     std::unique_ptr<StartBounds> bounds;
   };
+  // The clusters open to a programme, by model, in the order in which equal starts are decided.
+  using OpenClusters = std::array<std::vector<Cluster*>, kGpuModelCount>;
   // Where a search for one pending allocation got to.
   struct Found {
     Cluster* cluster = nullptr;
@@ -44,9 +47,10 @@ class Pass {
   const SnapshotPending& Pending(int pending) const;
   const SnapshotProject& ProjectOf(const SnapshotPending& pending) const;
   QuotaCalendar& QuotaOf(const SnapshotPending& pending);
-  std::vector<Cluster*> OpenTo(const SnapshotPending& pending);
+  std::vector<Cluster*> OpenTo(const SnapshotPending& pending) const;
 
   void BuildClusters();
+  void FindClustersByProgramme();
   void NumberAsks();
   void BookQuotas();
 
@@ -60,6 +64,9 @@ class Pass {
   const Snapshot& snapshot_;
   TimeGrid grid_;
   std::vector<Cluster> clusters_;
+  std::vector<OpenClusters> open_;
+  // By project: its programme's place in `open_`.
+  std::vector<int> programmes_;
   std::vector<QuotaCalendar> quotas_;
   // By pending: which (shape, duration) it asks for.
   std::vector<int> asks_;

@@ -73,8 +73,10 @@ void Canonicalise(Snapshot& snapshot) {
   }
   std::sort(snapshot.claims.begin(), snapshot.claims.end(),
             [](const SnapshotClaim& a, const SnapshotClaim& b) {
-              return std::tie(a.node, a.allocation, a.start, a.until, a.gpus, a.project) <
-                     std::tie(b.node, b.allocation, b.start, b.until, b.gpus, b.project);
+              return std::tie(a.node, a.allocation, a.start, a.until, a.gpus, a.project,
+                              a.counts_against_quota) < std::tie(b.node, b.allocation, b.start,
+                                                                 b.until, b.gpus, b.project,
+                                                                 b.counts_against_quota);
             });
 }
 
@@ -115,6 +117,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(claim.gpus);
     fnv.Add(claim.start.micros);
     fnv.Add(claim.until.micros);
+    fnv.Add(claim.counts_against_quota ? 1 : 0);
   }
   fnv.Add(static_cast<int64_t>(snapshot.pending.size()));
   for (const SnapshotPending& pending : snapshot.pending) {

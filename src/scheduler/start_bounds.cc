@@ -14,7 +14,7 @@ constexpr std::array<int64_t, kClasses> MakeClasses() {
   }
   return classes;
 }
-constexpr auto kClasses = MakeClasses<36>();
+constexpr auto kClasses = MakeClasses<32>();
 static_assert(kClasses[2] == 3 && kClasses[3] == 4 && kClasses[4] == 6 && kClasses[5] == 8);
 
 constexpr Seconds kDurationUnit = Minutes(15);

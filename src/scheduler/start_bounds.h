@@ -24,8 +24,8 @@ class StartBounds {
 
  private:
   // Nodes and durations in classes; the table is monotone along each axis.
-  static constexpr std::size_t kNodeClasses = 24;
-  static constexpr std::size_t kDurationClasses = 36;
+  static constexpr std::size_t kNodeClasses = 20;
+  static constexpr std::size_t kDurationClasses = 32;
 
   std::vector<int> exact_;
   std::array<std::array<std::array<int, kDurationClasses>, kNodeClasses>, kGpusPerNode> table_{};

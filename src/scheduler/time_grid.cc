@@ -34,14 +34,25 @@ TimeGrid::TimeGrid(Instant now, Seconds horizon)
     : starts_{now}, horizon_end_(now + std::max(horizon, Seconds{1})) {
   for (const Resolution& resolution : kResolutions) {
     const Instant reach = std::min(now + resolution.reach, horizon_end_);
-    while (starts_.back() < reach) starts_.push_back(NextMultiple(starts_.back(), resolution.step));
+    if (starts_.back() >= reach) continue;
+    const Instant first = NextMultiple(starts_.back(), resolution.step);
+    runs_.push_back({first, slots(), resolution.step.count * 1'000'000});
+    starts_.push_back(first);
+    while (starts_.back() < reach) starts_.push_back(starts_.back() + resolution.step);
   }
   ALLOT_CHECK(starts_.back() >= horizon_end_);
 }
 
 int TimeGrid::SlotOf(Instant t) const {
-  const auto after = std::upper_bound(starts_.begin() + 1, starts_.end(), t);
-  return static_cast<int>(after - starts_.begin()) - 1;
+  int slots_before = slots();
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
+    if (t >= run->start) {
+      const int64_t steps = (t.micros - run->start.micros) / run->step_micros;
+      return static_cast<int>(std::min<int64_t>(run->first_slot + steps, slots_before - 1));
+    }
+    slots_before = run->first_slot;
+  }
+  return 0;
 }
 
 TimeWindow TimeGrid::WindowFrom(int slot, const Span& span) const {

@@ -42,7 +42,15 @@ class TimeGrid {
   int SlotBefore(Instant end) const { return SlotOf(Instant{end.micros - 1}); }
 
  private:
+  // A run of slots of one length; its last slot may be longer, up to a boundary of the next run.
+  struct Run {
+    Instant start;
+    int first_slot = 0;
+    int64_t step_micros = 1;
+  };
+
   std::vector<Instant> starts_;
+  std::vector<Run> runs_;
   Instant horizon_end_;
 };
 

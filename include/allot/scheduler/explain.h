@@ -28,7 +28,10 @@ struct Explanation {
   int entitled_share_permille = 0;
   int used_share_permille = 0;
   std::optional<Instant> planned_start;
-  /// "no_capacity", "quota_exhausted", …; "ahead_in_rank" when it would fit now but for those ahead.
+  /// Of one that is deferred, the deferral's name. Else the first of these that holds, each enough
+  /// on its own to keep it from starting now: "starts_now" (nothing does), "earliest_start" (it
+  /// asked not to), "quota_exhausted" (by what its project holds now), "ahead_in_rank" (it would
+  /// fit now but for those ahead), "no_capacity".
   std::string reason;
   /// "asks 4 nodes x 8 GPUs of H200; naver-a: 32 nodes, 29 busy until 14:00Z, 1 draining, 2 free".
   std::string message;
@@ -38,8 +41,8 @@ struct Explanation {
   int quota_limit = 0;
 };
 
-/// Why the pending allocation at position `pending` waits, from the same data the plan was made from.
-/// Names no other tenant. O(claims + pending).
+/// Why the pending allocation at position `pending` waits, from the same data the plan was made
+/// from. Names no other tenant. O(claims + pending).
 Explanation Explain(const Snapshot& snapshot, const Policy& policy, const Plan& plan, int pending);
 
 }  // namespace allot::scheduler

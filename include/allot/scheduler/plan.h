@@ -36,8 +36,9 @@ struct Placement {
 enum class DeferralReason : uint8_t {
   kNoCapacity,           ///< not within the planning horizon
   kQuotaExhausted,       ///< the project's own concurrent quota, within the horizon
-  kDeadlineUnreachable,  ///< the earliest end lies after the deadline
-  kLargerThanPool,       ///< no cluster open to it has that many schedulable nodes
+  kDeadlineUnreachable,  ///< the earliest end planned lies after the deadline; a forecast, while
+                         ///< there is time
+  kLargerThanPool,       ///< no cluster open to it has that many schedulable nodes now
   kProjectClosed,
 };
 std::string_view Name(DeferralReason reason);
@@ -67,8 +68,31 @@ struct Plan {
 uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 
 /// A full plan: every pending allocation gets a start or a reason. Pure and deterministic: equal
-/// (canonical) snapshots give equal plans. Nobody is delayed by somebody behind.
-/// Requires: a canonical snapshot. About 20 µs a pending allocation on the national pool.
+/// (canonical) snapshots give equal plans.
+///
+/// Order. First those that waited longer than the policy's starvation bound, the longest wait
+/// first; a wait begins at the later of create_time and earliest_start. All others by the lowest
+///     charge / weight      of their project, compared exactly, in integers;
+///     weight = max(1, concurrent quota in GPUs, all models) × max(1, merit)
+///     charge = GPU-seconds released, decayed by the policy's half-life
+///            + GPU-seconds its claims held until now, decayed alike
+///            + GPU-seconds its claims hold from now to the end of their windows
+///            + GPU-seconds this plan has placed for it so far (progressive filling),
+/// then by the older create_time of the projects' next allocations, then by id. Within a project:
+/// create_time, then id. Merit scales shares and is never added to age; merit 0 is still served.
+///
+/// Starts. Everyone in turn gets the earliest start that is left: on the same physical GPUs for the
+/// whole window, in one cluster open to the programme, within the project's concurrent quota at
+/// every instant, on nodes that take new work. Nothing placed is moved, so nobody is delayed by
+/// somebody behind. Of several acceptable models and clusters the earliest start wins; of equal
+/// starts the preferred model, then the cluster with the fewest schedulable nodes (large ones are
+/// left to large gangs), then the cluster's id. Starts lie at `now`, at boundaries of the planner's
+/// time grid (a quarter of an hour for two days, an hour for two weeks, four hours for two months,
+/// then a day; UTC), or at an earliest_start between two. They are forecasts: a pass made when GPUs
+/// come free between boundaries starts work at once.
+///
+/// A claim whose release is overdue counts as held for another quarter of an hour.
+/// Requires: a canonical snapshot. About 10 µs a pending allocation on the national pool.
 Plan Schedule(const Snapshot& snapshot, const Policy& policy);
 
 }  // namespace allot::scheduler

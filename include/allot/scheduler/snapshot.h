@@ -44,6 +44,7 @@ struct SnapshotProject {
   int merit = 0;
   bool open = true;
   GpusByModel concurrent_gpus{};
+  /// Of claims that were released; what is still held is in `claims`, and charged from there.
   DecayedUsage usage;
 };
 
@@ -58,8 +59,8 @@ struct SnapshotClaim {
   Instant start;
   /// The end of its window; when that is not after `now` the release is overdue.
   Instant until;
-  /// False for GPUs lost with their node: they are busy until the provider confirms, but the project
-  /// is not held back by them.
+  /// False for GPUs lost with their node: they are busy until the provider confirms, but the
+  /// project is not held back by them.
   bool counts_against_quota = true;
 };
 
