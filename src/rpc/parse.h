@@ -1,0 +1,72 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "allot/control/allocations.h"
+#include "allot/control/enact.h"
+#include "allot/control/identity.h"
+#include "allot/control/pool.h"
+#include "allot/control/submit.h"
+#include "allot/control/tenants.h"
+#include "allot/v1/allocation_service.pb.h"
+#include "allot/v1/operator_service.pb.h"
+#include "allot/v1/pool_service.pb.h"
+#include "allot/v1/project_service.pb.h"
+#include "allot/v1/provider_service.pb.h"
+#include "allot/v1/quota_service.pb.h"
+#include "rpc/page.h"
+#include "rpc/resource_name.h"
+
+namespace allot::rpc {
+
+// Requests as control takes them. What is wrong with the message itself is refused here, field by
+// field; what depends on state or on the time is control's.
+
+Result<control::Submission> Parse(const v1::CreateAllocationRequest& request);
+Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request);
+Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request);
+Result<store::AllocationFilter> ParseFilter(const v1::ListAllocationsRequest& request);
+struct WatchStart {
+  TenantScope scope;
+  /// Nothing: from the present revision on.
+  std::optional<Revision> after;
+};
+Result<WatchStart> Parse(const v1::WatchAllocationsRequest& request);
+
+Result<Institute> Parse(const v1::CreateInstituteRequest& request);
+Result<Project> Parse(const v1::CreateProjectRequest& request);
+Result<control::ProjectUpdate> Parse(const v1::UpdateProjectRequest& request);
+Result<control::ProjectUpdate> Parse(const v1::SetMeritRequest& request);
+Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request);
+
+Result<Provider> Parse(const v1::CreateProviderRequest& request);
+Result<Cluster> Parse(const v1::CreateClusterRequest& request);
+struct CapacityQuery {
+  Seconds horizon;
+  Seconds step;
+  /// Without one, only the present is wanted.
+  bool timeline = false;
+};
+Result<CapacityQuery> Parse(const v1::GetCapacityRequest& request);
+Result<control::DrainRequest> Parse(const v1::DrainNodeRequest& request);
+Result<control::DrainRequest> Parse(const v1::UndrainNodeRequest& request);
+Result<control::DrainRequest> Parse(const v1::DrainClusterRequest& request);
+Result<control::DrainRequest> Parse(const v1::UndrainClusterRequest& request);
+Result<control::NewKey> Parse(const v1::CreateApiKeyRequest& request);
+
+Result<control::Inventory> Parse(const v1::SyncInventoryRequest& request);
+Result<control::HeartbeatMessage> Parse(const v1::HeartbeatRequest& request);
+struct OrderPull {
+  ClusterId cluster;
+  int64_t session = 0;
+  int orders_max = 0;
+  Seconds wait;
+};
+Result<OrderPull> Parse(const v1::PullOrdersRequest& request);
+Result<control::Acknowledgement> Parse(const v1::AcknowledgeOrderRequest& request);
+
+/// A page as the store takes it.
+store::PageRequest ToPageRequest(const PageQuery& query);
+
+}  // namespace allot::rpc

@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <string>
+
+#include "rpc/enums.h"
+#include "rpc/fields.h"
+#include "rpc/parse.h"
+
+namespace allot::rpc {
+namespace {
+
+/// What ParseRequest will know or refuse: the model's name, or what was sent instead of one.
+std::string ModelText(int model) {
+  const auto parsed = Parse(static_cast<v1::GpuModel>(model), "");
+  return parsed.ok() ? std::string(Name(*parsed)) : "model " + std::to_string(model);
+}
+
+Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::string& path) {
+  RawRequest raw;
+  if (request.has_gpus()) raw.gpus = request.gpus();
+  if (request.has_node_shape()) {
+    raw.nodes = request.node_shape().nodes();
+    raw.gpus_per_node = request.node_shape().gpus_per_node();
+  }
+  for (const int model : request.models()) raw.models.push_back(ModelText(model));
+  if (request.has_duration()) {
+    ALLOT_ASSIGN_OR_RETURN(raw.duration, ParseDuration(request.duration(), path + ".duration"));
+  }
+  if (request.has_earliest_start()) {
+    ALLOT_ASSIGN_OR_RETURN(raw.earliest_start,
+                           ParseTimestamp(request.earliest_start(), path + ".earliest_start"));
+  }
+  if (request.has_deadline()) {
+    ALLOT_ASSIGN_OR_RETURN(raw.deadline, ParseTimestamp(request.deadline(), path + ".deadline"));
+  }
+  raw.preemptible = request.preemptible();
+  return raw;
+}
+
+template <class Request>
+Result<control::EndRequest> ParseEnd(const Request& request) {
+  control::EndRequest end;
+  ALLOT_ASSIGN_OR_RETURN(end.id, ParseAllocationName(request.name(), "name"));
+  ALLOT_ASSIGN_OR_RETURN(end.version, ParseEtag(request.etag(), "etag"));
+  ALLOT_ASSIGN_OR_RETURN(end.reason, ParseText(request.reason(), "reason"));
+  return end;
+}
+
+}  // namespace
+
+Result<control::Submission> Parse(const v1::CreateAllocationRequest& request) {
+  control::Submission submission;
+  ALLOT_ASSIGN_OR_RETURN(submission.project, ParseProjectName(request.parent(), "parent"));
+  if (!request.allocation_id().empty()) {
+    ALLOT_ASSIGN_OR_RETURN(submission.allocation_name,
+                           ParseNewName(request.allocation_id(), "allocation_id"));
+  }
+  const v1::Allocation& allocation = request.allocation();
+  ALLOT_ASSIGN_OR_RETURN(submission.display_name,
+                         ParseDisplayName(allocation.display_name(), "allocation.display_name"));
+  ALLOT_ASSIGN_OR_RETURN(submission.request, ParseRaw(allocation.request(), "allocation.request"));
+  return submission;
+}
+
+Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request) {
+  return ParseEnd(request);
+}
+
+Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request) {
+  return ParseEnd(request);
+}
+
+Result<store::AllocationFilter> ParseFilter(const v1::ListAllocationsRequest& request) {
+  store::AllocationFilter filter;
+  ALLOT_ASSIGN_OR_RETURN(auto scope, ParseTenantScope(request.parent(), "parent"));
+  filter.institute = scope.institute;
+  filter.project = scope.project;
+  for (int i = 0; i < request.states_size(); ++i) {
+    const std::string field = "states[" + std::to_string(i) + ']';
+    ALLOT_ASSIGN_OR_RETURN(const auto state, Parse(request.states(i), field));
+    if (std::find(filter.states.begin(), filter.states.end(), state) != filter.states.end()) {
+      return FieldError(Reason::kFilterInvalid, field, std::string(Name(state)), "each state once");
+    }
+    filter.states.push_back(state);
+  }
+  if (!request.cluster().empty()) {
+    ALLOT_ASSIGN_OR_RETURN(auto cluster, ParseClusterName(request.cluster(), "cluster"));
+    filter.cluster = cluster.cluster;
+  }
+  return filter;
+}
+
+Result<WatchStart> Parse(const v1::WatchAllocationsRequest& request) {
+  WatchStart start;
+  ALLOT_ASSIGN_OR_RETURN(start.scope, ParseTenantScope(request.parent(), "parent"));
+  if (!request.has_after_revision()) return start;
+  if (request.after_revision() < 0) {
+    return FieldError(Reason::kRevisionOutOfRange, "after_revision",
+                      std::to_string(request.after_revision()), "0 to the present revision");
+  }
+  start.after = request.after_revision();
+  return start;
+}
+
+store::PageRequest ToPageRequest(const PageQuery& query) {
+  return {.size = query.size, .after = query.position.after};
+}
+
+}  // namespace allot::rpc

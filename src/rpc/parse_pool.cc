@@ -1,0 +1,120 @@
+#include <algorithm>
+
+#include "rpc/enums.h"
+#include "rpc/fields.h"
+#include "rpc/parse.h"
+
+namespace allot::rpc {
+namespace {
+
+constexpr int kProgrammesMax = 64;
+constexpr Seconds kHorizonMax = Days(2 * 366);
+constexpr int kPointsMax = 1000;
+
+Result<std::vector<ProgrammeId>> ParseProgrammes(
+    const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& path) {
+  if (names.empty()) return FieldError(Reason::kFieldRequired, path, "", "at least one programme");
+  if (names.size() > kProgrammesMax) {
+    return FieldError(Reason::kRequestTooLarge, path, std::to_string(names.size()) + " programmes",
+                      "at most " + std::to_string(kProgrammesMax));
+  }
+  std::vector<ProgrammeId> programmes;
+  for (int i = 0; i < names.size(); ++i) {
+    const std::string field = path + '[' + std::to_string(i) + ']';
+    ALLOT_ASSIGN_OR_RETURN(auto name, ParseNewName(names[i], field));
+    const ProgrammeId programme(std::move(name));
+    if (std::find(programmes.begin(), programmes.end(), programme) != programmes.end()) {
+      return FieldError(Reason::kAlreadyExists, field, programme.str(), "each programme once");
+    }
+    programmes.push_back(programme);
+  }
+  std::sort(programmes.begin(), programmes.end());
+  return programmes;
+}
+
+/// An hour, or as much more as keeps the points within their bound.
+Seconds DefaultStep(Seconds horizon) {
+  const Seconds least{(horizon.count + kPointsMax - 1) / kPointsMax};
+  return std::max(Hours(1), least);
+}
+
+Result<control::DrainRequest> ParseDrainedNode(const std::string& name) {
+  ALLOT_ASSIGN_OR_RETURN(auto node, ParseNodeName(name, "name"));
+  return control::DrainRequest{
+      .provider = node.provider, .cluster = node.cluster, .node = node.node};
+}
+
+Result<control::DrainRequest> ParseDrainedCluster(const std::string& name) {
+  ALLOT_ASSIGN_OR_RETURN(auto cluster, ParseClusterName(name, "name"));
+  return control::DrainRequest{.provider = cluster.provider, .cluster = cluster.cluster};
+}
+
+Result<control::DrainRequest> Drain(Result<control::DrainRequest> where,
+                                    const std::string& reason) {
+  if (!where.ok()) return where.error();
+  where->draining = true;
+  ALLOT_ASSIGN_OR_RETURN(where->reason, ParseRequiredText(reason, "reason"));
+  return where;
+}
+
+Result<control::DrainRequest> Undrain(Result<control::DrainRequest> where,
+                                      const std::string& reason) {
+  if (!where.ok()) return where.error();
+  where->draining = false;
+  ALLOT_ASSIGN_OR_RETURN(where->reason, ParseText(reason, "reason"));
+  return where;
+}
+
+}  // namespace
+
+Result<Provider> Parse(const v1::CreateProviderRequest& request) {
+  Provider provider;
+  ALLOT_ASSIGN_OR_RETURN(auto name, ParseNewName(request.provider_id(), "provider_id"));
+  provider.id = ProviderId(std::move(name));
+  ALLOT_ASSIGN_OR_RETURN(provider.display_name, ParseDisplayName(request.provider().display_name(),
+                                                                 "provider.display_name"));
+  return provider;
+}
+
+Result<Cluster> Parse(const v1::CreateClusterRequest& request) {
+  Cluster cluster;
+  const v1::Cluster& asked = request.cluster();
+  ALLOT_ASSIGN_OR_RETURN(cluster.provider, ParseProviderName(request.parent(), "parent"));
+  ALLOT_ASSIGN_OR_RETURN(auto name, ParseNewName(request.cluster_id(), "cluster_id"));
+  cluster.id = ClusterId(std::move(name));
+  ALLOT_ASSIGN_OR_RETURN(cluster.display_name,
+                         ParseDisplayName(asked.display_name(), "cluster.display_name"));
+  ALLOT_ASSIGN_OR_RETURN(cluster.model, Parse(asked.gpu_model(), "cluster.gpu_model"));
+  ALLOT_ASSIGN_OR_RETURN(cluster.programmes,
+                         ParseProgrammes(asked.programmes(), "cluster.programmes"));
+  return cluster;
+}
+
+Result<CapacityQuery> Parse(const v1::GetCapacityRequest& request) {
+  CapacityQuery query;
+  ALLOT_ASSIGN_OR_RETURN(query.horizon,
+                         ParseDuration(request.horizon(), Seconds{0}, kHorizonMax, "horizon"));
+  query.timeline = query.horizon > Seconds{0};
+  if (!query.timeline) query.horizon = Minutes(1);
+  query.step = query.timeline ? DefaultStep(query.horizon) : Minutes(1);
+  if (!request.has_step()) return query;
+  const Seconds least{(query.horizon.count + kPointsMax - 1) / kPointsMax};
+  ALLOT_ASSIGN_OR_RETURN(
+      query.step, ParseDuration(request.step(), std::max(Minutes(1), least), kHorizonMax, "step"));
+  return query;
+}
+
+Result<control::DrainRequest> Parse(const v1::DrainNodeRequest& request) {
+  return Drain(ParseDrainedNode(request.name()), request.reason());
+}
+Result<control::DrainRequest> Parse(const v1::UndrainNodeRequest& request) {
+  return Undrain(ParseDrainedNode(request.name()), request.reason());
+}
+Result<control::DrainRequest> Parse(const v1::DrainClusterRequest& request) {
+  return Drain(ParseDrainedCluster(request.name()), request.reason());
+}
+Result<control::DrainRequest> Parse(const v1::UndrainClusterRequest& request) {
+  return Undrain(ParseDrainedCluster(request.name()), request.reason());
+}
+
+}  // namespace allot::rpc

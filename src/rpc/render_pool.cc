@@ -1,0 +1,100 @@
+#include "rpc/enums.h"
+#include "rpc/fields.h"
+#include "rpc/render.h"
+#include "rpc/resource_name.h"
+
+namespace allot::rpc {
+namespace {
+
+v1::ClusterCapacity Render(const control::ClusterCapacity& capacity) {
+  v1::ClusterCapacity rendered;
+  rendered.set_cluster(NameOf(capacity.provider, capacity.cluster));
+  rendered.set_gpu_model(rpc::Render(capacity.model));
+  rendered.set_nodes(capacity.nodes);
+  rendered.set_nodes_ready(capacity.nodes_ready);
+  rendered.set_nodes_draining(capacity.nodes_draining);
+  rendered.set_nodes_unknown(capacity.nodes_unknown);
+  rendered.set_nodes_down(capacity.nodes_down);
+  rendered.set_gpus(capacity.gpus);
+  rendered.set_gpus_online(capacity.gpus_online);
+  rendered.set_gpus_held(capacity.gpus_held);
+  rendered.set_gpus_in_use(capacity.gpus_in_use);
+  return rendered;
+}
+
+std::string NameIn(const control::Capacity& capacity, const ClusterId& id) {
+  for (const control::ClusterCapacity& cluster : capacity.clusters) {
+    if (cluster.cluster == id) return NameOf(cluster.provider, id);
+  }
+  return "providers/-/clusters/" + id.str();
+}
+
+}  // namespace
+
+v1::Provider Render(const Provider& provider) {
+  v1::Provider rendered;
+  rendered.set_name(NameOf(provider.id));
+  rendered.set_display_name(provider.display_name);
+  rendered.set_etag(EtagOf(provider.version));
+  return rendered;
+}
+
+v1::Cluster Render(const Cluster& cluster) {
+  v1::Cluster rendered;
+  rendered.set_name(NameOf(cluster.provider, cluster.id));
+  rendered.set_display_name(cluster.display_name);
+  rendered.set_gpu_model(Render(cluster.model));
+  for (const ProgrammeId& programme : cluster.programmes) {
+    rendered.add_programmes(programme.str());
+  }
+  rendered.set_agent_session(cluster.agent_session);
+  rendered.set_inventory_generation(cluster.inventory_generation);
+  if (cluster.last_heartbeat) {
+    *rendered.mutable_last_heartbeat_time() = Render(*cluster.last_heartbeat);
+  }
+  rendered.set_etag(EtagOf(cluster.version));
+  return rendered;
+}
+
+v1::Node Render(const Node& node, const std::string& cluster_name) {
+  v1::Node rendered;
+  rendered.set_name(NodeNameOf(cluster_name, node.id));
+  rendered.set_health(Render(node.health));
+  rendered.set_draining(node.draining);
+  rendered.set_reason(node.reason);
+  rendered.set_etag(EtagOf(node.version));
+  return rendered;
+}
+
+v1::GetCapacityResponse Render(const control::Capacity& capacity) {
+  v1::GetCapacityResponse rendered;
+  *rendered.mutable_time() = Render(capacity.time);
+  rendered.set_revision(capacity.revision);
+  for (const auto& cluster : capacity.clusters) *rendered.add_clusters() = Render(cluster);
+  if (!capacity.timeline.empty()) {
+    for (int i = 0; i < rendered.clusters_size(); ++i) {
+      rendered.mutable_clusters(i)->set_gpus_free(
+          capacity.timeline[0].gpus_free[static_cast<std::size_t>(i)]);
+    }
+  }
+  for (const control::CapacityPoint& point : capacity.timeline) {
+    auto& added = *rendered.add_timeline();
+    *added.mutable_time() = Render(point.time);
+    added.mutable_gpus_free()->Add(point.gpus_free.begin(), point.gpus_free.end());
+  }
+  rendered.set_projects_served(capacity.projects_served);
+  rendered.set_projects_waiting(capacity.projects_waiting);
+  rendered.set_allocations_active(capacity.allocations_active);
+  rendered.set_allocations_waiting(capacity.allocations_waiting);
+  rendered.set_utilisation_permille(capacity.utilisation_permille);
+  for (const control::PlannedStart& start : capacity.next_starts) {
+    auto& added = *rendered.add_next_starts();
+    if (!start.allocation.empty()) added.set_allocation(NameOf(start.allocation));
+    added.set_cluster(NameIn(capacity, start.cluster));
+    added.set_gpus(start.gpus);
+    *added.mutable_start_time() = Render(start.start);
+  }
+  return rendered;
+}
+
+}  // namespace allot::rpc

@@ -1,0 +1,79 @@
+#include "rpc/enums.h"
+#include "rpc/fields.h"
+#include "rpc/render.h"
+#include "rpc/resource_name.h"
+
+namespace allot::rpc {
+namespace {
+
+void RenderCounts(const GpusByModel& gpus, v1::GpuCounts& counts) {
+  counts.set_b200(At(gpus, GpuModel::kB200));
+  counts.set_h200(At(gpus, GpuModel::kH200));
+}
+
+}  // namespace
+
+v1::Institute Render(const Institute& institute) {
+  v1::Institute rendered;
+  rendered.set_name(NameOf(institute.id));
+  rendered.set_display_name(institute.display_name);
+  rendered.set_sector(Render(institute.sector));
+  rendered.set_etag(EtagOf(institute.version));
+  return rendered;
+}
+
+v1::Project Render(const Project& project) {
+  v1::Project rendered;
+  rendered.set_name(NameOf(project.id));
+  rendered.set_display_name(project.display_name);
+  rendered.set_programme(project.programme.str());
+  rendered.set_sector(Render(project.sector));
+  rendered.set_merit(project.merit);
+  rendered.set_open(project.open);
+  *rendered.mutable_create_time() = Render(project.create_time);
+  rendered.set_etag(EtagOf(project.version));
+  return rendered;
+}
+
+v1::Quota Render(const Quota& quota) {
+  v1::Quota rendered;
+  rendered.set_name(QuotaNameOf(quota.project));
+  RenderCounts(quota.concurrent_gpus, *rendered.mutable_concurrent_gpus());
+  rendered.set_gpu_seconds(quota.gpu_time.count());
+  rendered.set_etag(EtagOf(quota.version));
+  return rendered;
+}
+
+v1::Quota Render(const control::QuotaDetail& detail) {
+  v1::Quota rendered = Render(detail.quota);
+  RenderCounts(detail.usage.held_gpus, *rendered.mutable_held_gpus());
+  rendered.set_used_gpu_seconds(detail.usage.used.count());
+  rendered.set_committed_gpu_seconds(detail.usage.committed.count());
+  return rendered;
+}
+
+v1::ApiKey Render(const ApiKey& key) {
+  v1::ApiKey rendered;
+  rendered.set_name(NameOf(key.id));
+  rendered.set_role(Render(key.role));
+  if (!key.institute.empty()) rendered.set_institute(NameOf(key.institute));
+  if (!key.provider.empty()) rendered.set_provider(NameOf(key.provider));
+  rendered.set_display_name(key.display_name);
+  *rendered.mutable_create_time() = Render(key.create_time);
+  if (key.revoke_time) *rendered.mutable_revoke_time() = Render(*key.revoke_time);
+  return rendered;
+}
+
+v1::AuditEntry Render(const AuditEntry& entry, const std::string& resource) {
+  v1::AuditEntry rendered;
+  *rendered.mutable_time() = Render(entry.time);
+  if (!entry.key.empty()) rendered.set_api_key(NameOf(entry.key));
+  rendered.set_actor(entry.actor);
+  rendered.set_action(entry.action);
+  rendered.set_resource(resource);
+  rendered.set_detail(entry.detail);
+  rendered.set_request_id(entry.request_id);
+  return rendered;
+}
+
+}  // namespace allot::rpc
