@@ -77,6 +77,7 @@ class Application {
   Result<Applied> Run(const std::vector<Decision>& decisions) {
     ALLOT_RETURN_IF_ERROR(tx_.AssertLeader(epoch_));
     std::vector<AllocationId> ids;
+    ids.reserve(decisions.size());
     for (const Decision& d : decisions) ids.push_back(d.seen->id);
     ALLOT_ASSIGN_OR_RETURN(auto rows, tx_.LockAllocations(ids));
     std::map<AllocationId, Allocation*> current;
@@ -111,6 +112,7 @@ class Application {
       ALLOT_RETURN_IF_ERROR(tx_.LockPool(cluster));
       ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
       std::vector<NodeId> ids;
+      ids.reserve(nodes.size());
       for (const Node& node : nodes) {
         if (Schedulable(node)) usable_.insert(node.id);
         ids.push_back(node.id);

@@ -44,7 +44,9 @@ bool Worsens(const Node& node, NodeHealth by_silence) {
 Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const Policy& policy,
               Instant now) {
   Due due;
-  for (const auto& [id, allocation] : view.allocations()) {
+  for (const auto& row : view.allocations()) {
+    const AllocationId& id = row.first;
+    const auto& allocation = row.second;
     if (!UsesNodes(*allocation)) continue;
     if (allocation->state == AllocationState::kActive && allocation->window->end() <= now) {
       due.window_over.push_back(id);
@@ -63,8 +65,8 @@ Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const 
   for (const Cluster& cluster : clusters) {
     const auto health = HealthBySilence(cluster, policy, now);
     if (!health) continue;
-    const bool any = std::any_of(view.nodes().begin(), view.nodes().end(), [&](const auto& row) {
-      return row.second.cluster == cluster.id && Worsens(row.second, *health);
+    const bool any = std::any_of(view.nodes().begin(), view.nodes().end(), [&](const auto& entry) {
+      return entry.second.cluster == cluster.id && Worsens(entry.second, *health);
     });
     if (any) due.silent.push_back(cluster.id);
   }

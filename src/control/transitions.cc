@@ -80,6 +80,8 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
   } else {
     const auto event = lost ? AllocationEvent::kPreempt : AllocationEvent::kProvisionFailed;
     ALLOT_RETURN_IF_ERROR(Move(allocation, event, now, reason, message));
+    // The database, too, takes only the steps of the table: each is written.
+    ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
     ALLOT_RETURN_IF_ERROR(
         Move(allocation, AllocationEvent::kRequeue, now, reason, message + "; it is planned anew"));
     allocation.window.reset();

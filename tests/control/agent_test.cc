@@ -1,0 +1,173 @@
+#include <algorithm>
+
+#include "allot/control/sweep.h"
+#include "control/world.h"
+
+namespace allot::control {
+namespace {
+
+class AgentTest : public World {
+ protected:
+  Result<HeartbeatAnswer> Beat(std::vector<ReportedNode> unhealthy = {}, int64_t generation = 1) {
+    return Heartbeat(*context, Agent(),
+                     {.cluster = ClusterId("c"),
+                      .session = session,
+                      .generation = generation,
+                      .unhealthy = unhealthy});
+  }
+  std::vector<NodeHealth> Health() {
+    std::vector<NodeHealth> health;
+    const auto page =
+        Must(ListNodes(*context, Operator(), ProviderId("prov"), ClusterId("c"), std::nullopt, {}));
+    for (const Node& node : page.items) health.push_back(node.health);
+    return health;
+  }
+};
+
+TEST_F(AgentTest, AnOlderAgentsMessagesAreRefused) {
+  const int64_t old_session = session;
+  session = Must(RegisterAgent(*context, As(Agent()), ClusterId("c"))).agent_session;
+  EXPECT_GT(session, old_session);
+  Inventory stale = FourNodes(9);
+  stale.session = old_session;
+  stale.nodes.clear();
+  EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), stale)), Reason::kAgentSuperseded);
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+}
+
+TEST_F(AgentTest, AnOlderInventoryIsRefused) {
+  Must(SyncInventory(*context, Agent(), FourNodes(5)));
+  EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), FourNodes(4))), Reason::kInventoryStale);
+}
+
+TEST_F(AgentTest, SilenceMakesNodesUnknownThenDownAndAHeartbeatHealsThem) {
+  Settle();
+  clock.Advance(policy.heartbeat_expiry);
+  Settle();
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown));
+  clock.Advance(policy.node_down_after);
+  Settle();
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kDown));
+  EXPECT_FALSE(Must(Beat()).inventory_wanted);
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+}
+
+TEST_F(AgentTest, UnknownNodesKeepTheirWorkAndTakeNothingNew) {
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  EnactAll();
+  clock.Advance(policy.heartbeat_expiry);
+  SubmitAs("snu", "b", 1, Hours(4));
+  Settle();
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+  EXPECT_TRUE(IsWaiting(Get("snu/p/b").state));
+}
+
+TEST_F(AgentTest, WorkOnADeadNodeIsMovedAndItsOwnerSeesWhy) {
+  SetQuota("snu/p", 8, 1'000'000);
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  const auto orders = Pull();
+  Ack(orders.at(0));
+  const NodeId dead = orders[0].nodes[0].node;
+  const std::string name = dead.str().substr(dead.str().find('/') + 1);
+  Must(Beat({{.name = name, .healthy = false, .reason = "fell off the bus"}}));
+  Settle();
+  const Allocation moved = Get("snu/p/a");
+  // Its whole quota is still claimed on the dead node: what was lost does not hold it back.
+  EXPECT_EQ(moved.state, AllocationState::kProvisioning);
+  EXPECT_EQ(moved.attempt, 2);
+  for (const Claim& claim : Must(GetAllocation(*context, Operator(), moved.id)).claims) {
+    EXPECT_NE(claim.node, dead);
+  }
+  const auto release = Pull();
+  EXPECT_TRUE(std::any_of(release.begin(), release.end(), [](const Order& order) {
+    return order.kind == OrderKind::kRelease && order.attempt == 1;
+  }));
+}
+
+TEST_F(AgentTest, WorkOnADeadNodeFailsWhereThePolicySaysSo) {
+  policy.node_loss = NodeLoss::kFail;
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  const auto orders = Pull();
+  Ack(orders.at(0));
+  const std::string dead = orders[0].nodes[0].node.str();
+  Must(Beat({{.name = dead.substr(2), .healthy = false, .reason = "fan"}}));
+  Settle();
+  const Allocation failed = Get("snu/p/a");
+  EXPECT_EQ(failed.state, AllocationState::kFailed);
+  EXPECT_EQ(failed.reason, "node_lost");
+  EXPECT_NE(failed.message.find(dead), std::string::npos) << failed.message;
+  EXPECT_NE(failed.message.find("fan"), std::string::npos) << failed.message;
+  // Its GPUs are not free before the provider said so.
+  const auto capacity = Must(GetCapacity(*context, Operator(), *planner, Seconds{0}, Seconds{0}));
+  EXPECT_EQ(capacity.clusters[0].gpus_held, 8);
+  EnactAll();
+  EXPECT_EQ(Must(GetCapacity(*context, Operator(), *planner, Seconds{0}, Seconds{0}))
+                .clusters[0]
+                .gpus_held,
+            0);
+}
+
+TEST_F(AgentTest, AcknowledgingTwiceIsOnce) {
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  const Order order = Pull().at(0);
+  Ack(order);
+  const Allocation active = Get("snu/p/a");
+  Ack(order);
+  EXPECT_EQ(Get("snu/p/a"), active);
+  EXPECT_TRUE(Pull().empty());
+}
+
+TEST_F(AgentTest, AReleaseThatFailedStaysOpenAndHeld) {
+  SubmitAs("snu", "a", 4, Hours(4));
+  Settle();
+  EnactAll();
+  Must(Release(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  Ack(Pull().at(0), false);
+  EXPECT_EQ(Pull().size(), 1U);
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kReleasing);
+  EnactAll();
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kCompleted);
+}
+
+TEST_F(AgentTest, DrainedNodesTakeNothingNewAndKeepTheirWork) {
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  EnactAll();
+  Must(Drain(*context, As(Operator()),
+             {.provider = ProviderId("prov"),
+              .cluster = ClusterId("c"),
+              .node = std::nullopt,
+              .draining = true,
+              .reason = "cooling"}));
+  SubmitAs("snu", "b", 1, Hours(4));
+  Settle();
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+  EXPECT_TRUE(IsWaiting(Get("snu/p/b").state));
+  Must(Drain(*context, As(Operator()),
+             {.provider = ProviderId("prov"),
+              .cluster = ClusterId("c"),
+              .node = std::nullopt,
+              .draining = false,
+              .reason = ""}));
+  Settle();
+  EXPECT_EQ(Get("snu/p/b").state, AllocationState::kProvisioning);
+}
+
+TEST_F(AgentTest, ANodeThatLeavesTheInventoryLosesItsWork) {
+  SubmitAs("snu", "a", 4, Hours(4));
+  Settle();
+  EnactAll();
+  Inventory shrunk = FourNodes(2);
+  shrunk.nodes.pop_back();
+  Must(SyncInventory(*context, Agent(), shrunk));
+  Settle();
+  EXPECT_TRUE(IsWaiting(Get("snu/p/a").state));
+  EXPECT_EQ(Get("snu/p/a").reason, "larger_than_pool");
+}
+
+}  // namespace
+}  // namespace allot::control

@@ -1,0 +1,93 @@
+#include "allot/control/identity.h"
+#include "allot/control/watch.h"
+#include "control/world.h"
+
+namespace allot::control {
+namespace {
+
+class Isolation : public World {
+ protected:
+  void SetUp() override {
+    World::SetUp();
+    SubmitAs("snu", "secret", 1, Hours(1));
+  }
+  const AllocationId secret{"snu/p/secret"};
+  const Principal stranger = Member("kist");
+};
+
+TEST_F(Isolation, ForeignResourcesAreNotFoundInEveryCall) {
+  EXPECT_EQ(ReasonOf(GetAllocation(*context, stranger, secret)), Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(Cancel(*context, As(stranger), {.id = secret, .reason = ""})),
+            Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(Release(*context, As(stranger), {.id = secret, .reason = ""})),
+            Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(GetProject(*context, stranger, ProjectId("snu/p"))), Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(GetInstitute(*context, stranger, InstituteId("snu"))), Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(GetQuota(*context, stranger, ProjectId("snu/p"))), Reason::kNotFound);
+  std::shared_ptr<const Pass> pass;
+  EXPECT_EQ(ReasonOf(ExplainAllocation(*context, stranger, *planner, secret, &pass)),
+            Reason::kNotFound);
+}
+
+TEST_F(Isolation, ForeignAndAbsentResourcesAreToldInTheSameWords) {
+  const auto foreign = GetAllocation(*context, stranger, secret);
+  const auto absent = GetAllocation(*context, stranger, AllocationId("kist/p/secret"));
+  EXPECT_EQ(foreign.error().limit, absent.error().limit);
+  EXPECT_EQ(foreign.error().field, absent.error().field);
+}
+
+TEST_F(Isolation, ListsAndWatchesShowOnlyTheOwnTenant) {
+  EXPECT_TRUE(Must(ListAllocations(*context, stranger, {}, {})).items.empty());
+  store::AllocationFilter foreign;
+  foreign.project = ProjectId("snu/p");
+  EXPECT_TRUE(Must(ListAllocations(*context, stranger, foreign, {})).items.empty());
+  const auto projects = Must(ListProjects(*context, stranger, std::nullopt, {}));
+  ASSERT_EQ(projects.items.size(), 1U);
+  EXPECT_EQ(projects.items[0].institute.str(), "kist");
+  EXPECT_TRUE(Must(ListQuotas(*context, stranger, InstituteId("snu"), {})).items.empty());
+  EXPECT_TRUE(
+      Must(ChangesSince(*context, stranger, std::nullopt, std::nullopt, 0, 100)).changes.empty());
+  EXPECT_TRUE(Must(ChangesSince(*context, stranger, InstituteId("snu"), std::nullopt, 0, 100))
+                  .changes.empty());
+  EXPECT_EQ(Must(ChangesSince(*context, Member("snu"), std::nullopt, std::nullopt, 0, 100))
+                .changes.size(),
+            1U);
+}
+
+TEST_F(Isolation, InstitutesDoNotSeeMachinesOrOthersStarts) {
+  EXPECT_EQ(
+      ReasonOf(ListNodes(*context, stranger, ProviderId("prov"), ClusterId("c"), std::nullopt, {})),
+      Reason::kRoleInsufficient);
+  const auto capacity = Must(GetCapacity(*context, stranger, *planner, Seconds{0}, Seconds{0}));
+  EXPECT_TRUE(capacity.next_starts.empty());
+}
+
+TEST_F(Isolation, AProviderSpeaksOnlyForItsOwnClusters) {
+  Must(CreateProvider(*context, As(Operator()), {.id = ProviderId("rival"), .display_name = ""}));
+  Principal rival = Agent();
+  rival.provider = ProviderId("rival");
+  EXPECT_EQ(ReasonOf(RegisterAgent(*context, As(rival), ClusterId("c"))), Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(PullOrders(*context, rival, ClusterId("c"), session, 10)), Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(PullOrders(*context, Operator(), ClusterId("c"), session, 10)),
+            Reason::kRoleInsufficient);
+}
+
+TEST_F(Isolation, KeysAreHashedRevocableAndTellNothing) {
+  const auto created = Must(CreateApiKey(*context, As(Operator()),
+                                         {.role = Role::kMember,
+                                          .institute = InstituteId("kist"),
+                                          .provider = {},
+                                          .display_name = "ci"}));
+  EXPECT_NE(created.key.secret_sha256, created.secret);
+  const Principal who = Must(Authenticate(*context, created.secret));
+  EXPECT_EQ(who.institute.str(), "kist");
+  EXPECT_EQ(ReasonOf(Authenticate(*context, "")), Reason::kCredentialMissing);
+  const auto unknown = Authenticate(*context, created.secret + "x");
+  Must(RevokeApiKey(*context, As(Operator()), created.key.id));
+  const auto revoked = Authenticate(*context, created.secret);
+  EXPECT_EQ(ReasonOf(revoked), Reason::kCredentialInvalid);
+  EXPECT_EQ(revoked.error(), unknown.error());
+}
+
+}  // namespace
+}  // namespace allot::control

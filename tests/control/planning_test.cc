@@ -1,0 +1,135 @@
+#include "allot/control/apply_plan.h"
+#include "control/world.h"
+
+namespace allot::control {
+namespace {
+
+class Planning : public World {
+ protected:
+  PoolView Fresh() {
+    PoolView view;
+    view.Apply(Must(store->Transact<store::Changes>(
+        store::Access::kRead, [](store::Tx& tx) { return tx.ChangesAfter(0); })));
+    return view;
+  }
+  void ExpectViewIsFresh() {
+    const PoolView fresh = Fresh();
+    Must(planner->Read([&](const PoolView& kept) { EXPECT_TRUE(kept == fresh); }));
+  }
+};
+
+TEST_F(Planning, TheViewKeptCurrentFromEventsEqualsAFreshLoad) {
+  SeededRandom random(7);
+  std::vector<std::string> made;
+  for (int step = 0; step < 120; ++step) {
+    const std::string institute = random.Below(2) == 0 ? "snu" : "kist";
+    switch (random.Below(6)) {
+      case 0:
+      case 1: {
+        const std::string name = "a" + std::to_string(step);
+        const int nodes = static_cast<int>(random.Between(1, 4));
+        if (Submit(*context, As(Member(institute)),
+                   Ask(institute, name, nodes, Hours(random.Between(1, 30))))
+                .ok()) {
+          made.push_back(institute + "/p/" + name);
+        }
+        break;
+      }
+      case 2:
+        if (!made.empty()) {
+          const AllocationId id(made[random.Below(made.size())]);
+          const auto cancelled = Cancel(*context, As(Operator()), {.id = id, .reason = "x"});
+          if (!cancelled.ok()) (void)Release(*context, As(Operator()), {.id = id, .reason = "x"});
+        }
+        break;
+      case 3:
+        clock.Advance(Minutes(random.Between(1, 400)));
+        Must(SyncInventory(*context, Agent(), FourNodes(step + 2)));
+        break;
+      case 4:
+        EnactAll();
+        break;
+      default:
+        Settle();
+    }
+    ExpectViewIsFresh();
+    if (HasFailure()) FAIL() << "step " << step;
+  }
+}
+
+TEST_F(Planning, ADeposedLeaderWritesNothing) {
+  SubmitAs("snu", "a", 1, Hours(1));
+  const auto leadership = [&](const std::string& holder) {
+    return Must(store->Transact<std::optional<store::Leadership>>(
+        store::Access::kWrite,
+        [&](store::Tx& tx) { return tx.AcquireLeadership(holder, clock.Now(), Seconds{10}); }));
+  };
+  const int64_t old_epoch = leadership("old")->epoch;
+  EXPECT_FALSE(leadership("new")) << "the lease has not run out";
+  const auto pass = Must(planner->Plan());
+  clock.Advance(Seconds{11});
+  EXPECT_GT(leadership("new")->epoch, old_epoch);
+  EXPECT_EQ(ReasonOf(ApplyPlan(*context, *pass, old_epoch)), Reason::kNotLeader);
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kPending);
+}
+
+TEST_F(Planning, OfTwoServersOneLeads) {
+  SchedulerLoop other(*context, *planner, LoopOptions("server-2"));
+  EXPECT_TRUE(Must(loop->Turn()));
+  EXPECT_FALSE(Must(other.Turn()));
+  EXPECT_TRUE(loop->leading());
+  EXPECT_FALSE(other.leading());
+  clock.Advance(Seconds{11});
+  EXPECT_TRUE(Must(other.Turn()));
+  EXPECT_TRUE(other.leading());
+}
+
+TEST_F(Planning, WhatChangedSinceTheSnapshotIsLeftAlone) {
+  SubmitAs("snu", "gone", 1, Hours(1));
+  SubmitAs("snu", "stays", 1, Hours(1));
+  Must(loop->Turn());  // Takes the lead, and reserves both.
+  SubmitAs("snu", "late", 1, Hours(1));
+  const auto pass = Must(planner->Plan());
+  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/late"), .reason = ""}));
+  const Applied applied = Must(ApplyPlan(*context, *pass, 1));
+  EXPECT_EQ(applied.skipped, 1);
+  EXPECT_EQ(Get("snu/p/late").state, AllocationState::kCancelled);
+}
+
+TEST_F(Planning, ANodeDrainedSinceTheSnapshotIsNotUsed) {
+  Settle();
+  SubmitAs("snu", "a", 1, Hours(1));
+  const auto pass = Must(planner->Plan());
+  Must(Drain(*context, As(Operator()),
+             {.provider = ProviderId("prov"),
+              .cluster = ClusterId("c"),
+              .node = std::nullopt,
+              .draining = true,
+              .reason = "fire"}));
+  EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kPending);
+}
+
+TEST_F(Planning, AQuotaLoweredSinceTheSnapshotIsHeld) {
+  Settle();
+  SubmitAs("snu", "a", 2, Hours(1));
+  const auto pass = Must(planner->Plan());
+  SetQuota("snu/p", 8, 1'000'000);
+  EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
+}
+
+TEST_F(Planning, AnUnchangedPoolIsLeftInPeace) {
+  SubmitAs("snu", "a", 2, Hours(1));
+  Settle();
+  const Revision before = Must(planner->Latest())->snapshot.revision;
+  EXPECT_FALSE(Must(loop->Turn()));
+  clock.Advance(Minutes(2));
+  Must(
+      Heartbeat(*context, Agent(),
+                {.cluster = ClusterId("c"), .session = session, .generation = 1, .unhealthy = {}}));
+  Settle();
+  EXPECT_EQ(Must(planner->Latest())->snapshot.revision, before);
+}
+
+}  // namespace
+}  // namespace allot::control

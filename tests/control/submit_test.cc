@@ -1,0 +1,103 @@
+#include "allot/control/identity.h"
+#include "control/world.h"
+
+namespace allot::control {
+namespace {
+
+class SubmitTest : public World {
+ protected:
+  Call AsMember(const std::string& request_id, const std::string& body) {
+    return {.principal = Member("snu"),
+            .request_id = request_id,
+            .body_sha256 = Sha256Hex(body),
+            .validate_only = false};
+  }
+};
+
+TEST_F(SubmitTest, SameRequestIdAndBodyIsTheSameAllocation) {
+  Submission ask = Ask("snu", "", 1, Hours(1));
+  const Allocation first = Must(Submit(*context, AsMember("r1", "body"), ask));
+  const Allocation again = Must(Submit(*context, AsMember("r1", "body"), ask));
+  EXPECT_EQ(first, again);
+  const auto all = Must(ListAllocations(*context, Member("snu"), {}, {}));
+  EXPECT_EQ(all.items.size(), 1U);
+}
+
+TEST_F(SubmitTest, SameRequestIdWithAnotherBodyIsRefused) {
+  Must(Submit(*context, AsMember("r1", "body"), Ask("snu", "a", 1, Hours(1))));
+  EXPECT_EQ(ReasonOf(Submit(*context, AsMember("r1", "other"), Ask("snu", "b", 1, Hours(1)))),
+            Reason::kRequestIdReused);
+}
+
+TEST_F(SubmitTest, ValidateOnlyChecksEverythingAndChangesNothing) {
+  Call call = AsMember("r1", "body");
+  call.validate_only = true;
+  const auto before = Must(planner->Latest())->snapshot.revision;
+  EXPECT_EQ(Must(Submit(*context, call, Ask("snu", "a", 1, Hours(1)))).id.str(), "snu/p/a");
+  EXPECT_EQ(ReasonOf(Submit(*context, call, Ask("snu", "b", 5, Hours(1)))),
+            Reason::kLargerThanPool);
+  EXPECT_EQ(Must(planner->Latest())->snapshot.revision, before);
+  call.validate_only = false;
+  Must(Submit(*context, call, Ask("snu", "a", 1, Hours(1))));
+}
+
+TEST_F(SubmitTest, AnotherTenantsProjectDoesNotExist) {
+  EXPECT_EQ(ReasonOf(Submit(*context, As(Member("snu")), Ask("kist", "a", 1, Hours(1)))),
+            Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(Submit(*context, As(Member("snu")), Ask("nobody", "a", 1, Hours(1)))),
+            Reason::kNotFound);
+}
+
+TEST_F(SubmitTest, OnlyWhoMaySubmitDoes) {
+  EXPECT_EQ(ReasonOf(Submit(*context, As(Agent()), Ask("snu", "a", 1, Hours(1)))),
+            Reason::kRoleInsufficient);
+}
+
+TEST_F(SubmitTest, NameInUseIsRefused) {
+  SubmitAs("snu", "a", 1, Hours(1));
+  EXPECT_EQ(ReasonOf(Submit(*context, As(Member("snu")), Ask("snu", "a", 1, Hours(1)))),
+            Reason::kAlreadyExists);
+}
+
+TEST_F(SubmitTest, GpuHoursSetAsideForTheQueueCannotBeSpentTwice) {
+  SetQuota("snu/p", 32, 100);  // 100 GPU-hours; one node for 4 hours costs 32.
+  SubmitAs("snu", "a", 1, Hours(4));
+  SubmitAs("snu", "b", 1, Hours(4));
+  SubmitAs("snu", "c", 1, Hours(4));
+  const auto refused = Submit(*context, As(Member("snu")), Ask("snu", "d", 1, Hours(4)));
+  EXPECT_EQ(ReasonOf(refused), Reason::kGpuHoursExhausted);
+  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  SubmitAs("snu", "d", 1, Hours(4));
+}
+
+TEST_F(SubmitTest, ConcurrentQuotaIsHeldAtPlacement) {
+  SetQuota("snu/p", 16, 1'000'000);
+  SubmitAs("snu", "a", 1, Hours(4));
+  SubmitAs("snu", "b", 1, Hours(4));
+  SubmitAs("snu", "c", 1, Hours(4));
+  Settle();
+  const auto quota = Must(GetQuota(*context, Member("snu"), ProjectId("snu/p")));
+  EXPECT_EQ(At(quota.usage.held_gpus, GpuModel::kH200), 16);
+}
+
+TEST_F(SubmitTest, QuotaCannotFallBelowUse) {
+  SubmitAs("snu", "a", 2, Hours(4));
+  Settle();
+  QuotaUpdate update;
+  update.project = ProjectId("snu/p");
+  update.concurrent_gpus = {std::nullopt, 8};
+  EXPECT_EQ(ReasonOf(UpdateQuota(*context, As(Operator()), update)), Reason::kQuotaBelowUse);
+}
+
+TEST_F(SubmitTest, StaleEtagChangesNothing) {
+  const Project project = Must(GetProject(*context, Operator(), ProjectId("snu/p")));
+  ProjectUpdate update{
+      .id = project.id, .version = project.version, .merit = 700, .reason = "panel"};
+  Must(UpdateProject(*context, As(Operator()), update));
+  update.merit = 100;
+  EXPECT_EQ(ReasonOf(UpdateProject(*context, As(Operator()), update)), Reason::kEtagStale);
+  EXPECT_EQ(Must(GetProject(*context, Operator(), project.id)).merit, 700);
+}
+
+}  // namespace
+}  // namespace allot::control
