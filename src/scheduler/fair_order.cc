@@ -94,11 +94,15 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy)
   }
 }
 
-// Total: charge by weight, then the older next allocation, then its id.
+// Total: charge by weight, then merit (in a first call nobody has used anything, and merit alone
+// tells the projects apart), then the older next allocation, then its id.
 bool FairOrder::GoesAfter(int project, int other) const {
   const Charge mine = At(charges_, project) * At(weights_, other);
   const Charge theirs = At(charges_, other) * At(weights_, project);
   if (mine != theirs) return mine > theirs;
+  const int merit = At(snapshot_.projects, project).merit;
+  const int other_merit = At(snapshot_.projects, other).merit;
+  if (merit != other_merit) return merit < other_merit;
   const auto next = [&](int p) {
     const Queue& queue = At(queues_, p);
     const int position = queue.pending[queue.next];

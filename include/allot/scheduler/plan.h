@@ -78,7 +78,8 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 ///            + GPU-seconds its claims held until now, decayed alike
 ///            + GPU-seconds its claims hold from now to the end of their windows
 ///            + GPU-seconds this plan has placed for it so far (progressive filling),
-/// then by the older create_time of the projects' next allocations, then by id. Within a project:
+/// then by the higher merit, then by the older create_time of the projects' next allocations, then
+/// by id. Within a project:
 /// create_time, then id. Merit scales shares and is never added to age; merit 0 is still served.
 ///
 /// Starts. Everyone in turn gets the earliest start that is left: on the same physical GPUs for the
