@@ -3,15 +3,13 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 #include <charconv>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
 
+#include "agent/durable_file.h"
 #include "allot/base/text.h"
 #include "allot/model/name.h"
 
@@ -254,15 +252,10 @@ Result<Site> ParseSite(std::string_view yaml, const std::string& file) {
 }
 
 Result<Site> ReadSite(const std::string& file) {
-  errno = 0;
-  std::ifstream input(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(input), {}};
-  // A folder opens like a file and fails only when it is read.
-  if (!input.is_open() || input.bad() || errno == EISDIR) {
-    return Error{Reason::kConfigInvalid, "--site", Printable(file), "a readable file",
-                 file + " cannot be read: " + std::strerror(errno)};
-  }
-  return ParseSite(text, file);
+  const auto text = ReadWhole(file);
+  if (text.ok() && text->has_value()) return ParseSite(**text, file);
+  return Error{Reason::kConfigInvalid, "--site", Printable(file), "a readable file",
+               text.ok() ? file + " cannot be read: there is no such file" : text.error().message};
 }
 
 }  // namespace allot::agent

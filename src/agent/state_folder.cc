@@ -134,7 +134,7 @@ Result<int64_t> StateFolder::GenerationOf(const std::vector<std::string>& nodes)
 }
 
 Status StateFolder::RaiseGenerationAbove(int64_t generation) {
-  if (generation_ > generation) return Ok{};
+  if (generation == 0 || generation_ > generation) return Ok{};
   generation_ = generation + 1;
   return WriteInventory();
 }

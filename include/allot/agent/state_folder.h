@@ -78,7 +78,7 @@ class StateFolder {
   /// The generation of this list of nodes: the last one for the same list, the next for another.
   /// store_unavailable when it cannot be written.
   Result<int64_t> GenerationOf(const std::vector<std::string>& nodes);
-  /// Gives the present list a generation above `generation`.
+  /// From now on generations are above `generation`; 0 says nothing.
   Status RaiseGenerationAbove(int64_t generation);
 
   Result<std::optional<Enactment>> Find(const AllocationId& allocation, int attempt) const;

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/agent/connection.h"
+
+namespace allot::agent {
+
+/// The server's side of an agent's conversation, in memory: sessions, one inventory, open orders.
+/// Tests look at what it was told, and make it fail.
+class FakeServer final : public Connection {
+ public:
+  Answer<Registration> Register() override {
+    const std::lock_guard lock(mutex_);
+    ++calls["RegisterAgent"];
+    if (auto failure = NextFailure()) return *failure;
+    inventory_generation = first_generation;
+    return Registration{++session, inventory_generation};
+  }
+
+  Answer<int64_t> SyncInventory(int64_t from, int64_t generation,
+                                const std::vector<NodeReport>& nodes) override {
+    const std::lock_guard lock(mutex_);
+    ++calls["SyncInventory"];
+    if (auto failure = NextFailure()) return *failure;
+    if (from != session) return Superseded();
+    if (generation < inventory_generation) {
+      return Failure{Failure::Kind::kInventoryStale, "inventory_stale"};
+    }
+    inventory_generation = generation;
+    inventory = nodes;
+    return generation;
+  }
+
+  Answer<HeartbeatAnswer> Heartbeat(int64_t from, int64_t generation,
+                                    const std::vector<NodeReport>& reported) override {
+    const std::lock_guard lock(mutex_);
+    ++calls["Heartbeat"];
+    if (auto failure = NextFailure()) return *failure;
+    if (from != session) return Superseded();
+    unhealthy = reported;
+    return HeartbeatAnswer{generation != inventory_generation, 0, expiry};
+  }
+
+  Answer<PulledOrders> PullOrders(int64_t from, Seconds wait) override {
+    const std::lock_guard lock(mutex_);
+    ++calls["PullOrders"];
+    last_wait = wait;
+    if (auto failure = NextFailure()) return *failure;
+    if (from != session) return Superseded();
+    return PulledOrders{open, unreadable};
+  }
+
+  Answer<Ok> Acknowledge(int64_t from, const OrderId& order, const Outcome& outcome) override {
+    const std::lock_guard lock(mutex_);
+    ++calls["AcknowledgeOrder"];
+    if (lose_acknowledgements > 0) {
+      --lose_acknowledgements;
+      return Failure{Failure::Kind::kTryLater, "the server did not answer in time"};
+    }
+    if (auto failure = NextFailure()) return *failure;
+    if (from != session) return Superseded();
+    acknowledged.emplace_back(order, outcome);
+    const auto found = std::ranges::find(open, order, &Order::id);
+    if (found == open.end()) {
+      std::erase_if(unreadable, [&](const UnreadableOrder& other) { return other.id == order; });
+      return Failure{Failure::Kind::kOrderNotCurrent, "order_not_current"};
+    }
+    if (outcome.done || found->kind == OrderKind::kProvision) open.erase(found);
+    return Ok{};
+  }
+
+  void Interrupt() override { interrupted = true; }
+
+  static Failure Superseded() { return {Failure::Kind::kSuperseded, "agent_superseded"}; }
+
+  std::map<std::string, int> calls;
+  /// Answers to the next calls; nothing lets one through.
+  std::vector<std::optional<Failure>> failures;
+  int lose_acknowledgements = 0;
+  int64_t first_generation = 0;
+  Seconds expiry{30};
+
+  int64_t session = 0;
+  int64_t inventory_generation = 0;
+  std::vector<NodeReport> inventory;
+  std::vector<NodeReport> unhealthy;
+  std::vector<Order> open;
+  std::vector<UnreadableOrder> unreadable;
+  std::vector<std::pair<OrderId, Outcome>> acknowledged;
+  Seconds last_wait;
+  bool interrupted = false;
+
+ private:
+  std::optional<Failure> NextFailure() {
+    if (failures.empty()) return std::nullopt;
+    auto failure = failures.front();
+    failures.erase(failures.begin());
+    return failure;
+  }
+
+  std::mutex mutex_;
+};
+
+/// Counts what it is asked to do, and does as it is told.
+class FakeAdapter final : public Adapter {
+ public:
+  Result<std::vector<NodeReport>> Inventory() override {
+    if (broken) return StateError(Reason::kStoreUnavailable, "the list is gone");
+    return nodes;
+  }
+  Progress Provision(const Order& order) override {
+    provisioned.push_back(order.id.str());
+    if (provision_results.empty()) return Progress::Done();
+    const Progress result = provision_results.front();
+    provision_results.erase(provision_results.begin());
+    return result;
+  }
+  Progress Release(const Order& order) override {
+    released.push_back(order.id.str());
+    return release_result;
+  }
+  Status Reload() override { return Ok{}; }
+
+  std::vector<NodeReport> nodes = {{"n1", true, ""}, {"n2", true, ""}};
+  bool broken = false;
+  /// Of the next calls; done after them.
+  std::vector<Progress> provision_results;
+  Progress release_result = Progress::Done();
+  std::vector<std::string> provisioned;
+  std::vector<std::string> released;
+};
+
+inline Order MakeOrder(const std::string& id, OrderKind kind, int64_t epoch, int attempt = 1,
+                       const std::string& allocation = "snu/llm/train") {
+  Order order;
+  order.id = OrderId(id);
+  order.cluster = ClusterId("naver-a");
+  order.allocation = AllocationId(allocation);
+  order.attempt = attempt;
+  order.kind = kind;
+  order.nodes = {{NodeId("naver-a/n1"), 0xff}};
+  order.window = *TimeWindow::Make(Instant::FromSeconds(1'000), Instant::FromSeconds(4'600));
+  order.epoch = epoch;
+  return order;
+}
+
+}  // namespace allot::agent
