@@ -145,7 +145,8 @@ constexpr std::array<Unit, 5> kUnits = {
 
 std::string FormatRfc3339(Instant t) {
   const int64_t seconds = t.seconds();
-  const int64_t micros = t.micros - seconds * kMicrosPerSecond;
+  // Not the difference, which overflows near the smallest Instant.
+  const int64_t micros = (t.micros % kMicrosPerSecond + kMicrosPerSecond) % kMicrosPerSecond;
   int64_t days = seconds / kSecondsPerDay;
   int64_t second_of_day = seconds % kSecondsPerDay;
   if (second_of_day < 0) {

@@ -35,7 +35,8 @@ TEST(Rfc3339, PrintsWhatPeopleAndPostgresqlAgreeOn) {
 
 TEST(Rfc3339, PrintsEveryInstantWithoutTrouble) {
   EXPECT_EQ(FormatRfc3339({std::numeric_limits<int64_t>::max()}), "294247-01-10T04:00:54.775807Z");
-  EXPECT_FALSE(FormatRfc3339({std::numeric_limits<int64_t>::min()}).empty());
+  EXPECT_EQ(FormatRfc3339({std::numeric_limits<int64_t>::min()}),
+            "-290308-12-21T19:59:05.224192Z");
 }
 
 TEST(Rfc3339, ReadsZonesAndDecimals) {

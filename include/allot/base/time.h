@@ -29,7 +29,7 @@ struct Instant {
   static constexpr Instant FromSeconds(int64_t seconds) { return {seconds * 1'000'000}; }
   /// Rounded towards the past.
   constexpr int64_t seconds() const {
-    return micros >= 0 ? micros / 1'000'000 : (micros - 999'999) / 1'000'000;
+    return micros / 1'000'000 - (micros % 1'000'000 < 0 ? 1 : 0);
   }
 
   friend auto operator<=>(Instant, Instant) = default;
