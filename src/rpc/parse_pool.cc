@@ -9,7 +9,8 @@ namespace {
 
 constexpr int kProgrammesMax = 64;
 constexpr Seconds kHorizonMax = Days(2 * 366);
-constexpr int kPointsMax = 1000;
+/// Steps within the horizon; with the present itself 1000 points.
+constexpr int kStepsMax = 999;
 
 Result<std::vector<ProgrammeId>> ParseProgrammes(
     const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& path) {
@@ -34,7 +35,7 @@ Result<std::vector<ProgrammeId>> ParseProgrammes(
 
 /// An hour, or as much more as keeps the points within their bound.
 Seconds DefaultStep(Seconds horizon) {
-  const Seconds least{(horizon.count + kPointsMax - 1) / kPointsMax};
+  const Seconds least{(horizon.count + kStepsMax - 1) / kStepsMax};
   return std::max(Hours(1), least);
 }
 
@@ -98,7 +99,7 @@ Result<CapacityQuery> Parse(const v1::GetCapacityRequest& request) {
   if (!query.timeline) query.horizon = Minutes(1);
   query.step = query.timeline ? DefaultStep(query.horizon) : Minutes(1);
   if (!request.has_step()) return query;
-  const Seconds least{(query.horizon.count + kPointsMax - 1) / kPointsMax};
+  const Seconds least{(query.horizon.count + kStepsMax - 1) / kStepsMax};
   ALLOT_ASSIGN_OR_RETURN(
       query.step, ParseDuration(request.step(), std::max(Minutes(1), least), kHorizonMax, "step"));
   return query;

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <grpcpp/security/server_credentials.h>
+#include <prometheus/registry.h>
+#include <spdlog/logger.h>
+
+#include "allot/base/result.h"
+#include "allot/control/context.h"
+#include "allot/control/planner.h"
+
+namespace allot::rpc {
+
+/// The API allot.v1 over gRPC. Every call has a principal, made from its API key; health alone, and
+/// reflection when switched on, answer without one.
+///
+/// A call is answered on a bounded pool of workers: when its queue is full a call is refused as
+/// overloaded at once, and nothing grows with the load. Watches and orders awaited hold no worker.
+class Server {
+ public:
+  struct Options {
+    /// "127.0.0.1:7600", "unix:/run/allot.sock"; port 0 takes a free one.
+    std::string address;
+    /// The seam for TLS. None: plain text, on a loopback address or a Unix socket only.
+    std::shared_ptr<grpc::ServerCredentials> credentials;
+    bool reflection = false;
+
+    int workers = 8;
+    int queued_calls_max = 1024;
+    int streams_per_connection_max = 100;
+    int watches_max = 1024;
+    int watch_threads = 2;
+    /// A watcher that takes nothing for so long is dropped as watch_too_slow.
+    int64_t watch_stall_ms = 10'000;
+    /// A watch without news says so after this long, and its key is checked again.
+    int64_t watch_progress_ms = 15'000;
+    /// How soon the commits of another server are noticed; this one's are at once.
+    int64_t poll_ms = 500;
+
+    /// A steady clock in microseconds, for durations only.
+    std::function<int64_t()> steady_micros;
+    /// One JSON object a call; none: no log.
+    std::shared_ptr<spdlog::logger> log;
+    /// Counters and histograms by method; none: no metrics.
+    std::shared_ptr<prometheus::Registry> registry;
+  };
+
+  /// Listens when it returns. `context` and `planner` outlive the server. config_invalid when the address
+  /// cannot be had.
+  static Result<std::unique_ptr<Server>> Start(const control::Context& context,
+                                               control::Planner& planner, Options options);
+  /// Drains without grace if that was not done.
+  virtual ~Server() = default;
+
+  /// Where it listens, with the port it got.
+  virtual const std::string& address() const = 0;
+  /// Something was committed: watches and awaited orders look again. Never blocks.
+  virtual void NotifyCommit() = 0;
+  /// What gRPC health says from now on, for load balancers.
+  virtual void SetServing(bool serving) = 0;
+  /// Says NOT_SERVING, refuses new calls as shutting_down, ends watches with shutting_down, answers awaited
+  /// orders with none, and finishes what is in flight, for at most `grace_ms`; then cuts the rest.
+  virtual void Drain(int64_t grace_ms) = 0;
+};
+
+}  // namespace allot::rpc

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "allot/control/planner.h"
+#include "rpc/caller.h"
+#include "rpc/cluster_names.h"
+#include "rpc/method_table.h"
+#include "rpc/page.h"
+#include "rpc/parse.h"
+
+namespace allot::rpc {
+
+/// What every handler stands on. A handler parses, calls control, and renders: it decides nothing.
+struct Services {
+  const control::Context& context;
+  control::Planner& planner;
+  ClusterNames& cluster_names;
+};
+
+/// The handlers of one service, alive as long as their table.
+struct ServiceMethods {
+  std::shared_ptr<void> handlers;
+  MethodTable table;
+};
+
+ServiceMethods AllocationMethods(const Services& services);
+ServiceMethods ProjectMethods(const Services& services);
+ServiceMethods QuotaMethods(const Services& services);
+ServiceMethods PoolMethods(const Services& services);
+ServiceMethods ProviderMethods(const Services& services);
+ServiceMethods OperatorMethods(const Services& services);
+
+inline const std::string& PageKey(const Quota& quota) { return quota.project.str(); }
+template <class Item>
+const std::string& PageKey(const Item& item) {
+  return item.id.str();
+}
+
+/// The token of the page behind `page`; empty when it is the last.
+template <class Item>
+std::string NextPageToken(const PageQuery& query, const store::Page<Item>& page) {
+  if (!page.more || page.items.empty()) return {};
+  return MakePageToken({PageKey(page.items.back()), query.position.revision}, query.scope);
+}
+
+}  // namespace allot::rpc

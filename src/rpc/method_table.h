@@ -1,0 +1,113 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <google/protobuf/descriptor.h>
+
+#include "allot/base/check.h"
+#include "allot/base/result.h"
+#include "rpc/bytes.h"
+#include "rpc/call_record.h"
+#include "rpc/caller.h"
+
+namespace allot::rpc {
+
+/// What a method that may wait does with one request.
+struct Awaited {
+  /// How long to wait for something when there is nothing yet.
+  Seconds wait;
+  /// Looks once, quickly; nothing when there is nothing yet.
+  std::function<Result<std::optional<std::string>>()> look;
+  /// The answer when the wait is over.
+  std::string none;
+};
+
+/// Where a watch takes its messages from. Used by one thread at a time.
+class WatchSource {
+ public:
+  virtual ~WatchSource() = default;
+  /// The first message.
+  virtual std::string Begin() = 0;
+  /// Messages about what happened since the last; none when nothing did.
+  virtual Result<std::vector<std::string>> Next() = 0;
+  /// A message without news.
+  virtual std::string SignOfLife() = 0;
+};
+
+// Requests and answers as bytes: the transport knows no message, the handlers know no transport.
+using UnaryMethod =
+    std::function<Result<std::string>(const Caller&, CallRecord&, std::string_view)>;
+using AwaitedMethod = std::function<Result<Awaited>(const Caller&, CallRecord&, std::string_view)>;
+using WatchMethod = std::function<Result<std::unique_ptr<WatchSource>>(const Caller&, CallRecord&,
+                                                                       std::string_view)>;
+using Method = std::variant<UnaryMethod, AwaitedMethod, WatchMethod>;
+
+/// Reads a message; text_invalid and request_malformed name the field. Notes its request_id.
+template <class Request>
+Result<Request> Read(CallRecord& record, std::string_view bytes) {
+  ALLOT_RETURN_IF_ERROR(CheckWire(*Request::descriptor(), bytes));
+  Request request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return StateError(Reason::kRequestMalformed,
+                      "the message is not a " + Request::descriptor()->name());
+  }
+  if constexpr (requires { request.request_id(); }) record.request_id = request.request_id();
+  return request;
+}
+
+/// The methods of a service, by name. A method is found by the type of its request: no two share
+/// one.
+class MethodTable {
+ public:
+  explicit MethodTable(const google::protobuf::ServiceDescriptor* service) : service_(service) {
+    ALLOT_CHECK(service_ != nullptr);
+  }
+
+  template <class Handlers, class Request, class Response>
+  void Unary(Handlers* handlers,
+             Result<Response> (Handlers::*handle)(const Caller&, const Request&)) {
+    Add(Request::descriptor(),
+        UnaryMethod([handlers, handle](const Caller& caller, CallRecord& record,
+                                       std::string_view bytes) -> Result<std::string> {
+          ALLOT_ASSIGN_OR_RETURN(const auto request, Read<Request>(record, bytes));
+          ALLOT_ASSIGN_OR_RETURN(const auto response, (handlers->*handle)(caller, request));
+          return response.SerializeAsString();
+        }));
+  }
+
+  template <class Handlers, class Request, class Started>
+  void Waiting(Handlers* handlers,
+               Result<Started> (Handlers::*handle)(const Caller&, const Request&)) {
+    using Kind = std::conditional_t<std::is_same_v<Started, Awaited>, AwaitedMethod, WatchMethod>;
+    Add(Request::descriptor(), Kind([handlers, handle](const Caller& caller, CallRecord& record,
+                                                       std::string_view bytes) -> Result<Started> {
+          ALLOT_ASSIGN_OR_RETURN(const auto request, Read<Request>(record, bytes));
+          return (handlers->*handle)(caller, request);
+        }));
+  }
+
+  const google::protobuf::ServiceDescriptor& service() const { return *service_; }
+  const Method& At(const google::protobuf::MethodDescriptor* method) const {
+    const auto found = methods_.find(method->input_type());
+    ALLOT_CHECK(found != methods_.end());
+    return found->second;
+  }
+
+ private:
+  void Add(const google::protobuf::Descriptor* request, Method method) {
+    ALLOT_CHECK(methods_.emplace(request, std::move(method)).second);
+  }
+
+  const google::protobuf::ServiceDescriptor* service_;
+  std::map<const google::protobuf::Descriptor*, Method> methods_;
+};
+
+}  // namespace allot::rpc
