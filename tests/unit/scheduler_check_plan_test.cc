@@ -1,0 +1,259 @@
+// A valid plan is broken in one way at a time; the checker must name each.
+#include "allot/scheduler/check_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "support/snapshot_builder.h"
+
+namespace allot::scheduler {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using testing::SnapshotBuilder;
+
+constexpr Instant kNow = SnapshotBuilder::kNow;
+
+Snapshot SmallPool() {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 4)
+      .Cluster("b", GpuModel::kB200, 2)
+      .Cluster("z", GpuModel::kH200, 2, {ProgrammeId("national")});
+  builder.Project("i/p").concurrent_gpus = {16, 24};
+  builder.Project("i/q");
+  builder.Node("a/n04").schedulable = false;
+  builder.Claim("i/p/running", "i/p", "a/n01", 0x0f, kNow + Hours(2));
+  builder.Claim("i/p/overdue", "i/p", "b/n01", 0xff, kNow);
+  builder.Pending("i/p/one", "i/p", {1, 4, 0}, Hours(3));
+  builder.Pending("i/p/two", "i/p", {1, 8, 3}, Hours(1)).request.deadline = kNow + Days(3);
+  builder.Pending("i/q/later", "i/q", {1, 2, 0}, Hours(1)).request.earliest_start = kNow + Hours(5);
+  builder.Pending("i/q/large", "i/q", {9, 8, 0}, Hours(1));
+  builder.Pending("i/q/endless", "i/q", {9, 8, 0}, Hours(1));
+  return builder.Build();
+}
+
+class CheckPlanTest : public ::testing::Test {
+ protected:
+  Snapshot snapshot_ = SmallPool();
+  Policy policy_;
+  Plan plan_ = Schedule(snapshot_, policy_);
+
+  Placement& Of(const std::string& id) {
+    const int position = SnapshotBuilder::PositionOf(snapshot_.pending, id);
+    for (Placement& placement : plan_.placements) {
+      if (placement.pending == position) return placement;
+    }
+    ALLOT_CHECK(false);
+  }
+  int Node(const std::string& id) { return SnapshotBuilder::PositionOf(snapshot_.nodes, id); }
+  SnapshotPending& Pending(const std::string& id) {
+    return snapshot_
+        .pending[static_cast<std::size_t>(SnapshotBuilder::PositionOf(snapshot_.pending, id))];
+  }
+  SnapshotProject& Project(const std::string& id) {
+    return snapshot_
+        .projects[static_cast<std::size_t>(SnapshotBuilder::PositionOf(snapshot_.projects, id))];
+  }
+  void MoveTo(Placement& placement, Instant start, Seconds duration) {
+    placement.window = *TimeWindow::Make(start, start + duration);
+  }
+  void ExpectViolation(const std::string& text) {
+    EXPECT_THAT(CheckPlan(snapshot_, policy_, plan_), Contains(HasSubstr(text)));
+  }
+};
+
+TEST_F(CheckPlanTest, AcceptsAValidPlan) {
+  ASSERT_EQ(plan_.placements.size(), 3U);
+  ASSERT_EQ(plan_.deferrals.size(), 2U);
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+}
+
+TEST_F(CheckPlanTest, AnotherTime) {
+  plan_.now = plan_.now + Seconds{1};
+  ExpectViolation("another time or revision");
+}
+TEST_F(CheckPlanTest, AnotherRevision) {
+  ++plan_.revision;
+  ExpectViolation("another time or revision");
+}
+
+TEST_F(CheckPlanTest, SomebodyForgotten) {
+  plan_.placements.pop_back();
+  ExpectViolation("placed or deferred 0 times");
+}
+TEST_F(CheckPlanTest, SomebodyPlacedAndDeferred) {
+  plan_.deferrals.insert(plan_.deferrals.begin(),
+                         {plan_.placements[0].pending, DeferralReason::kNoCapacity, "why"});
+  ExpectViolation("placed or deferred 2 times");
+}
+TEST_F(CheckPlanTest, SomebodyWhoDoesNotExist) {
+  plan_.deferrals.push_back({99, DeferralReason::kNoCapacity, "why"});
+  ExpectViolation("pending allocation 99: does not exist");
+}
+TEST_F(CheckPlanTest, ADeferralWithoutAMessage) {
+  plan_.deferrals[0].message.clear();
+  ExpectViolation("deferred without a message");
+}
+TEST_F(CheckPlanTest, DeferralsOutOfOrder) {
+  std::swap(plan_.deferrals[0], plan_.deferrals[1]);
+  ExpectViolation("out of order among the deferrals");
+}
+
+TEST_F(CheckPlanTest, ARankMissing) {
+  plan_.order.pop_back();
+  ExpectViolation("has no rank");
+}
+TEST_F(CheckPlanTest, ARankTwice) {
+  plan_.order.push_back(plan_.order[0]);
+  ExpectViolation("has two ranks");
+}
+TEST_F(CheckPlanTest, ARankOfNobody) {
+  plan_.order.push_back(-1);
+  ExpectViolation("has a rank but does not exist");
+}
+TEST_F(CheckPlanTest, PlacedAgainstTheRanks) {
+  std::swap(plan_.placements[0], plan_.placements[2]);
+  ExpectViolation("placed before one of a lower rank");
+}
+
+TEST_F(CheckPlanTest, AClusterThatDoesNotExist) {
+  Of("i/p/one").cluster = 7;
+  ExpectViolation("a cluster that does not exist");
+}
+TEST_F(CheckPlanTest, ANodeThatDoesNotExist) {
+  Of("i/p/one").nodes[0].node = -1;
+  ExpectViolation("a node that does not exist");
+}
+TEST_F(CheckPlanTest, ANodeOfAnotherCluster) {
+  Of("i/p/two").nodes.back().node = Node("b/n02");
+  ExpectViolation("a node of another cluster");
+}
+TEST_F(CheckPlanTest, ANodeThatTakesNoNewWork) {
+  Of("i/p/two").nodes.back().node = Node("a/n04");
+  ExpectViolation("takes no new work");
+}
+TEST_F(CheckPlanTest, ANodeTwice) {
+  Of("i/p/two").nodes[1].node = Of("i/p/two").nodes[0].node;
+  ExpectViolation("nodes out of order or twice");
+}
+TEST_F(CheckPlanTest, AModelItDoesNotAccept) {
+  Placement& placement = Of("i/q/later");
+  placement.cluster = SnapshotBuilder::PositionOf(snapshot_.clusters, "b");
+  placement.model = GpuModel::kB200;
+  placement.nodes[0].node = Node("b/n02");
+  ExpectViolation("a model it does not accept");
+}
+TEST_F(CheckPlanTest, AModelTheClusterDoesNotHave) {
+  Of("i/q/later").model = GpuModel::kB200;
+  ExpectViolation("another model than its cluster has");
+}
+TEST_F(CheckPlanTest, AClusterOfAnotherProgramme) {
+  Placement& placement = Of("i/q/later");
+  placement.cluster = SnapshotBuilder::PositionOf(snapshot_.clusters, "z");
+  placement.nodes[0].node = Node("z/n01");
+  ExpectViolation("does not serve its programme");
+}
+TEST_F(CheckPlanTest, AClosedProject) {
+  Project("i/q").open = false;
+  ExpectViolation("its project is closed");
+}
+
+TEST_F(CheckPlanTest, PartOfAGang) {
+  Of("i/p/two").nodes.pop_back();
+  ExpectViolation("does not have the shape");
+}
+TEST_F(CheckPlanTest, OneGpuTooFew) {
+  GpuMask& gpus = Of("i/p/one").nodes[0].gpus;
+  gpus = static_cast<GpuMask>(gpus & (gpus - 1));
+  ExpectViolation("does not have the shape");
+}
+TEST_F(CheckPlanTest, OneGpuTooMany) {
+  Of("i/q/later").nodes[0].gpus = 0x07;
+  ExpectViolation("does not have the shape");
+}
+
+TEST_F(CheckPlanTest, AShorterWindow) {
+  MoveTo(Of("i/p/one"), kNow, Hours(2));
+  ExpectViolation("another duration");
+}
+TEST_F(CheckPlanTest, AStartInThePast) {
+  MoveTo(Of("i/p/one"), kNow - Seconds{1}, Hours(3));
+  ExpectViolation("starts before now");
+}
+TEST_F(CheckPlanTest, AStartBeforeTheEarliest) {
+  MoveTo(Of("i/q/later"), kNow + Hours(4), Hours(1));
+  ExpectViolation("before its earliest start");
+}
+TEST_F(CheckPlanTest, AStartBehindTheHorizon) {
+  MoveTo(Of("i/q/later"), kNow + policy_.planning_horizon, Hours(1));
+  ExpectViolation("behind the planning horizon");
+}
+TEST_F(CheckPlanTest, AnEndAfterTheDeadline) {
+  MoveTo(Of("i/p/two"), kNow + Days(3), Hours(1));
+  ExpectViolation("after its deadline");
+}
+
+TEST_F(CheckPlanTest, AGpuOfRunningWork) {
+  Placement& placement = Of("i/p/one");
+  placement.nodes = {{Node("a/n01"), 0x1e}};
+  MoveTo(placement, kNow, Hours(3));
+  ExpectViolation("GPU 1 of a/n01 is given twice");
+}
+TEST_F(CheckPlanTest, RunningWorkEndsWhenThePlacementStarts) {
+  Placement& placement = Of("i/p/one");
+  placement.nodes = {{Node("a/n01"), 0x0f}};
+  MoveTo(placement, kNow + Hours(2), Hours(3));
+  MoveTo(Of("i/p/two"), kNow + Days(1), Hours(1));
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+}
+TEST_F(CheckPlanTest, AGpuWhoseReleaseIsOverdue) {
+  SnapshotPending& pending = Pending("i/q/later");
+  pending.request.models = {GpuModel::kB200};
+  pending.request.earliest_start.reset();
+  Placement& placement = Of("i/q/later");
+  placement.cluster = SnapshotBuilder::PositionOf(snapshot_.clusters, "b");
+  placement.model = GpuModel::kB200;
+  placement.nodes[0].node = Node("b/n01");
+  MoveTo(placement, kNow, Hours(1));
+  ExpectViolation("of b/n01 is given twice");
+}
+TEST_F(CheckPlanTest, TwoPlacementsOnOneGpu) {
+  Of("i/q/later").nodes = {{Of("i/p/one").nodes[0].node, 0x03}};
+  Of("i/p/one").nodes[0].gpus = 0x0f;
+  MoveTo(Of("i/p/one"), kNow + Hours(5), Hours(3));
+  ExpectViolation("is given twice");
+}
+TEST_F(CheckPlanTest, AClaimThatBeginsDuringAPlacement) {
+  Placement& placement = Of("i/p/one");
+  snapshot_.claims.push_back(snapshot_.claims[0]);
+  SnapshotClaim& claim = snapshot_.claims.back();
+  claim.node = placement.nodes[0].node;
+  claim.gpus = 0xff;
+  claim.start = placement.window.start() + Minutes(10);
+  claim.until = claim.start + Hours(1);
+  ExpectViolation("is given twice");
+}
+
+TEST_F(CheckPlanTest, MoreThanTheQuotaAtAnInstant) {
+  Project("i/p").concurrent_gpus = {16, 14};
+  ExpectViolation("its quota is 14");
+}
+TEST_F(CheckPlanTest, AQuotaBelowWhatIsHeldRefusesOnlyWhatIsAdded) {
+  Project("i/q").concurrent_gpus = {0, 2};
+  snapshot_.claims[0].project = SnapshotBuilder::PositionOf(snapshot_.projects, "i/q");
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+  MoveTo(Of("i/q/later"), kNow + Hours(1), Hours(1));
+  Pending("i/q/later").request.earliest_start.reset();
+  ExpectViolation("would hold 6 H200");
+}
+TEST_F(CheckPlanTest, WhatWasLostWithItsNodeSparesTheQuota) {
+  Project("i/p").concurrent_gpus = {16, 15};
+  for (SnapshotClaim& claim : snapshot_.claims) claim.counts_against_quota = false;
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+}
+
+}  // namespace
+}  // namespace allot::scheduler
