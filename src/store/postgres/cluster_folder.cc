@@ -174,11 +174,12 @@ Result<std::string> ClusterFolder::MakeUnfinished() {
 }
 
 Status ClusterFolder::Finish(const std::string& unfinished) {
-  std::error_code problem;
-  fs::rename(unfinished, data(), problem);
-  if (problem) return Unusable(path_, "cannot be written: " + problem.message());
   const int fd = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool durable = fd >= 0 && ::fsync(fd) == 0;
+  std::error_code problem;
+  // The whole file system at once: seconds faster than one call for each of a thousand files.
+  const bool content_durable = fd >= 0 && ::syncfs(fd) == 0;
+  if (content_durable) fs::rename(unfinished, data(), problem);
+  const bool durable = content_durable && !problem && ::fsync(fd) == 0;
   if (fd >= 0) ::close(fd);
   if (!durable) return Unusable(path_, "cannot be made durable");
   return Ok{};

@@ -33,7 +33,7 @@ class ClusterFolder {
   std::optional<std::string> data_version() const;
   /// An empty folder for initdb; what an interrupted one left is removed.
   Result<std::string> MakeUnfinished();
-  /// Makes the unfinished folder the data, at once or not at all.
+  /// Makes the unfinished folder durable and then the data, at once or not at all.
   Status Finish(const std::string& unfinished);
   /// The last lines of the log.
   std::string EndOfLog() const;

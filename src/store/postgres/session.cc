@@ -39,7 +39,12 @@ constexpr char kSetUp[] =
 std::vector<const char*> Arguments::pointers() const {
   std::vector<const char*> pointers;
   pointers.reserve(values_.size());
-  for (const SqlValue& value : values_) pointers.push_back(value ? value->c_str() : nullptr);
+  for (const SqlValue& value : values_) {
+    if (value && value->find('\0') != std::string::npos) {
+      throw UnstorableText("a text with a zero byte");
+    }
+    pointers.push_back(value ? value->c_str() : nullptr);
+  }
   return pointers;
 }
 

@@ -31,7 +31,7 @@ class Arguments {
   }
   /// The number of the last one added, as statements made piece by piece name it ("$3").
   std::string last() const { return "$" + std::to_string(values_.size()); }
-  /// Valid as long as the arguments are.
+  /// Valid as long as the arguments are. Throws UnstorableText.
   std::vector<const char*> pointers() const;
 
  private:

@@ -4,11 +4,6 @@
 
 namespace allot::store {
 
-SqlValue ToSql(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) throw UnstorableText("text with a zero byte");
-  return std::string(text);
-}
-
 void AppendToArray(std::string& literal, const SqlValue& element) {
   if (literal.size() > 1) literal += ',';
   if (!element) {

@@ -31,7 +31,7 @@ struct UnstorableText : std::runtime_error {
 
 using SqlValue = std::optional<std::string>;
 
-SqlValue ToSql(std::string_view text);
+inline SqlValue ToSql(std::string_view text) { return std::string(text); }
 inline SqlValue ToSql(const std::string& text) { return ToSql(std::string_view(text)); }
 inline SqlValue ToSql(const char* text) { return ToSql(std::string_view(text)); }
 inline SqlValue ToSql(bool value) { return value ? "true" : "false"; }

@@ -1,0 +1,247 @@
+#include "store/conformance.h"
+
+namespace allot::store {
+namespace {
+
+using S = AllocationState;
+
+TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
+  Allocation allocation = SampleAllocation("snu/llm/a");
+  allocation.request.shape = {.nodes = 2, .gpus_per_node = 8, .remainder_gpus = 3};
+  allocation.request.models = {GpuModel::kH200};
+  allocation.request.earliest_start = kNow + Days(1);
+  // The last microsecond survives, also beyond the year 2255, where floats would lose it.
+  allocation.request.deadline = Instant{kEndOfTime.micros + 999'999};
+  allocation.request.preemptible = true;
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocation(allocation); }));
+  EXPECT_EQ(Get(allocation.id), allocation);
+
+  allocation.state = S::kPlanned;
+  allocation.attempt = 1;
+  allocation.failures = 2;
+  allocation.window = WindowOf(Instant{kNow.micros + 1}, Hours(4));
+  allocation.cluster = ClusterId("naver-a");
+  allocation.active_time = kNow;
+  allocation.end_time = kNow + Hours(1);
+  allocation.update_time = kNow + Minutes(1);
+  allocation.reason = "no_capacity";
+  allocation.message = "asks 3 nodes of H200; \"2\" free";
+  allocation.cancel_requested = true;
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    Allocation next = allocation;
+    ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&next, 1)));
+    EXPECT_EQ(next.version, 2);
+    return Ok{};
+  }));
+  allocation.version = 2;
+  EXPECT_EQ(Get(allocation.id), allocation);
+
+  allocation.state = S::kPending;
+  allocation.window.reset();
+  allocation.cluster = ClusterId();
+  EXPECT_OK(
+      Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }));
+  EXPECT_EQ(Get(allocation.id), allocation);
+}
+
+TEST_P(StoreConformance, ManyAreFoundAndLockedInTheOrderOfTheirIds) {
+  for (const std::string name : {"c", "a", "b"}) Submit("snu/llm/" + name);
+  const std::vector<AllocationId> ids = {AllocationId("snu/llm/c"), AllocationId("snu/llm/none"),
+                                         AllocationId("snu/llm/a")};
+  Write(store(), [&](Tx& tx) -> Status {
+    const auto found = tx.FindAllocations(ids).value();
+    EXPECT_EQ(tx.LockAllocations(ids).value(), found);
+    EXPECT_EQ(found.size(), 2u);
+    EXPECT_EQ(found.at(0).id.str(), "snu/llm/a");
+    EXPECT_EQ(found.at(1).id.str(), "snu/llm/c");
+    return Ok{};
+  }).value();
+}
+
+TEST_P(StoreConformance, AllocationListsFilterByTenantStateAndCluster) {
+  Submit("snu/llm/a");
+  Submit("snu/llm/b");
+  Submit("kaist/llm/c");
+  EXPECT_OK(Write(store(), [](Tx& tx) -> Status {
+    Allocation b = tx.FindAllocation(AllocationId("snu/llm/b")).value().value();
+    return Reserve(tx, b, "naver-a/n1");
+  }));
+  const auto list = [&](const AllocationFilter& filter) {
+    std::string names;
+    const auto page = Read(store(), [&](Tx& tx) { return tx.ListAllocations(filter, {}); }).value();
+    for (const Allocation& allocation : page.items) names += allocation.id.str().back();
+    return names;
+  };
+  EXPECT_EQ(list({}), "cab");
+  EXPECT_EQ(list({.institute = InstituteId("snu")}), "ab");
+  EXPECT_EQ(list({.project = ProjectId("kaist/llm")}), "c");
+  EXPECT_EQ(list({.states = {S::kPending, S::kPlanned}}), "ca");
+  EXPECT_EQ(list({.institute = InstituteId("snu"), .states = {S::kProvisioning}}), "b");
+  EXPECT_EQ(list({.cluster = ClusterId("naver-a")}), "b");
+  EXPECT_EQ(list({.cluster = ClusterId("naver-b")}), "");
+}
+
+TEST_P(StoreConformance, OnlyLegalTransitionsAreStored) {
+  const Allocation pending = Submit("snu/llm/a");
+  EXPECT_REASON(Write(store(),
+                      [&](Tx& tx) {
+                        Allocation allocation = pending;
+                        return Move(tx, allocation, S::kCompleted);
+                      }),
+                Reason::kTransitionNotAllowed);
+  EXPECT_EQ(Get(pending.id), pending);
+  EXPECT_REASON(Write(store(),
+                      [&](Tx& tx) {
+                        Allocation allocation = SampleAllocation("snu/llm/b");
+                        allocation.state = S::kCancelled;
+                        return tx.InsertAllocation(allocation);
+                      }),
+                Reason::kTransitionNotAllowed);
+}
+
+TEST_P(StoreConformance, AGpuIsBookedOnceAtATime) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("kaist/llm/b");
+  const auto book = [&](const Claim& claim) {
+    return Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&claim, 1)); });
+  };
+  EXPECT_OK(book(SampleClaim(first, "naver-a/n1", 0b0000'1111)));
+  EXPECT_REASON(book(SampleClaim(second, "naver-a/n1", 0b0000'1000)), Reason::kStoreConflict);
+  EXPECT_OK(book(SampleClaim(second, "naver-a/n1", 0b1111'0000)));
+  EXPECT_OK(book(SampleClaim(second, "naver-a/n2", 0b0000'1000)));
+  EXPECT_EQ(ClaimsOf(second.id).size(), 2u);
+}
+
+TEST_P(StoreConformance, AConflictOnOneClaimBooksNone) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("kaist/llm/b");
+  EXPECT_OK(Write(store(), [&](Tx& tx) {
+    const Claim claim = SampleClaim(first, "naver-a/n3");
+    return tx.InsertClaims(std::span(&claim, 1));
+  }));
+  const std::vector<Claim> gang = {SampleClaim(second, "naver-a/n1"),
+                                   SampleClaim(second, "naver-a/n3")};
+  EXPECT_REASON(Write(store(), [&](Tx& tx) { return tx.InsertClaims(gang); }),
+                Reason::kStoreConflict);
+  EXPECT_TRUE(ClaimsOf(second.id).empty());
+}
+
+TEST_P(StoreConformance, WhatIsOverdueStaysHeldUntilItIsReleased) {
+  const Allocation late = Submit("snu/llm/late");
+  const Allocation next = Submit("kaist/llm/next");
+  const Claim held = SampleClaim(late, "naver-a/n1");
+  Claim wanted = SampleClaim(next, "naver-a/n1", 0x01);
+  wanted.window = WindowOf(held.window.end() + Days(30), Hours(1));
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&held, 1)); }));
+  const auto book = [&] {
+    return Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&wanted, 1)); });
+  };
+  EXPECT_REASON(book(), Reason::kStoreConflict);
+  EXPECT_OK(Write(store(), [&](Tx& tx) {
+    return tx.ReleaseClaims(late.id, late.attempt, held.window.end() + Days(1));
+  }));
+  EXPECT_OK(book());
+}
+
+TEST_P(StoreConformance, AGpuIsHandedOverAtTheInstantOfItsRelease) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("kaist/llm/b");
+  const Claim early = SampleClaim(first, "naver-a/n1");
+  const Instant released = kNow + Hours(1);
+  Claim adjacent = SampleClaim(second, "naver-a/n1");
+  adjacent.window = WindowOf(released, Hours(4));
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(std::span(&early, 1)));
+    ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(first.id, 0, released));
+    return tx.InsertClaims(std::span(&adjacent, 1));
+  }));
+  const Claim past = ClaimsOf(first.id).at(0);
+  EXPECT_EQ(past.window, WindowOf(kNow, Hours(1)));
+  EXPECT_EQ(past.released_at, released);
+  // The past is not rewritten either.
+  Claim overlapping = SampleClaim(second, "naver-a/n1");
+  overlapping.attempt = 1;
+  EXPECT_OK(
+      Write(store(), [&](Tx& tx) { return tx.ReleaseClaims(second.id, 0, kNow + Hours(2)); }));
+  EXPECT_REASON(Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&overlapping, 1)); }),
+                Reason::kStoreConflict);
+}
+
+TEST_P(StoreConformance, AClaimReleasedBeforeItsStartHoldsNothing) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("kaist/llm/b");
+  const Claim claim = SampleClaim(first, "naver-a/n1");
+  const Claim same = SampleClaim(second, "naver-a/n1");
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(std::span(&claim, 1)));
+    ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(first.id, 0, kNow - Minutes(1)));
+    return tx.InsertClaims(std::span(&same, 1));
+  }));
+  EXPECT_EQ(ClaimsOf(first.id).at(0).window.start(), kNow);
+}
+
+TEST_P(StoreConformance, OpenClaimsAreThoseNotReleased) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("kaist/llm/b");
+  std::vector<Claim> claims = {SampleClaim(first, "naver-a/n2"), SampleClaim(first, "naver-a/n1"),
+                               SampleClaim(second, "naver-a/n3")};
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(claims));
+    return tx.ReleaseClaims(second.id, 0, kNow + Hours(1));
+  }));
+  Read(store(), [&](Tx& tx) -> Status {
+    const std::vector<AllocationId> ids = {first.id, second.id};
+    const std::vector<NodeId> nodes = {NodeId("naver-a/n1"), NodeId("naver-a/n3")};
+    EXPECT_EQ(tx.OpenClaims(ids).value(), (std::vector<Claim>{claims[1], claims[0]}));
+    EXPECT_EQ(tx.OpenClaimsOnNodes(nodes).value(), std::vector<Claim>{claims[1]});
+    EXPECT_EQ(tx.ClaimsOf(second.id).value().size(), 1u);
+    return Ok{};
+  }).value();
+}
+
+TEST_P(StoreConformance, OrdersAreWrittenPulledAndAnsweredOnce) {
+  const Allocation allocation = Submit("snu/llm/a");
+  const Claim claim = SampleClaim(allocation, "naver-a/n1", 0x3c);
+  std::vector<Order> orders = {SampleOrder("o2", claim, OrderKind::kRelease),
+                               SampleOrder("o1", claim, OrderKind::kProvision)};
+  orders[0].create_time = kNow + Seconds{1};
+  orders[1].nodes.push_back({NodeId("naver-a/n2"), 0xff});
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertOrders(orders); }));
+  Read(store(), [&](Tx& tx) -> Status {
+    // The oldest first.
+    EXPECT_EQ(tx.OpenOrders(ClusterId("naver-a"), 10).value(),
+              (std::vector<Order>{orders[1], orders[0]}));
+    EXPECT_EQ(tx.OpenOrders(ClusterId("naver-a"), 1).value().size(), 1u);
+    EXPECT_TRUE(tx.OpenOrders(ClusterId("naver-b"), 10).value().empty());
+    EXPECT_EQ(tx.ListOrders({}, OrderState::kOpen, {}).value().items.size(), 2u);
+    return Ok{};
+  }).value();
+
+  // A second order of a kind for the same attempt.
+  const Order again = SampleOrder("o3", claim, OrderKind::kProvision);
+  EXPECT_FALSE(Write(store(), [&](Tx& tx) { return tx.InsertOrders(std::span(&again, 1)); }).ok());
+
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    Order order = tx.LockOrder(OrderId("o2")).value().value();
+    order.state = OrderState::kFailed;
+    order.acknowledge_time = kNow + Seconds{2};
+    order.message = "node does not answer";
+    ALLOT_RETURN_IF_ERROR(tx.UpdateOrder(order));
+    EXPECT_EQ(tx.LockOrder(OrderId("o2")).value(), order);
+    ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, 1));
+    EXPECT_EQ(tx.LockOrder(OrderId("o1")).value()->state, OrderState::kOpen);
+    ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, 0));
+    EXPECT_EQ(tx.LockOrder(OrderId("o1")).value()->state, OrderState::kSuperseded);
+    EXPECT_EQ(tx.LockOrder(OrderId("none")).value(), std::nullopt);
+    return Ok{};
+  }));
+  Read(store(), [](Tx& tx) -> Status {
+    EXPECT_TRUE(tx.OpenOrders(ClusterId("naver-a"), 10).value().empty());
+    EXPECT_EQ(tx.ListOrders(ClusterId("naver-a"), OrderState::kFailed, {}).value().items.size(),
+              1u);
+    return Ok{};
+  }).value();
+}
+
+}  // namespace
+}  // namespace allot::store

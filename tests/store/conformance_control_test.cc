@@ -1,0 +1,208 @@
+#include <thread>
+#include <vector>
+
+#include "store/conformance.h"
+
+namespace allot::store {
+namespace {
+
+std::optional<Leadership> Acquire(Store& store, const std::string& holder, Instant now) {
+  return Write(store, [&](Tx& tx) { return tx.AcquireLeadership(holder, now, Seconds{10}); })
+      .value();
+}
+
+TEST_P(StoreConformance, TheLeaseIsTakenRenewedAndLostOnlyByTime) {
+  const auto first = Acquire(store(), "one", kNow);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->lease_until, kNow + Seconds{10});
+  EXPECT_EQ(Acquire(store(), "two", kNow + Seconds{9}), std::nullopt);
+  const auto renewed = Acquire(store(), "one", kNow + Seconds{9});
+  EXPECT_EQ(renewed->epoch, first->epoch);
+  EXPECT_EQ(renewed->lease_until, kNow + Seconds{19});
+  EXPECT_EQ(Acquire(store(), "two", kNow + Seconds{18}), std::nullopt);
+  const auto taken = Acquire(store(), "two", kNow + Seconds{19});
+  EXPECT_EQ(taken->epoch, first->epoch + 1);
+  EXPECT_EQ(taken->holder, "two");
+}
+
+TEST_P(StoreConformance, AnOlderEpochCannotWrite) {
+  const int64_t old_epoch = Acquire(store(), "one", kNow)->epoch;
+  const Allocation allocation = Submit("snu/llm/a");
+  const auto plan = [&](int64_t epoch) {
+    return Write(store(), [&](Tx& tx) -> Status {
+      ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
+      Allocation next = tx.FindAllocation(allocation.id).value().value();
+      return Reserve(tx, next, "naver-a/n1");
+    });
+  };
+  const int64_t new_epoch = Acquire(store(), "two", kNow + Hours(1))->epoch;
+  EXPECT_REASON(plan(old_epoch), Reason::kNotLeader);
+  EXPECT_EQ(Get(allocation.id), allocation);
+  EXPECT_OK(plan(new_epoch));
+}
+
+TEST_P(StoreConformance, ATakeoverWaitsForTheLeadersTransaction) {
+  const int64_t epoch = Acquire(store(), "one", kNow)->epoch;
+  const Allocation allocation = Submit("snu/llm/a");
+  std::thread successor;
+  std::optional<AllocationState> seen_by_successor;
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
+    if (!successor.joinable()) {
+      successor = std::thread([&] {
+        Write(store(), [&](Tx& other) -> Status {
+          ALLOT_RETURN_IF_ERROR(other.AcquireLeadership("two", kNow + Hours(1), Seconds{10}));
+          seen_by_successor = other.FindAllocation(allocation.id).value()->state;
+          return Ok{};
+        }).value();
+      });
+    }
+    Allocation next = tx.FindAllocation(allocation.id).value().value();
+    return Reserve(tx, next, "naver-a/n1");
+  }));
+  successor.join();
+  EXPECT_EQ(seen_by_successor, AllocationState::kProvisioning);
+}
+
+TEST_P(StoreConformance, OneRequestIdLeadsToOneAnswer) {
+  const auto record = [](const std::string& response) {
+    return RequestRecord{.key = KeyId("k1"),
+                         .request_id = "6f1d-a",
+                         .body_sha256 = std::string(64, 'a'),
+                         .response = response,
+                         .create_time = kNow};
+  };
+  // All bytes come back, zeros too: the answer is whatever the caller serialised.
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertRequest(record(bytes)); }));
+  Read(store(), [&](Tx& tx) -> Status {
+    const auto found = tx.FindRequest(KeyId("k1"), "6f1d-a").value();
+    EXPECT_EQ(found->response, bytes);
+    EXPECT_EQ(found->body_sha256, std::string(64, 'a'));
+    EXPECT_EQ(found->create_time, kNow);
+    EXPECT_FALSE(tx.FindRequest(KeyId("k2"), "6f1d-a").value().has_value());
+    return Ok{};
+  }).value();
+  EXPECT_REASON(Write(store(), [&](Tx& tx) { return tx.InsertRequest(record("other")); }),
+                Reason::kStoreConflict);
+}
+
+// As control does it: look the request id up, else do the work and keep the answer.
+TEST_P(StoreConformance, OfManyWithOneRequestIdOneWinsAndTheOthersSeeItsAnswer) {
+  constexpr int kThreads = 6;
+  std::vector<std::string> answers(kThreads);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      const auto done = Write(store(), [&](Tx& tx) -> Result<std::string> {
+        ALLOT_ASSIGN_OR_RETURN(const auto known, tx.FindRequest(KeyId("k1"), "r1"));
+        if (known) return known->response;
+        const std::string mine = "thread " + std::to_string(i);
+        ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(SampleAllocation("snu/llm/once")));
+        ALLOT_RETURN_IF_ERROR(tx.InsertRequest({.key = KeyId("k1"),
+                                                .request_id = "r1",
+                                                .body_sha256 = std::string(64, 'b'),
+                                                .response = mine,
+                                                .create_time = kNow}));
+        return mine;
+      });
+      answers[static_cast<std::size_t>(i)] = done.ok() ? *done : Describe(done.error());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(answers, std::vector<std::string>(kThreads, answers[0]));
+  EXPECT_TRUE(answers[0].starts_with("thread ")) << answers[0];
+}
+
+TEST_P(StoreConformance, KeysAreFoundByHashListedAndRevokedOnce) {
+  const ApiKey member{.id = KeyId("k1"),
+                      .role = Role::kMember,
+                      .institute = InstituteId("snu"),
+                      .display_name = "ci",
+                      .secret_sha256 = std::string(64, '1'),
+                      .create_time = kNow};
+  const ApiKey provider{.id = KeyId("k2"),
+                        .role = Role::kProvider,
+                        .provider = ProviderId("naver"),
+                        .secret_sha256 = std::string(64, '2'),
+                        .create_time = kNow};
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(member));
+    return tx.InsertApiKey(provider);
+  }));
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.RevokeApiKey(provider.id, kNow); }));
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.RevokeApiKey(provider.id, kNow + Days(1)); }));
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_EQ(tx.FindApiKeyByHash(member.secret_sha256).value(), member);
+    EXPECT_EQ(tx.FindApiKey(member.id).value(), member);
+    EXPECT_EQ(tx.FindApiKeyByHash(provider.secret_sha256).value()->revoke_time, kNow);
+    EXPECT_EQ(tx.FindApiKeyByHash(std::string(64, '3')).value(), std::nullopt);
+    EXPECT_EQ(tx.ListApiKeys({}).value().items.size(), 2u);
+    return Ok{};
+  }).value();
+  EXPECT_REASON(Write(store(), [](Tx& tx) { return tx.RevokeApiKey(KeyId("none"), kNow); }),
+                Reason::kNotFound);
+  // A member without an institute would be a member of none, and so of all.
+  EXPECT_FALSE(Write(store(), [](Tx& tx) {
+                 return tx.InsertApiKey({.id = KeyId("k3"), .secret_sha256 = std::string(64, '4')});
+               }).ok());
+}
+
+TEST_P(StoreConformance, TheAuditTellsTheNewestFirst) {
+  AuditEntry first{.time = kNow,
+                   .key = KeyId("k1"),
+                   .actor = "operator",
+                   .action = "project.set_merit",
+                   .resource = "snu/llm",
+                   .institute = InstituteId("snu"),
+                   .detail = "from 700 to 900: panel \"B\"",
+                   .request_id = "r1"};
+  AuditEntry second{.time = kNow, .actor = "system", .action = "node.down", .resource = "snu/llm"};
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.Audit(first));
+    return tx.Audit(second);
+  }));
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_EQ(tx.AuditOf("snu/llm", 10).value(), (std::vector<AuditEntry>{second, first}));
+    EXPECT_EQ(tx.AuditOf("snu/llm", 1).value(), std::vector<AuditEntry>{second});
+    EXPECT_TRUE(tx.AuditOf("snu", 10).value().empty());
+    return Ok{};
+  }).value();
+}
+
+TEST_P(StoreConformance, WhatFailsLeavesNothingBehind) {
+  const Revision before = CurrentRevision();
+  EXPECT_REASON(Write(store(),
+                      [](Tx& tx) -> Status {
+                        ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(SampleAllocation("snu/llm/a")));
+                        ALLOT_RETURN_IF_ERROR(tx.Audit({.action = "x", .resource = "snu/llm/a"}));
+                        return StateError(Reason::kQuotaExceeded, "No more.");
+                      }),
+                Reason::kQuotaExceeded);
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_EQ(tx.FindAllocation(AllocationId("snu/llm/a")).value(), std::nullopt);
+    EXPECT_TRUE(tx.AuditOf("snu/llm/a", 10).value().empty());
+    EXPECT_EQ(tx.CurrentRevision().value(), before);
+    return Ok{};
+  }).value();
+}
+
+TEST_P(StoreConformance, AReaderCannotWrite) {
+  EXPECT_FALSE(
+      Read(store(), [](Tx& tx) { return tx.InsertInstitute(SampleInstitute("yonsei")); }).ok());
+}
+
+TEST_P(StoreConformance, AReaderSeesOneMomentThroughout) {
+  Read(store(), [&](Tx& tx) -> Status {
+    const Revision before = tx.CurrentRevision().value();
+    EXPECT_OK(
+        Write(store(), [](Tx& other) { return other.InsertInstitute(SampleInstitute("yonsei")); }));
+    EXPECT_EQ(tx.CurrentRevision().value(), before);
+    EXPECT_EQ(tx.FindInstitute(InstituteId("yonsei")).value(), std::nullopt);
+    return Ok{};
+  }).value();
+}
+
+}  // namespace
+}  // namespace allot::store

@@ -1,0 +1,233 @@
+// What only the database itself can show: that its constraints hold against whoever writes to it.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+#include "store/conformance.h"
+#include "support/postgres_server.h"
+
+namespace allot::store {
+namespace {
+
+class Postgres : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    url_ = testing::FreshDatabase();
+    store_ = testing::OpenTestStore(url_);
+    ASSERT_TRUE(EnterSample(*store_).ok());
+    ASSERT_TRUE(Write(*store_, [](Tx& tx) -> Status {
+                  ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(SampleAllocation("snu/llm/a")));
+                  ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(SampleAllocation("kaist/llm/b")));
+                  return tx.Audit({.action = "x", .resource = "r"});
+                }).ok());
+  }
+  /// The SQLSTATE of the refusal, empty when the statement went through.
+  std::string Try(const std::string& sql) {
+    pqxx::connection connection(url_);
+    pqxx::work work(connection);
+    try {
+      work.exec(sql);
+      work.commit();
+    } catch (const pqxx::sql_error& e) {
+      return e.sqlstate();
+    }
+    return "";
+  }
+  std::string TryClaim(const std::string& allocation, const std::string& mask,
+                       const std::string& start, const std::string& end) {
+    return Try(
+        "INSERT INTO claims (allocation_id, attempt, node_id, gpu_mask, start_time, end_time)"
+        " VALUES ('" +
+        allocation + "', 0, 'naver-a/n1', " + mask + ", '2026-03-01 " + start + "Z', '2026-03-01 " +
+        end + "Z')");
+  }
+  std::string url_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(Postgres, NobodyCanDoubleBookAGpuNotEvenByHand) {
+  EXPECT_EQ(TryClaim("snu/llm/a", "15", "01:00", "02:00"), "");
+  EXPECT_EQ(TryClaim("kaist/llm/b", "8", "01:30", "03:00"), "23P01");
+  // Held and not released: not even for another time.
+  EXPECT_EQ(TryClaim("kaist/llm/b", "8", "05:00", "06:00"), "23P01");
+  EXPECT_EQ(Try("UPDATE claims SET released_at = '2026-03-01 02:00Z'"), "");
+  EXPECT_EQ(TryClaim("kaist/llm/b", "8", "01:59", "03:00"), "23P01");
+  EXPECT_EQ(TryClaim("kaist/llm/b", "8", "02:00", "03:00"), "");
+  // Nor can the derived columns be set to something else.
+  EXPECT_EQ(Try("UPDATE claims SET gpus = '{}'"), "428C9");
+}
+
+TEST_F(Postgres, EveryGpuOfAMaskIsGuarded) {
+  for (int mine = 1; mine < 256; mine = mine * 2 + mine % 3) {
+    for (const int other : {mine & -mine, 255 - mine}) {
+      if (other == 0) continue;
+      ASSERT_EQ(Try("DELETE FROM claims"), "");
+      ASSERT_EQ(TryClaim("snu/llm/a", std::to_string(mine), "01:00", "02:00"), "");
+      EXPECT_EQ(TryClaim("kaist/llm/b", std::to_string(other), "01:00", "02:00"),
+                (mine & other) != 0 ? "23P01" : "")
+          << mine << " and " << other;
+    }
+  }
+}
+
+TEST_F(Postgres, WhatTheModelRefusesTheDatabaseRefusesToo) {
+  const std::vector<std::string> statements = {
+      "UPDATE projects SET merit = -1",
+      "UPDATE projects SET merit = 1001",
+      "UPDATE projects SET institute_id = 'kaist'",
+      "UPDATE quotas SET concurrent_h200_gpus = -1",
+      "UPDATE quotas SET gpu_seconds = -1",
+      "UPDATE clusters SET programmes = '{}'",
+      "UPDATE clusters SET programmes = '{b,a}'",
+      "UPDATE clusters SET programmes = '{a,a}'",
+      "UPDATE clusters SET gpu_model = 'A100'",
+      "UPDATE nodes SET health = 'fine'",
+      "UPDATE nodes SET cluster_id = 'naver-b'",
+      "UPDATE allocations SET nodes = 0",
+      "UPDATE allocations SET gpus_per_node = 9",
+      "UPDATE allocations SET gpus_per_node = 4, remainder_gpus = 4",
+      "UPDATE allocations SET nodes = 2049",
+      "UPDATE allocations SET gpu_models = '{}'",
+      "UPDATE allocations SET gpu_models = '{H200,H200}'",
+      "UPDATE allocations SET gpu_models = '{H100}'",
+      "UPDATE allocations SET duration_s = 59",
+      "UPDATE allocations SET duration_s = 366 * 86400 + 1",
+      "UPDATE allocations SET window_start = now()",
+      "UPDATE allocations SET window_start = now(), window_end = now()",
+      "UPDATE allocations SET earliest_start = now(), deadline = now() + interval '1 hour'",
+      "UPDATE allocations SET state = 'planned'",
+      "UPDATE allocations SET attempt = -1",
+      "UPDATE leadership SET epoch = -1",
+  };
+  for (const std::string& statement : statements) EXPECT_EQ(Try(statement), "23514") << statement;
+  for (const std::string mask : {"0", "256", "-1"}) {
+    EXPECT_EQ(TryClaim("snu/llm/a", mask, "01:00", "02:00"), "23514") << mask;
+  }
+  EXPECT_NE(TryClaim("snu/llm/a", "1", "02:00", "02:00"), "");
+  EXPECT_NE(TryClaim("snu/llm/a", "1", "02:00", "01:00"), "");
+}
+
+TEST_F(Postgres, AnIllegalTransitionIsRefusedByTheDatabase) {
+  EXPECT_EQ(Try("UPDATE allocations SET state = 'completed'"), "AL001");
+  EXPECT_EQ(Try("UPDATE allocations SET state = 'cancelled'"), "");
+  EXPECT_EQ(Try("UPDATE allocations SET state = 'pending'"), "AL001");
+}
+
+TEST_F(Postgres, TheAuditCannotBeRewritten) {
+  EXPECT_EQ(Try("UPDATE audit_entries SET actor = 'somebody else'"), "AL002");
+  EXPECT_EQ(Try("DELETE FROM audit_entries"), "AL002");
+  EXPECT_EQ(Try("TRUNCATE audit_entries"), "AL002");
+  EXPECT_EQ(Read(*store_, [](Tx& tx) { return tx.AuditOf("r", 10); }).value().size(), 1u);
+}
+
+TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {
+  std::vector<std::string> log;
+  auto store = OpenPostgres(
+      {.url = url_, .report = [&](const std::string& words) { log.push_back(words); }});
+  ASSERT_TRUE(store.ok());
+  const auto refused = Write(**store, [](Tx& tx) {
+    Project project = SampleProject("snu/secret-name");
+    project.merit = 5000;
+    return tx.InsertProject(project);
+  });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(Describe(refused.error()).find("secret-name"), std::string::npos);
+  EXPECT_EQ(Describe(refused.error()).find("merit"), std::string::npos);
+  ASSERT_EQ(log.size(), 1u);
+  EXPECT_NE(log[0].find("secret-name"), std::string::npos);
+}
+
+TEST_F(Postgres, WhoeverFindsNoFreeConnectionIsToldInTime) {
+  auto store = OpenPostgres({.url = url_, .connections = 1, .connect_timeout_s = 1});
+  ASSERT_TRUE(store.ok());
+  const auto outer = Read(**store, [&](Tx&) -> Status {
+    EXPECT_REASON(Read(**store, [](Tx& tx) { return tx.CurrentRevision(); }),
+                  Reason::kStoreUnavailable);
+    return Ok{};
+  });
+  EXPECT_OK(outer);
+  EXPECT_OK(Read(**store, [](Tx& tx) { return tx.CurrentRevision(); }));
+}
+
+TEST_F(Postgres, ALostConnectionIsReplacedAndTheWorkRunAgain) {
+  const auto end_all_others = [&] {
+    return Try(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  };
+  ASSERT_EQ(end_all_others(), "");
+  EXPECT_OK(Read(*store_, [](Tx& tx) { return tx.CurrentRevision(); }));
+  int runs = 0;
+  EXPECT_OK(Write(*store_, [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertInstitute(SampleInstitute("yonsei")));
+    if (++runs == 1) end_all_others();
+    return tx.InsertInstitute(SampleInstitute("korea"));
+  }));
+  EXPECT_EQ(runs, 2);
+}
+
+// A plan of the size of the first national call, and more, goes in at once: in well under a second
+// on a quiet machine. The bound leaves room for a busy one; ALLOT_TEST_TIMES prints what it took.
+TEST_F(Postgres, APlanOfTwoThousandAllocationsIsAppliedQuickly) {
+  constexpr int kAllocations = 2'000;
+  constexpr int kNodesEach = 5;
+  // Eight allocations share the GPUs of five nodes.
+  std::vector<Node> nodes;
+  for (int i = 0; i < kAllocations * kNodesEach / 8; ++i) {
+    nodes.push_back(SampleNode("naver-a", 100 + i));
+  }
+  EXPECT_OK(Write(*store_, [&](Tx& tx) { return tx.InsertNodes(nodes); }));
+  std::vector<AllocationId> ids;
+  EXPECT_OK(Write(*store_, [&](Tx& tx) -> Status {
+    ids.clear();
+    for (int i = 0; i < kAllocations; ++i) {
+      Allocation allocation = SampleAllocation("snu/llm/plan-" + std::to_string(i));
+      allocation.request.shape = {.nodes = kNodesEach, .gpus_per_node = 1};
+      ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(allocation));
+      ids.push_back(allocation.id);
+    }
+    return Ok{};
+  }));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_OK(Write(*store_, [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.LockPool(ClusterId("naver-a")));
+    ALLOT_ASSIGN_OR_RETURN(std::vector<Allocation> allocations, tx.LockAllocations(ids));
+    std::vector<Claim> claims;
+    std::vector<Order> orders;
+    for (Allocation& allocation : allocations) {
+      allocation.state = AllocationState::kProvisioning;
+      allocation.attempt = 1;
+      allocation.window = WindowOf(kNow, Hours(4));
+      allocation.cluster = ClusterId("naver-a");
+      Order order{.id = OrderId("order-" + std::to_string(orders.size())),
+                  .cluster = allocation.cluster,
+                  .allocation = allocation.id,
+                  .attempt = 1,
+                  .window = *allocation.window,
+                  .create_time = kNow};
+      const auto number = orders.size();
+      for (std::size_t i = 0; i < kNodesEach; ++i) {
+        claims.push_back(SampleClaim(allocation, nodes[number / 8 * kNodesEach + i].id.str(),
+                                     static_cast<GpuMask>(1u << (number % 8))));
+      }
+      order.nodes = {{claims.back().node, claims.back().gpus}};
+      orders.push_back(order);
+    }
+    ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(allocations));
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(claims));
+    return tx.InsertOrders(orders);
+  }));
+  const auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                           std::chrono::steady_clock::now() - start)
+                           .count();
+  RecordProperty("took_ms", static_cast<int>(took_ms));
+  if (std::getenv("ALLOT_TEST_TIMES") != nullptr) printf("plan applied in %ld ms\n", took_ms);
+  EXPECT_LT(took_ms, 10'000);
+}
+
+}  // namespace
+}  // namespace allot::store
