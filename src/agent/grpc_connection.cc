@@ -17,12 +17,18 @@ constexpr int kOrdersMax = 1'000;
 constexpr std::size_t kTextBytesMax = 500;
 /// What a long poll may take beyond its wait.
 constexpr int64_t kPullMarginMs = 10'000;
+/// How long a call waits for a connection before it is tried without one.
+constexpr int64_t kConnectWaitMs = 1'000;
+
+gpr_timespec In(int64_t ms) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   grpc::ChannelArguments arguments;
   // The agent paces its calls itself; the channel must be ready to try when they come.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // Finds out that the other side is gone without a word. Heartbeats are more frequent, so a ping
   // is sent only when they bring nothing back.
@@ -62,8 +68,10 @@ class GrpcConnection::Call {
 
   Call(GrpcConnection& connection, int64_t deadline_ms, Interruption interruption)
       : connection_(connection) {
-    context_.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                       gpr_time_from_millis(deadline_ms, GPR_TIMESPAN)));
+    // A channel makes progress only while somebody waits on it. Calls that fail at once, with
+    // sleeps between them, would leave a server that is back unnoticed for seconds.
+    if (!connection.interrupted()) connection.channel_->WaitForConnected(In(kConnectWaitMs));
+    context_.set_deadline(In(deadline_ms));
     context_.AddMetadata("authorization", "Bearer " + connection.options_.api_key);
     if (interruption == Interruption::kForbidden) return;
     const std::lock_guard lock(connection_.mutex_);
@@ -87,7 +95,13 @@ class GrpcConnection::Call {
 GrpcConnection::GrpcConnection(Options options)
     : options_(std::move(options)),
       cluster_name_(ClusterName(options_.provider, options_.cluster)),
-      stub_(v1::ProviderService::NewStub(MakeChannel(options_.server))) {}
+      channel_(MakeChannel(options_.server)),
+      stub_(v1::ProviderService::NewStub(channel_)) {}
+
+bool GrpcConnection::interrupted() {
+  const std::lock_guard lock(mutex_);
+  return interrupted_;
+}
 
 void GrpcConnection::Interrupt() {
   const std::lock_guard lock(mutex_);

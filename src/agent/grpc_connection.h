@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <grpcpp/channel.h>
+
 #include "allot/agent/connection.h"
 #include "allot/v1/provider_service.grpc.pb.h"
 
@@ -40,8 +42,11 @@ class GrpcConnection final : public Connection {
  private:
   class Call;
 
+  bool interrupted();
+
   Options options_;
   std::string cluster_name_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ProviderService::Stub> stub_;
   std::mutex mutex_;
   bool interrupted_ = false;

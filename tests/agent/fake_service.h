@@ -54,7 +54,11 @@ class FakeService final : public v1::ProviderService::Service {
 
   int port() const { return port_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-  void Shutdown() { server_->Shutdown(std::chrono::system_clock::now()); }
+  /// Gone, its port included; a server that is only shut down may still accept on it.
+  void Shutdown() {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+    server_.reset();
+  }
 
   /// Under the lock; wakes those who wait.
   void Change(const std::function<void(FakeService&)>& change) {
