@@ -4,6 +4,7 @@ namespace allot {
 
 Policy DefaultPolicy() {
   Policy policy;
+  policy.gathering_time = Seconds{10};
   // In the order of `kGpuModels`: B200, H200. National projects run on NHN's B200, up to the whole
   // of a 255-node cluster.
   policy.programmes = {

@@ -198,6 +198,9 @@ class Checker {
     if (request.earliest_start && window.start() < *request.earliest_start) {
       Violate(placement.pending, "starts before its earliest start");
     }
+    if (window.start() < PendingAt(placement.pending).create_time + policy_.gathering_time) {
+      Violate(placement.pending, "starts before its gathering time has passed");
+    }
     if (window.start() >= snapshot_.now + policy_.planning_horizon) {
       Violate(placement.pending, "starts behind the planning horizon");
     }

@@ -189,6 +189,9 @@ class Explainer {
     if (request().earliest_start && *request().earliest_start > snapshot_.now) {
       return "earliest_start";
     }
+    if (EarliestStart(pending_, policy_) > snapshot_.now) {
+      return "gathering";
+    }
     const auto& models = request().models;
     if (std::none_of(models.begin(), models.end(),
                      [&](GpuModel model) { return QuotaAllowsNow(model); })) {

@@ -23,7 +23,7 @@ auto& At(T& values, int position) {
 }  // namespace
 
 Pass::Pass(const Snapshot& snapshot, const Policy& policy)
-    : snapshot_(snapshot), grid_(snapshot.now, policy.planning_horizon) {
+    : snapshot_(snapshot), policy_(policy), grid_(snapshot.now, policy.planning_horizon) {
   NumberAsks();
   BuildClusters();
   FindClustersByProgramme();
@@ -146,8 +146,7 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   }
   if (fitting.empty()) return DeferTooLarge(pending, open);
 
-  const Span span{request.duration,
-                  std::max(snapshot_.now, request.earliest_start.value_or(snapshot_.now))};
+  const Span span{request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
   const Found found = Search(pending, fitting, span);
   if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, span);
   const Instant end = grid_.WindowFrom(found.slot, span).end();

@@ -62,6 +62,7 @@ class Pass {
   Deferral DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting, const Span& span);
 
   const Snapshot& snapshot_;
+  const Policy& policy_;
   TimeGrid grid_;
   std::vector<Cluster> clusters_;
   std::vector<OpenClusters> open_;

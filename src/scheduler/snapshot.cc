@@ -80,6 +80,13 @@ void Canonicalise(Snapshot& snapshot) {
             });
 }
 
+Instant EarliestStart(const SnapshotPending& pending, const Policy& policy) {
+  const Instant gathered = pending.create_time + policy.gathering_time;
+  const Instant earliest = std::max(gathered, pending.request.earliest_start.value_or(gathered));
+  const Instant whole = Instant::FromSeconds(earliest.seconds());
+  return whole < earliest ? whole + Seconds{1} : whole;
+}
+
 uint64_t Digest(const Snapshot& snapshot) {
   Fnv fnv;
   fnv.Add(snapshot.now.micros);

@@ -118,6 +118,23 @@ TEST_F(Planning, AQuotaLoweredSinceTheSnapshotIsHeld) {
   EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
 }
 
+TEST_F(Planning, OfACallMeritDecidesNotWhoSubmitsFirst) {
+  policy.gathering_time = Seconds{10};
+  AddProject("kaist", 900);
+  SubmitAs("snu", "early", 4, Hours(4));
+  Settle();
+  EXPECT_EQ(Get("snu/p/early").state, AllocationState::kPlanned);
+  clock.Advance(Seconds{5});
+  SubmitAs("kaist", "better", 4, Hours(4));
+  clock.Advance(Seconds{5});
+  Settle();
+  EXPECT_TRUE(IsWaiting(Get("snu/p/early").state)) << "its turn has come, but not its rank";
+  clock.Advance(Seconds{5});
+  Settle();
+  EXPECT_EQ(Get("kaist/p/better").state, AllocationState::kProvisioning);
+  EXPECT_TRUE(IsWaiting(Get("snu/p/early").state));
+}
+
 TEST_F(Planning, AnUnchangedPoolIsLeftInPeace) {
   SubmitAs("snu", "a", 2, Hours(1));
   Settle();

@@ -40,6 +40,7 @@ class World : public ::testing::Test {
  protected:
   void SetUp() override {
     policy = DefaultPolicy();
+    policy.gathering_time = Seconds{0};
     policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
     store = testing::OpenTestStore();
     context.emplace(Context{*store, clock, ids, policy});

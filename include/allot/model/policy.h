@@ -34,6 +34,10 @@ struct Policy {
   Seconds usage_half_life = Days(14);
   /// An allocation that waited longer goes before all that waited less: the hard bound.
   Seconds starvation_bound = Days(14);
+  /// Requests that arrive within this time of each other are ranked together: none starts sooner
+  /// after its submission. At zero the first of a call to arrive would take what its best are to
+  /// have.
+  Seconds gathering_time{0};
   /// Planned starts lie within this from now; what does not fit stays pending with the reason.
   Seconds planning_horizon = Days(2 * 366);
   /// An agent silent for this long makes its nodes unknown …

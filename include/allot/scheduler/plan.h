@@ -82,15 +82,15 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// by id. Within a project:
 /// create_time, then id. Merit scales shares and is never added to age; merit 0 is still served.
 ///
-/// Starts. Everyone in turn gets the earliest start that is left: on the same physical GPUs for the
-/// whole window, in one cluster open to the programme, within the project's concurrent quota at
-/// every instant, on nodes that take new work. Nothing placed is moved, so nobody is delayed by
-/// somebody behind. Of several acceptable models and clusters the earliest start wins; of equal
-/// starts the preferred model, then the cluster with the fewest schedulable nodes (large ones are
-/// left to large gangs), then the cluster's id. Starts lie at `now`, at boundaries of the planner's
-/// time grid (a quarter of an hour for two days, an hour for two weeks, four hours for two months,
-/// then a day; UTC), or at an earliest_start between two. They are forecasts: a pass made when GPUs
-/// come free between boundaries starts work at once.
+/// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
+/// same physical GPUs for the whole window, in one cluster open to the programme, within the
+/// project's concurrent quota at every instant, on nodes that take new work. Nothing placed is
+/// moved, so nobody is delayed by somebody behind. Of several acceptable models and clusters the
+/// earliest start wins; of equal starts the preferred model, then the cluster with the fewest
+/// schedulable nodes (large ones are left to large gangs), then the cluster's id. Starts lie at
+/// `now`, at boundaries of the planner's time grid (a quarter of an hour for two days, an hour for
+/// two weeks, four hours for two months, then a day; UTC), or at an earliest_start between two.
+/// They are forecasts: a pass made when GPUs come free between boundaries starts work at once.
 ///
 /// A claim whose release is overdue counts as held for another quarter of an hour.
 /// Requires: a canonical snapshot. About 10 µs a pending allocation on the national pool.

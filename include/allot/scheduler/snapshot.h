@@ -11,6 +11,7 @@
 #include "allot/model/allocation.h"
 #include "allot/model/decayed_usage.h"
 #include "allot/model/gpu.h"
+#include "allot/model/policy.h"
 #include "allot/model/pool.h"
 #include "allot/model/quota.h"
 #include "allot/model/request.h"
@@ -84,6 +85,10 @@ struct Snapshot {
   std::vector<SnapshotClaim> claims;
   std::vector<SnapshotPending> pending;
 };
+
+/// When it may start at the earliest: not sooner than it asked, nor before the policy's gathering
+/// time has passed since its submission. A whole second, rounded up.
+Instant EarliestStart(const SnapshotPending& pending, const Policy& policy);
 
 /// Brings rows given in any order into the order above and rewrites the positions. Equal content
 /// gives an equal snapshot, whatever the order it came in.
