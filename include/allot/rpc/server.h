@@ -49,8 +49,8 @@ class Server {
     std::shared_ptr<prometheus::Registry> registry;
   };
 
-  /// Listens when it returns. `context` and `planner` outlive the server. config_invalid when the address
-  /// cannot be had.
+  /// Listens when it returns. `context` and `planner` outlive the server. config_invalid when the
+  /// address cannot be had.
   static Result<std::unique_ptr<Server>> Start(const control::Context& context,
                                                control::Planner& planner, Options options);
   /// Drains without grace if that was not done.
@@ -62,8 +62,9 @@ class Server {
   virtual void NotifyCommit() = 0;
   /// What gRPC health says from now on, for load balancers.
   virtual void SetServing(bool serving) = 0;
-  /// Says NOT_SERVING, refuses new calls as shutting_down, ends watches with shutting_down, answers awaited
-  /// orders with none, and finishes what is in flight, for at most `grace_ms`; then cuts the rest.
+  /// Says NOT_SERVING, refuses new calls as shutting_down, ends watches with shutting_down, answers
+  /// awaited orders with none, and finishes what is in flight, for at most `grace_ms`; then cuts
+  /// the rest.
   virtual void Drain(int64_t grace_ms) = 0;
 };
 

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "rpc/awaiting_calls.h"
+#include "rpc/call_record.h"
+#include "rpc/method_table.h"
+#include "rpc/watch_hub.h"
+#include "rpc/worker_pool.h"
+
+namespace allot::rpc {
+
+/// What every call goes through, whatever its method: admission, a worker, the credential, the
+/// handler, the answer or the mapped error, the journal.
+class Gateway {
+ public:
+  Gateway(const control::Context& context, CallJournal& journal, WorkerPool& pool,
+          AwaitingCalls& awaiting, WatchHub& hub)
+      : context_(context), journal_(journal), pool_(pool), awaiting_(awaiting), hub_(hub) {}
+
+  grpc::ServerUnaryReactor* Answer(const std::string& name, const Method& method,
+                                   grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const std::string& name,
+                                                    const WatchMethod& method,
+                                                    grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request);
+  /// From now on every new call is shutting_down.
+  void RefuseNew() { refusing_.store(true); }
+
+ private:
+  struct UnaryCall;
+  using UnaryCallPtr = std::shared_ptr<UnaryCall>;
+
+  CallRecord NewRecord(const std::string& name);
+  /// Hands a job to the pool, or says why not.
+  Status Admit(std::function<void()> job);
+  Result<Caller> Authenticate(const std::string& credential, CallRecord& record);
+  void Serve(const UnaryCallPtr& call);
+  void StartAwaited(const UnaryCallPtr& call, const Caller& caller, const AwaitedMethod& method);
+  void LookAgain(const UnaryCallPtr& call, bool last);
+  void Finish(const UnaryCallPtr& call, const Result<std::string>& answer);
+  void Abandon(const UnaryCallPtr& call);
+
+  const control::Context& context_;
+  CallJournal& journal_;
+  WorkerPool& pool_;
+  AwaitingCalls& awaiting_;
+  WatchHub& hub_;
+  std::atomic<bool> refusing_{false};
+};
+
+/// The key of "authorization: Bearer KEY"; empty when there is none, and text that is no key for
+/// every other form. Not to be logged.
+std::string CredentialOf(const grpc::CallbackServerContext& context);
+
+}  // namespace allot::rpc

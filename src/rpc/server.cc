@@ -1,0 +1,147 @@
+#include "allot/rpc/server.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <grpc/support/time.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "rpc/table_service.h"
+
+namespace allot::rpc {
+namespace {
+
+constexpr int kReceiveBytesMax = 4 * 1024 * 1024;
+constexpr int kPingIntervalLeastMs = 10'000;
+constexpr int kKeepaliveMs = 60'000;
+
+/// Plain text never leaves the machine.
+bool StaysOnThisMachine(std::string_view address) {
+  constexpr std::array<std::string_view, 5> kLocal = {"unix:", "127.",
+                                                      "localhost:", "[::1]:", "ipv4:127."};
+  return std::any_of(kLocal.begin(), kLocal.end(),
+                     [&](std::string_view prefix) { return address.starts_with(prefix); });
+}
+
+/// Reflection for this server only; gRPC's own switch is for all servers of a process.
+class WithReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+  }
+};
+
+/// "127.0.0.1:0" with the port that was taken.
+std::string WithPort(const std::string& address, int port) {
+  if (port <= 0 || address.starts_with("unix:")) return address;
+  return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+}
+
+class GrpcServer final : public Server {
+ public:
+  GrpcServer(const control::Context& context, control::Planner& planner, Options options)
+      : options_(std::move(options)),
+        cluster_names_(context),
+        journal_(options_.log, options_.registry, options_.steady_micros),
+        pool_(options_.workers, options_.queued_calls_max),
+        awaiting_(pool_, options_.steady_micros, options_.poll_ms),
+        hub_({.threads = options_.watch_threads,
+              .watches_max = options_.watches_max,
+              .stall_ms = options_.watch_stall_ms,
+              .progress_ms = options_.watch_progress_ms,
+              .poll_ms = options_.poll_ms,
+              .steady_micros = options_.steady_micros}),
+        gateway_(context, journal_, pool_, awaiting_, hub_) {
+    const Services services{context, planner, cluster_names_};
+    for (const auto& methods :
+         {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
+          PoolMethods(services), ProviderMethods(services), OperatorMethods(services)}) {
+      services_.push_back(std::make_unique<TableService>(methods, gateway_));
+    }
+  }
+  ~GrpcServer() override { Drain(0); }
+
+  Status Listen() {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::ServerBuilder builder;
+    builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                               options_.streams_per_connection_max);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               kPingIntervalLeastMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    // Two servers on one port would share its calls at random.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    if (options_.reflection) builder.SetOption(std::make_unique<WithReflection>());
+    for (const auto& service : services_) builder.RegisterService(service.get());
+    int port = 0;
+    builder.AddListeningPort(
+        options_.address,
+        options_.credentials ? options_.credentials : grpc::InsecureServerCredentials(), &port);
+    server_ = builder.BuildAndStart();
+    if (!server_) {
+      return FieldError(Reason::kConfigInvalid, "address", options_.address,
+                        "an address of this machine that nobody listens on");
+    }
+    address_ = WithPort(options_.address, port);
+    return Ok{};
+  }
+
+  const std::string& address() const override { return address_; }
+
+  void NotifyCommit() override {
+    awaiting_.Notify();
+    hub_.Notify();
+  }
+
+  void SetServing(bool serving) override {
+    server_->GetHealthCheckService()->SetServingStatus(serving);
+  }
+
+  void Drain(int64_t grace_ms) override {
+    if (!server_ || std::exchange(drained_, true)) return;
+    gateway_.RefuseNew();
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    hub_.EndAll(StateError(Reason::kShuttingDown, "the server is shutting down"));
+    awaiting_.EndAll();
+    server_->Shutdown(
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(grace_ms, GPR_TIMESPAN)));
+    hub_.Stop();
+    awaiting_.Stop();
+    pool_.Stop();
+  }
+
+ private:
+  const Options options_;
+  ClusterNames cluster_names_;
+  CallJournal journal_;
+  WorkerPool pool_;
+  AwaitingCalls awaiting_;
+  WatchHub hub_;
+  Gateway gateway_;
+  std::vector<std::unique_ptr<TableService>> services_;
+  std::string address_;
+  bool drained_ = false;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(const control::Context& context,
+                                              control::Planner& planner, Options options) {
+  if (!options.credentials && !StaysOnThisMachine(options.address)) {
+    return FieldError(Reason::kConfigInvalid, "address", options.address,
+                      "a loopback address or a Unix socket, as there are no credentials");
+  }
+  auto server = std::make_unique<GrpcServer>(context, planner, std::move(options));
+  ALLOT_RETURN_IF_ERROR(server->Listen());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace allot::rpc

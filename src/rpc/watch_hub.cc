@@ -1,0 +1,138 @@
+#include "rpc/watch_hub.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace allot::rpc {
+namespace {
+
+/// Commits that come within this time share a look.
+constexpr std::chrono::milliseconds kCoalesce{5};
+
+}  // namespace
+
+WatchHub::WatchHub(Options options) : options_(std::move(options)) {
+  for (int i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
+  for (const auto& shard : shards_) {
+    shard->thread = std::thread([this, &shard = *shard] { Run(shard); });
+  }
+}
+
+WatchHub::~WatchHub() { Stop(); }
+
+Status WatchHub::Add(Watch watch) {
+  Shard* shard = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_by_) return *ended_by_;
+    if (watches_ >= options_.watches_max) {
+      return StateError(Reason::kOverloaded,
+                        "all " + std::to_string(options_.watches_max) + " watches are in use");
+    }
+    ++watches_;
+    shard = shards_[next_shard_++ % shards_.size()].get();
+  }
+  watch.stream->OnChange([this, shard] { Wake(*shard); });
+  watch.stream->Send({watch.source->Begin()});
+  watch.last_sent_micros = options_.steady_micros();
+  {
+    const std::lock_guard lock(shard->mutex);
+    shard->added.push_back(std::make_unique<Watch>(std::move(watch)));
+  }
+  Wake(*shard);
+  return Ok{};
+}
+
+void WatchHub::Notify() {
+  for (const auto& shard : shards_) Wake(*shard);
+}
+
+void WatchHub::EndAll(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_by_ = error;
+  }
+  Notify();
+}
+
+void WatchHub::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  Notify();
+  for (const auto& shard : shards_) {
+    if (shard->thread.joinable()) shard->thread.join();
+  }
+}
+
+void WatchHub::Wake(Shard& shard) {
+  {
+    const std::lock_guard lock(shard.mutex);
+    shard.woken = true;
+  }
+  shard.changed.notify_one();
+}
+
+void WatchHub::Run(Shard& shard) {
+  std::vector<std::unique_ptr<Watch>> watches;
+  for (;;) {
+    {
+      std::unique_lock lock(shard.mutex);
+      shard.changed.wait_for(lock, std::chrono::milliseconds(options_.poll_ms),
+                             [&] { return shard.woken; });
+      shard.woken = false;
+      std::move(shard.added.begin(), shard.added.end(), std::back_inserter(watches));
+      shard.added.clear();
+    }
+    const auto over = std::partition(watches.begin(), watches.end(),
+                                     [this](const auto& watch) { return Feed(*watch); });
+    const int ended = static_cast<int>(watches.end() - over);
+    watches.erase(over, watches.end());
+    {
+      const std::lock_guard lock(mutex_);
+      watches_ -= ended;
+      if (stopping_) return;
+    }
+    std::this_thread::sleep_for(kCoalesce);
+  }
+}
+
+bool WatchHub::Feed(Watch& watch) {
+  std::optional<Error> ended_by;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_by = ended_by_;
+  }
+  if (ended_by) watch.stream->End(*ended_by);
+  if (watch.stream->over()) return false;
+
+  const int64_t now = options_.steady_micros();
+  if (const int64_t since = watch.stream->stalled_since_micros(); since != 0) {
+    if (now - since < options_.stall_ms * 1000) return true;
+    watch.stream->End(
+        StateError(Reason::kWatchTooSlow,
+                   "nothing was read for " + std::to_string(options_.stall_ms) + " ms"));
+    return false;
+  }
+  auto messages = watch.source->Next();
+  if (messages.ok() && messages->empty() &&
+      now - watch.last_sent_micros >= options_.progress_ms * 1000) {
+    if (const Status allowed = watch.still_allowed(); !allowed.ok()) {
+      messages = allowed.error();
+    } else {
+      messages->push_back(watch.source->SignOfLife());
+    }
+  }
+  if (!messages.ok()) {
+    watch.stream->End(messages.error());
+    return false;
+  }
+  if (!messages->empty()) watch.last_sent_micros = now;
+  watch.stream->Send(*messages);
+  return true;
+}
+
+}  // namespace allot::rpc

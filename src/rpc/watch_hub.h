@@ -1,0 +1,74 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "allot/base/result.h"
+#include "rpc/method_table.h"
+#include "rpc/watch_stream.h"
+
+namespace allot::rpc {
+
+/// Feeds all watches from a few threads. A watch is given more only when it took what it had, so a
+/// slow reader costs one batch of memory; one that stalls for too long is ended as watch_too_slow.
+class WatchHub {
+ public:
+  struct Options {
+    int threads = 2;
+    int watches_max = 1024;
+    int64_t stall_ms = 10'000;
+    int64_t progress_ms = 15'000;
+    int64_t poll_ms = 500;
+    std::function<int64_t()> steady_micros;
+  };
+  struct Watch {
+    std::shared_ptr<WatchStream> stream;
+    std::unique_ptr<WatchSource> source;
+    /// Whether the watcher may still see what it sees; asked with every sign of life.
+    std::function<Status()> still_allowed;
+    int64_t last_sent_micros = 0;
+  };
+
+  explicit WatchHub(Options options);
+  ~WatchHub();
+
+  /// Sends the first message and feeds the watch from now on; overloaded when there are too many,
+  /// shutting_down after EndAll.
+  Status Add(Watch watch);
+  /// Something was committed.
+  void Notify();
+  /// Ends every watch, and every one still to come.
+  void EndAll(const Error& error);
+  void Stop();
+
+ private:
+  /// One thread and its watches.
+  struct Shard {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool woken = false;
+    std::vector<std::unique_ptr<Watch>> added;
+    std::thread thread;
+  };
+
+  void Run(Shard& shard);
+  /// False when the watch is over.
+  bool Feed(Watch& watch);
+  void Wake(Shard& shard);
+
+  const Options options_;
+  std::mutex mutex_;
+  int watches_ = 0;
+  std::size_t next_shard_ = 0;
+  std::optional<Error> ended_by_;
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace allot::rpc
