@@ -187,6 +187,10 @@ TEST_F(CheckPlanTest, AStartBeforeTheEarliest) {
   MoveTo(Of("i/q/later"), kNow + Hours(4), Hours(1));
   ExpectViolation("before its earliest start");
 }
+TEST_F(CheckPlanTest, AStartWhileOthersMayStillArrive) {
+  policy_.gathering_time = Hours(2);
+  ExpectViolation("before its gathering time has passed");
+}
 TEST_F(CheckPlanTest, AStartBehindTheHorizon) {
   MoveTo(Of("i/q/later"), kNow + policy_.planning_horizon, Hours(1));
   ExpectViolation("behind the planning horizon");

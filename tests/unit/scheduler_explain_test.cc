@@ -1,0 +1,131 @@
+#include "allot/scheduler/explain.h"
+
+#include <gtest/gtest.h>
+
+#include "support/snapshot_builder.h"
+
+namespace allot::scheduler {
+namespace {
+
+using testing::SnapshotBuilder;
+
+constexpr Instant kNow = SnapshotBuilder::kNow;
+
+Explanation ExplainIn(const SnapshotBuilder& builder, const std::string& id) {
+  const Snapshot snapshot = builder.Build();
+  const Policy policy;
+  const Plan plan = Schedule(snapshot, policy);
+  return Explain(snapshot, policy, plan, SnapshotBuilder::PositionOf(snapshot.pending, id));
+}
+
+// Two of five nodes busy, one draining.
+SnapshotBuilder BusyPool() {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 5).Cluster("other", GpuModel::kB200, 3);
+  builder.Project("p");
+  builder.Project("q");
+  builder.Node("a/n05").schedulable = false;
+  builder.Node("a/n05").draining = true;
+  builder.Claim("q/running", "q", "a/n01", 0xff, kNow + Hours(2));
+  builder.Claim("q/running", "q", "a/n02", 0x0f, kNow + Hours(1));
+  return builder;
+}
+
+TEST(Explain, SaysWhatIsThereAndWhenRunningWorkLeavesEnough) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/1", "p", {3, 8, 0}, Days(7));
+  const Explanation explanation = ExplainIn(builder, "p/1");
+  EXPECT_EQ(explanation.reason, "no_capacity");
+  EXPECT_EQ(explanation.planned_start, kNow + Hours(1));
+  ASSERT_EQ(explanation.clusters.size(), 1U);
+  EXPECT_EQ(explanation.clusters[0].nodes, 5);
+  EXPECT_EQ(explanation.clusters[0].unschedulable, 1);
+  EXPECT_EQ(explanation.clusters[0].nodes_fitting_now, 2);
+  EXPECT_EQ(explanation.clusters[0].gpus_free_now, 20);
+  EXPECT_EQ(explanation.clusters[0].earliest_by_claims, kNow + Hours(1));
+  EXPECT_EQ(explanation.message,
+            "asks 3 nodes x 8 GPUs of H200 for 7d; a: 5 nodes, 1 unschedulable, 2 with 8 GPUs free "
+            "now, 20 GPUs free in all, running work leaves enough by 2026-03-01T01:00:00Z; rank 1 "
+            "of 1; planned to start 2026-03-01T01:00:00Z");
+}
+
+TEST(Explain, AWholeGangWithARemainderNeedsOneNodeMore) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/1", "p", {2, 8, 4}, Days(7));
+  builder.Pending("p/2", "p", {2, 8, 5}, Days(7));
+  EXPECT_EQ(ExplainIn(builder, "p/1").clusters[0].earliest_by_claims, kNow);
+  EXPECT_EQ(ExplainIn(builder, "p/2").clusters[0].earliest_by_claims, kNow + Hours(1));
+}
+
+TEST(Explain, TellsThoseAheadFromRunningWork) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/1", "p", {2, 8, 0}, Days(7)).create_time = kNow - Days(20);
+  builder.Pending("q/1", "q", {2, 8, 0}, Days(7));
+  const Explanation ahead = ExplainIn(builder, "p/1");
+  EXPECT_EQ(ahead.reason, "starts_now");
+  EXPECT_EQ(ahead.rank, 1);
+  const Explanation behind = ExplainIn(builder, "q/1");
+  EXPECT_EQ(behind.reason, "ahead_in_rank");
+  EXPECT_EQ(behind.rank, 2);
+  EXPECT_EQ(behind.rank_of, 2);
+}
+
+TEST(Explain, NamesTheProjectsOwnQuota) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 4);
+  builder.Project("p").concurrent_gpus = {0, 12};
+  builder.Claim("p/running", "p", "a/n01", 0xff, kNow + Hours(2));
+  builder.Pending("p/1", "p", {1, 8, 0}, Hours(1));
+  const Explanation explanation = ExplainIn(builder, "p/1");
+  EXPECT_EQ(explanation.reason, "quota_exhausted");
+  EXPECT_EQ(explanation.quota_held, 8);
+  EXPECT_EQ(explanation.quota_limit, 12);
+  EXPECT_EQ(explanation.planned_start, kNow + Hours(2));
+  EXPECT_NE(explanation.message.find("its project holds 8 of 12 GPUs"), std::string::npos);
+}
+
+TEST(Explain, WhoAskedToStartLaterIsToldSo) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/1", "p", {1, 8, 0}, Hours(1)).request.earliest_start = kNow + Days(1);
+  EXPECT_EQ(ExplainIn(builder, "p/1").reason, "earliest_start");
+}
+
+TEST(Explain, ADeferralKeepsItsReason) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/1", "p", {5, 8, 0}, Hours(1));
+  const Explanation explanation = ExplainIn(builder, "p/1");
+  EXPECT_EQ(explanation.reason, "larger_than_pool");
+  EXPECT_FALSE(explanation.planned_start.has_value());
+  EXPECT_EQ(explanation.clusters[0].earliest_by_claims, std::nullopt);
+}
+
+TEST(Explain, SharesAreOfTheProgrammesProjectsPerMille) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 4);
+  builder.Project("p").merit = 300;
+  builder.Project("q").merit = 100;
+  SnapshotProject& elsewhere = builder.Project("r");
+  elsewhere.programme = ProgrammeId("national");
+  elsewhere.usage.value = int64_t{1} << 40;
+  builder.Claim("q/running", "q", "a/n01", 0xff, kNow + Hours(2));
+  builder.Pending("p/1", "p", {1, 8, 0}, Hours(1));
+  builder.Pending("q/1", "q", {1, 8, 0}, Hours(1));
+  const Explanation p = ExplainIn(builder, "p/1");
+  EXPECT_EQ(p.entitled_share_permille, 750);
+  EXPECT_EQ(p.used_share_permille, 0);
+  const Explanation q = ExplainIn(builder, "q/1");
+  EXPECT_EQ(q.entitled_share_permille, 250);
+  EXPECT_EQ(q.used_share_permille, 1'000);
+}
+
+TEST(Explain, NamesNoOtherTenant) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Project("secret-institute/secret");
+  builder.Claim("secret-institute/secret/run", "secret-institute/secret", "a/n03", 0xff,
+                kNow + Hours(9));
+  builder.Pending("p/1", "p", {4, 8, 0}, Hours(1));
+  EXPECT_EQ(ExplainIn(builder, "p/1").message.find("secret"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace allot::scheduler
