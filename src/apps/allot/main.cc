@@ -1,0 +1,39 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "allot/base/clock.h"
+#include "allot/base/random.h"
+#include "allot/cli/command_line.h"
+
+namespace {
+
+std::optional<std::string> Variable(const std::string& name) {
+  // Read before any thread is started.
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A reader that went away shows as a failed write, which the command reports.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::ios::sync_with_stdio(false);
+  const allot::SystemClock clock;
+  allot::SystemIdSource ids;
+  const allot::cli::Environment environment{.in = std::cin,
+                                            .out = std::cout,
+                                            .err = std::cerr,
+                                            .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
+                                            .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
+                                            .variable = Variable,
+                                            .clock = clock,
+                                            .ids = ids};
+  return allot::cli::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc), environment);
+}

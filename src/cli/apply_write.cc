@@ -1,0 +1,212 @@
+#include <algorithm>
+#include <set>
+
+#include "cli/apply.h"
+#include "cli/resource_name.h"
+#include "cli/text.h"
+
+namespace allot::cli {
+namespace {
+
+/// Below the server's bound on the streams of a channel.
+constexpr int kWritesAtATime = 64;
+
+bool Differs(const ApplyStep& step, std::string_view field) {
+  return std::any_of(step.differences.begin(), step.differences.end(),
+                     [field](const Difference& d) { return d.field == field; });
+}
+
+/// What must be there before the object can be: by full name.
+std::vector<std::string> DependsOn(const Resource& resource) {
+  const std::string& name = NameOf(resource);
+  if (std::holds_alternative<v1::Quota>(resource)) return {name.substr(0, name.rfind('/'))};
+  const std::string parent = ParentOf(name);
+  if (std::holds_alternative<v1::Allocation>(resource)) return {parent, parent + "/quota"};
+  return {parent};
+}
+
+/// Sends one step's call, or the calls it takes one after another.
+struct Write {
+  Client& client;
+  CallLoop& loop;
+  const ApplyStep& step;
+  const std::string& reason;
+  std::function<void(const Failure*)> done;
+
+  template <class Message>
+  std::function<void(Outcome<Message>)> Then() const {
+    return
+        [done = done](Outcome<Message> answer) { done(answer.ok() ? nullptr : &answer.failure()); };
+  }
+
+  void operator()(const v1::Provider& p) {
+    v1::CreateProviderRequest request;
+    request.set_provider_id(LastPart(p.name()));
+    request.mutable_provider()->set_display_name(p.display_name());
+    client.Add(loop, &Pool::CreateProvider, request, Then<v1::Provider>());
+  }
+
+  void operator()(const v1::Cluster& c) {
+    v1::CreateClusterRequest request;
+    request.set_parent(ParentOf(c.name()));
+    request.set_cluster_id(LastPart(c.name()));
+    *request.mutable_cluster() = c;
+    request.mutable_cluster()->clear_name();
+    client.Add(loop, &Pool::CreateCluster, request, Then<v1::Cluster>());
+  }
+
+  void operator()(const v1::Institute& i) {
+    v1::CreateInstituteRequest request;
+    request.set_institute_id(LastPart(i.name()));
+    *request.mutable_institute() = i;
+    request.mutable_institute()->clear_name();
+    client.Add(loop, &Projects::CreateInstitute, request, Then<v1::Institute>());
+  }
+
+  void operator()(const v1::Project& p) {
+    if (step.change == Change::kConfigure) {
+      ConfigureProject(p);
+      return;
+    }
+    v1::CreateProjectRequest request;
+    request.set_parent(ParentOf(p.name()));
+    request.set_project_id(LastPart(p.name()));
+    *request.mutable_project() = p;
+    request.mutable_project()->clear_name();
+    client.Add(loop, &Projects::CreateProject, request, Then<v1::Project>());
+  }
+
+  void ConfigureProject(const v1::Project& p) {
+    v1::UpdateProjectRequest request;
+    *request.mutable_project() = p;
+    request.mutable_project()->set_etag(step.etag);
+    if (Differs(step, "display_name")) request.mutable_update_mask()->add_paths("display_name");
+    if (Differs(step, "open")) request.mutable_update_mask()->add_paths("open");
+    if (request.update_mask().paths_size() == 0) {
+      SetMerit(client, loop, p, step.etag, reason, done);
+      return;
+    }
+    const bool merit_too = Differs(step, "merit");
+    // Merit has a method of its own; the update before it gives the etag that it needs.
+    client.Add(loop, &Projects::UpdateProject, request,
+               [&client = client, &loop = loop, &reason = reason, p, merit_too,
+                done = done](Outcome<v1::Project> updated) {
+                 if (!updated.ok()) {
+                   done(&updated.failure());
+                 } else if (merit_too) {
+                   SetMerit(client, loop, p, updated->etag(), reason, done);
+                 } else {
+                   done(nullptr);
+                 }
+               });
+  }
+
+  static void SetMerit(Client& client, CallLoop& loop, const v1::Project& p,
+                       const std::string& etag, const std::string& reason,
+                       const std::function<void(const Failure*)>& done) {
+    v1::SetMeritRequest request;
+    request.set_name(p.name());
+    request.set_merit(p.merit());
+    request.set_reason(reason);
+    request.set_etag(etag);
+    client.Add(loop, &Operators::SetMerit, request, [done](Outcome<v1::Project> answer) {
+      done(answer.ok() ? nullptr : &answer.failure());
+    });
+  }
+
+  void operator()(const v1::Quota& q) {
+    v1::UpdateQuotaRequest request;
+    *request.mutable_quota() = q;
+    request.mutable_quota()->set_etag(step.etag);
+    const auto mask = [&](std::string_view field, const char* path) {
+      if (Differs(step, field)) request.mutable_update_mask()->add_paths(path);
+    };
+    mask("concurrent_gpus.H200", "concurrent_gpus.h200");
+    mask("concurrent_gpus.B200", "concurrent_gpus.b200");
+    mask("gpu_hours", "gpu_seconds");
+    client.Add(loop, &Quotas::UpdateQuota, request, Then<v1::Quota>());
+  }
+
+  void operator()(const v1::Allocation& a) {
+    v1::CreateAllocationRequest request;
+    request.set_parent(ParentOf(a.name()));
+    request.set_allocation_id(LastPart(a.name()));
+    request.mutable_allocation()->set_display_name(a.display_name());
+    *request.mutable_allocation()->mutable_request() = a.request();
+    client.Add(loop, &Allocations::CreateAllocation, request, Then<v1::Allocation>());
+  }
+};
+
+Failure Skipped(const std::string& on) {
+  return {.exit_code = ExitCode::kConflict,
+          .reason = "skipped",
+          .message = "it depends on " + ShortName(on) + ", which failed",
+          .advice = "Correct that one and apply the file again."};
+}
+
+class Carrier {
+ public:
+  Carrier(Client& client, const std::string& reason, const ApplyProgress& progress, int all)
+      : client_(client), reason_(reason), progress_(progress), all_(all) {}
+
+  /// All steps of one kind; returns when they are done.
+  void CarryOut(std::vector<ApplyStep>& steps, std::size_t kind) {
+    CallLoop loop = client_.Loop(kWritesAtATime);
+    for (ApplyStep& step : steps) {
+      if (step.document->resource.index() == kind) Begin(loop, step);
+    }
+    loop.Run();
+  }
+
+ private:
+  void Begin(CallLoop& loop, ApplyStep& step) {
+    const std::string& name = NameOf(step.document->resource);
+    if (step.change == Change::kRefused) {
+      step.done = Done::kFailed;
+      failed_.insert(name);
+      return;
+    }
+    if (step.change == Change::kUnchanged) {
+      step.done = Done::kDone;
+      return;
+    }
+    for (const std::string& needed : DependsOn(step.document->resource)) {
+      if (!failed_.contains(needed)) continue;
+      step.done = Done::kSkipped;
+      step.failure = Skipped(needed);
+      failed_.insert(name);
+      return;
+    }
+    const auto settle = [this, &step, &name](const Failure* failure) {
+      step.done = failure == nullptr ? Done::kDone : Done::kFailed;
+      if (failure != nullptr) {
+        step.failure = *failure;
+        failed_.insert(name);
+      }
+      progress_("applied", ++settled_, all_);
+    };
+    std::visit(Write{client_, loop, step, reason_, settle}, step.document->resource);
+  }
+
+  Client& client_;
+  const std::string& reason_;
+  const ApplyProgress& progress_;
+  const int all_;
+  int settled_ = 0;
+  std::set<std::string> failed_;
+};
+
+}  // namespace
+
+void CarryOut(Client& client, std::vector<ApplyStep>& steps, std::string reason,
+              const ApplyProgress& progress) {
+  const auto to_send = std::count_if(steps.begin(), steps.end(), [](const ApplyStep& step) {
+    return step.change == Change::kCreate || step.change == Change::kConfigure;
+  });
+  Carrier carrier(client, reason, progress, static_cast<int>(to_send));
+  for (std::size_t kind = 0; kind < std::variant_size_v<Resource>; ++kind) {
+    carrier.CarryOut(steps, kind);
+  }
+}
+
+}  // namespace allot::cli

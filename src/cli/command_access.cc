@@ -1,0 +1,176 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/listing.h"
+#include "cli/resource_name.h"
+#include "cli/text.h"
+#include "cli/values.h"
+#include "cli/views.h"
+
+namespace allot::cli {
+namespace {
+
+struct KeyFlags {
+  std::string role;
+  std::string institute;
+  std::string provider;
+  std::string display_name;
+};
+
+Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
+  v1::ApiKey key;
+  std::string role_name = "ROLE_" + flags.role;
+  for (char& c : role_name) {
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c == '-' ? '_' : c;
+  }
+  v1::Role role{};
+  if (!v1::Role_Parse(role_name, &role) || role == v1::ROLE_UNSPECIFIED) {
+    return FailureOf(FieldError(Reason::kEnumUnknown, "--role", Printable(flags.role),
+                                "member, institute_admin, operator, auditor or provider"));
+  }
+  key.set_role(role);
+  key.set_display_name(flags.display_name);
+  if (!flags.institute.empty()) {
+    const auto name = InstituteName(flags.institute);
+    if (!name.ok()) return name.failure();
+    key.set_institute(*name);
+  }
+  if (!flags.provider.empty()) {
+    const auto name = ProviderName(flags.provider);
+    if (!name.ok()) return name.failure();
+    key.set_provider(*name);
+  }
+  return key;
+}
+
+ExitCode CreateKey(Session& session, const KeyFlags& flags) {
+  const auto key = ReadKey(flags);
+  if (!key.ok()) return session.Fail(key.failure());
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  v1::CreateApiKeyRequest request;
+  *request.mutable_api_key() = *key;
+  const auto created = (*client)->Call(&Operators::CreateApiKey, request);
+  if (!created.ok()) return session.Fail(created.failure());
+  // The secret alone on stdout, so that it can be sent into a file without being seen.
+  session.output().Note(created->secret().empty()
+                            ? "the key exists; its secret was shown when it was made"
+                            : "made " + ShortName(created->api_key().name()) +
+                                  "; its secret is shown this once, keep it safe:");
+  session.output().Show(*created, created->secret() + "\n", {created->api_key().name()});
+  return ExitCode::kOk;
+}
+
+ExitCode ListKeys(Session& session) {
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  const auto answer = ListAll(**client, &Operators::ListApiKeys, v1::ListApiKeysRequest(),
+                              [](const auto& page) { return page.api_keys_size(); });
+  if (!answer.ok()) return session.Fail(answer.failure());
+  session.output().Show(*answer, ApiKeyTable(answer->api_keys(), session.Now()),
+                        NamesOf(answer->api_keys()));
+  return ExitCode::kOk;
+}
+
+ExitCode RevokeKey(Session& session, const std::string& text) {
+  const auto name = ApiKeyName(text);
+  if (!name.ok()) return session.Fail(name.failure());
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  v1::RevokeApiKeyRequest request;
+  request.set_name(*name);
+  const auto key = (*client)->Call(&Operators::RevokeApiKey, request);
+  if (!key.ok()) return session.Fail(key.failure());
+  Repeated<v1::ApiKey> rows;
+  *rows.Add() = *key;
+  session.output().Show(*key, ApiKeyTable(rows, session.Now()), {key->name()});
+  return ExitCode::kOk;
+}
+
+/// Short names of tenants by how many parts they have; everything else in full.
+Outcome<std::string> AuditedResource(const std::string& text) {
+  const std::string first = text.substr(0, text.find('/'));
+  if (first == "institutes" || first == "providers" || first == "apiKeys") return text;
+  switch (Split(text, '/').size()) {
+    case 1:
+      return InstituteName(text);
+    case 2:
+      return ProjectName(text);
+    default:
+      return AllocationName(text);
+  }
+}
+
+ExitCode ListAudit(Session& session, const std::string& text, int64_t limit) {
+  const auto resource = AuditedResource(text);
+  if (!resource.ok()) return session.Fail(resource.failure());
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  v1::ListAuditEntriesRequest request;
+  request.set_resource(*resource);
+  const auto answer = ListAll(
+      **client, &Operators::ListAuditEntries, request,
+      [](const auto& page) { return page.audit_entries_size(); }, limit);
+  if (!answer.ok()) return session.Fail(answer.failure());
+  std::vector<std::string> resources;
+  for (const v1::AuditEntry& entry : answer->audit_entries()) {
+    resources.push_back(entry.resource());
+  }
+  session.output().Show(*answer, AuditTable(answer->audit_entries(), session.Now()), resources);
+  return ExitCode::kOk;
+}
+
+void AddKeyCommands(CLI::App& root, Action& chosen) {
+  CLI::App* keys = AddCommand(root, "keys", "Makes, lists and revokes API keys",
+                              "  allot keys create --role member --institute snu > member.key\n"
+                              "  allot keys list\n"
+                              "  allot keys revoke k3f9a0c2m1x7");
+  keys->require_subcommand(1);
+
+  auto flags = std::make_shared<KeyFlags>();
+  CLI::App* create =
+      AddCommand(*keys, "create", "Makes a key; its secret alone goes to stdout, this once",
+                 "  umask 077; allot keys create --role member --institute snu > member.key\n"
+                 "  allot keys create --role provider --provider naver --display-name agents");
+  create
+      ->add_option("--role", flags->role, "member, institute_admin, operator, auditor or provider")
+      ->required();
+  create->add_option("--institute", flags->institute, "Of members and institute admins");
+  create->add_option("--provider", flags->provider, "Of providers");
+  create->add_option("--display-name", flags->display_name, "Who holds it");
+  create->callback([&chosen, flags] {
+    chosen = [flags](Session& session) { return CreateKey(session, *flags); };
+  });
+
+  CLI::App* list = AddCommand(*keys, "list", "Lists keys, revoked ones too", "  allot keys list");
+  list->callback([&chosen] { chosen = ListKeys; });
+
+  auto name = std::make_shared<std::string>();
+  CLI::App* revoke = AddCommand(*keys, "revoke", "Revokes a key for good, at once",
+                                "  allot keys revoke k3f9a0c2m1x7");
+  revoke->add_option("key", *name, "As 'allot keys list' prints it")->required();
+  revoke->callback(
+      [&chosen, name] { chosen = [name](Session& session) { return RevokeKey(session, *name); }; });
+}
+
+}  // namespace
+
+void AddAccessCommands(CLI::App& root, Action& chosen) {
+  AddKeyCommands(root, chosen);
+
+  auto resource = std::make_shared<std::string>();
+  auto limit = std::make_shared<int64_t>(100);
+  CLI::App* audit = AddCommand(root, "audit", "Shows who did what to a resource, the newest first",
+                               "  allot audit snu/llm/main\n"
+                               "  allot audit providers/naver/clusters/naver-a -o json");
+  audit
+      ->add_option("resource", *resource,
+                   "INSTITUTE, INSTITUTE/PROJECT, INSTITUTE/PROJECT/ALLOCATION or any full name")
+      ->required();
+  audit->add_option("--limit", *limit, "At most so many (100)")->check(CLI::PositiveNumber);
+  audit->callback([&chosen, resource, limit] {
+    chosen = [resource, limit](Session& session) { return ListAudit(session, *resource, *limit); };
+  });
+}
+
+}  // namespace allot::cli

@@ -1,0 +1,154 @@
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "cli/apply.h"
+#include "cli/apply_report.h"
+#include "cli/commands.h"
+#include "cli/progress_line.h"
+#include "cli/text.h"
+
+namespace allot::cli {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 64U << 20U;
+/// As many problems as a person mends in one go.
+constexpr std::size_t kProblemsShownMax = 20;
+
+struct ApplyFlags {
+  std::vector<std::string> files;
+  std::string reason;
+  bool dry_run = false;
+};
+
+Outcome<std::string> ReadFile(const Environment& environment, const std::string& path) {
+  std::string text;
+  if (path == "-") {
+    text.assign(std::istreambuf_iterator<char>(environment.in), {});
+  } else {
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream.good() || stream.peek() == std::char_traits<char>::eof()) {
+      return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Printable(path),
+                                  "a file that can be read and is not empty"));
+    }
+    text.assign(std::istreambuf_iterator<char>(stream), {});
+  }
+  if (text.size() <= kFileBytesMax) return text;
+  return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Printable(path), "at most 64 MiB"));
+}
+
+Failure ManifestFailure(const std::vector<ManifestProblem>& problems) {
+  const ManifestProblem& first = problems.front();
+  Failure failure;
+  failure.exit_code = ExitCode::kInvalid;
+  failure.reason = "config_invalid";
+  failure.message = Describe(first);
+  if (problems.size() > 1) {
+    failure.message += " (and " + std::to_string(problems.size() - 1) + " more)";
+  }
+  failure.field = first.field;
+  failure.value = first.value;
+  failure.limit = first.expected;
+  failure.advice = "Correct the file at the lines named; nothing was sent.";
+  return failure;
+}
+
+/// Every file as one manifest, or the reason why nothing may be sent.
+Outcome<Manifest> ReadManifest(Session& session, const std::vector<std::string>& files) {
+  std::vector<Manifest> manifests;
+  for (const std::string& file : files) {
+    const auto text = ReadFile(session.environment(), file);
+    if (!text.ok()) return text.failure();
+    manifests.push_back(ParseManifest(file == "-" ? "<stdin>" : file, *text));
+  }
+  Manifest all = JoinManifests(std::move(manifests));
+  if (all.problems.empty()) return all;
+  if (session.output().for_people()) {
+    for (std::size_t i = 0; i < all.problems.size() && i < kProblemsShownMax; ++i) {
+      session.output().Note(Harmless(Describe(all.problems[i])));
+    }
+  }
+  return ManifestFailure(all.problems);
+}
+
+void Report(const Session& session, const std::vector<ApplyStep>& steps, bool dry_run) {
+  std::ostream& out = session.environment().out;
+  const Output& output = session.output();
+  if (output.format() == Format::kName) {
+    for (const ApplyStep& step : steps) {
+      const std::string_view outcome = OutcomeWord(step);
+      if (outcome == "created" || outcome == "configured") {
+        out << NameOf(step.document->resource) << '\n';
+      }
+    }
+  } else if (output.format() == Format::kJson) {
+    out << SummaryJson(steps, dry_run);
+  } else if (output.format() == Format::kYaml) {
+    out << YamlOfJson(SummaryJson(steps, dry_run));
+  } else {
+    if (dry_run) out << DiffText(steps, output.colours());
+    out << SummaryText(steps, dry_run, output);
+  }
+}
+
+/// Shows what failed; the first one's exit code.
+ExitCode ShowFailures(const Session& session, const std::vector<ApplyStep>& steps) {
+  ExitCode code = ExitCode::kOk;
+  for (const ApplyStep& step : steps) {
+    if (!step.failure) continue;
+    const Document& document = *step.document;
+    if (code == ExitCode::kOk) code = step.failure->exit_code;
+    Failure shown = *step.failure;
+    shown.message = document.file + ":" + std::to_string(document.line) + ": " +
+                    std::string(KindOf(document.resource)) + " " + NameOf(document.resource) +
+                    ": " + shown.message;
+    session.output().Show(shown);
+  }
+  return code;
+}
+
+ExitCode Apply(Session& session, const ApplyFlags& flags) {
+  const auto manifest = ReadManifest(session, flags.files);
+  if (!manifest.ok()) return session.Fail(manifest.failure());
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+
+  std::vector<ApplyStep> steps;
+  {
+    ProgressLine line(session.environment());
+    const ApplyProgress progress = [&line](std::string_view what, int done, int of) {
+      line.Show(what, done, of);
+    };
+    auto planned = PlanApply(**client, manifest->documents, progress);
+    if (!planned.ok()) return session.Fail(planned.failure());
+    steps = std::move(*planned);
+    const std::string reason =
+        flags.reason.empty() ? "allot apply -f " + Join(flags.files, " -f ") : flags.reason;
+    if (!flags.dry_run) CarryOut(**client, steps, reason, progress);
+  }
+  Report(session, steps, flags.dry_run);
+  return ShowFailures(session, steps);
+}
+
+}  // namespace
+
+void AddApplyCommand(CLI::App& root, Action& chosen) {
+  auto flags = std::make_shared<ApplyFlags>();
+  CLI::App* apply = AddCommand(
+      root, "apply", "Makes the server hold what files say; running it again changes nothing",
+      "  allot apply -f call.yaml --dry-run\n"
+      "  allot apply -f call.yaml\n"
+      "  generate-call | allot apply -f - -o name");
+  apply
+      ->add_option("-f,--file", flags->files,
+                   "A YAML or JSON file, or - for stdin; may be repeated")
+      ->required()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  apply->add_flag("--dry-run", flags->dry_run, "Print what would change, change nothing");
+  apply->add_option("--reason", flags->reason, "Of changed merits; kept in the audit");
+  apply->callback(
+      [&chosen, flags] { chosen = [flags](Session& session) { return Apply(session, *flags); }; });
+}
+
+}  // namespace allot::cli

@@ -1,0 +1,106 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/resource_name.h"
+#include "cli/views.h"
+#include "cli/wait.h"
+
+namespace allot::cli {
+namespace {
+
+struct EndFlags {
+  std::vector<std::string> names;
+  std::string reason;
+  std::string etag;
+  WaitFlags wait;
+};
+
+/// Sends each; goes on after one that was refused, and ends with the first refusal's exit code.
+template <class Request>
+ExitCode End(Session& session, const EndFlags& flags,
+             Method<Allocations, Request, v1::Allocation> method, Goal goal) {
+  const auto wait_timeout = ParseWaitTimeout(flags.wait.timeout);
+  if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
+  std::vector<std::string> names;
+  for (const std::string& text : flags.names) {
+    const auto name = AllocationName(text);
+    if (!name.ok()) return session.Fail(name.failure());
+    names.push_back(*name);
+  }
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+
+  ExitCode code = ExitCode::kOk;
+  v1::ListAllocationsResponse ended;
+  for (const std::string& name : names) {
+    Request request;
+    request.set_name(name);
+    request.set_reason(flags.reason);
+    request.set_etag(flags.etag);
+    const auto allocation = (*client)->Call(method, request);
+    if (allocation.ok()) {
+      *ended.add_allocations() = *allocation;
+    } else if (const ExitCode failed = session.Fail(allocation.failure()); code == ExitCode::kOk) {
+      code = failed;
+    }
+  }
+  if (flags.wait.wait && ended.allocations_size() > 0) {
+    const auto waited = WaitFor(session, NamesOf(ended.allocations()), goal, *wait_timeout);
+    if (!waited.ok()) return session.Fail(waited.failure());
+    if (code == ExitCode::kOk) code = *waited;
+    for (v1::Allocation& allocation : *ended.mutable_allocations()) {
+      v1::GetAllocationRequest get;
+      get.set_name(allocation.name());
+      const auto now = (*client)->Call(&Allocations::GetAllocation, get);
+      if (!now.ok()) return session.Fail(now.failure());
+      allocation = *now;
+    }
+  }
+  if (ended.allocations_size() == 0) return code;
+  const Table table = AllocationTable(ended.allocations(), session.Now());
+  if (flags.names.size() == 1) {
+    session.output().Show(ended.allocations(0), table, NamesOf(ended.allocations()));
+  } else {
+    session.output().Show(ended, table, NamesOf(ended.allocations()));
+  }
+  return code;
+}
+
+void AddEndFlags(CLI::App& command, EndFlags& flags, const std::string& wait_help) {
+  command.add_option("allocation", flags.names, "INSTITUTE/PROJECT/ALLOCATION")->required();
+  command.add_option("--reason", flags.reason, "Shown with it and kept in the audit");
+  command.add_option("--etag", flags.etag, "Refuse if it has changed since (of one allocation)");
+  command.add_flag("--wait", flags.wait.wait, wait_help);
+  command.add_option("--wait-timeout", flags.wait.timeout, "Stop waiting after this long");
+}
+
+}  // namespace
+
+void AddEndCommands(CLI::App& root, Action& chosen) {
+  auto cancel_flags = std::make_shared<EndFlags>();
+  CLI::App* cancel =
+      AddCommand(root, "cancel", "Withdraws allocations that wait or are being provisioned",
+                 "  allot cancel snu/llm/main --reason \"no longer needed\"\n"
+                 "  allot cancel snu/llm/a snu/llm/b --wait");
+  AddEndFlags(*cancel, *cancel_flags, "Follow them until they are cancelled");
+  cancel->callback([&chosen, cancel_flags] {
+    chosen = [cancel_flags](Session& session) {
+      return End<v1::CancelAllocationRequest>(session, *cancel_flags,
+                                              &Allocations::CancelAllocation, Goal::kCancelled);
+    };
+  });
+
+  auto release_flags = std::make_shared<EndFlags>();
+  CLI::App* release =
+      AddCommand(root, "release", "Hands the GPUs of active allocations back early",
+                 "  allot release snu/llm/main --reason \"training finished\" --wait");
+  AddEndFlags(*release, *release_flags, "Follow them until the provider has the GPUs back");
+  release->callback([&chosen, release_flags] {
+    chosen = [release_flags](Session& session) {
+      return End<v1::ReleaseAllocationRequest>(session, *release_flags,
+                                               &Allocations::ReleaseAllocation, Goal::kEnded);
+    };
+  });
+}
+
+}  // namespace allot::cli

@@ -1,0 +1,152 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/resource.h"
+#include "cli/resource_name.h"
+#include "cli/values.h"
+#include "cli/views.h"
+#include "cli/wait.h"
+
+namespace allot::cli {
+namespace {
+
+struct SubmitFlags {
+  std::string project;
+  std::string name;
+  std::string display_name;
+  std::string gpus;
+  std::string nodes;
+  std::string gpus_per_node;
+  std::string models = "any";
+  std::string length;
+  std::string start;
+  std::string deadline;
+  bool preemptible = false;
+  bool dry_run = false;
+  WaitFlags wait;
+  std::string until = "active";
+};
+
+/// GPUs in all, or nodes and GPUs on each; the server judges whether they make sense.
+Status ReadSize(const SubmitFlags& flags, v1::AllocationRequest& request) {
+  if (!flags.gpus.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(const int32_t gpus,
+                           ParseSmallCount("--gpus", flags.gpus, Reason::kGpusOutOfRange));
+    request.set_gpus(gpus);
+    return Ok{};
+  }
+  ALLOT_ASSIGN_OR_RETURN(const int32_t nodes,
+                         ParseSmallCount("--nodes", flags.nodes, Reason::kNodesOutOfRange));
+  int32_t gpus_per_node = 8;
+  if (!flags.gpus_per_node.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(gpus_per_node, ParseSmallCount("--gpus-per-node", flags.gpus_per_node,
+                                                          Reason::kGpusPerNodeOutOfRange));
+  }
+  request.mutable_node_shape()->set_nodes(nodes);
+  request.mutable_node_shape()->set_gpus_per_node(gpus_per_node);
+  return Ok{};
+}
+
+Result<v1::AllocationRequest> ReadRequest(const SubmitFlags& flags, Instant now) {
+  v1::AllocationRequest request;
+  ALLOT_RETURN_IF_ERROR(ReadSize(flags, request));
+  ALLOT_ASSIGN_OR_RETURN(const auto models, ParseModels("--models", flags.models));
+  for (const std::string& model : models) {
+    request.add_models(model == "H200" ? v1::GPU_MODEL_H200 : v1::GPU_MODEL_B200);
+  }
+  ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength("--for", flags.length));
+  request.mutable_duration()->set_seconds(length.count);
+  if (!flags.start.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(const Instant start, ParseMoment("--start", flags.start, now));
+    *request.mutable_earliest_start() = TimestampOf(start);
+  }
+  if (!flags.deadline.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(const Instant deadline, ParseMoment("--deadline", flags.deadline, now));
+    *request.mutable_deadline() = TimestampOf(deadline);
+  }
+  request.set_preemptible(flags.preemptible);
+  return request;
+}
+
+void ShowOne(Session& session, const v1::Allocation& allocation) {
+  Repeated<v1::Allocation> rows;
+  *rows.Add() = allocation;
+  session.output().Show(allocation, AllocationTable(rows, session.Now()), {allocation.name()});
+}
+
+ExitCode Submit(Session& session, const SubmitFlags& flags) {
+  if (flags.gpus.empty() == flags.nodes.empty()) {
+    return session.Fail(UsageFailure("give either --gpus, or --nodes (and --gpus-per-node)",
+                                     "'allot submit --help' has examples."));
+  }
+  const auto goal = ParseGoal(flags.until);
+  if (!goal) {
+    return session.Fail(UsageFailure("--until takes planned, active or ended, not '" +
+                                     Printable(flags.until) + "'"));
+  }
+  const auto wait_timeout = ParseWaitTimeout(flags.wait.timeout);
+  if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
+  const auto project = ProjectName(flags.project);
+  if (!project.ok()) return session.Fail(project.failure());
+  const auto request = ReadRequest(flags, session.Now());
+  if (!request.ok()) return session.Fail(FailureOf(request.error()));
+
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  v1::CreateAllocationRequest create;
+  create.set_parent(*project);
+  create.set_allocation_id(flags.name);
+  create.mutable_allocation()->set_display_name(flags.display_name);
+  *create.mutable_allocation()->mutable_request() = *request;
+  create.set_validate_only(flags.dry_run);
+  const auto created = (*client)->Call(&Allocations::CreateAllocation, create);
+  if (!created.ok()) return session.Fail(created.failure());
+  if (flags.dry_run) {
+    session.output().Note("dry run: it would be accepted; nothing was submitted");
+  }
+  if (!flags.wait.wait || flags.dry_run) {
+    ShowOne(session, *created);
+    return ExitCode::kOk;
+  }
+
+  const auto waited = WaitFor(session, {created->name()}, *goal, *wait_timeout);
+  if (!waited.ok()) return session.Fail(waited.failure());
+  v1::GetAllocationRequest get;
+  get.set_name(created->name());
+  const auto now = (*client)->Call(&Allocations::GetAllocation, get);
+  if (!now.ok()) return session.Fail(now.failure());
+  ShowOne(session, *now);
+  return *waited;
+}
+
+}  // namespace
+
+void AddSubmitCommand(CLI::App& root, Action& chosen) {
+  auto flags = std::make_shared<SubmitFlags>();
+  CLI::App* submit = AddCommand(
+      root, "submit", "Submits a request of a project; it waits until GPUs are free",
+      "  allot submit snu/llm --name main --nodes 4 --models H200,B200 --for 7d\n"
+      "  allot submit snu/llm --gpus 2 --for 4h --wait\n"
+      "  allot submit snu/llm --nodes 2 --for 2w --start +3d --deadline 2026-06-01T00:00:00Z\n"
+      "  allot submit snu/llm --gpus 8 --for 1d --dry-run");
+  submit->add_option("project", flags->project, "INSTITUTE/PROJECT")->required();
+  submit->add_option("--name", flags->name, "Last part of its name; minted when left out");
+  submit->add_option("--gpus", flags->gpus, "GPUs in all, on as few nodes as hold them");
+  submit->add_option("--nodes", flags->nodes, "Nodes, all in one cluster");
+  submit->add_option("--gpus-per-node", flags->gpus_per_node, "GPUs on each node, 1 to 8 (8)");
+  submit->add_option("--models", flags->models,
+                     "H200, B200, both in order of preference, or any (any)");
+  submit->add_option("--for,--duration", flags->length, "How long: 90m, 4h, 7d, 2w")->required();
+  submit->add_option("--start", flags->start, "Not before: RFC 3339, or +2h");
+  submit->add_option("--deadline", flags->deadline, "Ended by: RFC 3339, or +30d");
+  submit->add_flag("--preemptible", flags->preemptible, "May be stopped and put back for others");
+  submit->add_option("--display-name", flags->display_name, "A title for people");
+  submit->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
+  submit->add_flag("--wait", flags->wait.wait, "Follow it until it is active (see --until)");
+  submit->add_option("--until", flags->until, "Where --wait ends: planned, active or ended");
+  submit->add_option("--wait-timeout", flags->wait.timeout, "Stop waiting after this long");
+  submit->callback(
+      [&chosen, flags] { chosen = [flags](Session& session) { return Submit(session, *flags); }; });
+}
+
+}  // namespace allot::cli

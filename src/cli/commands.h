@@ -1,0 +1,28 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "cli/session.h"
+
+namespace allot::cli {
+
+/// What the command line asks for; run once the whole line was understood.
+using Action = std::function<ExitCode(Session&)>;
+
+/// A command with its help: what it does in one line, and examples to copy.
+CLI::App* AddCommand(CLI::App& parent, const std::string& name, const std::string& description,
+                     const std::string& examples);
+
+// One function a group of commands; each sets `chosen` when its command was given.
+void AddAllocationCommands(CLI::App& root, Action& chosen);  // list, get, watch, explain
+void AddSubmitCommand(CLI::App& root, Action& chosen);
+void AddEndCommands(CLI::App& root, Action& chosen);   // cancel, release
+void AddPoolCommands(CLI::App& root, Action& chosen);  // pool, providers, clusters, nodes, orders
+void AddDrainCommands(CLI::App& root, Action& chosen);
+void AddTenantCommands(CLI::App& root, Action& chosen);  // institutes, projects, quota, merit
+void AddAccessCommands(CLI::App& root, Action& chosen);  // keys, audit
+void AddApplyCommand(CLI::App& root, Action& chosen);
+
+}  // namespace allot::cli

@@ -1,0 +1,121 @@
+#include "cli/connection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "cli/text.h"
+
+namespace allot::cli {
+namespace {
+
+constexpr const char* kKeyPath = "/keys/operator.key";
+constexpr const char* kAddressPath = "/server.address";
+constexpr std::size_t kFileBytesMax = 4096;
+
+struct FileText {
+  std::string text;
+  int error = 0;
+};
+
+/// The first line, without blanks around it.
+FileText ReadLine(const std::string& path) {
+  FileText file;
+  errno = 0;
+  std::ifstream stream(path);
+  if (!stream) {
+    file.error = errno != 0 ? errno : ENOENT;
+    return file;
+  }
+  std::getline(stream, file.text);
+  if (file.text.size() > kFileBytesMax) file.text.clear();
+  const auto first = file.text.find_first_not_of(" \t\r\n");
+  const auto last = file.text.find_last_not_of(" \t\r\n");
+  file.text = first == std::string::npos ? "" : file.text.substr(first, last - first + 1);
+  return file;
+}
+
+Failure NoKey(std::string message) {
+  Failure failure = FailureOf(StateError(Reason::kCredentialMissing, std::move(message)));
+  failure.advice =
+      "Name a key with --key-file or ALLOT_KEY, or the folder of a local server with --data-dir; "
+      "an institute admin or the ministry makes keys with 'allot keys create'.";
+  return failure;
+}
+
+/// A key in a place that was named.
+Outcome<std::string> KeyFrom(const std::string& path, const std::string& named_by) {
+  const FileText file = ReadLine(path);
+  if (file.error != 0) {
+    // strerror's words are fixed and this program has one thread by then.
+    return NoKey(named_by + " names " + path + ", which cannot be read: " +
+                 std::strerror(file.error));  // NOLINT(concurrency-mt-unsafe)
+  }
+  if (file.text.empty()) return NoKey(named_by + " names " + path + ", which holds no key");
+  return file.text;
+}
+
+std::vector<std::string> UsualFolders(const Environment& environment) {
+  std::vector<std::string> folders = {"./allot-data"};
+  if (const auto home = environment.variable("HOME"))
+    folders.push_back(*home + "/.local/share/allot");
+  folders.emplace_back("/var/lib/allot");
+  return folders;
+}
+
+Outcome<std::string> FindKey(const ConnectionFlags& flags, const Environment& environment) {
+  if (!flags.key_file.empty()) return KeyFrom(flags.key_file, "--key-file");
+  if (!flags.data_dir.empty()) return KeyFrom(flags.data_dir + kKeyPath, "--data-dir");
+  if (const auto key = environment.variable("ALLOT_KEY")) return *key;
+  if (const auto path = environment.variable("ALLOT_KEY_FILE")) {
+    return KeyFrom(*path, "ALLOT_KEY_FILE");
+  }
+  if (const auto folder = environment.variable("ALLOT_DATA_DIR")) {
+    return KeyFrom(*folder + kKeyPath, "ALLOT_DATA_DIR");
+  }
+  std::vector<std::string> looked = {"--key-file", "--data-dir", "ALLOT_KEY", "ALLOT_KEY_FILE",
+                                     "ALLOT_DATA_DIR"};
+  for (const std::string& folder : UsualFolders(environment)) {
+    const std::string path = folder + kKeyPath;
+    const FileText file = ReadLine(path);
+    if (file.error == 0 && !file.text.empty()) return file.text;
+    // One that is there and closed to us is the likely answer to "why does it not work".
+    if (file.error == EACCES) return KeyFrom(path, "the folder of a local server");
+    looked.push_back(path);
+  }
+  return NoKey("found no API key; looked at " + Join(looked, ", "));
+}
+
+std::string FindServer(const ConnectionFlags& flags, const Environment& environment) {
+  if (!flags.server.empty()) return flags.server;
+  std::vector<std::string> folders;
+  if (!flags.data_dir.empty()) {
+    folders = {flags.data_dir};
+  } else if (const auto server = environment.variable("ALLOT_SERVER")) {
+    return *server;
+  } else if (const auto folder = environment.variable("ALLOT_DATA_DIR")) {
+    folders = {*folder};
+  } else {
+    folders = UsualFolders(environment);
+  }
+  for (const std::string& folder : folders) {
+    const FileText file = ReadLine(folder + kAddressPath);
+    if (file.error == 0 && !file.text.empty()) return file.text;
+  }
+  return kDefaultServer;
+}
+
+}  // namespace
+
+Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environment& environment) {
+  const Outcome<std::string> key = FindKey(flags, environment);
+  if (!key.ok()) return key.failure();
+  for (const char c : *key) {
+    if (c <= ' ' || c > '~') return NoKey("the API key holds characters that no key has");
+  }
+  return Connection{.server = FindServer(flags, environment), .key = *key};
+}
+
+}  // namespace allot::cli

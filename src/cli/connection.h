@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "allot/cli/command_line.h"
+#include "cli/failure.h"
+
+namespace allot::cli {
+
+inline constexpr const char* kDefaultServer = "127.0.0.1:8443";
+
+/// As given on the command line; empty where not given.
+struct ConnectionFlags {
+  std::string server;
+  std::string key_file;
+  std::string data_dir;
+};
+
+struct Connection {
+  /// HOST:PORT.
+  std::string server;
+  /// Never printed.
+  std::string key;
+};
+
+/// Finds the server and the key. A flag goes before the environment, and that before what a private
+/// cluster left in its data folder: `keys/operator.key` and `server.address`.
+///
+/// key:    --key-file, --data-dir, ALLOT_KEY, ALLOT_KEY_FILE, ALLOT_DATA_DIR, then the usual
+/// folders server: --server, --data-dir, ALLOT_SERVER, ALLOT_DATA_DIR, then the usual folders, then
+/// 127.0.0.1:8443
+///
+/// The usual folders: ./allot-data, ~/.local/share/allot, /var/lib/allot. A place that was named
+/// and holds nothing is an error, never a reason to look further.
+Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environment& environment);
+
+}  // namespace allot::cli

@@ -1,0 +1,215 @@
+#include "cli/failure.h"
+
+#include <google/protobuf/empty.pb.h>
+#include <google/protobuf/unknown_field_set.h>
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "allot/base/reason.h"
+#include "cli/text.h"
+
+namespace allot::cli {
+namespace {
+
+ExitCode ExitCodeOf(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::OUT_OF_RANGE:
+      return ExitCode::kInvalid;
+    case grpc::StatusCode::NOT_FOUND:
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return ExitCode::kNotFound;
+    case grpc::StatusCode::ALREADY_EXISTS:
+    case grpc::StatusCode::ABORTED:
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return ExitCode::kConflict;
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+    case grpc::StatusCode::CANCELLED:
+      return ExitCode::kUnavailable;
+    default:
+      return ExitCode::kInternal;
+  }
+}
+
+std::string LowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+/// google.rpc.ErrorInfo {string reason = 1; string domain = 2; map<string, string> metadata = 3;}.
+/// Debian's copy of the Google protos is older than this message, so its fields are read by number.
+struct ErrorInfo {
+  std::string reason;
+  std::map<std::string, std::string> metadata;
+};
+constexpr std::string_view kErrorInfoType = "/google.rpc.ErrorInfo";
+
+/// The fields of any message that are strings or messages, in their order.
+std::vector<std::pair<int, std::string>> BytesFields(const std::string& wire) {
+  std::vector<std::pair<int, std::string>> fields;
+  google::protobuf::Empty carrier;
+  if (!carrier.ParseFromString(wire)) return fields;
+  const auto& unknown = carrier.GetReflection()->GetUnknownFields(carrier);
+  for (int i = 0; i < unknown.field_count(); ++i) {
+    const auto& field = unknown.field(i);
+    if (field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+      fields.emplace_back(field.number(), field.length_delimited());
+    }
+  }
+  return fields;
+}
+
+ErrorInfo ReadErrorInfo(const std::string& wire) {
+  ErrorInfo info;
+  for (const auto& [number, bytes] : BytesFields(wire)) {
+    if (number == 1) info.reason = bytes;
+    if (number != 3) continue;
+    std::string key;
+    std::string value;
+    for (const auto& [part, text] : BytesFields(bytes)) (part == 1 ? key : value) = text;
+    info.metadata[key] = value;
+  }
+  return info;
+}
+
+void ReadDetails(const google::rpc::Status& status, Failure& failure) {
+  for (const auto& any : status.details()) {
+    google::rpc::BadRequest bad_request;
+    google::rpc::Help help;
+    google::rpc::RequestInfo request_info;
+    if (any.type_url().ends_with(kErrorInfoType)) {
+      ErrorInfo info = ReadErrorInfo(any.value());
+      failure.reason = LowerCase(info.reason);
+      failure.value = info.metadata["value"];
+      failure.limit = info.metadata["limit"];
+      if (!info.metadata["field"].empty()) failure.field = info.metadata["field"];
+      if (!info.metadata["advice"].empty()) failure.advice = info.metadata["advice"];
+    } else if (any.UnpackTo(&bad_request)) {
+      if (failure.field.empty() && bad_request.field_violations_size() > 0) {
+        failure.field = bad_request.field_violations(0).field();
+      }
+    } else if (any.UnpackTo(&help)) {
+      if (failure.advice.empty() && help.links_size() > 0) {
+        failure.advice = help.links(0).description();
+      }
+    } else if (any.UnpackTo(&request_info)) {
+      failure.request_id = request_info.request_id();
+    }
+  }
+}
+
+/// An answer that no server of ours wrote: the connection's, or a deadline on this side.
+void WordTransportFailure(const grpc::Status& status, const std::string& server,
+                          const std::string& timeout, Failure& failure) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      failure.reason = "server_unreachable";
+      failure.message = "cannot reach " + server + ": " + status.error_message();
+      failure.advice = "Check that allotd serves there, or name another server with --server.";
+      break;
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      failure.reason = "deadline_exceeded";
+      failure.message = "no answer from " + server + " within " + timeout;
+      failure.advice =
+          "It may have happened: repeat with the same --request-id, or raise --timeout.";
+      break;
+    case grpc::StatusCode::UNIMPLEMENTED:
+      failure.reason = "method_unknown";
+      failure.message = server + " does not know this method";
+      failure.advice = "Use the allot of the server's release.";
+      break;
+    default:
+      failure.reason = "answer_without_details";
+      failure.message = "code " + std::to_string(status.error_code()) + " from " + server + ": " +
+                        status.error_message();
+  }
+}
+
+}  // namespace
+
+Failure FailureOf(const Error& error) {
+  Failure failure;
+  failure.exit_code = ExitCodeOf(static_cast<grpc::StatusCode>(CodeOf(error.reason)));
+  failure.reason = Name(error.reason);
+  failure.message = error.message;
+  failure.field = error.field;
+  failure.value = error.value;
+  failure.limit = error.limit;
+  failure.advice = Advice(error.reason);
+  return failure;
+}
+
+Failure UsageFailure(std::string message, std::string advice) {
+  return {.exit_code = ExitCode::kUsage,
+          .reason = "usage",
+          .message = std::move(message),
+          .advice = std::move(advice)};
+}
+
+Failure FailureOf(const grpc::Status& status, const std::string& server,
+                  const std::string& timeout) {
+  Failure failure;
+  failure.exit_code = ExitCodeOf(status.error_code());
+  failure.message = status.error_message();
+  google::rpc::Status rich;
+  if (!status.error_details().empty() && rich.ParseFromString(status.error_details())) {
+    ReadDetails(rich, failure);
+  }
+  if (failure.reason.empty()) {
+    WordTransportFailure(status, server, timeout, failure);
+    return failure;
+  }
+  // The reason stands in front of the message wherever it is shown.
+  if (const std::string prefix = failure.reason + ": "; failure.message.starts_with(prefix)) {
+    failure.message.erase(0, prefix.size());
+  }
+  if (failure.advice.empty()) {
+    if (const auto known = ParseReason(failure.reason)) failure.advice = Advice(*known);
+  }
+  return failure;
+}
+
+std::string DescribeForPeople(const Failure& failure) {
+  std::string text = "error: " + failure.reason + ": " + Harmless(failure.message) + "\n";
+  const auto line = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) text += std::string("  ") + name + ": " + Harmless(value) + "\n";
+  };
+  line("field", failure.field);
+  line("value", failure.value);
+  line("limit", failure.limit);
+  line("advice", failure.advice);
+  line("request id", failure.request_id);
+  return text;
+}
+
+std::string DescribeAsJson(const Failure& failure) {
+  nlohmann::ordered_json error;
+  const auto part = [&error](const char* name, const std::string& value) {
+    if (!value.empty()) error[name] = value;
+  };
+  part("reason", failure.reason);
+  part("message", failure.message);
+  part("field", failure.field);
+  part("value", failure.value);
+  part("limit", failure.limit);
+  part("advice", failure.advice);
+  part("requestId", failure.request_id);
+  error["exitCode"] = static_cast<int>(failure.exit_code);
+  return nlohmann::ordered_json{{"error", error}}.dump(
+             -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+         "\n";
+}
+
+}  // namespace allot::cli

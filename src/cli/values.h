@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "allot/base/result.h"
+#include "allot/base/time.h"
+
+namespace allot::cli {
+
+// Values as people type them, on the command line and in apply files. `field` names the place in
+// the error: "--for", "duration". What the server judges (ranges, sense) is left to the server.
+
+/// "7d", "4h", "2w", "1d12h", "3600s".
+Result<Seconds> ParseLength(const std::string& field, std::string_view text);
+
+/// RFC 3339, or "+2h" from `now`.
+Result<Instant> ParseMoment(const std::string& field, std::string_view text, Instant now);
+
+/// "H200", "H200,B200" in the order of preference, or "any" for none in particular (an empty list).
+/// Letters may be small.
+Result<std::vector<std::string>> ParseModels(const std::string& field, std::string_view text);
+
+/// A whole number from 0 to `max`; no sign, no unit. `reason` is what a refusal is called.
+Result<int64_t> ParseCount(const std::string& field, std::string_view text, Reason reason,
+                           int64_t max = std::numeric_limits<int64_t>::max());
+/// The same for what travels in 32 bits.
+Result<int32_t> ParseSmallCount(const std::string& field, std::string_view text, Reason reason);
+
+/// "123456" or "1,024.5" GPU-hours, in GPU-seconds: at most one decimal, as FormatGpuHours prints
+/// it.
+Result<int64_t> ParseGpuHours(const std::string& field, std::string_view text);
+
+}  // namespace allot::cli

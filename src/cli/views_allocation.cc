@@ -1,0 +1,181 @@
+#include <algorithm>
+#include <sstream>
+
+#include "allot/base/text.h"
+#include "cli/resource.h"
+#include "cli/resource_name.h"
+#include "cli/text.h"
+#include "cli/views.h"
+
+namespace allot::cli {
+namespace {
+
+std::string StartText(const v1::Allocation& allocation, Instant now) {
+  return allocation.has_start_time() ? Moment(InstantOf(allocation.start_time()), now) : "";
+}
+
+std::string EndText(const v1::Allocation& allocation, Instant now) {
+  return allocation.has_end_time() ? Moment(InstantOf(allocation.end_time()), now) : "";
+}
+
+std::string Permille(int permille) {
+  return std::to_string(permille / 10) + "." + std::to_string(permille % 10) + " %";
+}
+
+/// "0-7", "0,2-3".
+std::string IndexRanges(const google::protobuf::RepeatedField<int>& indices) {
+  std::string text;
+  for (int i = 0; i < indices.size();) {
+    int last = i;
+    while (last + 1 < indices.size() && indices[last + 1] == indices[last] + 1) ++last;
+    text += (text.empty() ? "" : ",") + std::to_string(indices[i]);
+    if (last > i) text += "-" + std::to_string(indices[last]);
+    i = last + 1;
+  }
+  return text;
+}
+
+class Lines {
+ public:
+  void Add(const std::string& label, const std::string& value) {
+    if (value.empty()) return;
+    std::string padded = label + ":";
+    padded.resize(std::max<std::size_t>(padded.size() + 1, 17), ' ');
+    text_ += padded + value + "\n";
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+Table AllocationTable(const Repeated<v1::Allocation>& allocations, Instant now) {
+  Table table({{"ALLOCATION"},
+               {"STATE"},
+               {"GPUS", Align::kRight},
+               {"SIZE", Align::kLeft, true},
+               {"MODELS"},
+               {"DURATION", Align::kRight},
+               {"CLUSTER"},
+               {"START"},
+               {"END", Align::kLeft, true},
+               {"REASON"},
+               {"SUBMITTED", Align::kLeft, true},
+               {"DISPLAY NAME", Align::kLeft, true}});
+  for (const v1::Allocation& a : allocations) {
+    const std::string state = Word(a.state());
+    table.Add({ShortName(a.name()),
+               {state, PaintOf(state)},
+               FormatCount(GpusOf(a.request())),
+               SizeText(a.request()),
+               ModelsText(a.request()),
+               FormatDuration(SecondsOf(a.request().duration())),
+               a.cluster().empty() ? "" : LastPart(a.cluster()),
+               StartText(a, now),
+               EndText(a, now),
+               a.reason(),
+               a.has_create_time() ? Moment(InstantOf(a.create_time()), now) : "",
+               a.display_name()});
+  }
+  return table;
+}
+
+std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours) {
+  const v1::AllocationRequest& request = a.request();
+  const std::string state = Word(a.state());
+  Lines lines;
+  lines.Add("Allocation", ShortName(a.name()));
+  lines.Add("Display name", Harmless(a.display_name()));
+  lines.Add("State", Painted(state, PaintOf(state), colours) +
+                         (a.cancel_requested() ? " (cancelled by its owner)" : ""));
+  lines.Add("Why", Harmless(a.reason()));
+  lines.Add("", Harmless(a.message()));
+  lines.Add("Asks for", SizeText(request) + " of " + ModelsText(request) + " for " +
+                            FormatDuration(SecondsOf(request.duration())) +
+                            (request.preemptible() ? ", preemptible" : ""));
+  if (request.has_earliest_start()) {
+    lines.Add("Not before", Moment(InstantOf(request.earliest_start()), now));
+  }
+  if (request.has_deadline()) lines.Add("Ended by", Moment(InstantOf(request.deadline()), now));
+  lines.Add("Cluster", ShortName(a.cluster()));
+  lines.Add(a.state() == v1::Allocation::STATE_PLANNED ? "Planned start" : "Start",
+            StartText(a, now));
+  lines.Add(a.state() == v1::Allocation::STATE_PLANNED ? "Planned end" : "End", EndText(a, now));
+  if (a.has_active_time()) lines.Add("Active since", Moment(InstantOf(a.active_time()), now));
+  if (a.has_finish_time()) lines.Add("Finished", Moment(InstantOf(a.finish_time()), now));
+  if (a.attempt() > 0) {
+    lines.Add("Attempts",
+              std::to_string(a.attempt()) + ", of which failed " + std::to_string(a.failures()));
+  }
+  if (a.has_create_time()) lines.Add("Submitted", Moment(InstantOf(a.create_time()), now));
+  lines.Add("Etag", a.etag());
+  std::string nodes;
+  for (const v1::NodeGpus& node : a.nodes()) {
+    nodes += "  " + ShortName(node.node()) + "  GPUs " + IndexRanges(node.gpu_indices()) + "\n";
+  }
+  return lines.text() + (nodes.empty() ? "" : "Nodes:\n" + nodes);
+}
+
+std::string ChangeLine(const v1::AllocationChange& change, Instant now, bool colours) {
+  const v1::Allocation& a = change.allocation();
+  const std::string state = Word(change.state());
+  std::string line = FormatRfc3339(Instant::FromSeconds(InstantOf(change.time()).seconds())) +
+                     "  " + ShortName(a.name()) + "  " + Painted(state, PaintOf(state), colours);
+  // The allocation may be further than the change: its particulars are told only where they belong.
+  if (change.state() != a.state()) return line;
+  if (!a.cluster().empty()) line += "  " + LastPart(a.cluster());
+  if (a.state() == v1::Allocation::STATE_PLANNED) line += "  starts " + StartText(a, now);
+  if (a.state() == v1::Allocation::STATE_ACTIVE) line += "  until " + EndText(a, now);
+  if (!a.message().empty()) line += "  " + Harmless(a.message());
+  return line;
+}
+
+std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now, bool colours) {
+  const v1::Allocation& a = e.allocation();
+  const std::string state = Word(a.state());
+  Lines lines;
+  lines.Add("Allocation", ShortName(a.name()));
+  lines.Add("State", Painted(state, PaintOf(state), colours));
+  lines.Add("Why", Harmless(e.reason()));
+  lines.Add("", Harmless(e.message()));
+  lines.Add("Asks for", SizeText(a.request()) + " of " + ModelsText(a.request()) + " for " +
+                            FormatDuration(SecondsOf(a.request().duration())));
+  if (e.has_planned_start_time()) {
+    lines.Add("Planned start", Moment(InstantOf(e.planned_start_time()), now));
+  }
+  if (e.rank_of() > 0) {
+    lines.Add("Rank", std::to_string(e.rank()) + " of " + std::to_string(e.rank_of()) +
+                          " that wait for its programme");
+    lines.Add("Share", "entitled to " + Permille(e.entitled_share_permille()) + ", had " +
+                           Permille(e.used_share_permille()));
+    lines.Add("Quota", "holds " + FormatCount(e.quota_held_gpus()) + " of " +
+                           FormatCount(e.quota_limit_gpus()) + " GPUs of these models");
+  }
+  lines.Add("Decided by", e.policy_version().empty()
+                              ? ""
+                              : "policy " + Harmless(e.policy_version()) + " at revision " +
+                                    std::to_string(e.revision()));
+  std::ostringstream text;
+  text << lines.text();
+  if (e.clusters_size() > 0) {
+    Table table({{"CLUSTER"},
+                 {"NODES", Align::kRight},
+                 {"NOT USABLE", Align::kRight},
+                 {"FIT NOW", Align::kRight},
+                 {"GPUS FREE", Align::kRight},
+                 {"EARLIEST, IF ALONE"}});
+    for (const v1::ClusterOutlook& c : e.clusters()) {
+      table.Add({LastPart(c.cluster()), FormatCount(c.nodes()),
+                 FormatCount(c.nodes_unschedulable()), FormatCount(c.nodes_fitting_now()),
+                 FormatCount(c.gpus_free_now()),
+                 c.has_earliest_time() ? Moment(InstantOf(c.earliest_time()), now) : "never"});
+    }
+    text << "\n";
+    table.Print(text, /*wide=*/false, colours);
+  }
+  return text.str();
+}
+
+}  // namespace allot::cli

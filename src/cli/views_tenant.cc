@@ -1,0 +1,111 @@
+#include "allot/base/gpu_seconds.h"
+#include "allot/base/text.h"
+#include "cli/resource.h"
+#include "cli/resource_name.h"
+#include "cli/text.h"
+#include "cli/views.h"
+
+namespace allot::cli {
+namespace {
+
+std::string Hours(int64_t gpu_seconds) {
+  const std::string text = FormatGpuHours(GpuSeconds::FromCount(gpu_seconds));
+  return text.substr(0, text.find(' '));
+}
+
+/// "institute_admin" from ROLE_INSTITUTE_ADMIN.
+std::string Word(v1::Role role) {
+  std::string word = v1::Role_Name(role);
+  if (word.starts_with("ROLE_")) word.erase(0, 5);
+  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return word;
+}
+
+}  // namespace
+
+Table InstituteTable(const Repeated<v1::Institute>& institutes) {
+  Table table({{"INSTITUTE"}, {"SECTOR"}, {"DISPLAY NAME"}});
+  for (const v1::Institute& i : institutes) {
+    table.Add({ShortName(i.name()), Word(i.sector()), i.display_name()});
+  }
+  return table;
+}
+
+Table ProjectTable(const Repeated<v1::Project>& projects, Instant now) {
+  Table table({{"PROJECT"},
+               {"PROGRAMME"},
+               {"SECTOR"},
+               {"MERIT", Align::kRight},
+               {"OPEN"},
+               {"DISPLAY NAME"},
+               {"CREATED", Align::kLeft, true},
+               {"ETAG", Align::kLeft, true}});
+  for (const v1::Project& p : projects) {
+    table.Add({ShortName(p.name()), p.programme(), Word(p.sector()), std::to_string(p.merit()),
+               !p.has_open() || p.open() ? "yes" : "no", p.display_name(),
+               p.has_create_time() ? Moment(InstantOf(p.create_time()), now) : "", p.etag()});
+  }
+  return table;
+}
+
+Table QuotaTable(const Repeated<v1::Quota>& quotas) {
+  Table table({{"PROJECT"},
+               {"H200", Align::kRight},
+               {"B200", Align::kRight},
+               {"GPU-HOURS", Align::kRight},
+               {"ETAG", Align::kLeft, true}});
+  for (const v1::Quota& q : quotas) {
+    table.Add({ShortName(q.name()), FormatCount(q.concurrent_gpus().h200()),
+               FormatCount(q.concurrent_gpus().b200()), Hours(q.gpu_seconds()), q.etag()});
+  }
+  return table;
+}
+
+Table QuotaUseTable(const v1::Quota& q) {
+  Table table({{"QUOTA OF " + ShortName(q.name())},
+               {"LIMIT", Align::kRight},
+               {"HELD OR USED", Align::kRight},
+               {"SET ASIDE", Align::kRight},
+               {"LEFT", Align::kRight}});
+  const auto gpus = [&table](const char* model, int64_t limit, int64_t held) {
+    table.Add({std::string("GPUs at a time, ") + model, FormatCount(limit), FormatCount(held), "",
+               FormatCount(limit - held)});
+  };
+  gpus("H200", q.concurrent_gpus().h200(), q.held_gpus().h200());
+  gpus("B200", q.concurrent_gpus().b200(), q.held_gpus().b200());
+  table.Add({"GPU-hours", Hours(q.gpu_seconds()), Hours(q.used_gpu_seconds()),
+             Hours(q.committed_gpu_seconds()),
+             Hours(q.gpu_seconds() - q.used_gpu_seconds() - q.committed_gpu_seconds())});
+  return table;
+}
+
+Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now) {
+  Table table({{"KEY"}, {"ROLE"}, {"OF"}, {"STATE"}, {"CREATED"}, {"DISPLAY NAME"}});
+  for (const v1::ApiKey& k : keys) {
+    const bool revoked = k.has_revoke_time();
+    table.Add({ShortName(k.name()), Word(k.role()),
+               ShortName(k.institute().empty() ? k.provider() : k.institute()),
+               revoked ? Cell("revoked " + Moment(InstantOf(k.revoke_time()), now), Paint::kDim)
+                       : Cell("works", Paint::kGood),
+               k.has_create_time() ? Moment(InstantOf(k.create_time()), now) : "",
+               k.display_name()});
+  }
+  return table;
+}
+
+Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now) {
+  Table table({{"TIME"},
+               {"ACTOR"},
+               {"ACTION"},
+               {"RESOURCE"},
+               {"DETAIL"},
+               {"KEY", Align::kLeft, true},
+               {"REQUEST ID", Align::kLeft, true}});
+  for (const v1::AuditEntry& e : entries) {
+    table.Add({Moment(InstantOf(e.time()), now), e.actor(), e.action(), ShortName(e.resource()),
+               e.detail(), ShortName(e.api_key()), e.request_id()});
+  }
+  return table;
+}
+
+}  // namespace allot::cli
