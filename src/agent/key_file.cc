@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -41,10 +40,7 @@ Result<std::string> ReadKeyFile(const std::string& path) {
   ::close(fd);
   if (!known || !S_ISREG(about.st_mode)) return Refuse(path, "is not a plain file", readable);
   if ((about.st_mode & 0077U) != 0) {
-    std::array<char, 8> mode{};
-    std::snprintf(mode.data(), mode.size(), "%04o", about.st_mode & 07777U);
-    return Refuse(path, std::string("has mode ") + mode.data() + ", so others may read the key",
-                  "mode 0600 (chmod 600)");
+    return Refuse(path, "may be read or written by others", "mode 0600 (chmod 600)");
   }
   if (count < 0) return Refuse(path, "cannot be read", readable);
   std::string_view key(buffer.data(), static_cast<std::size_t>(count));

@@ -207,6 +207,7 @@ class SiteReader {
       }
     }
     std::vector<std::string> nodes;
+    nodes.reserve(lines.size());
     for (const auto& [name, line] : lines) nodes.push_back(name);
     return nodes;
   }
