@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <pqxx/pqxx>
 #include <string>
 #include <thread>
 
@@ -36,8 +37,8 @@ class PrivateClusterTest : public ::testing::Test {
     std::ifstream(data_dir() + "/postgres/postmaster.pid") >> pid;
     return pid;
   }
-  std::unique_ptr<PrivateCluster> Start() {
-    auto cluster = PrivateCluster::Start({.data_dir = data_dir()});
+  std::unique_ptr<PrivateCluster> Start(bool throwaway = true) {
+    auto cluster = PrivateCluster::Start({.data_dir = data_dir(), .throwaway = throwaway});
     EXPECT_TRUE(cluster.ok()) << (cluster.ok() ? "" : Describe(cluster.error()));
     return cluster.ok() ? std::move(cluster).value() : nullptr;
   }
@@ -64,6 +65,23 @@ TEST_F(PrivateClusterTest, StartsStopsAndStartsAgainWithItsData) {
   }
   auto cluster = Start();
   EXPECT_EQ(Institutes(*testing::OpenTestStore(cluster->url())), 1u);
+}
+
+TEST_F(PrivateClusterTest, DurabilityCannotBeTurnedOffBehindItsBack) {
+  auto cluster = Start(/*throwaway=*/false);
+  pqxx::connection connection(cluster->url());
+  pqxx::nontransaction statement(connection);
+  for (const std::string setting : {"fsync", "synchronous_commit", "full_page_writes"}) {
+    statement.exec("ALTER SYSTEM SET " + setting + " = off");
+  }
+  statement.exec("SELECT pg_reload_conf()");
+  ASSERT_TRUE(cluster->Stop().ok());
+  ASSERT_TRUE(cluster->EnsureRunning().ok());
+  pqxx::connection again(cluster->url());
+  pqxx::nontransaction ask(again);
+  for (const std::string setting : {"fsync", "synchronous_commit", "full_page_writes"}) {
+    EXPECT_STREQ(ask.exec1("SHOW " + setting)[0].c_str(), "on") << setting;
+  }
 }
 
 TEST_F(PrivateClusterTest, NobodyElseReachesIt) {
@@ -95,7 +113,7 @@ TEST_F(PrivateClusterTest, AKilledOwnersServerIsTakenOver) {
   ASSERT_EQ(::pipe(started), 0);
   const pid_t owner = ::fork();
   if (owner == 0) {
-    auto cluster = PrivateCluster::Start({.data_dir = data_dir()});
+    auto cluster = PrivateCluster::Start({.data_dir = data_dir(), .throwaway = true});
     const char outcome = cluster.ok() ? 'y' : 'n';
     if (::write(started[1], &outcome, 1) != 1) ::_exit(1);
     while (true) ::pause();
@@ -116,7 +134,7 @@ TEST_F(PrivateClusterTest, AKilledOwnersServerIsTakenOver) {
 }
 
 TEST_F(PrivateClusterTest, WhatWasAcknowledgedSurvivesAKilledServer) {
-  auto cluster = Start();
+  auto cluster = Start(/*throwaway=*/false);
   ASSERT_TRUE(Migrate(cluster->url()).ok());
   auto store = testing::OpenTestStore(cluster->url());
   std::atomic<std::size_t> acknowledged = 0;

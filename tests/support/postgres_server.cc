@@ -58,7 +58,7 @@ class PostgresServer {
     // PostgreSQL may run as another user, who has to pass.
     fs::permissions(folder, fs::perms::others_exec, fs::perm_options::add);
     CleanUpWhenWeEnd(folder);
-    auto cluster = store::PrivateCluster::Start({.data_dir = folder + "/data"});
+    auto cluster = store::PrivateCluster::Start({.data_dir = folder + "/data", .throwaway = true});
     if (!cluster.ok()) throw std::runtime_error(Describe(cluster.error()));
     cluster_ = std::move(cluster).value();
     CreateDatabase("migrated", "template0");

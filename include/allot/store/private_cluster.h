@@ -10,13 +10,17 @@ namespace allot::store {
 /// A PostgreSQL cluster of our own in a folder: made by initdb, reached by a Unix socket in that
 /// folder only, run by an unprivileged user when we are root, stopped with us.
 /// Survives kill -9 of either side: a server left running by a dead owner is taken over, a stale
-/// postmaster.pid is PostgreSQL's own to clear. A second live owner is refused.
+/// postmaster.pid is cleared once nobody is at work in the folder. A second live owner is refused.
+/// Everything in the folder that holds data is 0700; the folder itself must let the unprivileged user
+/// through when we are root, and so must every folder above it.
 class PrivateCluster {
  public:
   struct Options {
     std::string data_dir;
     /// Used when we run as root, which PostgreSQL refuses; must exist.
     std::string user = "postgres";
+    /// For tests: nothing in it has to survive a power failure, so nothing waits for the disk.
+    bool throwaway = false;
   };
   /// config_invalid when the folder is in use, not ours or not writable; store_unavailable when
   /// PostgreSQL does not start (with the end of its log).
@@ -25,7 +29,8 @@ class PrivateCluster {
   virtual ~PrivateCluster() = default;
   /// For OpenPostgres and Migrate.
   virtual std::string url() const = 0;
-  /// Whether the server process lives; restarts it when not.
+  /// Whether the server process lives; restarts it when not, and awaits that it takes connections.
+  /// To be called every now and then: nothing else notices that it died. Thread safe.
   virtual Status EnsureRunning() = 0;
   /// A fast shutdown, awaited.
   virtual Status Stop() = 0;

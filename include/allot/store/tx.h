@@ -87,7 +87,11 @@ struct Leadership {
 /// its outbox event; the transaction's revision is given at commit.
 /// Writes of a versioned row require the version that was read, and leave the next one in the
 /// argument; a stale version is store_conflict, which makes the store rerun the whole transaction.
-/// Not thread safe.
+/// A verb that met a conflict or was refused by the database loses the transaction: later verbs
+/// repeat its failure, and nothing is committed even when the work makes light of it.
+/// Inserting an id that exists is already_exists; the work is rerun once before, so that it sees
+/// what another transaction committed while it looked (the answer to the same request_id above
+/// all). Not thread safe.
 class Tx {
  public:
   virtual ~Tx() = default;
@@ -195,15 +199,19 @@ class Tx {
   /// A second one for the same key and id: store_conflict, so that a rerun finds the first.
   virtual Status InsertRequest(const RequestRecord& record) = 0;
   virtual Status Audit(const AuditEntry& entry) = 0;
+  /// The newest first.
   virtual Result<std::vector<AuditEntry>> AuditOf(const std::string& resource, int limit) = 0;
 
   // The event stream.
   virtual Result<Revision> CurrentRevision() = 0;
-  /// After `after`, in order, at most `limit`, never part of a revision; of one institute if given.
+  /// After `after`, in order, never part of a revision; of one institute if given. At most `limit`,
+  /// unless the first revision alone has more: then that one. An allocation's event has its update
+  /// time, others the time of their transaction.
   virtual Result<std::vector<Event>> EventsAfter(Revision after,
                                                  const std::optional<InstituteId>& institute,
                                                  int limit) = 0;
-  /// See Changes. `after` 0 loads everything that still matters.
+  /// See Changes. `after` 0 loads everything that still matters. In a transaction that reads: one
+  /// that writes does not see a single moment.
   virtual Result<Changes> ChangesAfter(Revision after) = 0;
 };
 

@@ -33,8 +33,9 @@ class ClusterFolder {
   std::optional<std::string> data_version() const;
   /// An empty folder for initdb; what an interrupted one left is removed.
   Result<std::string> MakeUnfinished();
-  /// Makes the unfinished folder durable and then the data, at once or not at all.
-  Status Finish(const std::string& unfinished);
+  /// Makes the unfinished folder durable, unless it may be lost, and then the data, at once or not
+  /// at all.
+  Status Finish(const std::string& unfinished, bool throwaway);
   /// The last lines of the log.
   std::string EndOfLog() const;
   /// After a clean stop: a socket folder outside is removed.

@@ -30,16 +30,13 @@ constexpr auto kPoll = std::chrono::milliseconds(2);
 // Long enough to recover from a crash with a full write-ahead log.
 constexpr auto kStartPatience = std::chrono::seconds(120);
 
-// Modest: the machine is shared with us. Durability is not among the things to save on.
+// Modest: the machine is shared with us.
 const std::vector<std::string> kSettings = {
     "listen_addresses=",
     "unix_socket_permissions=0700",
     "port=5432",
     "max_connections=50",
     "shared_buffers=64MB",
-    "fsync=on",
-    "synchronous_commit=on",
-    "full_page_writes=on",
     "max_wal_size=512MB",
     // After a crash one call makes the data durable, instead of one for each of a thousand files.
     "recovery_init_sync_method=syncfs",
@@ -49,6 +46,12 @@ const std::vector<std::string> kSettings = {
     "log_line_prefix=%m [%p] ",
     "logging_collector=off",
 };
+
+// Given on the command line, so that nothing in the cluster's own configuration can undo them.
+const std::vector<std::string> kDurable = {"fsync=on", "synchronous_commit=on",
+                                           "full_page_writes=on"};
+const std::vector<std::string> kThrowaway = {"fsync=off", "synchronous_commit=off",
+                                             "full_page_writes=off"};
 
 bool HasBinaries(const fs::path& dir) {
   return ::access((dir / "postgres").c_str(), X_OK) == 0 &&
@@ -100,8 +103,8 @@ std::string PercentEncoded(const std::string& text) {
 
 class LocalCluster final : public PrivateCluster {
  public:
-  LocalCluster(ClusterFolder folder, std::optional<Account> as)
-      : folder_(std::move(folder)), as_(std::move(as)) {}
+  LocalCluster(ClusterFolder folder, std::optional<Account> as, bool throwaway)
+      : folder_(std::move(folder)), as_(std::move(as)), throwaway_(throwaway) {}
   ~LocalCluster() override { static_cast<void>(Stop()); }
 
   Status Open() {
@@ -158,7 +161,7 @@ class LocalCluster final : public PrivateCluster {
     if (AwaitChild(initdb) != 0) {
       return StoreUnavailable("initdb failed; its log: " + folder_.EndOfLog());
     }
-    return folder_.Finish(unfinished);
+    return folder_.Finish(unfinished, throwaway_);
   }
 
   Status StartPostmaster() {
@@ -168,7 +171,9 @@ class LocalCluster final : public PrivateCluster {
     }
     std::vector<std::string> argv = {binaries_ / "postgres", "-D", folder_.data(), "-k",
                                      folder_.socket_dir()};
-    for (const std::string& setting : kSettings) argv.insert(argv.end(), {"-c", setting});
+    for (const auto* settings : {&kSettings, throwaway_ ? &kThrowaway : &kDurable}) {
+      for (const std::string& setting : *settings) argv.insert(argv.end(), {"-c", setting});
+    }
     ALLOT_ASSIGN_OR_RETURN(postmaster_, Spawn(argv, as_, folder_.log()));
 
     const auto deadline = steady_clock::now() + kStartPatience;
@@ -186,13 +191,14 @@ class LocalCluster final : public PrivateCluster {
     }
   }
 
+  // The database that initdb makes, by our name: a second one would double what has to be written.
   Status EnsureDatabase() {
     try {
-      pqxx::connection connection(UrlOf("postgres"));
+      pqxx::connection connection(UrlOf("template1"));
       pqxx::nontransaction statement(connection);
       const std::string name = statement.quote(kDatabase);
       if (statement.exec("SELECT FROM pg_database WHERE datname = " + name).empty()) {
-        statement.exec("CREATE DATABASE " + statement.quote_name(kDatabase));
+        statement.exec("ALTER DATABASE postgres RENAME TO " + statement.quote_name(kDatabase));
       }
       return Ok{};
     } catch (...) {
@@ -203,6 +209,7 @@ class LocalCluster final : public PrivateCluster {
 
   ClusterFolder folder_;
   const std::optional<Account> as_;
+  const bool throwaway_;
   fs::path binaries_;
   std::mutex mutex_;
   pid_t postmaster_ = 0;
@@ -216,7 +223,8 @@ Result<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(const Options& opt
     ALLOT_ASSIGN_OR_RETURN(as, FindAccount(options.user));
   }
   ALLOT_ASSIGN_OR_RETURN(ClusterFolder folder, ClusterFolder::Open(options.data_dir, as));
-  auto cluster = std::make_unique<LocalCluster>(std::move(folder), std::move(as));
+  auto cluster =
+      std::make_unique<LocalCluster>(std::move(folder), std::move(as), options.throwaway);
   ALLOT_RETURN_IF_ERROR(cluster->Open());
   return Result<std::unique_ptr<PrivateCluster>>(std::move(cluster));
 }
