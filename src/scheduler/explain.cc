@@ -218,7 +218,9 @@ class Explainer {
       text += ", " + std::to_string(outlook.nodes_fitting_now) + " with " +
               Count(request().shape.gpus_per_node, "GPU") + " free now, " +
               Count(outlook.gpus_free_now, "GPU") + " free in all";
-      if (!outlook.earliest_by_claims) {
+      if (outlook.nodes - outlook.unschedulable < request().shape.node_count()) {
+        text += ", too few schedulable nodes";
+      } else if (!outlook.earliest_by_claims) {
         text += ", never enough within the planning horizon";
       } else if (*outlook.earliest_by_claims > snapshot_.now) {
         text += ", running work leaves enough by " + FormatRfc3339(*outlook.earliest_by_claims);

@@ -268,23 +268,30 @@ Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitti
   const int last = grid_.last_start_slot();
   std::string limits;
   bool quota_allows = false;
+  bool quota_is_large_enough = false;
   std::optional<GpuModel> told;
   for (const Cluster* cluster : fitting) {
     if (quota.EarliestStart(cluster->model, gpus, span, first, last) <= last) quota_allows = true;
+    if (quota.Limit(cluster->model) >= gpus) quota_is_large_enough = true;
     if (told == cluster->model) continue;
     told = cluster->model;
     if (!limits.empty()) limits += ", ";
     limits += std::to_string(quota.Limit(cluster->model)) + " " + std::string(Name(cluster->model));
   }
   if (!quota_allows) {
-    return Defer(pending, DeferralReason::kQuotaExhausted,
-                 "its project may hold " + limits + " GPUs at the same time, this asks " +
-                     std::to_string(gpus) +
-                     ", and what it holds and has planned leaves no room before " + horizon);
+    std::string why = "its project may hold " + limits + " GPUs at the same time, this asks " +
+                      std::to_string(gpus);
+    if (quota_is_large_enough) {
+      why += ", and what it holds and has planned leaves no room before " + horizon;
+    }
+    return Defer(pending, DeferralReason::kQuotaExhausted, why);
   }
-  return Defer(pending, DeferralReason::kNoCapacity,
-               Count(row.request.shape.node_count(), "node") +
-                   " never come free together before the end of the planning horizon, " + horizon);
+  return Defer(
+      pending, DeferralReason::kNoCapacity,
+      "no " + Count(row.request.shape.node_count(), "node") +
+          " come free together, within its project's quota, before the end of the planning "
+          "horizon, " +
+          horizon);
 }
 
 }  // namespace allot::scheduler

@@ -280,13 +280,15 @@ INSTANTIATE_TEST_SUITE_P(
                        builder.Claim("p/running", "p", "a/n01", 0xff, kNow + Days(99));
                      },
                      DeferralReason::kQuotaExhausted, "may hold 20 H200 GPUs"},
-        DeferralCase{"NoCapacity",
-                     [](SnapshotBuilder& builder, SnapshotPending&, SnapshotProject&) {
-                       builder.Claim("p/running", "p", "a/n01", 0x10, kNow + Days(99));
-                     },
-                     DeferralReason::kNoCapacity,
-                     "2 nodes never come free together before the end of the planning horizon, "
-                     "2026-03-11T00:00:00Z"},
+        DeferralCase{
+            "NoCapacity",
+            [](SnapshotBuilder& builder, SnapshotPending&, SnapshotProject&) {
+              builder.Claim("p/running", "p", "a/n01", 0x10, kNow + Days(99));
+            },
+            DeferralReason::kNoCapacity,
+            "no 2 nodes come free together, within its project's quota, before the end of the "
+            "planning horizon, "
+            "2026-03-11T00:00:00Z"},
         DeferralCase{"EarliestStartBehindTheHorizon",
                      [](SnapshotBuilder&, SnapshotPending& pending, SnapshotProject&) {
                        pending.request.earliest_start = kNow + Days(10);
