@@ -1,3 +1,6 @@
+#include <chrono>
+#include <future>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -44,24 +47,26 @@ TEST_P(StoreConformance, AnOlderEpochCannotWrite) {
 TEST_P(StoreConformance, ATakeoverWaitsForTheLeadersTransaction) {
   const int64_t epoch = Acquire(store(), "one", kNow)->epoch;
   const Allocation allocation = Submit("snu/llm/a");
-  std::thread successor;
-  std::optional<AllocationState> seen_by_successor;
+  std::future<std::optional<AllocationState>> successor;
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
-    if (!successor.joinable()) {
-      successor = std::thread([&] {
-        Write(store(), [&](Tx& other) -> Status {
-          ALLOT_RETURN_IF_ERROR(other.AcquireLeadership("two", kNow + Hours(1), Seconds{10}));
-          seen_by_successor = other.FindAllocation(allocation.id).value()->state;
-          return Ok{};
-        }).value();
+    if (!successor.valid()) {
+      successor = std::async(std::launch::async, [&] {
+        return Write(store(),
+                     [&](Tx& other) -> Result<std::optional<AllocationState>> {
+                       ALLOT_RETURN_IF_ERROR(
+                           other.AcquireLeadership("two", kNow + Hours(1), Seconds{10}));
+                       return std::optional(other.FindAllocation(allocation.id).value()->state);
+                     })
+            .value();
       });
     }
+    EXPECT_EQ(successor.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout)
+        << "took over in the middle of the leader's transaction";
     Allocation next = tx.FindAllocation(allocation.id).value().value();
     return Reserve(tx, next, "naver-a/n1");
   }));
-  successor.join();
-  EXPECT_EQ(seen_by_successor, AllocationState::kProvisioning);
+  EXPECT_EQ(successor.get(), AllocationState::kProvisioning);
 }
 
 TEST_P(StoreConformance, OneRequestIdLeadsToOneAnswer) {

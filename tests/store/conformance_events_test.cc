@@ -196,6 +196,8 @@ Status ChangeSomething(Tx& tx, SeededRandom& random, int step) {
       if (auto allocation = pick({S::kReleasing, S::kPreempted})) {
         ALLOT_RETURN_IF_ERROR(
             tx.ReleaseClaims(allocation->id, allocation->attempt, kNow + Minutes(step)));
+        // Claims alone may change, too.
+        if (allocation->state == S::kPreempted && random.Below(2) == 0) return Ok{};
         return Move(tx, *allocation,
                     allocation->state == S::kReleasing ? S::kCompleted : S::kFailed);
       }
