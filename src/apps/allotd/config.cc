@@ -1,0 +1,153 @@
+#include "apps/allotd/config.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <yaml-cpp/yaml.h>
+
+#include "allot/model/name.h"
+#include "allot/model/request.h"
+#include "apps/allotd/yaml_fields.h"
+
+namespace allot::allotd {
+namespace {
+
+bool IsListenOrOff(std::string_view text) { return text == "off" || IsListenAddress(text); }
+
+bool IsNodeLoss(std::string_view text) { return text == "requeue" || text == "fail"; }
+
+bool IsVersionLabel(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && Printable(text) == text;
+}
+
+void ReadServer(YamlFields server, Config& config) {
+  const std::string address = "HOST:PORT, such as 127.0.0.1:8443";
+  server.Read("listen", config.listen, address, IsListenAddress);
+  server.Read("metrics_listen", config.metrics_listen, address + ", or off", IsListenOrOff);
+  server.Read("log_level", config.log_level, "trace, debug, info, warn or error", IsLogLevel);
+  server.Read("database_connections", config.database_connections, 2, 100);
+  server.Read("drain_timeout", config.drain_timeout, Seconds{1}, Minutes(10));
+  server.Read("leader_lease", config.leader_lease, Seconds{2}, Minutes(5));
+  server.Read("scheduler_poll_ms", config.scheduler_poll_ms, 10, 10'000);
+  server.Finish();
+}
+
+ProgrammeCaps ReadProgramme(YamlFields programme, const std::string& name) {
+  ProgrammeCaps caps{.programme = ProgrammeId(name), .duration_max = kDurationMax};
+  YamlFields gpus = programme.Mapping("gpus_max");
+  for (const GpuModel model : kGpuModels) {
+    // A model that is not named is closed to the programme.
+    gpus.Read(std::string(Name(model)), caps.gpus_max[static_cast<std::size_t>(model)], 0,
+              kGpusMax);
+  }
+  gpus.Finish();
+  programme.Read("duration_max", caps.duration_max, kDurationMin, kDurationMax);
+  programme.Finish();
+  return caps;
+}
+
+void ReadPolicy(YamlFields policy, Policy& result) {
+  policy.Read("version", result.version, "1 to 64 printable characters", IsVersionLabel);
+  policy.Read("usage_half_life", result.usage_half_life, Hours(1), Days(3'660));
+  policy.Read("starvation_bound", result.starvation_bound, Hours(1), Days(3'660));
+  policy.Read("gathering_time", result.gathering_time, Seconds{0}, Days(30));
+  policy.Read("planning_horizon", result.planning_horizon, Days(1), kAheadMax);
+  policy.Read("heartbeat_expiry", result.heartbeat_expiry, Seconds{1}, Hours(1));
+  policy.Read("node_down_after", result.node_down_after, Seconds{2}, Days(7));
+  std::string node_loss = result.node_loss == NodeLoss::kRequeue ? "requeue" : "fail";
+  policy.Read("node_loss", node_loss, "requeue or fail", IsNodeLoss);
+  result.node_loss = node_loss == "requeue" ? NodeLoss::kRequeue : NodeLoss::kFail;
+  policy.Read("failures_max", result.failures_max, 1, 100);
+
+  const bool replaces_programmes = policy.Has("programmes");
+  YamlFields programmes = policy.Mapping("programmes");
+  if (replaces_programmes) {
+    result.programmes.clear();
+    for (const std::string& name : programmes.Keys()) {
+      if (!CheckName(name, "").ok()) {
+        programmes.Refuse(name, "a name of 1 to 63 of a-z, 0-9 and '-' that starts with a letter");
+      }
+      result.programmes.push_back(ReadProgramme(programmes.Mapping(name), name));
+    }
+    std::ranges::sort(result.programmes, {}, &ProgrammeCaps::programme);
+    if (result.programmes.empty()) policy.Refuse("programmes", "at least one programme");
+  }
+  // A node is unknown first and down later; the other way round it would never be unknown.
+  if (result.node_down_after <= result.heartbeat_expiry) {
+    const std::string bound = FormatDuration(result.heartbeat_expiry);
+    policy.Refuse(policy.Has("node_down_after") ? "node_down_after" : "heartbeat_expiry",
+                  policy.Has("node_down_after") ? "longer than heartbeat_expiry (" + bound + ")"
+                                                : "shorter than node_down_after (" +
+                                                      FormatDuration(result.node_down_after) + ")");
+  }
+  policy.Finish();
+}
+
+Error NotYaml(const std::string& file, const YAML::Exception& problem) {
+  const std::string place = file + ":" + std::to_string(problem.mark.line + 1);
+  return Error{Reason::kConfigInvalid, file, "", "YAML",
+               place + ": this is not YAML: " + problem.msg};
+}
+
+}  // namespace
+
+Result<Config> ParseConfig(std::string_view yaml, const std::string& file) {
+  YAML::Node document;
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
+    if (documents.size() > 1) {
+      return Error{Reason::kConfigInvalid, file, "", "one document",
+                   file + ":" + std::to_string(documents[1].Mark().line + 1) +
+                       ": a second document: expected one"};
+    }
+    if (!documents.empty()) document = documents.front();
+  } catch (const YAML::Exception& problem) {
+    return NotYaml(file, problem);
+  }
+  Config config;
+  std::optional<Error> error;
+  YamlFields top(document, file, "", error);
+  ReadServer(top.Mapping("server"), config);
+  ReadPolicy(top.Mapping("policy"), config.policy);
+  top.Finish();
+  if (error) return *error;
+  return config;
+}
+
+Result<Config> ReadConfig(const std::string& file) {
+  errno = 0;
+  std::ifstream input(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(input), {}};
+  // A folder opens like a file and fails only when it is read.
+  if (!input.is_open() || input.bad() || errno == EISDIR) {
+    return Error{Reason::kConfigInvalid, "config", file, "a readable file",
+                 file + " cannot be read: " + std::strerror(errno)};
+  }
+  return ParseConfig(text, file);
+}
+
+bool IsListenAddress(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  if (host.find(':') != std::string_view::npos && !bracketed) return false;
+  if (host.find_first_of(" \t/,") != std::string_view::npos) return false;
+  int number = -1;
+  const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return code == std::errc() && end == port.data() + port.size() && number >= 0 && number <= 65535;
+}
+
+bool IsLogLevel(std::string_view text) {
+  return text == "trace" || text == "debug" || text == "info" || text == "warn" || text == "error";
+}
+
+}  // namespace allot::allotd

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "allot/base/result.h"
+#include "allot/base/time.h"
+#include "allot/model/policy.h"
+
+namespace allot::allotd {
+
+/// Every setting of the server, with the values it has when nobody sets them. A file given with
+/// --config changes some; a flag on the command line goes before the file.
+struct Config {
+  /// Where the API is served; port 0 takes a free one.
+  std::string listen = "127.0.0.1:8443";
+  /// Where /metrics is served; "off" for nowhere.
+  std::string metrics_listen = "127.0.0.1:9464";
+  /// trace, debug, info, warn, error.
+  std::string log_level = "info";
+  /// Also the bound on transactions at the same time.
+  int database_connections = 8;
+  /// How long calls under way may take to end after SIGTERM.
+  Seconds drain_timeout{10};
+  /// A leader silent for this long may be replaced by another server.
+  Seconds leader_lease{10};
+  /// How soon another server's commits are noticed.
+  int scheduler_poll_ms = 500;
+  Policy policy = DefaultPolicy();
+};
+
+/// Reads the YAML of a configuration file. `file` is its name for messages. config_invalid names
+/// file, line, setting, what stands there and what was expected; an unknown or repeated key is an
+/// error, so that a misspelt setting cannot pass silently.
+Result<Config> ParseConfig(std::string_view yaml, const std::string& file);
+Result<Config> ReadConfig(const std::string& file);
+
+/// "HOST:PORT" with a numeric port; "[::1]:PORT" for IPv6.
+bool IsListenAddress(std::string_view text);
+bool IsLogLevel(std::string_view text);
+
+}  // namespace allot::allotd

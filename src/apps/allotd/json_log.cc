@@ -1,0 +1,81 @@
+#include "apps/allotd/json_log.h"
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <spdlog/formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "allot/base/time.h"
+
+namespace allot::allotd {
+namespace {
+
+using nlohmann::ordered_json;
+
+class JsonFormatter final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    using std::chrono::duration_cast;
+    using std::chrono::microseconds;
+    const auto level = spdlog::level::to_string_view(message.level);
+    ordered_json line;
+    line["time"] =
+        FormatRfc3339({duration_cast<microseconds>(message.time.time_since_epoch()).count()});
+    line["level"] = std::string_view(level.data(), level.size());
+    if (message.logger_name.size() > 0) {
+      line["logger"] = std::string_view(message.logger_name.data(), message.logger_name.size());
+    }
+    AddPayload({message.payload.data(), message.payload.size()}, line);
+    // Bytes that are not UTF-8 are replaced: a line that cannot be parsed is a line lost.
+    const std::string text =
+        line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+    out.append(text.data(), text.data() + text.size());
+  }
+
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonFormatter>();
+  }
+
+ private:
+  static void AddPayload(std::string_view payload, ordered_json& line) {
+    if (payload.starts_with("{\"")) {
+      const ordered_json fields = ordered_json::parse(payload, nullptr, false);
+      if (fields.is_object()) {
+        for (const auto& [key, value] : fields.items()) line.push_back({key, value});
+        return;
+      }
+    }
+    line["message"] = payload;
+  }
+};
+
+}  // namespace
+
+void LogAsJson(const std::string& level) {
+  auto logger =
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_formatter(std::make_unique<JsonFormatter>());
+  logger->set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void LogInfo(std::string_view event, ordered_json fields) {
+  ordered_json line{{"event", event}};
+  for (const auto& [key, value] : fields.items()) line[key] = value;
+  spdlog::info("{}", line.dump());
+}
+
+void LogError(std::string_view event, const Error& error) {
+  const ordered_json line{{"event", event},
+                          {"reason", Name(error.reason)},
+                          {"message", error.message},
+                          {"advice", Advice(error.reason)}};
+  spdlog::error("{}", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+}  // namespace allot::allotd

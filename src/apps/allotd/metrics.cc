@@ -1,0 +1,135 @@
+#include "apps/allotd/metrics.h"
+
+#include <utility>
+
+#include "allot/base/reason.h"
+#include "allot/control/pool.h"
+
+namespace allot::allotd {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr double kMicrosPerSecond = 1e6;
+
+prometheus::Histogram::BucketBoundaries PassBuckets() {
+  return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
+}
+
+prometheus::Gauge& AddGauge(prometheus::Registry& registry, const std::string& name,
+                            const std::string& help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Histogram& AddHistogram(prometheus::Registry& registry, const std::string& name,
+                                    const std::string& help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({},
+                                                                                   PassBuckets());
+}
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+void AddValue(MetricFamily& family, const Labels& labels, double value) {
+  ClientMetric metric;
+  for (const auto& [name, text] : labels) metric.label.push_back({name, text});
+  metric.gauge.value = value;
+  family.metric.push_back(std::move(metric));
+}
+
+MetricFamily GaugeFamily(const std::string& name, const std::string& help) {
+  return {.name = name, .help = help, .type = MetricType::Gauge, .metric = {}};
+}
+
+/// The server itself asks; it may see all tenants, and changes nothing.
+Principal Observer() {
+  return {.key = KeyId("metrics"), .role = Role::kAuditor, .display_name = "metrics"};
+}
+
+}  // namespace
+
+SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry)
+    : errors_(prometheus::BuildCounter()
+                  .Name("allot_scheduler_errors_total")
+                  .Help("Passes that failed, by reason.")
+                  .Register(registry)),
+      outcomes_(prometheus::BuildCounter()
+                    .Name("allot_scheduler_decisions_total")
+                    .Help("What passes did with allocations: reserved, planned, expired, skipped.")
+                    .Register(registry)),
+      pending_(AddGauge(registry, "allot_scheduler_pending_allocations",
+                        "Allocations that waited for a start at the last pass.")),
+      epoch_(AddGauge(registry, "allot_scheduler_epoch", "Fencing epoch of the last pass.")),
+      passes_(prometheus::BuildCounter()
+                  .Name("allot_scheduler_passes_total")
+                  .Help("Passes made as the leader.")
+                  .Register(registry)
+                  .Add({})),
+      plan_seconds_(
+          AddHistogram(registry, "allot_scheduler_plan_seconds", "Time to make and check a plan.")),
+      apply_seconds_(AddHistogram(registry, "allot_scheduler_apply_seconds",
+                                  "Time of the transaction that makes a plan true.")) {}
+
+void SchedulerMetrics::OnPass(const control::PassReport& report) {
+  pending_.Set(report.pending);
+  epoch_.Set(static_cast<double>(report.epoch));
+  passes_.Increment();
+  plan_seconds_.Observe(static_cast<double>(report.plan_micros) / kMicrosPerSecond);
+  apply_seconds_.Observe(static_cast<double>(report.apply_micros) / kMicrosPerSecond);
+  outcomes_.Add({{"outcome", "reserved"}}).Increment(report.applied.reserved);
+  outcomes_.Add({{"outcome", "planned"}}).Increment(report.applied.planned);
+  outcomes_.Add({{"outcome", "expired"}}).Increment(report.applied.expired);
+  outcomes_.Add({{"outcome", "skipped"}}).Increment(report.applied.skipped);
+}
+
+void SchedulerMetrics::OnError(const Error& error) {
+  errors_.Add({{"reason", std::string(Name(error.reason))}}).Increment();
+}
+
+std::vector<MetricFamily> PresentMetrics::Collect() const {
+  MetricFamily leader = GaugeFamily("allot_scheduler_leader", "1 while this server leads.");
+  AddValue(leader, {}, loop_.leading() ? 1 : 0);
+  MetricFamily up = GaugeFamily("allot_store_up", "1 when the store answered this scrape.");
+  const Result<control::Capacity> capacity =
+      control::GetCapacity(context_, Observer(), planner_, Seconds{0}, Minutes(1));
+  AddValue(up, {}, capacity.ok() ? 1 : 0);
+  if (!capacity.ok()) return {std::move(leader), std::move(up)};
+
+  MetricFamily gpus = GaugeFamily("allot_pool_gpus", "GPUs in the inventory.");
+  MetricFamily online = GaugeFamily("allot_pool_gpus_online", "GPUs on nodes that are ready.");
+  MetricFamily held = GaugeFamily("allot_pool_gpus_held",
+                                  "GPUs claimed, until the provider confirmed their release.");
+  MetricFamily in_use = GaugeFamily("allot_pool_gpus_in_use", "GPUs of active allocations.");
+  MetricFamily nodes = GaugeFamily("allot_pool_nodes", "Nodes by state.");
+  for (const control::ClusterCapacity& cluster : capacity->clusters) {
+    const Labels labels = {{"provider", cluster.provider.str()},
+                           {"cluster", cluster.cluster.str()},
+                           {"model", std::string(Name(cluster.model))}};
+    AddValue(gpus, labels, cluster.gpus);
+    AddValue(online, labels, cluster.gpus_online);
+    AddValue(held, labels, cluster.gpus_held);
+    AddValue(in_use, labels, cluster.gpus_in_use);
+    const auto add_nodes = [&](const char* state, int count) {
+      Labels with_state = labels;
+      with_state.emplace_back("state", state);
+      AddValue(nodes, with_state, count);
+    };
+    add_nodes("ready", cluster.nodes_ready);
+    add_nodes("draining", cluster.nodes_draining);
+    add_nodes("unknown", cluster.nodes_unknown);
+    add_nodes("down", cluster.nodes_down);
+  }
+  MetricFamily projects = GaugeFamily(
+      "allot_projects", "Projects with an active allocation, and those that only wait.");
+  AddValue(projects, {{"state", "served"}}, capacity->projects_served);
+  AddValue(projects, {{"state", "waiting"}}, capacity->projects_waiting);
+  MetricFamily allocations = GaugeFamily("allot_allocations", "Allocations by state.");
+  AddValue(allocations, {{"state", "active"}}, capacity->allocations_active);
+  AddValue(allocations, {{"state", "waiting"}}, capacity->allocations_waiting);
+  return {std::move(leader), std::move(up),       std::move(gpus),
+          std::move(online), std::move(held),     std::move(in_use),
+          std::move(nodes),  std::move(projects), std::move(allocations)};
+}
+
+}  // namespace allot::allotd

@@ -1,0 +1,217 @@
+#include "apps/allotd/serve.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
+#include "allot/base/clock.h"
+#include "allot/base/random.h"
+#include "allot/control/context.h"
+#include "allot/control/planner.h"
+#include "allot/control/scheduler_loop.h"
+#include "allot/rpc/server.h"
+#include "allot/store/private_cluster.h"
+#include "allot/store/store.h"
+#include "apps/allotd/cluster_watch.h"
+#include "apps/allotd/data_folder.h"
+#include "apps/allotd/json_log.h"
+#include "apps/allotd/metrics.h"
+#include "apps/allotd/metrics_endpoint.h"
+#include "apps/allotd/operator_key.h"
+#include "apps/allotd/signals.h"
+
+namespace allot::allotd {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kRefused = 2;
+
+int64_t SteadyMicros() {
+  using std::chrono::duration_cast;
+  using std::chrono::microseconds;
+  return duration_cast<microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int RefuseToStart(const Error& error) {
+  LogError("refused_to_start", error);
+  return error.reason == Reason::kConfigInvalid ? kRefused : kFailed;
+}
+
+/// The server's own database, or the one it was given; its schema is what this release needs.
+class Database {
+ public:
+  static Result<Database> Open(const ServeOptions& options) {
+    Database database;
+    std::string url = options.database_url;
+    if (!options.data_dir.empty()) {
+      ALLOT_ASSIGN_OR_RETURN(database.cluster_,
+                             store::PrivateCluster::Start({.data_dir = options.data_dir}));
+      url = database.cluster_->url();
+      // Nobody else has a say in a database of our own; a shared one is migrated by its operator.
+      ALLOT_RETURN_IF_ERROR(store::Migrate(url));
+    }
+    ALLOT_ASSIGN_OR_RETURN(
+        database.store_,
+        store::OpenPostgres({.url = url, .connections = options.config.database_connections}));
+    return database;
+  }
+
+  store::Store& store() { return *store_; }
+  /// Nothing when the database is somebody else's.
+  store::PrivateCluster* cluster() { return cluster_.get(); }
+
+ private:
+  std::unique_ptr<store::PrivateCluster> cluster_;
+  std::unique_ptr<store::Store> store_;
+};
+
+/// Everything that serves, in the order it depends on each other; destroyed in the opposite one.
+class Serving {
+ public:
+  Serving(const ServeOptions& options, Database& database)
+      : config_(options.config),
+        context_{database.store(), clock_, ids_, config_.policy},
+        planner_(context_),
+        registry_(std::make_shared<prometheus::Registry>()),
+        scheduler_metrics_(*registry_),
+        loop_(context_, planner_, LoopOptions(database.cluster() != nullptr)),
+        present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)) {
+    if (database.cluster() != nullptr) watch_.emplace(*database.cluster());
+  }
+
+  const control::Context& context() const { return context_; }
+
+  Status Start() {
+    ALLOT_RETURN_IF_ERROR(StartMetrics());
+    ALLOT_ASSIGN_OR_RETURN(server_, rpc::Server::Start(context_, planner_, ServerOptions()));
+    context_.store.OnCommit([this](Revision) {
+      loop_.Wake();
+      server_->NotifyCommit();
+    });
+    loop_.Start();
+    return Ok{};
+  }
+
+  std::string address() const { return server_->address(); }
+  std::string metrics_address() const { return metrics_ ? metrics_->address() : "off"; }
+
+  /// The database of our own may be stopped from now on.
+  void CeaseWatching() {
+    if (watch_) watch_->Cease();
+  }
+
+  void Drain() {
+    server_->Drain(config_.drain_timeout.count * 1'000);
+    loop_.Stop();
+  }
+
+ private:
+  control::SchedulerLoop::Options LoopOptions(bool only_server) {
+    control::SchedulerLoop::Options options;
+    // The folder's lock proves that the server before us is dead: its lease need not be waited for.
+    options.holder = only_server ? "private-cluster" : "server-" + ids_.Mint(12);
+    options.lease = config_.leader_lease;
+    options.poll_ms = config_.scheduler_poll_ms;
+    options.steady_micros = SteadyMicros;
+    options.on_pass = [this](const control::PassReport& report) { OnPass(report); };
+    options.on_error = [this](const Error& error) { OnPassFailed(error); };
+    return options;
+  }
+
+  rpc::Server::Options ServerOptions() const {
+    rpc::Server::Options options;
+    options.address = config_.listen;
+    options.reflection = true;
+    // A worker without a connection would only wait for one.
+    options.workers = config_.database_connections;
+    options.poll_ms = config_.scheduler_poll_ms;
+    options.steady_micros = SteadyMicros;
+    options.log = spdlog::default_logger();
+    options.registry = registry_;
+    return options;
+  }
+
+  void OnPass(const control::PassReport& report) {
+    scheduler_metrics_.OnPass(report);
+    const control::Applied& applied = report.applied;
+    if (applied.reserved + applied.planned + applied.expired + applied.skipped == 0) return;
+    LogInfo("pass", {{"epoch", report.epoch},
+                     {"pending", report.pending},
+                     {"plan_micros", report.plan_micros},
+                     {"apply_micros", report.apply_micros},
+                     {"reserved", applied.reserved},
+                     {"planned", applied.planned},
+                     {"expired", applied.expired},
+                     {"skipped", applied.skipped}});
+  }
+
+  void OnPassFailed(const Error& error) {
+    scheduler_metrics_.OnError(error);
+    LogError("pass_failed", error);
+    if (error.reason == Reason::kStoreUnavailable && watch_) watch_->LookNow();
+  }
+
+  Status StartMetrics() {
+    if (config_.metrics_listen == "off") return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(metrics_, MetricsEndpoint::Listen(config_.metrics_listen));
+    metrics_->Add(registry_);
+    metrics_->Add(present_metrics_);
+    return Ok{};
+  }
+
+  const Config config_;
+  SystemClock clock_;
+  SystemIdSource ids_;
+  control::Context context_;
+  control::Planner planner_;
+  std::shared_ptr<prometheus::Registry> registry_;
+  SchedulerMetrics scheduler_metrics_;
+  std::optional<ClusterWatch> watch_;
+  control::SchedulerLoop loop_;
+  std::shared_ptr<PresentMetrics> present_metrics_;
+  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<MetricsEndpoint> metrics_;
+};
+
+Status Run(const ServeOptions& options, const EndSignals& signals) {
+  ALLOT_ASSIGN_OR_RETURN(Database database, Database::Open(options));
+  Serving serving(options, database);
+  std::optional<DataFolder> folder;
+  if (!options.data_dir.empty()) {
+    folder.emplace(options.data_dir);
+    ALLOT_RETURN_IF_ERROR(EnsureOperatorKey(serving.context(), *folder));
+  }
+  ALLOT_RETURN_IF_ERROR(serving.Start());
+  if (folder) ALLOT_RETURN_IF_ERROR(folder->WriteServerAddress(serving.address()));
+  LogInfo("serving", {{"listen", serving.address()},
+                      {"metrics_listen", serving.metrics_address()},
+                      {"policy", options.config.policy.version}});
+
+  const int signal = signals.Await();
+  LogInfo("draining", {{"signal", signal}});
+  // Who cannot wait still gets an orderly end of the database.
+  const std::jthread impatience = signals.EndAtOnceOnTheNext([&] {
+    serving.CeaseWatching();
+    if (database.cluster() != nullptr) static_cast<void>(database.cluster()->Stop());
+  });
+  if (folder) folder->RemoveServerAddress();
+  serving.Drain();
+  return Ok{};
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options) {
+  LogAsJson(options.config.log_level);
+  const EndSignals signals;
+  const Status status = Run(options, signals);
+  if (!status.ok()) return RefuseToStart(status.error());
+  LogInfo("stopped", {});
+  return 0;
+}
+
+}  // namespace allot::allotd

@@ -1,0 +1,130 @@
+#include "apps/allotd/yaml_fields.h"
+
+#include <charconv>
+#include <utility>
+
+namespace allot::allotd {
+namespace {
+
+std::string Join(const std::set<std::string>& names) {
+  std::string joined;
+  for (const std::string& name : names) {
+    if (!joined.empty()) joined += ", ";
+    joined += name;
+  }
+  return joined;
+}
+
+std::string WhatStandsThere(const YAML::Node& node) {
+  if (node.IsScalar()) return "'" + Printable(node.Scalar()) + "'";
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return "a list";
+  return "nothing";
+}
+
+}  // namespace
+
+YamlFields::YamlFields(YAML::Node mapping, std::string file, std::string path,
+                       std::optional<Error>& error)
+    : file_(std::move(file)), path_(std::move(path)), error_(error) {
+  if (!mapping || mapping.IsNull()) return;
+  const int line = mapping.Mark().line + 1;
+  if (!mapping.IsMap()) {
+    Fail(line, path_.empty() ? "the file" : path_, WhatStandsThere(mapping),
+         "a mapping of settings");
+    return;
+  }
+  for (const auto& entry : mapping) {
+    const int key_line = entry.first.Mark().line + 1;
+    if (!entry.first.IsScalar()) {
+      Fail(key_line, path_.empty() ? "the file" : path_, WhatStandsThere(entry.first),
+           "the name of a setting");
+      return;
+    }
+    const std::string key = entry.first.Scalar();
+    if (!fields_.emplace(key, Field{entry.second, key_line}).second) {
+      Fail(key_line, PathOf(key), "a second time", "each setting once");
+    }
+    order_.push_back(key);
+  }
+}
+
+void YamlFields::Read(const std::string& key, std::string& value, const std::string& expected,
+                      bool (*accepted)(std::string_view)) {
+  const Field* field = Find(key);
+  if (field == nullptr) return;
+  if (!field->value.IsScalar() || !accepted(field->value.Scalar())) return Refuse(key, expected);
+  value = field->value.Scalar();
+}
+
+void YamlFields::Read(const std::string& key, int& value, int min, int max) {
+  const Field* field = Find(key);
+  if (field == nullptr) return;
+  const std::string expected =
+      "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+  if (!field->value.IsScalar()) return Refuse(key, expected);
+  const std::string& text = field->value.Scalar();
+  int parsed = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+  if (code != std::errc() || end != text.data() + text.size() || parsed < min || parsed > max) {
+    return Refuse(key, expected);
+  }
+  value = parsed;
+}
+
+void YamlFields::Read(const std::string& key, Seconds& value, Seconds min, Seconds max) {
+  const Field* field = Find(key);
+  if (field == nullptr) return;
+  const std::string expected =
+      "a duration from " + FormatDuration(min) + " to " + FormatDuration(max);
+  if (!field->value.IsScalar()) return Refuse(key, expected);
+  const std::optional<Seconds> parsed = ParseDuration(field->value.Scalar());
+  if (!parsed || *parsed < min || *parsed > max) return Refuse(key, expected);
+  value = *parsed;
+}
+
+YamlFields YamlFields::Mapping(const std::string& key) {
+  const Field* field = Find(key);
+  return YamlFields(field == nullptr ? YAML::Node() : field->value, file_, PathOf(key), error_);
+}
+
+std::vector<std::string> YamlFields::Keys() {
+  read_.insert(order_.begin(), order_.end());
+  return order_;
+}
+
+void YamlFields::Refuse(const std::string& key, const std::string& expected) {
+  const Field* field = Find(key);
+  if (field != nullptr) Fail(field->line, PathOf(key), WhatStandsThere(field->value), expected);
+}
+
+void YamlFields::Finish() {
+  for (const std::string& key : order_) {
+    if (read_.contains(key)) continue;
+    std::set<std::string> known;
+    for (const std::string& name : read_) known.insert(name);
+    Fail(fields_.at(key).line, PathOf(Printable(key)), "an unknown setting",
+         "one of: " + Join(known));
+  }
+}
+
+const YamlFields::Field* YamlFields::Find(const std::string& key) {
+  // Remembered even when the file does not have it: these are the names that Finish proposes.
+  read_.insert(key);
+  const auto field = fields_.find(key);
+  return field == fields_.end() ? nullptr : &field->second;
+}
+
+std::string YamlFields::PathOf(const std::string& key) const {
+  return path_.empty() ? key : path_ + "." + key;
+}
+
+void YamlFields::Fail(int line, const std::string& field, const std::string& value,
+                      const std::string& expected) {
+  if (error_) return;
+  error_ = Error{Reason::kConfigInvalid, field, value, expected,
+                 file_ + ":" + std::to_string(line) + ": " + field + " is " + value +
+                     ": expected " + expected};
+}
+
+}  // namespace allot::allotd
