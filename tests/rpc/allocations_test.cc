@@ -1,0 +1,240 @@
+#include "rpc/api_fixture.h"
+
+namespace allot::rpc {
+namespace {
+
+class AllocationsTest : public Api {
+ protected:
+  void SetUp() override {
+    Api::SetUp();
+    Serve();
+    AddPool();
+    AddTenant("snu");
+    AddTenant("kist");
+    member_ = MemberKey("snu");
+    stranger_ = MemberKey("kist");
+  }
+
+  grpc::Status Create(const std::string& key, const std::string& request,
+                      v1::Allocation* made = nullptr) {
+    return Call<v1::AllocationService>(key, &Allocations::CreateAllocation, request, made);
+  }
+  v1::Allocation Get(const std::string& name) {
+    v1::Allocation found;
+    EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(operator_key_, &Allocations::GetAllocation,
+                                                   "name: '" + name + "'", &found)),
+              "OK");
+    return found;
+  }
+  v1::ListAllocationsResponse List(const std::string& key, const std::string& request) {
+    v1::ListAllocationsResponse list;
+    EXPECT_EQ(
+        ReasonOf(Call<v1::AllocationService>(key, &Allocations::ListAllocations, request, &list)),
+        "OK");
+    return list;
+  }
+  static std::string Name(const std::string& id) {
+    return "institutes/snu/projects/p/allocations/" + id;
+  }
+
+  std::string member_;
+  std::string stranger_;
+};
+
+TEST_F(AllocationsTest, ARequestIsPendingAndShownAsItWasAsked) {
+  v1::Allocation made;
+  ASSERT_EQ(
+      ReasonOf(Create(member_,
+                      "parent: 'institutes/snu/projects/p' allocation_id: 'a1' allocation { "
+                      "display_name: '학습' request { node_shape { nodes: 2 gpus_per_node: 4 } "
+                      "models: GPU_MODEL_H200 duration { seconds: 7200 } preemptible: true } }",
+                      &made)),
+      "OK");
+  EXPECT_EQ(made.name(), Name("a1"));
+  EXPECT_EQ(made.state(), v1::Allocation::STATE_PENDING);
+  EXPECT_EQ(made.display_name(), "학습");
+  EXPECT_EQ(made.request().node_shape().nodes(), 2);
+  EXPECT_EQ(made.request().node_shape().gpus_per_node(), 4);
+  EXPECT_EQ(made.request().duration().seconds(), 7200);
+  EXPECT_TRUE(made.request().preemptible());
+  EXPECT_FALSE(made.etag().empty());
+  EXPECT_EQ(Get(made.name()).SerializeAsString(), made.SerializeAsString());
+}
+
+TEST_F(AllocationsTest, ANameIsMintedWhenNoneIsGiven) {
+  v1::Allocation made;
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", ""), &made)), "OK");
+  EXPECT_TRUE(made.name().starts_with("institutes/snu/projects/p/allocations/"));
+  EXPECT_EQ(Get(made.name()).name(), made.name());
+}
+
+TEST_F(AllocationsTest, TheSameRequestIdIsTheSameAllocation) {
+  v1::Allocation first;
+  v1::Allocation again;
+  const std::string request = CreateText("snu", "") + " request_id: 'r-1'";
+  ASSERT_EQ(ReasonOf(Create(member_, request, &first)), "OK");
+  ASSERT_EQ(ReasonOf(Create(member_, request, &again)), "OK");
+  EXPECT_EQ(again.name(), first.name());
+  EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 1);
+  EXPECT_EQ(ReasonOf(Create(member_, CreateText("snu", "other") + " request_id: 'r-1'")),
+            "REQUEST_ID_REUSED");
+}
+
+TEST_F(AllocationsTest, ValidateOnlyChecksEverythingAndChangesNothing) {
+  EXPECT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1") + " validate_only: true")), "OK");
+  EXPECT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1", "gpus: 65") + " validate_only: true")),
+            "PROGRAMME_CAP_EXCEEDED");
+  EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 0);
+}
+
+TEST_F(AllocationsTest, AnotherInstitutesAllocationsDoNotExist) {
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"))), "OK");
+  const std::string name = "name: '" + Name("a1") + "'";
+  EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(stranger_, &Allocations::GetAllocation, name)),
+            "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(stranger_, &Allocations::CancelAllocation, name)),
+            "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(stranger_, &Allocations::ExplainAllocation, name)),
+            "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Create(stranger_, CreateText("snu", "a2"))), "NOT_FOUND");
+  EXPECT_EQ(List(stranger_, "parent: 'institutes/snu/projects/-'").allocations_size(), 0);
+  EXPECT_EQ(List(stranger_, "parent: 'institutes/-/projects/-'").allocations_size(), 0);
+  EXPECT_EQ(List(operator_key_, "parent: 'institutes/-/projects/-'").allocations_size(), 1);
+}
+
+TEST_F(AllocationsTest, ListsPageThroughEverythingOnceAndInOrder) {
+  for (const char* id : {"a5", "a3", "a1", "a4", "a2"}) {
+    ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", id))), "OK");
+  }
+  std::vector<std::string> names;
+  std::string token;
+  int64_t revision = 0;
+  do {
+    const auto page = List(
+        member_, "parent: 'institutes/snu/projects/p' page_size: 2 page_token: '" + token + "'");
+    EXPECT_LE(page.allocations_size(), 2);
+    if (revision != 0) {
+      EXPECT_EQ(page.revision(), revision);
+    }
+    revision = page.revision();
+    for (const auto& allocation : page.allocations()) names.push_back(allocation.name());
+    token = page.next_page_token();
+  } while (!token.empty());
+  EXPECT_EQ(names, (std::vector{Name("a1"), Name("a2"), Name("a3"), Name("a4"), Name("a5")}));
+  EXPECT_GT(revision, 0);
+}
+
+TEST_F(AllocationsTest, FiltersByStateAndCluster) {
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"))), "OK");
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a2"))), "OK");
+  ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(member_, &Allocations::CancelAllocation,
+                                                 "name: '" + Name("a2") + "'")),
+            "OK");
+  Schedule();
+  const std::string parent = "parent: 'institutes/snu/projects/p' ";
+  EXPECT_EQ(List(member_, parent + "states: STATE_CANCELLED").allocations(0).name(), Name("a2"));
+  EXPECT_EQ(List(member_, parent + "states: STATE_CANCELLED states: STATE_PROVISIONING")
+                .allocations_size(),
+            2);
+  EXPECT_EQ(List(member_, parent + "cluster: 'providers/prov/clusters/c'").allocations(0).name(),
+            Name("a1"));
+}
+
+TEST_F(AllocationsTest, ExplainSaysWhyItWaits) {
+  // 40 of the cluster's 32 GPUs: the second has to wait for the first.
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1", "gpus: 32"))), "OK");
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a2", "gpus: 8"))), "OK");
+  Schedule();
+  v1::ExplainAllocationResponse why;
+  ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(member_, &Allocations::ExplainAllocation,
+                                                 "name: '" + Name("a2") + "'", &why)),
+            "OK");
+  EXPECT_EQ(why.allocation().name(), Name("a2"));
+  EXPECT_EQ(why.rank(), 1);
+  EXPECT_EQ(why.clusters(0).cluster(), "providers/prov/clusters/c");
+  EXPECT_EQ(why.clusters(0).nodes(), 4);
+  EXPECT_EQ(why.clusters(0).gpus_free_now(), 0);
+  EXPECT_TRUE(why.has_planned_start_time());
+  EXPECT_EQ(why.quota_limit_gpus(), 64);
+  EXPECT_FALSE(why.message().empty());
+}
+
+TEST_F(AllocationsTest, AStaleEtagStopsACancelThatWasDecidedOnOldNews) {
+  v1::Allocation made;
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"), &made)), "OK");
+  Schedule();
+  const std::string name = "name: '" + Name("a1") + "' ";
+  EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(member_, &Allocations::CancelAllocation,
+                                                 name + "etag: '" + made.etag() + "'")),
+            "ETAG_STALE");
+  EXPECT_EQ(Get(Name("a1")).state(), v1::Allocation::STATE_PROVISIONING);
+  EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(
+                member_, &Allocations::CancelAllocation,
+                name + "etag: '" + Get(Name("a1")).etag() + "' reason: 'not needed'")),
+            "OK");
+  EXPECT_TRUE(Get(Name("a1")).cancel_requested());
+}
+
+struct BadRequest {
+  const char* what;
+  std::string allocation;
+  const char* reason;
+  const char* field;
+};
+
+TEST_F(AllocationsTest, EveryBadRequestHasItsOwnReasonAndChangesNothing) {
+  const std::string hour = " duration { seconds: 3600 }";
+  const std::string path = "allocation.request.";
+  const std::vector<BadRequest> cases = {
+      {"no size", "request {" + hour + "}", "FIELD_REQUIRED", "allocation.request.gpus"},
+      {"0 GPUs", "request { gpus: 0" + hour + "}", "GPUS_OUT_OF_RANGE", "allocation.request.gpus"},
+      {"negative", "request { gpus: -1" + hour + "}", "GPUS_OUT_OF_RANGE",
+       "allocation.request.gpus"},
+      {"overflow", "request { gpus: 2147483647" + hour + "}", "GPUS_OUT_OF_RANGE",
+       "allocation.request.gpus"},
+      {"9 GPUs a node", "request { node_shape { nodes: 1 gpus_per_node: 9 }" + hour + "}",
+       "GPUS_PER_NODE_OUT_OF_RANGE", "allocation.request.gpus_per_node"},
+      {"0 nodes", "request { node_shape { gpus_per_node: 8 }" + hour + "}", "NODES_OUT_OF_RANGE",
+       "allocation.request.nodes"},
+      {"no duration", "request { gpus: 8 }", "FIELD_REQUIRED", "allocation.request.duration"},
+      {"half a second", "request { gpus: 8 duration { seconds: 60 nanos: 500000000 } }",
+       "DURATION_OUT_OF_RANGE", "allocation.request.duration"},
+      {"negative duration", "request { gpus: 8 duration { seconds: -60 } }",
+       "DURATION_OUT_OF_RANGE", "allocation.request.duration"},
+      {"10 years", "request { gpus: 8 duration { seconds: 315360000 } }", "DURATION_OUT_OF_RANGE",
+       "allocation.request.duration"},
+      {"unknown model", "request { gpus: 8 models: GPU_MODEL_UNSPECIFIED" + hour + "}",
+       "GPU_MODEL_UNKNOWN", "allocation.request.models[0]"},
+      {"a model twice",
+       "request { gpus: 8 models: GPU_MODEL_H200 models: GPU_MODEL_H200" + hour + "}",
+       "GPU_MODEL_REPEATED", "allocation.request.models[1]"},
+      {"a start in the past", "request { gpus: 8 earliest_start { seconds: 1000 }" + hour + "}",
+       "EARLIEST_START_OUT_OF_RANGE", "allocation.request.earliest_start"},
+      {"a start before 1970", "request { gpus: 8 earliest_start { seconds: -1 }" + hour + "}",
+       "TIME_OUT_OF_RANGE", "allocation.request.earliest_start"},
+      {"a deadline before the end",
+       "request { gpus: 8 deadline { seconds: 1772323260 }" + hour + "}", "DEADLINE_TOO_EARLY",
+       "allocation.request.deadline"},
+      {"a control character", "display_name: 'a\\nb' request { gpus: 8" + hour + "}",
+       "TEXT_INVALID", "allocation.display_name"},
+      {"1 MB of name",
+       "display_name: '" + std::string(1 << 20, 'x') + "' request { gpus: 8" + hour + "}",
+       "TEXT_TOO_LONG", "allocation.display_name"},
+      {"more than the pool", "request { node_shape { nodes: 5 gpus_per_node: 8 }" + hour + "}",
+       "LARGER_THAN_POOL", nullptr},
+  };
+  for (const BadRequest& bad : cases) {
+    const auto status = Create(
+        member_, "parent: 'institutes/snu/projects/p' allocation { " + bad.allocation + " }");
+    EXPECT_EQ(ReasonOf(status), bad.reason) << bad.what;
+    if (bad.field == nullptr) continue;
+    const auto info = InfoOf(status);
+    EXPECT_EQ(info.metadata().at("field"), bad.field) << bad.what;
+    EXPECT_FALSE(info.metadata().at("limit").empty()) << bad.what;
+    EXPECT_LE(info.metadata().at("value").size(), 140U) << bad.what;
+  }
+  EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 0);
+}
+
+}  // namespace
+}  // namespace allot::rpc

@@ -1,0 +1,243 @@
+#include "allot/rpc/server.h"
+
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <prometheus/text_serializer.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <future>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "rpc/api_fixture.h"
+#include "rpc/worker_pool.h"
+
+namespace allot::rpc {
+namespace {
+
+/// Every method of the API by its path.
+std::vector<std::string> AllMethods() {
+  std::vector<std::string> paths;
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  for (const char* name : {"AllocationService", "ProjectService", "QuotaService", "PoolService",
+                           "ProviderService", "OperatorService"}) {
+    const auto* service = pool->FindServiceByName(std::string("allot.v1.") + name);
+    for (int i = 0; i < service->method_count(); ++i) {
+      paths.push_back('/' + service->full_name() + '/' + service->method(i)->name());
+    }
+  }
+  return paths;
+}
+
+/// One call of bytes, whatever the method; a stream's status too, because it comes before any
+/// message.
+grpc::Status CallBytes(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
+                       const std::string& bytes, grpc::ClientContext* context) {
+  grpc::GenericStub stub(channel);
+  const grpc::Slice slice(bytes);
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::Status> ended;
+  stub.UnaryCall(context, path, grpc::StubOptions(), &request, &response,
+                 [&](grpc::Status status) { ended.set_value(std::move(status)); });
+  return ended.get_future().get();
+}
+
+using ServerTest = Api;
+
+TEST_F(ServerTest, NoMethodAnswersWithoutAKey) {
+  Serve();
+  const auto paths = AllMethods();
+  EXPECT_GE(paths.size(), 40U);
+  for (const std::string& path : paths) {
+    const auto anonymous = CallBytes(channel_, path, "", As("").get());
+    EXPECT_EQ(ReasonOf(anonymous), "CREDENTIAL_MISSING") << path;
+    EXPECT_EQ(anonymous.error_code(), grpc::StatusCode::UNAUTHENTICATED) << path;
+    EXPECT_EQ(ReasonOf(CallBytes(channel_, path, "", As("allot_nobody_knows").get())),
+              "CREDENTIAL_INVALID")
+        << path;
+  }
+}
+
+TEST_F(ServerTest, TakesAKeyInOneFormOnlyAndNeverShowsItAgain) {
+  Serve();
+  for (const std::string& value :
+       {operator_key_, "Basic " + operator_key_, std::string("Bearer "), "Bearer  " + operator_key_,
+        "Bearer " + std::string(5'000, 'x')}) {
+    auto context = As("");
+    context->AddMetadata("authorization", value);
+    const auto status =
+        CallBytes(channel_, "/allot.v1.ProjectService/ListInstitutes", "", context.get());
+    EXPECT_EQ(ReasonOf(status), "CREDENTIAL_INVALID");
+    EXPECT_EQ(status.error_message().find(operator_key_), std::string::npos);
+    EXPECT_EQ(status.error_details().find(operator_key_), std::string::npos);
+  }
+  auto twice = As(operator_key_);
+  twice->AddMetadata("authorization", "Bearer " + operator_key_);
+  EXPECT_EQ(
+      ReasonOf(CallBytes(channel_, "/allot.v1.ProjectService/ListInstitutes", "", twice.get())),
+      "CREDENTIAL_INVALID");
+}
+
+TEST_F(ServerTest, ARevokedKeyStopsAtOnce) {
+  Serve();
+  v1::CreateApiKeyResponse created;
+  Call<v1::OperatorService>(operator_key_, &Operators::CreateApiKey,
+                            "api_key { role: ROLE_AUDITOR }", &created);
+  EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(created.secret(), &Projects::ListInstitutes, "")),
+            "OK");
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                                               "name: '" + created.api_key().name() + "'")),
+            "OK");
+  EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(created.secret(), &Projects::ListInstitutes, "")),
+            "CREDENTIAL_INVALID");
+}
+
+std::string ServingAs(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+  // grpc.health.v1 has no stubs in Debian: HealthCheckResponse.status is field 1.
+  grpc::GenericStub stub(channel);
+  const grpc::Slice empty("");
+  const grpc::ByteBuffer request(&empty, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::Status> ended;
+  stub.UnaryCall(context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
+                 [&](grpc::Status status) { ended.set_value(std::move(status)); });
+  const auto status = ended.get_future().get();
+  if (!status.ok()) return status.error_message();
+  grpc::Slice slice;
+  EXPECT_TRUE(response.DumpToSingleSlice(&slice).ok());
+  return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
+}
+
+TEST_F(ServerTest, HealthAnswersEverybodyAndSaysWhatItIsTold) {
+  Serve();
+  EXPECT_EQ(ServingAs(channel_, As("").get()), "\x08\x01");
+  server_->SetServing(false);
+  EXPECT_EQ(ServingAs(channel_, As("").get()), "\x08\x02");
+}
+
+TEST_F(ServerTest, ReflectionIsThereOnlyWhenSwitchedOn) {
+  constexpr char kPath[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  Serve();
+  EXPECT_EQ(CallBytes(channel_, kPath, "", As("").get()).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+  options_.reflection = true;
+  Serve();
+  EXPECT_NE(CallBytes(channel_, kPath, "", As("").get()).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(ServerTest, PlainTextIsRefusedOnAnAddressThatOthersReach) {
+  options_.address = "0.0.0.0:0";
+  const auto started = Server::Start(*context_, *planner_, options_);
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().reason, Reason::kConfigInvalid);
+  EXPECT_EQ(started.error().field, "address");
+}
+
+TEST_F(ServerTest, ASecondServerOnThePortIsRefused) {
+  Serve();
+  options_.address = server_->address();
+  const auto second = Server::Start(*context_, *planner_, options_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().reason, Reason::kConfigInvalid);
+}
+
+TEST_F(ServerTest, TextThatIsNotUtf8IsNamedByItsField) {
+  Serve();
+  v1::CreateInstituteRequest request;
+  request.set_institute_id("snu");
+  request.mutable_institute()->set_sector(v1::SECTOR_ACADEMIA);
+  request.mutable_institute()->set_display_name("QQ");
+  std::string bytes = request.SerializeAsString();
+  bytes.replace(bytes.find("QQ"), 2, "\xc3\x28");
+  const auto status = CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute", bytes,
+                                As(operator_key_).get());
+  EXPECT_EQ(ReasonOf(status), "TEXT_INVALID");
+  EXPECT_EQ(InfoOf(status).metadata().at("field"), "institute.display_name");
+  EXPECT_EQ(InfoOf(status).metadata().at("value"), "\\xc3(");
+  EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(operator_key_, &Projects::GetInstitute,
+                                              "name: 'institutes/snu'")),
+            "NOT_FOUND");
+}
+
+TEST_F(ServerTest, BytesThatAreNoMessageAndTooManyBytesAreRefused) {
+  Serve();
+  EXPECT_EQ(ReasonOf(CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute", "\x0a\xff",
+                               As(operator_key_).get())),
+            "REQUEST_MALFORMED");
+  EXPECT_EQ(CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute",
+                      std::string(5 << 20, 'x'), As(operator_key_).get())
+                .error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(ServerTest, AFullQueueIsOverloadedWithATimeToComeBack) {
+  options_.queued_calls_max = 0;
+  Serve();
+  const auto status = Call<v1::ProjectService>(operator_key_, &Projects::ListInstitutes, "");
+  EXPECT_EQ(ReasonOf(status), "OVERLOADED");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_NE(status.error_details().find("google.rpc.RetryInfo"), std::string::npos);
+}
+
+TEST_F(ServerTest, EveryCallIsInTheLogAndInTheMetrics) {
+  std::ostringstream lines;
+  options_.log = std::make_shared<spdlog::logger>(
+      "rpc", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines));
+  options_.log->set_pattern("%v");
+  options_.registry = std::make_shared<prometheus::Registry>();
+  Serve();
+  Call<v1::ProjectService>(operator_key_, &Projects::CreateInstitute,
+                           "institute_id: 'Bad' request_id: 'r-1'");
+  server_->Drain(1'000);
+
+  const auto line = nlohmann::json::parse(lines.str());
+  EXPECT_EQ(line["method"], "allot.v1.ProjectService/CreateInstitute");
+  EXPECT_EQ(line["code"], "INVALID_ARGUMENT");
+  EXPECT_EQ(line["reason"], "name_invalid");
+  EXPECT_EQ(line["request_id"], "r-1");
+  EXPECT_EQ(line["role"], "operator");
+  EXPECT_FALSE(line["key"].get<std::string>().empty());
+  EXPECT_EQ(lines.str().find(operator_key_), std::string::npos) << "the secret is in the log";
+
+  const std::string metrics = prometheus::TextSerializer().Serialize(options_.registry->Collect());
+  EXPECT_NE(metrics.find("allot_rpc_calls_total{code=\"INVALID_ARGUMENT\",method=\"allot.v1."
+                         "ProjectService/CreateInstitute\"} 1"),
+            std::string::npos)
+      << metrics;
+  EXPECT_NE(metrics.find("allot_rpc_call_seconds_count"), std::string::npos);
+  EXPECT_NE(metrics.find("allot_rpc_calls_in_flight 0"), std::string::npos);
+}
+
+TEST_F(ServerTest, ADrainedServerTakesNoCallsAndCanBeDrainedAgain) {
+  Serve();
+  server_->Drain(100);
+  server_->Drain(100);
+  EXPECT_EQ(Call<v1::ProjectService>(operator_key_, &Projects::ListInstitutes, "").error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(WorkerPool, RefusesWhatItsQueueCannotHold) {
+  std::promise<void> release;
+  std::promise<void> busy;
+  WorkerPool pool(1, 2);
+  ASSERT_TRUE(pool.TryRun([&] {
+    busy.set_value();
+    release.get_future().wait();
+  }));
+  busy.get_future().wait();
+  int ran = 0;
+  EXPECT_TRUE(pool.TryRun([&] { ++ran; }));
+  EXPECT_TRUE(pool.TryRun([&] { ++ran; }));
+  EXPECT_FALSE(pool.TryRun([&] { ++ran; }));
+  release.set_value();
+  pool.Stop();
+  EXPECT_EQ(ran, 2);
+  EXPECT_FALSE(pool.TryRun([] {}));
+}
+
+}  // namespace
+}  // namespace allot::rpc

@@ -1,0 +1,178 @@
+#include <thread>
+
+#include "rpc/api_fixture.h"
+
+namespace allot::rpc {
+namespace {
+
+class WatchTest : public Api {
+ protected:
+  void SetUp() override {
+    Api::SetUp();
+    options_.watch_progress_ms = 50;
+  }
+
+  void Begin() {
+    Serve();
+    AddPool();
+    AddTenant("snu");
+    AddTenant("kist");
+    member_ = MemberKey("snu");
+  }
+
+  /// An open watch and what came from it.
+  struct Watch {
+    std::unique_ptr<grpc::ClientContext> context;
+    std::unique_ptr<grpc::ClientReader<v1::WatchAllocationsResponse>> reader;
+
+    v1::WatchAllocationsResponse Next() {
+      v1::WatchAllocationsResponse message;
+      EXPECT_TRUE(reader->Read(&message)) << "the watch ended";
+      return message;
+    }
+    v1::AllocationChange NextChange() {
+      for (;;) {
+        const auto message = Next();
+        if (message.changes_size() > 0) return message.changes(0);
+        if (::testing::Test::HasFailure()) return {};
+      }
+    }
+    /// Reads to the end.
+    grpc::Status End() {
+      v1::WatchAllocationsResponse message;
+      while (reader->Read(&message)) {
+      }
+      return reader->Finish();
+    }
+  };
+
+  Watch Open(const std::string& key, const std::string& request) {
+    Watch watch;
+    watch.context = As(key);
+    watch.reader = v1::AllocationService::Stub(channel_).WatchAllocations(
+        watch.context.get(), Text<v1::WatchAllocationsRequest>(request));
+    return watch;
+  }
+  void Submit(const std::string& institute, const std::string& id) {
+    EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(operator_key_, &Allocations::CreateAllocation,
+                                                   CreateText(institute, id))),
+              "OK");
+  }
+
+  std::string member_;
+};
+
+TEST_F(WatchTest, SaysWhereItBeginsThenEveryChangeOfTheOwnInstitute) {
+  Begin();
+  auto watch = Open(member_, "parent: 'institutes/-/projects/-'");
+  const auto first = watch.Next();
+  EXPECT_EQ(first.changes_size(), 0);
+  EXPECT_GT(first.resume_revision(), 0);
+
+  Submit("kist", "hidden");
+  Submit("snu", "a1");
+  const auto change = watch.NextChange();
+  EXPECT_EQ(change.allocation().name(), "institutes/snu/projects/p/allocations/a1");
+  EXPECT_EQ(change.state(), v1::Allocation::STATE_PENDING);
+  EXPECT_GT(change.revision(), first.resume_revision());
+
+  Schedule();
+  EXPECT_EQ(watch.NextChange().state(), v1::Allocation::STATE_PROVISIONING);
+}
+
+TEST_F(WatchTest, ResumesAfterARevisionWithoutALoss) {
+  Begin();
+  Submit("snu", "a1");
+  auto first = Open(member_, "parent: 'institutes/snu/projects/p' after_revision: 0");
+  int64_t resume = 0;
+  for (;;) {
+    const auto message = first.Next();
+    resume = message.resume_revision();
+    if (message.changes_size() > 0) break;
+  }
+  first.context->TryCancel();
+  first.End();
+  Submit("snu", "a2");
+  auto second = Open(
+      member_, "parent: 'institutes/snu/projects/p' after_revision: " + std::to_string(resume));
+  EXPECT_EQ(second.NextChange().allocation().name(), "institutes/snu/projects/p/allocations/a2");
+}
+
+TEST_F(WatchTest, GivesSignsOfLifeWithoutNews) {
+  Begin();
+  auto watch = Open(member_, "parent: 'institutes/snu/projects/-'");
+  const auto revision = watch.Next().resume_revision();
+  for (int i = 0; i < 2; ++i) {
+    const auto sign = watch.Next();
+    EXPECT_EQ(sign.changes_size(), 0);
+    EXPECT_GE(sign.resume_revision(), revision);
+  }
+}
+
+TEST_F(WatchTest, ARevisionOfTheFutureIsRefused) {
+  Begin();
+  for (const char* revision : {"-1", "9223372036854775807"}) {
+    auto watch = Open(
+        member_, std::string("parent: 'institutes/snu/projects/-' after_revision: ") + revision);
+    EXPECT_EQ(ReasonOf(watch.End()), "REVISION_OUT_OF_RANGE");
+  }
+}
+
+TEST_F(WatchTest, EndsWhenItsKeyIsRevoked) {
+  Begin();
+  v1::CreateApiKeyResponse created;
+  Call<v1::OperatorService>(operator_key_, &Operators::CreateApiKey,
+                            "api_key { role: ROLE_AUDITOR }", &created);
+  auto watch = Open(created.secret(), "parent: 'institutes/-/projects/-'");
+  watch.Next();
+  Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                            "name: '" + created.api_key().name() + "'");
+  EXPECT_EQ(ReasonOf(watch.End()), "CREDENTIAL_INVALID");
+}
+
+TEST_F(WatchTest, EndsWithShuttingDownWhenTheServerDrains) {
+  Begin();
+  auto watch = Open(member_, "parent: 'institutes/snu/projects/-'");
+  watch.Next();
+  std::thread drain([this] { server_->Drain(10'000); });
+  const auto status = watch.End();
+  drain.join();
+  EXPECT_EQ(ReasonOf(status), "SHUTTING_DOWN");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
+  options_.watch_stall_ms = 50;
+  options_.watch_progress_ms = 1;
+  options_.poll_ms = 1;
+  Begin();
+  // Signs of life fill the flow-control window of a reader that takes none.
+  grpc::ChannelArguments narrow;
+  narrow.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1);
+  narrow.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  channel_ =
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), narrow);
+  auto watch = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: 0");
+  const auto first = watch.Next();
+  const std::string name(250, 'x');
+  v1::ListAllocationsResponse list;
+  for (int i = 0; i < 40; ++i) Submit("snu", "a" + std::to_string(i));
+  const auto status = watch.End();
+  EXPECT_TRUE(ReasonOf(status) == "WATCH_TOO_SLOW") << ReasonOf(status);
+  auto again = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: " +
+                                 std::to_string(first.resume_revision()));
+  EXPECT_EQ(again.NextChange().allocation().name(), "institutes/snu/projects/p/allocations/a0");
+  again.context->TryCancel();
+  again.End();
+}
+
+TEST_F(WatchTest, NoMoreThanTheServerIsMadeFor) {
+  options_.watches_max = 1;
+  Begin();
+  auto first = Open(member_, "parent: 'institutes/snu/projects/-'");
+  first.Next();
+  EXPECT_EQ(ReasonOf(Open(member_, "parent: 'institutes/snu/projects/-'").End()), "OVERLOADED");
+}
+
+}  // namespace
+}  // namespace allot::rpc
