@@ -131,6 +131,17 @@ TEST(ClusterCalendar, OfEqualNodesPrefersTheOneThatIsBusyNextToTheWindow) {
   EXPECT_EQ(calendar.ChooseNodes({1, 8, 0}, 4, 7, rows), between);
 }
 
+TEST(ClusterCalendar, OfANodesGpusPrefersThoseThatAreTakenNextToTheWindow) {
+  const TimeGrid grid(kNow, Days(1));
+  // GPUs 4 to 7 are taken before the window, 7 after it too.
+  const ClusterCalendar calendar(grid, 1, {{0, 0xf0, 0, 3}, {0, 0x80, 8, grid.slots() - 1}});
+  SearchRows rows;
+  rows.Resize(calendar.lines());
+  ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, {Hours(1), kNow}, 4, 10, rows), 4);
+  const std::vector<std::pair<int, GpuMask>> aligned = {{0, 0x90}};
+  EXPECT_EQ(calendar.ChooseNodes({1, 2, 0}, 4, 7, rows), aligned);
+}
+
 TEST(ClusterCalendar, TakesTheRemainderFromANodeThatIsOfNoUseToTheWholeOnes) {
   const TimeGrid grid(kNow, Days(1));
   const ClusterCalendar calendar(grid, 3, {{1, 0x07, 0, grid.slots() - 1}});
