@@ -11,8 +11,8 @@ namespace allot::store {
 /// folder only, run by an unprivileged user when we are root, stopped with us.
 /// Survives kill -9 of either side: a server left running by a dead owner is taken over, a stale
 /// postmaster.pid is cleared once nobody is at work in the folder. A second live owner is refused.
-/// Everything in the folder that holds data is 0700; the folder itself must let the unprivileged user
-/// through when we are root, and so must every folder above it.
+/// Everything in the folder that holds data is 0700; the folder itself must let the unprivileged
+/// user through when we are root, and so must every folder above it.
 class PrivateCluster {
  public:
   struct Options {
