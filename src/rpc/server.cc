@@ -28,13 +28,23 @@ bool StaysOnThisMachine(std::string_view address) {
                      [&](std::string_view prefix) { return address.starts_with(prefix); });
 }
 
-/// Reflection for this server only; gRPC's own switch is for all servers of a process.
-class WithReflection final : public grpc::ServerBuilderOption {
+/// Reflection for this server, as asked; gRPC's own switch is for all servers of a process, and its
+/// library turns it on by being linked.
+class Reflection final : public grpc::ServerBuilderOption {
  public:
+  explicit Reflection(bool wanted) : wanted_(wanted) {}
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    std::erase_if(*plugins, [](const auto& plugin) {
+      return dynamic_cast<grpc::reflection::ProtoServerReflectionPlugin*>(plugin.get()) != nullptr;
+    });
+    if (wanted_) {
+      plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    }
   }
+
+ private:
+  const bool wanted_;
 };
 
 /// "127.0.0.1:0" with the port that was taken.
@@ -78,7 +88,7 @@ class GrpcServer final : public Server {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     // Two servers on one port would share its calls at random.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    if (options_.reflection) builder.SetOption(std::make_unique<WithReflection>());
+    builder.SetOption(std::make_unique<Reflection>(options_.reflection));
     for (const auto& service : services_) builder.RegisterService(service.get());
     int port = 0;
     builder.AddListeningPort(

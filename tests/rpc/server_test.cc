@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "rpc/api_fixture.h"
+#include "rpc/bytes.h"
 #include "rpc/worker_pool.h"
 
 namespace allot::rpc {
@@ -34,15 +35,17 @@ std::vector<std::string> AllMethods() {
 /// One call of bytes, whatever the method; a stream's status too, because it comes before any
 /// message.
 grpc::Status CallBytes(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
-                       const std::string& bytes, grpc::ClientContext* context) {
+                       const std::string& bytes, grpc::ClientContext* context,
+                       std::string* answer = nullptr) {
   grpc::GenericStub stub(channel);
-  const grpc::Slice slice(bytes);
-  const grpc::ByteBuffer request(&slice, 1);
+  const grpc::ByteBuffer request = ToByteBuffer(bytes);
   grpc::ByteBuffer response;
   std::promise<grpc::Status> ended;
   stub.UnaryCall(context, path, grpc::StubOptions(), &request, &response,
                  [&](grpc::Status status) { ended.set_value(std::move(status)); });
-  return ended.get_future().get();
+  grpc::Status status = ended.get_future().get();
+  if (status.ok() && answer != nullptr) *answer = FromByteBuffer(response).value_or("");
+  return status;
 }
 
 using ServerTest = Api;
@@ -95,38 +98,32 @@ TEST_F(ServerTest, ARevokedKeyStopsAtOnce) {
             "CREDENTIAL_INVALID");
 }
 
-std::string ServingAs(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
-  // grpc.health.v1 has no stubs in Debian: HealthCheckResponse.status is field 1.
-  grpc::GenericStub stub(channel);
-  const grpc::Slice empty("");
-  const grpc::ByteBuffer request(&empty, 1);
-  grpc::ByteBuffer response;
-  std::promise<grpc::Status> ended;
-  stub.UnaryCall(context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
-                 [&](grpc::Status status) { ended.set_value(std::move(status)); });
-  const auto status = ended.get_future().get();
-  if (!status.ok()) return status.error_message();
-  grpc::Slice slice;
-  EXPECT_TRUE(response.DumpToSingleSlice(&slice).ok());
-  return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
+/// What health says: HealthCheckResponse.status is field 1; Debian has no stubs of grpc.health.v1.
+std::string HealthOf(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+  std::string answer;
+  EXPECT_TRUE(CallBytes(channel, "/grpc.health.v1.Health/Check", "", context, &answer).ok());
+  return answer;
 }
 
 TEST_F(ServerTest, HealthAnswersEverybodyAndSaysWhatItIsTold) {
   Serve();
-  EXPECT_EQ(ServingAs(channel_, As("").get()), "\x08\x01");
+  EXPECT_EQ(HealthOf(channel_, As("").get()), "\x08\x01");
   server_->SetServing(false);
-  EXPECT_EQ(ServingAs(channel_, As("").get()), "\x08\x02");
+  EXPECT_EQ(HealthOf(channel_, As("").get()), "\x08\x02");
 }
 
 TEST_F(ServerTest, ReflectionIsThereOnlyWhenSwitchedOn) {
   constexpr char kPath[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  // ServerReflectionRequest.list_services is field 7.
+  const std::string list_services = "\x3a\x01*";
   Serve();
-  EXPECT_EQ(CallBytes(channel_, kPath, "", As("").get()).error_code(),
+  EXPECT_EQ(CallBytes(channel_, kPath, list_services, As("").get()).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
   options_.reflection = true;
   Serve();
-  EXPECT_NE(CallBytes(channel_, kPath, "", As("").get()).error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
+  std::string services;
+  ASSERT_TRUE(CallBytes(channel_, kPath, list_services, As("").get(), &services).ok());
+  EXPECT_NE(services.find("allot.v1.AllocationService"), std::string::npos);
 }
 
 TEST_F(ServerTest, PlainTextIsRefusedOnAnAddressThatOthersReach) {

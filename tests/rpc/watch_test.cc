@@ -154,8 +154,6 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
       grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), narrow);
   auto watch = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: 0");
   const auto first = watch.Next();
-  const std::string name(250, 'x');
-  v1::ListAllocationsResponse list;
   for (int i = 0; i < 40; ++i) Submit("snu", "a" + std::to_string(i));
   const auto status = watch.End();
   EXPECT_TRUE(ReasonOf(status) == "WATCH_TOO_SLOW") << ReasonOf(status);
