@@ -101,6 +101,7 @@ Outcome<std::vector<ApplyStep>> PlanApply(Client& client, const std::vector<Docu
     const Found found = [&](const Resource* existing, const Failure* failure) {
       if (failure != nullptr) {
         if (!first_failure) first_failure = *failure;
+        loop.Drop();
         return;
       }
       Decide(step, existing);

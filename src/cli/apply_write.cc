@@ -144,6 +144,13 @@ Failure Skipped(const std::string& on) {
           .advice = "Correct that one and apply the file again."};
 }
 
+Failure NotTried() {
+  return {.exit_code = ExitCode::kUnavailable,
+          .reason = "skipped",
+          .message = "the server stopped answering before its turn came",
+          .advice = "Apply the file again: what is done stays done."};
+}
+
 class Carrier {
  public:
   Carrier(Client& client, const std::string& reason, const ApplyProgress& progress, int all)
@@ -156,9 +163,19 @@ class Carrier {
       if (step.document->resource.index() == kind) Begin(loop, step);
     }
     loop.Run();
+    for (ApplyStep& step : steps) {
+      if (step.document->resource.index() == kind && step.done == Done::kNotYet)
+        Skip(step, NotTried());
+    }
   }
 
  private:
+  void Skip(ApplyStep& step, Failure why) {
+    step.done = Done::kSkipped;
+    step.failure = std::move(why);
+    failed_.insert(NameOf(step.document->resource));
+  }
+
   void Begin(CallLoop& loop, ApplyStep& step) {
     const std::string& name = NameOf(step.document->resource);
     if (step.change == Change::kRefused) {
@@ -172,16 +189,18 @@ class Carrier {
     }
     for (const std::string& needed : DependsOn(step.document->resource)) {
       if (!failed_.contains(needed)) continue;
-      step.done = Done::kSkipped;
-      step.failure = Skipped(needed);
-      failed_.insert(name);
+      Skip(step, Skipped(needed));
       return;
     }
-    const auto settle = [this, &step, &name](const Failure* failure) {
+    if (unreachable_) return;
+    const auto settle = [this, &loop, &step, &name](const Failure* failure) {
       step.done = failure == nullptr ? Done::kDone : Done::kFailed;
       if (failure != nullptr) {
         step.failure = *failure;
         failed_.insert(name);
+        // Every further call would spend its whole patience in vain.
+        unreachable_ = unreachable_ || failure->exit_code == ExitCode::kUnavailable;
+        if (unreachable_) loop.Drop();
       }
       progress_("applied", ++settled_, all_);
     };
@@ -193,6 +212,7 @@ class Carrier {
   const ApplyProgress& progress_;
   const int all_;
   int settled_ = 0;
+  bool unreachable_ = false;
   std::set<std::string> failed_;
 };
 

@@ -23,6 +23,11 @@ void CallLoop::Run() {
   }
 }
 
+void CallLoop::Drop() {
+  ready_.clear();
+  pausing_.clear();
+}
+
 void CallLoop::BeginJobs() {
   const auto now = Steady::now();
   // A call whose pause is over goes before those not begun yet: its deadline runs.

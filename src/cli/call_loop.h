@@ -57,6 +57,10 @@ class CallLoop {
   /// Until every call added is done.
   void Run();
 
+  /// Forgets the calls that are not under way, as if never added. Those that are will still be
+  /// done.
+  void Drop();
+
  private:
   using Steady = std::chrono::steady_clock;
   struct Job {

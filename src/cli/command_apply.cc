@@ -91,18 +91,24 @@ void Report(const Session& session, const std::vector<ApplyStep>& steps, bool dr
   }
 }
 
-/// Shows what failed; the first one's exit code.
+/// Shows what failed, up to a bound; the first one's exit code.
 ExitCode ShowFailures(const Session& session, const std::vector<ApplyStep>& steps) {
   ExitCode code = ExitCode::kOk;
+  std::size_t failures = 0;
   for (const ApplyStep& step : steps) {
     if (!step.failure) continue;
     const Document& document = *step.document;
     if (code == ExitCode::kOk) code = step.failure->exit_code;
+    if (++failures > kProblemsShownMax) continue;
     Failure shown = *step.failure;
     shown.message = document.file + ":" + std::to_string(document.line) + ": " +
                     std::string(KindOf(document.resource)) + " " + NameOf(document.resource) +
                     ": " + shown.message;
     session.output().Show(shown);
+  }
+  if (failures > kProblemsShownMax && session.output().for_people()) {
+    session.output().Note("and " + std::to_string(failures - kProblemsShownMax) +
+                          " more: -o json lists them all");
   }
   return code;
 }

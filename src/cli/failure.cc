@@ -1,18 +1,14 @@
 #include "cli/failure.h"
 
-#include <google/protobuf/empty.pb.h>
-#include <google/protobuf/unknown_field_set.h>
 #include <google/rpc/error_details.pb.h>
 #include <google/rpc/status.pb.h>
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "allot/base/reason.h"
+#include "allot/v1/error_reason.pb.h"
 #include "cli/text.h"
 
 namespace allot::cli {
@@ -48,64 +44,31 @@ std::string LowerCase(std::string text) {
   return text;
 }
 
-/// google.rpc.ErrorInfo {string reason = 1; string domain = 2; map<string, string> metadata = 3;}.
-/// Debian's copy of the Google protos is older than this message, so its fields are read by number.
-struct ErrorInfo {
-  std::string reason;
-  std::map<std::string, std::string> metadata;
-};
 constexpr std::string_view kErrorInfoType = "/google.rpc.ErrorInfo";
 
-/// The fields of any message that are strings or messages, in their order.
-std::vector<std::pair<int, std::string>> BytesFields(const std::string& wire) {
-  std::vector<std::pair<int, std::string>> fields;
-  google::protobuf::Empty carrier;
-  if (!carrier.ParseFromString(wire)) return fields;
-  const auto& unknown = carrier.GetReflection()->GetUnknownFields(carrier);
-  for (int i = 0; i < unknown.field_count(); ++i) {
-    const auto& field = unknown.field(i);
-    if (field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
-      fields.emplace_back(field.number(), field.length_delimited());
-    }
-  }
-  return fields;
-}
-
-ErrorInfo ReadErrorInfo(const std::string& wire) {
-  ErrorInfo info;
-  for (const auto& [number, bytes] : BytesFields(wire)) {
-    if (number == 1) info.reason = bytes;
-    if (number != 3) continue;
-    std::string key;
-    std::string value;
-    for (const auto& [part, text] : BytesFields(bytes)) (part == 1 ? key : value) = text;
-    info.metadata[key] = value;
-  }
-  return info;
+std::string Metadata(const v1::ErrorInfo& info, const char* key) {
+  const auto found = info.metadata().find(key);
+  return found == info.metadata().end() ? std::string() : found->second;
 }
 
 void ReadDetails(const google::rpc::Status& status, Failure& failure) {
   for (const auto& any : status.details()) {
     google::rpc::BadRequest bad_request;
-    google::rpc::Help help;
     google::rpc::RequestInfo request_info;
-    if (any.type_url().ends_with(kErrorInfoType)) {
-      ErrorInfo info = ReadErrorInfo(any.value());
-      failure.reason = LowerCase(info.reason);
-      failure.value = info.metadata["value"];
-      failure.limit = info.metadata["limit"];
-      if (!info.metadata["field"].empty()) failure.field = info.metadata["field"];
-      if (!info.metadata["advice"].empty()) failure.advice = info.metadata["advice"];
+    // Debian's copy of the Google protos is older than ErrorInfo; ours is the same on the wire.
+    v1::ErrorInfo info;
+    if (any.type_url().ends_with(kErrorInfoType) && info.ParseFromString(any.value())) {
+      failure.reason = LowerCase(info.reason());
+      failure.value = Metadata(info, "value");
+      failure.limit = Metadata(info, "limit");
+      if (const auto field = Metadata(info, "field"); !field.empty()) failure.field = field;
+      failure.advice = Metadata(info, "advice");
     } else if (any.UnpackTo(&bad_request)) {
       if (failure.field.empty() && bad_request.field_violations_size() > 0) {
         failure.field = bad_request.field_violations(0).field();
       }
-    } else if (any.UnpackTo(&help)) {
-      if (failure.advice.empty() && help.links_size() > 0) {
-        failure.advice = help.links(0).description();
-      }
     } else if (any.UnpackTo(&request_info)) {
-      failure.request_id = request_info.request_id();
+      failure.call_id = request_info.request_id();
     }
   }
 }
@@ -191,6 +154,7 @@ std::string DescribeForPeople(const Failure& failure) {
   line("limit", failure.limit);
   line("advice", failure.advice);
   line("request id", failure.request_id);
+  line("call id", failure.call_id);
   return text;
 }
 
@@ -206,6 +170,7 @@ std::string DescribeAsJson(const Failure& failure) {
   part("limit", failure.limit);
   part("advice", failure.advice);
   part("requestId", failure.request_id);
+  part("callId", failure.call_id);
   error["exitCode"] = static_cast<int>(failure.exit_code);
   return nlohmann::ordered_json{{"error", error}}.dump(
              -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +

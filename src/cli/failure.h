@@ -38,6 +38,8 @@ struct Failure {
   std::string advice;
   /// Of the call that failed, where it was a change: repeating with it is safe.
   std::string request_id;
+  /// As the server's log names the call.
+  std::string call_id;
 
   friend bool operator==(const Failure&, const Failure&) = default;
 };

@@ -1,0 +1,317 @@
+#include "fake_server.h"
+
+#include <google/rpc/status.pb.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "allot/v1/allocation_service.grpc.pb.h"
+#include "allot/v1/error_reason.pb.h"
+#include "allot/v1/operator_service.grpc.pb.h"
+#include "allot/v1/pool_service.grpc.pb.h"
+#include "allot/v1/project_service.grpc.pb.h"
+#include "allot/v1/quota_service.grpc.pb.h"
+
+namespace allot::cli::testing {
+namespace {
+
+using grpc::ServerContext;
+
+grpc::Status Refusal(const Error& error) {
+  v1::ErrorInfo info;
+  std::string name(Name(error.reason));
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  info.set_reason(name);
+  (*info.mutable_metadata())["advice"] = std::string(Advice(error.reason));
+  (*info.mutable_metadata())["field"] = error.field;
+  (*info.mutable_metadata())["value"] = error.value;
+  (*info.mutable_metadata())["limit"] = error.limit;
+  google::rpc::Status rich;
+  auto& any = *rich.add_details();
+  any.set_type_url("type.googleapis.com/google.rpc.ErrorInfo");
+  any.set_value(info.SerializeAsString());
+  return {static_cast<grpc::StatusCode>(CodeOf(error.reason)), error.message,
+          rich.SerializeAsString()};
+}
+
+}  // namespace
+
+class FakeServer::Services final : public v1::PoolService::Service,
+                                   public v1::ProjectService::Service,
+                                   public v1::QuotaService::Service,
+                                   public v1::OperatorService::Service,
+                                   public v1::AllocationService::Service {
+ public:
+  Services(FakeServer& fake, int* port) : fake_(fake) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), port);
+    builder.RegisterService(static_cast<v1::PoolService::Service*>(this));
+    builder.RegisterService(static_cast<v1::ProjectService::Service*>(this));
+    builder.RegisterService(static_cast<v1::QuotaService::Service*>(this));
+    builder.RegisterService(static_cast<v1::OperatorService::Service*>(this));
+    builder.RegisterService(static_cast<v1::AllocationService::Service*>(this));
+    server_ = builder.BuildAndStart();
+  }
+  ~Services() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+  }
+
+  // ---- The pool
+
+  grpc::Status GetProvider(ServerContext* c, const v1::GetProviderRequest* q,
+                           v1::Provider* a) override {
+    return Get(c, "GetProvider", fake_.state.providers, q->name(), a);
+  }
+  grpc::Status CreateProvider(ServerContext* c, const v1::CreateProviderRequest* q,
+                              v1::Provider* a) override {
+    return Create(c, "CreateProvider", *q, fake_.state.providers, "providers/" + q->provider_id(),
+                  q->provider(), a);
+  }
+  grpc::Status GetCluster(ServerContext* c, const v1::GetClusterRequest* q,
+                          v1::Cluster* a) override {
+    return Get(c, "GetCluster", fake_.state.clusters, q->name(), a);
+  }
+  grpc::Status CreateCluster(ServerContext* c, const v1::CreateClusterRequest* q,
+                             v1::Cluster* a) override {
+    return Create(c, "CreateCluster", *q, fake_.state.clusters,
+                  q->parent() + "/clusters/" + q->cluster_id(), q->cluster(), a);
+  }
+  grpc::Status ListClusters(ServerContext* c, const v1::ListClustersRequest*,
+                            v1::ListClustersResponse* a) override {
+    return Answer(c, "ListClusters", "", [&] {
+      for (const auto& [name, cluster] : fake_.state.clusters) *a->add_clusters() = cluster;
+    });
+  }
+  grpc::Status GetCapacity(ServerContext* c, const v1::GetCapacityRequest*,
+                           v1::GetCapacityResponse* a) override {
+    return Answer(c, "GetCapacity", "", [&] { *a = fake_.state.capacity; });
+  }
+
+  // ---- Tenants
+
+  grpc::Status GetInstitute(ServerContext* c, const v1::GetInstituteRequest* q,
+                            v1::Institute* a) override {
+    return Get(c, "GetInstitute", fake_.state.institutes, q->name(), a);
+  }
+  grpc::Status CreateInstitute(ServerContext* c, const v1::CreateInstituteRequest* q,
+                               v1::Institute* a) override {
+    return Create(c, "CreateInstitute", *q, fake_.state.institutes,
+                  "institutes/" + q->institute_id(), q->institute(), a);
+  }
+  /// Two on a page, whatever was asked for.
+  grpc::Status ListInstitutes(ServerContext* c, const v1::ListInstitutesRequest* q,
+                              v1::ListInstitutesResponse* a) override {
+    return Answer(c, "ListInstitutes", "", [&] {
+      for (auto at = fake_.state.institutes.upper_bound(q->page_token());
+           at != fake_.state.institutes.end(); ++at) {
+        if (a->institutes_size() == 2) {
+          a->set_next_page_token(a->institutes(1).name());
+          return;
+        }
+        *a->add_institutes() = at->second;
+      }
+    });
+  }
+  grpc::Status GetProject(ServerContext* c, const v1::GetProjectRequest* q,
+                          v1::Project* a) override {
+    return Get(c, "GetProject", fake_.state.projects, q->name(), a);
+  }
+  grpc::Status CreateProject(ServerContext* c, const v1::CreateProjectRequest* q,
+                             v1::Project* a) override {
+    const std::string name = q->parent() + "/projects/" + q->project_id();
+    const grpc::Status status =
+        Create(c, "CreateProject", *q, fake_.state.projects, name, q->project(), a);
+    const std::lock_guard lock(mutex_);
+    if (status.ok()) fake_.state.quotas[name + "/quota"].set_name(name + "/quota");
+    return status;
+  }
+  grpc::Status UpdateProject(ServerContext* c, const v1::UpdateProjectRequest* q,
+                             v1::Project* a) override {
+    return Answer(c, "UpdateProject", q->request_id(), [&] {
+      v1::Project& project = fake_.state.projects[q->project().name()];
+      for (const std::string& path : q->update_mask().paths()) {
+        if (path == "display_name") project.set_display_name(q->project().display_name());
+        if (path == "open") project.set_open(q->project().open());
+      }
+      *a = project;
+    });
+  }
+  grpc::Status SetMerit(ServerContext* c, const v1::SetMeritRequest* q, v1::Project* a) override {
+    return Answer(c, "SetMerit", q->request_id(), [&] {
+      v1::Project& project = fake_.state.projects[q->name()];
+      project.set_merit(q->merit());
+      fake_.state.merit_reasons.push_back(q->reason());
+      *a = project;
+    });
+  }
+  grpc::Status GetQuota(ServerContext* c, const v1::GetQuotaRequest* q, v1::Quota* a) override {
+    return Get(c, "GetQuota", fake_.state.quotas, q->name(), a);
+  }
+  grpc::Status UpdateQuota(ServerContext* c, const v1::UpdateQuotaRequest* q,
+                           v1::Quota* a) override {
+    return Answer(c, "UpdateQuota", q->request_id(), [&] {
+      v1::Quota& quota = fake_.state.quotas[q->quota().name()];
+      const auto& wanted = q->quota();
+      for (const std::string& path : q->update_mask().paths()) {
+        if (path == "concurrent_gpus.h200") {
+          quota.mutable_concurrent_gpus()->set_h200(wanted.concurrent_gpus().h200());
+        }
+        if (path == "concurrent_gpus.b200") {
+          quota.mutable_concurrent_gpus()->set_b200(wanted.concurrent_gpus().b200());
+        }
+        if (path == "gpu_seconds") quota.set_gpu_seconds(wanted.gpu_seconds());
+      }
+      *a = quota;
+    });
+  }
+
+  // ---- Allocations
+
+  grpc::Status GetAllocation(ServerContext* c, const v1::GetAllocationRequest* q,
+                             v1::Allocation* a) override {
+    return Get(c, "GetAllocation", fake_.state.allocations, q->name(), a);
+  }
+  grpc::Status CreateAllocation(ServerContext* c, const v1::CreateAllocationRequest* q,
+                                v1::Allocation* a) override {
+    const std::string id = q->allocation_id().empty() ? "minted" : q->allocation_id();
+    v1::Allocation allocation = q->allocation();
+    allocation.set_state(v1::Allocation::STATE_PENDING);
+    return Create(c, "CreateAllocation", *q, fake_.state.allocations,
+                  q->parent() + "/allocations/" + id, allocation, a);
+  }
+  grpc::Status ListAllocations(ServerContext* c, const v1::ListAllocationsRequest*,
+                               v1::ListAllocationsResponse* a) override {
+    return Answer(c, "ListAllocations", "", [&] {
+      for (const auto& [name, one] : fake_.state.allocations) *a->add_allocations() = one;
+    });
+  }
+  grpc::Status CancelAllocation(ServerContext* c, const v1::CancelAllocationRequest* q,
+                                v1::Allocation* a) override {
+    return Answer(c, "CancelAllocation", q->request_id(), [&] {
+      v1::Allocation& allocation = fake_.state.allocations[q->name()];
+      allocation.set_state(v1::Allocation::STATE_CANCELLED);
+      *a = allocation;
+    });
+  }
+  grpc::Status ExplainAllocation(ServerContext* c, const v1::ExplainAllocationRequest*,
+                                 v1::ExplainAllocationResponse* a) override {
+    return Answer(c, "ExplainAllocation", "", [&] { *a = fake_.state.explanation; });
+  }
+  grpc::Status WatchAllocations(ServerContext* c, const v1::WatchAllocationsRequest* q,
+                                grpc::ServerWriter<v1::WatchAllocationsResponse>* writer) override {
+    std::vector<v1::WatchAllocationsResponse> script;
+    {
+      const std::lock_guard lock(mutex_);
+      const std::size_t turn = fake_.watch_requests.size();
+      fake_.watch_requests.push_back(*q);
+      if (turn < fake_.watches.size()) script = fake_.watches[turn];
+    }
+    if (script.empty()) {
+      writer->Write({});
+      while (!c->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      return grpc::Status::OK;
+    }
+    for (const auto& message : script) {
+      {
+        const std::lock_guard lock(mutex_);
+        for (const auto& change : message.changes()) {
+          fake_.state.allocations[change.allocation().name()] = change.allocation();
+        }
+      }
+      writer->Write(message);
+    }
+    return {grpc::StatusCode::UNAVAILABLE, "gone"};
+  }
+
+  // ---- What tests ask for
+
+  std::vector<Seen> seen() const {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+  void Queue(const std::string& method, const grpc::Status& status, int times) {
+    const std::lock_guard lock(mutex_);
+    for (int i = 0; i < times; ++i) failures_[method].push_back(status);
+  }
+
+ private:
+  template <class Work>
+  grpc::Status Answer(ServerContext* context, const std::string& method,
+                      const std::string& request_id, const Work& work) {
+    const std::lock_guard lock(mutex_);
+    Seen seen{.method = method, .request_id = request_id};
+    const auto key = context->client_metadata().find("authorization");
+    if (key != context->client_metadata().end()) {
+      seen.authorization = std::string(key->second.data(), key->second.size());
+    }
+    seen.has_deadline = context->raw_deadline().tv_sec < gpr_inf_future(GPR_CLOCK_REALTIME).tv_sec;
+    seen_.push_back(seen);
+    auto& failures = failures_[method];
+    if (!failures.empty()) {
+      const grpc::Status status = failures.front();
+      failures.pop_front();
+      return status;
+    }
+    work();
+    return grpc::Status::OK;
+  }
+
+  template <class Message>
+  grpc::Status Get(ServerContext* context, const std::string& method,
+                   const std::map<std::string, Message>& from, const std::string& name,
+                   Message* to) {
+    bool found = false;
+    const grpc::Status status = Answer(context, method, "", [&] {
+      const auto at = from.find(name);
+      found = at != from.end();
+      if (found) *to = at->second;
+    });
+    if (!status.ok() || found) return status;
+    return Refusal(StateError(Reason::kNotFound, name + " does not exist"));
+  }
+
+  template <class Request, class Message>
+  grpc::Status Create(ServerContext* context, const std::string& method, const Request& request,
+                      std::map<std::string, Message>& in, const std::string& name,
+                      const Message& message, Message* to) {
+    return Answer(context, method, request.request_id(), [&] {
+      *to = message;
+      to->set_name(name);
+      if (!request.validate_only()) in[name] = *to;
+    });
+  }
+
+  FakeServer& fake_;
+  mutable std::mutex mutex_;
+  std::vector<Seen> seen_;
+  std::map<std::string, std::deque<grpc::Status>> failures_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+FakeServer::FakeServer() : services_(std::make_unique<Services>(*this, &port_)) {}
+FakeServer::~FakeServer() = default;
+
+std::vector<FakeServer::Seen> FakeServer::seen() const { return services_->seen(); }
+
+std::vector<FakeServer::Seen> FakeServer::seen(const std::string& method) const {
+  std::vector<Seen> some;
+  for (const Seen& call : seen()) {
+    if (call.method == method) some.push_back(call);
+  }
+  return some;
+}
+
+void FakeServer::FailNext(const std::string& method, const Error& error, int times) {
+  services_->Queue(method, Refusal(error), times);
+}
+
+void FakeServer::BreakNext(const std::string& method, int times) {
+  services_->Queue(method, {grpc::StatusCode::UNAVAILABLE, "connection reset"}, times);
+}
+
+}  // namespace allot::cli::testing
