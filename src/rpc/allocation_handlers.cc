@@ -33,6 +33,10 @@ class AllocationWatch final : public WatchSource {
     return message.SerializeAsString();
   }
 
+  Result<int64_t> Present() override {
+    return control::PresentRevision(services_.context, principal_);
+  }
+
   Result<std::vector<std::string>> Next() override {
     ALLOT_ASSIGN_OR_RETURN(const auto batch,
                            control::ChangesSince(services_.context, principal_, scope_.institute,

@@ -164,7 +164,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
                                      if (!principal.ok()) return principal.error();
                                      return Ok{};
                                    },
-                                   .last_sent_micros = 0});
+                                   .last_sent_micros = 0,
+                                   .behind = true});
     if (!added.ok()) stream->End(added.error());
   });
   if (!admitted.ok()) stream->End(admitted.error());

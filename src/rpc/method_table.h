@@ -36,6 +36,8 @@ class WatchSource {
   virtual ~WatchSource() = default;
   /// The first message.
   virtual std::string Begin() = 0;
+  /// The revision the source is at now: while it stays, no source of this kind has news. Cheap.
+  virtual Result<int64_t> Present() = 0;
   /// Messages about what happened since the last; none when nothing did.
   virtual Result<std::vector<std::string>> Next() = 0;
   /// A message without news.

@@ -87,6 +87,9 @@ void WatchHub::Run(Shard& shard) {
       std::move(shard.added.begin(), shard.added.end(), std::back_inserter(watches));
       shard.added.clear();
     }
+    if (!watches.empty() && HasNews(shard, *watches.front())) {
+      for (const auto& watch : watches) watch->behind = true;
+    }
     const auto over = std::partition(watches.begin(), watches.end(),
                                      [this](const auto& watch) { return Feed(*watch); });
     const int ended = static_cast<int>(watches.end() - over);
@@ -98,6 +101,13 @@ void WatchHub::Run(Shard& shard) {
     }
     std::this_thread::sleep_for(kCoalesce);
   }
+}
+
+bool WatchHub::HasNews(Shard& shard, Watch& any) {
+  const auto present = any.source->Present();
+  // Each watch finds out for itself what is wrong, and says so to its caller.
+  if (!present.ok()) return true;
+  return std::exchange(shard.seen_revision, *present) != *present;
 }
 
 bool WatchHub::Feed(Watch& watch) {
@@ -117,15 +127,7 @@ bool WatchHub::Feed(Watch& watch) {
                    "nothing was read for " + std::to_string(options_.stall_ms) + " ms"));
     return false;
   }
-  auto messages = watch.source->Next();
-  if (messages.ok() && messages->empty() &&
-      now - watch.last_sent_micros >= options_.progress_ms * 1000) {
-    if (const Status allowed = watch.still_allowed(); !allowed.ok()) {
-      messages = allowed.error();
-    } else {
-      messages->push_back(watch.source->SignOfLife());
-    }
-  }
+  const auto messages = MessagesFor(watch, now);
   if (!messages.ok()) {
     watch.stream->End(messages.error());
     return false;
@@ -133,6 +135,20 @@ bool WatchHub::Feed(Watch& watch) {
   if (!messages->empty()) watch.last_sent_micros = now;
   watch.stream->Send(*messages);
   return true;
+}
+
+Result<std::vector<std::string>> WatchHub::MessagesFor(Watch& watch, int64_t now) const {
+  std::vector<std::string> messages;
+  if (watch.behind) {
+    ALLOT_ASSIGN_OR_RETURN(messages, watch.source->Next());
+    // A look that found something may have stopped before the end.
+    watch.behind = !messages.empty();
+  }
+  if (!messages.empty() || now - watch.last_sent_micros < options_.progress_ms * 1000) {
+    return messages;
+  }
+  ALLOT_RETURN_IF_ERROR(watch.still_allowed());
+  return std::vector{watch.source->SignOfLife()};
 }
 
 }  // namespace allot::rpc

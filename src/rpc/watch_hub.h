@@ -33,6 +33,8 @@ class WatchHub {
     /// Whether the watcher may still see what it sees; asked with every sign of life.
     std::function<Status()> still_allowed;
     int64_t last_sent_micros = 0;
+    /// There may be something it has not been given.
+    bool behind = true;
   };
 
   explicit WatchHub(Options options);
@@ -54,12 +56,19 @@ class WatchHub {
     std::condition_variable changed;
     bool woken = false;
     std::vector<std::unique_ptr<Watch>> added;
+    /// Of the thread alone: what the last round was made at.
+    int64_t seen_revision = -1;
     std::thread thread;
   };
 
   void Run(Shard& shard);
+  /// Whether anything was committed since the last round: one question for all watches of the
+  /// shard.
+  static bool HasNews(Shard& shard, Watch& any);
   /// False when the watch is over.
   bool Feed(Watch& watch);
+  /// What to send now; nothing most of the time.
+  Result<std::vector<std::string>> MessagesFor(Watch& watch, int64_t now) const;
   void Wake(Shard& shard);
 
   const Options options_;
