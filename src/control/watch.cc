@@ -23,8 +23,9 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
         }
         if (!visible) return batch;
         ALLOT_ASSIGN_OR_RETURN(auto events, tx.EventsAfter(after, tenant, limit));
-        // A full answer may not be the end: the next batch goes on behind it.
-        if (static_cast<int>(events.size()) >= limit) batch.revision = events.back().revision;
+        // There may be more behind the last event, however many came: the store never cuts a
+        // revision, so it answers fewer than asked for when the next one would not fit.
+        if (!events.empty()) batch.revision = events.back().revision;
         std::vector<AllocationId> ids;
         for (const Event& event : events) {
           if (event.kind != ResourceKind::kAllocation) continue;

@@ -98,6 +98,24 @@ TEST_F(WatchTest, ResumesAfterARevisionWithoutALoss) {
   EXPECT_EQ(second.NextChange().allocation().name(), "institutes/snu/projects/p/allocations/a2");
 }
 
+TEST_F(WatchTest, FindsAChangeBehindThousandsOfOthers) {
+  Begin();
+  // Each inventory renames every node: two events a node and nothing about allocations.
+  for (int generation = 2; generation <= 4; ++generation) {
+    std::string nodes = "generation: " + std::to_string(generation);
+    for (int i = 0; i < 600; ++i) {
+      nodes +=
+          " nodes { node_id: 'g" + std::to_string(generation) + "-" + std::to_string(i) + "' }";
+    }
+    ASSERT_EQ(
+        ReasonOf(Call<v1::ProviderService>(agent_key_, &Agents::SyncInventory, InSession(nodes))),
+        "OK");
+  }
+  Submit("snu", "a1");
+  auto watch = Open(operator_key_, "parent: 'institutes/-/projects/-' after_revision: 0");
+  EXPECT_EQ(watch.NextChange().allocation().name(), "institutes/snu/projects/p/allocations/a1");
+}
+
 TEST_F(WatchTest, GivesSignsOfLifeWithoutNews) {
   Begin();
   auto watch = Open(member_, "parent: 'institutes/snu/projects/-'");
