@@ -35,8 +35,7 @@ TEST(Rfc3339, PrintsWhatPeopleAndPostgresqlAgreeOn) {
 
 TEST(Rfc3339, PrintsEveryInstantWithoutTrouble) {
   EXPECT_EQ(FormatRfc3339({std::numeric_limits<int64_t>::max()}), "294247-01-10T04:00:54.775807Z");
-  EXPECT_EQ(FormatRfc3339({std::numeric_limits<int64_t>::min()}),
-            "-290308-12-21T19:59:05.224192Z");
+  EXPECT_EQ(FormatRfc3339({std::numeric_limits<int64_t>::min()}), "-290308-12-21T19:59:05.224192Z");
 }
 
 TEST(Rfc3339, ReadsZonesAndDecimals) {
