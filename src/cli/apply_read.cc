@@ -1,7 +1,10 @@
 #include <algorithm>
-#include <memory>
+#include <array>
+#include <cstddef>
+#include <map>
 
 #include "cli/apply.h"
+#include "cli/listing.h"
 
 namespace allot::cli {
 namespace {
@@ -63,6 +66,62 @@ struct Read {
   }
 };
 
+/// From so many objects of a kind on, one list is cheaper than a read for each.
+constexpr std::ptrdiff_t kListedFrom = 100;
+/// A list is cut here; what it does not show is then read by name.
+constexpr int kListedMax = 20'000;
+
+/// What a list showed of one kind.
+struct Known {
+  std::map<std::string, Resource> by_name;
+  /// Whether what is not in it does not exist.
+  bool complete = false;
+};
+
+template <class Service, class Request, class Response, class Items>
+Outcome<Known> ListInto(Client& client, Method<Service, Request, Response> method,
+                        const std::type_identity_t<Request>& request, const Items& items) {
+  const auto answer = ListAll(
+      client, method, request, [&items](const Response& page) { return items(page).size(); },
+      kListedMax);
+  if (!answer.ok()) return answer.failure();
+  Known known;
+  for (const auto& item : items(*answer)) known.by_name.emplace(item.name(), item);
+  known.complete = items(*answer).size() < kListedMax;
+  return known;
+}
+
+/// Of the kinds that come in hundreds; nothing is known of the others.
+Outcome<Known> ListKind(Client& client, const Resource& kind) {
+  if (std::holds_alternative<v1::Institute>(kind)) {
+    return ListInto(
+        client, &Projects::ListInstitutes, {},
+        [](const auto& page) -> const auto& { return page.institutes(); });
+  }
+  if (std::holds_alternative<v1::Project>(kind)) {
+    v1::ListProjectsRequest request;
+    request.set_parent("institutes/-");
+    return ListInto(
+        client, &Projects::ListProjects, request,
+        [](const auto& page) -> const auto& { return page.projects(); });
+  }
+  if (std::holds_alternative<v1::Quota>(kind)) {
+    v1::ListQuotasRequest request;
+    request.set_parent("institutes/-/projects/-");
+    return ListInto(
+        client, &Quotas::ListQuotas, request,
+        [](const auto& page) -> const auto& { return page.quotas(); });
+  }
+  if (std::holds_alternative<v1::Allocation>(kind)) {
+    v1::ListAllocationsRequest request;
+    request.set_parent("institutes/-/projects/-");
+    return ListInto(
+        client, &Allocations::ListAllocations, request,
+        [](const auto& page) -> const auto& { return page.allocations(); });
+  }
+  return Known();
+}
+
 std::string EtagOf(const Resource& resource) {
   return std::visit([](const auto& r) { return r.etag(); }, resource);
 }
@@ -93,6 +152,20 @@ Outcome<std::vector<ApplyStep>> PlanApply(Client& client, const std::vector<Docu
     return a.document->resource.index() < b.document->resource.index();
   });
 
+  std::array<Known, std::variant_size_v<Resource>> known;
+  for (auto first = steps.begin(); first != steps.end();) {
+    const Resource& kind = first->document->resource;
+    const auto next = std::find_if(first, steps.end(), [&kind](const ApplyStep& step) {
+      return step.document->resource.index() != kind.index();
+    });
+    if (next - first >= kListedFrom) {
+      auto listed = ListKind(client, kind);
+      if (!listed.ok()) return listed.failure();
+      known[kind.index()] = std::move(*listed);
+    }
+    first = next;
+  }
+
   std::optional<Failure> first_failure;
   int read = 0;
   const int all = static_cast<int>(steps.size());
@@ -107,7 +180,16 @@ Outcome<std::vector<ApplyStep>> PlanApply(Client& client, const std::vector<Docu
       Decide(step, existing);
       progress("compared", ++read, all);
     };
-    std::visit(Read{client, loop, found}, step.document->resource);
+    const Resource& resource = step.document->resource;
+    const Known& of_kind = known[resource.index()];
+    const auto shown = of_kind.by_name.find(NameOf(resource));
+    if (shown != of_kind.by_name.end()) {
+      found(&shown->second, nullptr);
+    } else if (of_kind.complete) {
+      found(nullptr, nullptr);
+    } else {
+      std::visit(Read{client, loop, found}, resource);
+    }
   }
   loop.Run();
   if (first_failure) return *first_failure;

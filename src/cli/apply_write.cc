@@ -202,7 +202,7 @@ class Carrier {
         unreachable_ = unreachable_ || failure->exit_code == ExitCode::kUnavailable;
         if (unreachable_) loop.Drop();
       }
-      progress_("applied", ++settled_, all_);
+      progress_("sent", ++settled_, all_);
     };
     std::visit(Write{client_, loop, step, reason_, settle}, step.document->resource);
   }

@@ -24,7 +24,8 @@ class ProgressLine {
   using Steady = std::chrono::steady_clock;
 
   const Environment& environment_;
-  Steady::time_point shown_at_{};
+  /// Quick work ends before the first line is due.
+  Steady::time_point shown_at_ = Steady::now();
   bool open_ = false;
 };
 

@@ -39,7 +39,7 @@ class Lines {
  public:
   void Add(const std::string& label, const std::string& value) {
     if (value.empty()) return;
-    std::string padded = label + ":";
+    std::string padded = label.empty() ? "" : label + ":";
     padded.resize(std::max<std::size_t>(padded.size() + 1, 17), ' ');
     text_ += padded + value + "\n";
   }

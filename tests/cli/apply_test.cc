@@ -75,7 +75,7 @@ TEST_F(Apply, CreatesInTheOrderOfDependenceWhateverTheFilesOrder) {
   const auto& quota = server_.state.quotas.at("institutes/snu/projects/llm/quota");
   EXPECT_EQ(quota.concurrent_gpus().h200(), 64);
   EXPECT_EQ(quota.gpu_seconds(), 3'600'000);
-  EXPECT_NE(ran.err.find("applied 6 of 6"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("sent 6 of 6"), std::string::npos) << ran.err;
 }
 
 TEST_F(Apply, SaysUnchangedTheSecondTimeAndSendsNothing) {
@@ -193,6 +193,11 @@ TEST_F(Apply, CarriesManyObjectsAtOnce) {
   const Ran ran = RunApply(text);
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(server_.state.projects.size(), 300U);
+  EXPECT_EQ(server_.seen("UpdateQuota").size(), 300U);
+  EXPECT_TRUE(server_.seen("GetProject").empty()) << "many are compared by one list";
+
+  const Ran again = RunApply(text, {"-o", "json"});
+  EXPECT_EQ(nlohmann::json::parse(again.out)["summary"]["unchanged"], 601);
   EXPECT_EQ(server_.seen("UpdateQuota").size(), 300U);
 }
 

@@ -117,6 +117,18 @@ class FakeServer::Services final : public v1::PoolService::Service,
       }
     });
   }
+  grpc::Status ListProjects(ServerContext* c, const v1::ListProjectsRequest*,
+                            v1::ListProjectsResponse* a) override {
+    return Answer(c, "ListProjects", "", [&] {
+      for (const auto& [name, project] : fake_.state.projects) *a->add_projects() = project;
+    });
+  }
+  grpc::Status ListQuotas(ServerContext* c, const v1::ListQuotasRequest*,
+                          v1::ListQuotasResponse* a) override {
+    return Answer(c, "ListQuotas", "", [&] {
+      for (const auto& [name, quota] : fake_.state.quotas) *a->add_quotas() = quota;
+    });
+  }
   grpc::Status GetProject(ServerContext* c, const v1::GetProjectRequest* q,
                           v1::Project* a) override {
     return Get(c, "GetProject", fake_.state.projects, q->name(), a);
