@@ -89,7 +89,10 @@ std::string PathBefore(const CLI::App& command) {
 }
 
 std::string HelpOf(const CLI::App& command, const CLI::App& root) {
-  std::string text = command.help(PathBefore(command));
+  const std::string before = PathBefore(command);
+  const std::string path = before + (before.empty() ? "" : " ") + command.get_name();
+  // Not App::help, which explains the command that was parsed: `allot help` would explain `help`.
+  std::string text = command.get_formatter()->make_help(&command, path, CLI::AppFormatMode::Normal);
   if (&command == &root) return text + "\n" + kConnection + "\n" + kExitCodes;
   return text +
          "\nEvery command also takes -o, --server, --key-file, --data-dir, --timeout and "
