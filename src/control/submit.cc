@@ -9,6 +9,9 @@ namespace {
 /// 16 characters of at least 5 bits each: two in a project never meet by chance.
 constexpr int kMintedNameLength = 16;
 
+/// Where a request stands in the call, for the fields of errors.
+const std::string kRequestPath = "allocation.request";
+
 Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request& request,
                             const Submission& submission, const AllocationId& id, Instant now) {
   ALLOT_ASSIGN_OR_RETURN(auto project, tx.LockProject(submission.project));
@@ -21,13 +24,18 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
-  ALLOT_ASSIGN_OR_RETURN(auto admitted, Admit(*project, quota.value_or(Quota{}), usage, largest,
-                                              context.policy, request));
+  auto verdict = Admit(*project, quota.value_or(Quota{}), usage, largest, context.policy, request);
+  if (!verdict.ok()) {
+    // Admit speaks of the request alone; the caller sent it inside an allocation.
+    Error refusal = verdict.error();
+    if (!refusal.field.empty()) refusal.field = kRequestPath + ("." + refusal.field);
+    return refusal;
+  }
   Allocation allocation;
   allocation.id = id;
   allocation.project = project->id;
   allocation.display_name = submission.display_name;
-  allocation.request = admitted;
+  allocation.request = *std::move(verdict);
   allocation.create_time = now;
   allocation.update_time = now;
   allocation.reason = "not_planned_yet";
@@ -44,7 +52,7 @@ Result<Allocation> Submit(const Context& context, const Call& call, const Submis
   }
   const Instant now = context.clock.Now();
   ALLOT_ASSIGN_OR_RETURN(const Request request,
-                         ParseRequest(submission.request, now, "allocation.request"));
+                         ParseRequest(submission.request, now, kRequestPath));
   // Minted once, before the transaction: every rerun writes the same row.
   const std::string name = submission.allocation_name.empty() ? context.ids.Mint(kMintedNameLength)
                                                               : submission.allocation_name;

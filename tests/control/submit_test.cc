@@ -66,6 +66,7 @@ TEST_F(SubmitTest, GpuHoursSetAsideForTheQueueCannotBeSpentTwice) {
   SubmitAs("snu", "c", 1, Hours(4));
   const auto refused = Submit(*context, As(Member("snu")), Ask("snu", "d", 1, Hours(4)));
   EXPECT_EQ(ReasonOf(refused), Reason::kGpuHoursExhausted);
+  EXPECT_EQ(refused.error().field, "allocation.request.duration");
   Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
   SubmitAs("snu", "d", 1, Hours(4));
 }

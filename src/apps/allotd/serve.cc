@@ -14,6 +14,7 @@
 #include "allot/control/planner.h"
 #include "allot/control/scheduler_loop.h"
 #include "allot/rpc/server.h"
+#include "allot/scheduler/dump.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
 #include "apps/allotd/cluster_watch.h"
@@ -74,6 +75,7 @@ class Serving {
  public:
   Serving(const ServeOptions& options, Database& database)
       : config_(options.config),
+        data_dir_(options.data_dir),
         context_{database.store(), clock_, ids_, config_.policy},
         planner_(context_),
         registry_(std::make_shared<prometheus::Registry>()),
@@ -152,7 +154,25 @@ class Serving {
   void OnPassFailed(const Error& error) {
     scheduler_metrics_.OnError(error);
     LogError("pass_failed", error);
+    if (const auto refused = planner_.TakeRefused()) KeepRefused(*refused);
     if (error.reason == Reason::kStoreUnavailable && watch_) watch_->LookNow();
+  }
+
+  /// Nothing was written of the pass; what it was decided from must not be lost.
+  void KeepRefused(const control::Pass& pass) const {
+    const int64_t revision = pass.snapshot.revision;
+    if (data_dir_.empty()) {
+      LogInfo("pass_refused",
+              {{"revision", revision}, {"dump", scheduler::Dump(pass.snapshot, pass.plan)}});
+      return;
+    }
+    const auto file =
+        DataFolder(data_dir_).WriteRefusedPass(revision, scheduler::Dump(pass.snapshot, pass.plan));
+    if (file.ok()) {
+      LogInfo("pass_refused", {{"revision", revision}, {"dump_file", *file}});
+    } else {
+      LogError("pass_refused", file.error());
+    }
   }
 
   Status StartMetrics() {
@@ -164,6 +184,7 @@ class Serving {
   }
 
   const Config config_;
+  const std::string data_dir_;
   SystemClock clock_;
   SystemIdSource ids_;
   control::Context context_;
