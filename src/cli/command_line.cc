@@ -159,6 +159,7 @@ void Build(Program& program) {
   AddDrainCommands(root, program.chosen);
   AddAccessCommands(root, program.chosen);
   AddApplyCommand(root, program.chosen);
+  AddSummaryCommand(root, program.chosen);
   AddOwnCommands(program);
 }
 

@@ -24,5 +24,6 @@ void AddDrainCommands(CLI::App& root, Action& chosen);
 void AddTenantCommands(CLI::App& root, Action& chosen);  // institutes, projects, quota, merit
 void AddAccessCommands(CLI::App& root, Action& chosen);  // keys, audit
 void AddApplyCommand(CLI::App& root, Action& chosen);
+void AddSummaryCommand(CLI::App& root, Action& chosen);
 
 }  // namespace allot::cli

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include <grpc/support/log.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -53,6 +54,17 @@ class JsonFormatter final : public spdlog::formatter {
   }
 };
 
+/// gRPC's own remarks, in the same form as ours.
+void LogForGrpc(gpr_log_func_args* remark) {
+  const ordered_json line{{"event", "grpc"}, {"message", remark->message}};
+  const std::string text = line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  if (remark->severity == GPR_LOG_SEVERITY_ERROR) {
+    spdlog::error("{}", text);
+  } else {
+    spdlog::debug("{}", text);
+  }
+}
+
 }  // namespace
 
 void LogAsJson(const std::string& level) {
@@ -62,6 +74,7 @@ void LogAsJson(const std::string& level) {
   logger->set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+  gpr_set_log_function(LogForGrpc);
 }
 
 void LogInfo(std::string_view event, ordered_json fields) {

@@ -1,0 +1,120 @@
+// A broken configuration is refused with file, line, setting and what was expected there.
+
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace allot::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+Ended CheckConfig(const TempDir& dir, const std::string& yaml) {
+  const std::string file = dir / "allotd.yaml";
+  std::ofstream(file) << yaml;
+  return RunToEnd({Binary("allotd"), "check-config", file});
+}
+
+TEST(CheckConfig, AcceptsEverySetting) {
+  const TempDir dir;
+  const Ended ended = CheckConfig(dir, R"(
+server:
+  listen: "[::1]:8443"
+  metrics_listen: off
+  log_level: debug
+  database_connections: 16
+  drain_timeout: 30s
+  leader_lease: 5s
+  scheduler_poll_ms: 200
+policy:
+  version: "2026-1"
+  usage_half_life: 7d
+  starvation_bound: 21d
+  planning_horizon: 366d
+  heartbeat_expiry: 20s
+  node_down_after: 2m
+  node_loss: fail
+  failures_max: 5
+  programmes:
+    national: {gpus_max: {B200: 2040}, duration_max: 366d}
+    call-2026-1:
+      gpus_max:
+        H200: 256
+        B200: 128
+)");
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+}
+
+TEST(CheckConfig, AnEmptyFileMeansTheDefaults) {
+  const TempDir dir;
+  EXPECT_EQ(CheckConfig(dir, "").exit_code, 0);
+  EXPECT_EQ(CheckConfig(dir, "server:\npolicy:\n").exit_code, 0);
+}
+
+struct Broken {
+  const char* name;
+  const char* yaml;
+  const char* complaint;
+};
+void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
+
+class BrokenConfig : public ::testing::TestWithParam<Broken> {};
+
+TEST_P(BrokenConfig, IsRefusedNamingFileLineAndWhatWasExpected) {
+  const TempDir dir;
+  const Ended ended = CheckConfig(dir, GetParam().yaml);
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("allotd.yaml:" + std::string(GetParam().complaint)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EachKind, BrokenConfig,
+    ::testing::Values(
+        Broken{"NotYaml", "server:\n  listen: [1, 2\n", "3: this is not YAML: "},
+        Broken{"NotAMapping", "- 1\n", "1: the file is a list: expected a mapping of settings"},
+        Broken{"SectionNotAMapping", "server: 7\n",
+               "1: server is '7': expected a mapping of settings"},
+        Broken{"UnknownSection", "polices: {}\n",
+               "1: polices is an unknown setting: expected one of: policy, server"},
+        Broken{"UnknownKey", "server:\n  listen: 127.0.0.1:1\n  log_levle: info\n",
+               "3: server.log_levle is an unknown setting: expected one of: "},
+        Broken{"RepeatedKey", "policy:\n  failures_max: 1\n  failures_max: 2\n",
+               "3: policy.failures_max is a second time: expected each setting once"},
+        Broken{"NoPort", "server:\n  listen: localhost\n",
+               "2: server.listen is 'localhost': expected HOST:PORT"},
+        Broken{"PortTooLarge", "server:\n  listen: 127.0.0.1:70000\n",
+               "2: server.listen is '127.0.0.1:70000': expected HOST:PORT"},
+        Broken{"NumberTooLarge", "policy:\n  failures_max: 99999999999\n",
+               "2: policy.failures_max is '99999999999': expected a whole number from 1 to 100"},
+        Broken{"NegativeDuration", "policy:\n  usage_half_life: -1d\n",
+               "2: policy.usage_half_life is '-1d': expected a duration from 1h to "},
+        Broken{"DurationIsAList", "policy:\n  usage_half_life: [1d]\n",
+               "2: policy.usage_half_life is a list: expected a duration"},
+        Broken{"Choice", "policy:\n  node_loss: ignore\n",
+               "2: policy.node_loss is 'ignore': expected requeue or fail"},
+        Broken{"DownBeforeUnknown", "policy:\n  heartbeat_expiry: 60s\n  node_down_after: 30s\n",
+               "3: policy.node_down_after is '30s': expected longer than heartbeat_expiry (1m)"},
+        Broken{"NoProgrammes", "policy:\n  programmes: {}\n",
+               "2: policy.programmes is a mapping: expected at least one programme"},
+        Broken{"ProgrammeName", "policy:\n  programmes:\n    Call 1: {gpus_max: {H200: 1}}\n",
+               "3: policy.programmes.Call 1 is a mapping: expected a name of 1 to 63 of"},
+        Broken{"UnknownModel", "policy:\n  programmes:\n    national:\n      gpus_max: {A100: 8}\n",
+               "4: policy.programmes.national.gpus_max.A100 is an unknown setting: "
+               "expected one of: B200, H200"},
+        Broken{"ControlCharacters", "policy:\n  version: \"a\\x07\"\n",
+               "2: policy.version is 'a\\x07': expected 1 to 64 printable characters"}),
+    [](const auto& parameter) { return parameter.param.name; });
+
+TEST(CheckConfig, AMissingFileIsNamed) {
+  const Ended ended = RunToEnd({Binary("allotd"), "check-config", "/nowhere/allotd.yaml"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("/nowhere/allotd.yaml cannot be read: No such file"));
+}
+
+}  // namespace
+}  // namespace allot::testing

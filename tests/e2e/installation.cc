@@ -1,0 +1,182 @@
+#include "e2e/installation.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace allot::testing {
+namespace {
+
+constexpr const char* kSmallNation = R"yaml(
+--- {kind: Provider, id: naver, display_name: "네이버 (Naver)"}
+--- {kind: Cluster, id: naver-a, provider: naver, model: H200, programmes: [call-2026-1]}
+--- {kind: Provider, id: kakao, display_name: "카카오 (Kakao)"}
+--- {kind: Cluster, id: kakao-a, provider: kakao, model: B200, programmes: [call-2026-1]}
+--- {kind: Institute, id: snu, sector: academia, display_name: "서울대학교 (SNU)"}
+--- {kind: Project, id: snu/llm, programme: call-2026-1, sector: academia, merit: 800}
+--- {kind: Quota, project: snu/llm, concurrent_gpus: {H200: 256, B200: 128}, gpu_hours: 1000000}
+--- {kind: Institute, id: kaist, sector: academia, display_name: "한국과학기술원 (KAIST)"}
+--- {kind: Project, id: kaist/vision, programme: call-2026-1, sector: academia, merit: 700}
+--- {kind: Quota, project: kaist/vision, concurrent_gpus: {H200: 256, B200: 128}, gpu_hours: 1000000}
+)yaml";
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string FirstLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+/// A server that was killed leaves its PostgreSQL to the next one; here there is none.
+void EndPostgres(pid_t pid) {
+  if (pid <= 0 || !Lives(pid)) return;
+  kill(pid, SIGQUIT);
+  for (int look = 0; look < 1'000 && Lives(pid); ++look) usleep(10'000);
+}
+
+}  // namespace
+
+Installation::Installation(const std::string& config) {
+  server_command_ = {Binary("allotd"), "serve",       "--data-dir",       data_dir(),
+                     "--listen",       "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"};
+  WriteFile(dir_ / "allotd.yaml", config);
+  server_command_.insert(server_command_.end(), {"--config", dir_ / "allotd.yaml"});
+  StartServer();
+}
+
+Installation::~Installation() {
+  server_.reset();
+  EndPostgres(postgres_pid());
+}
+
+void Installation::StartServer() {
+  server_.reset();
+  server_ = std::make_unique<Process>(server_command_);
+  if (!server_->AwaitErr(R"("event":"serving")")) {
+    throw std::runtime_error("the server does not serve:\n" + server_->err());
+  }
+}
+
+std::string Installation::address() const { return FirstLine(data_dir() + "/server.address"); }
+
+pid_t Installation::postgres_pid() const {
+  return std::atoi(FirstLine(data_dir() + "/postgres/postmaster.pid").c_str());
+}
+
+Ended Installation::Allot(std::vector<std::string> arguments) const {
+  return StartAllot(std::move(arguments))->Wait();
+}
+
+Ended Installation::AllotAs(const std::string& key_file, std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(),
+                   {Binary("allot"), "--server", address(), "--key-file", key_file});
+  return RunToEnd(std::move(arguments));
+}
+
+std::unique_ptr<Process> Installation::StartAllot(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), {Binary("allot"), "--data-dir", data_dir()});
+  return std::make_unique<Process>(std::move(arguments));
+}
+
+nlohmann::json Installation::AllotJson(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.end(), {"-o", "json"});
+  const Ended ended = Allot(arguments);
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  return nlohmann::json::parse(ended.out, nullptr, /*allow_exceptions=*/false);
+}
+
+Ended Installation::Apply(std::string_view yaml) const {
+  WriteFile(dir_ / "apply.yaml", yaml);
+  Ended ended = Allot({"apply", "-f", dir_ / "apply.yaml"});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  return ended;
+}
+
+std::string Installation::StateOf(const std::string& allocation) const {
+  const nlohmann::json found = AllotJson({"get", allocation});
+  std::string state = found.value("state", "");
+  for (char& c : state) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  constexpr std::string_view kPrefix = "state_";
+  return state.starts_with(kPrefix) ? state.substr(kPrefix.size()) : state;
+}
+
+std::string Installation::MakeKey(const std::string& name,
+                                  std::vector<std::string> role_and_scope) const {
+  role_and_scope.insert(role_and_scope.begin(), {"keys", "create", "--role"});
+  const Ended ended = Allot(role_and_scope);
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  const std::string path = dir_ / (name + ".key");
+  WriteFile(path, ended.out);
+  chmod(path.c_str(), 0600);
+  return path;
+}
+
+void Installation::RegisterSmallNation() const { Apply(kSmallNation); }
+
+std::unique_ptr<Process> Installation::StartAgent(const std::string& cluster,
+                                                  const std::string& site_lines) const {
+  auto agent = LaunchAgent(cluster, cluster, site_lines);
+  EXPECT_TRUE(agent->AwaitErr("inventory sent")) << agent->err();
+  return agent;
+}
+
+std::unique_ptr<Process> Installation::LaunchAgent(const std::string& cluster,
+                                                   const std::string& state_name,
+                                                   const std::string& site_lines) const {
+  const bool naver = cluster == "naver-a";
+  const std::string provider = naver ? "naver" : "kakao";
+  const std::string site = dir_ / (state_name + ".yaml");
+  WriteFile(site, "provider: " + provider + "\ncluster: " + cluster +
+                      "\ngpu_model: " + (naver ? "H200" : "B200") + "\nnodes: [\"node-[1-" +
+                      (naver ? "4" : "2") + "]\"]\n" + site_lines);
+  const std::string key = dir_ / (provider + ".key");
+  if (!std::filesystem::exists(key)) MakeKey(provider, {"provider", "--provider", provider});
+  return std::make_unique<Process>(
+      std::vector<std::string>{Binary("allot-agent"), "--server", address(), "--site", site,
+                               "--key-file", key, "--state", AgentState(state_name)});
+}
+
+std::string Installation::AgentState(const std::string& state_name) const {
+  return dir_ / ("agent-" + state_name);
+}
+
+void Installation::WriteFile(const std::string& path, std::string_view text) const {
+  std::ofstream(path) << text;
+}
+
+bool AwaitFile(const std::string& folder, std::string_view wanted) {
+  const int events = inotify_init1(IN_CLOEXEC);
+  inotify_add_watch(events, folder.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  bool found = false;
+  while (!found && std::chrono::steady_clock::now() < deadline) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      found = found || ReadWhole(entry.path()).find(wanted) != std::string::npos;
+    }
+    if (found) break;
+    pollfd ready{.fd = events, .events = POLLIN, .revents = 0};
+    // The folder itself may be made only now; then there is nothing to watch yet.
+    poll(&ready, 1, std::filesystem::exists(folder) ? 1'000 : 10);
+    char buffer[4096];
+    if (ready.revents != 0) (void)!read(events, buffer, sizeof buffer);
+  }
+  close(events);
+  return found;
+}
+
+}  // namespace allot::testing

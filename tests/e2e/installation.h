@@ -1,0 +1,71 @@
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace allot::testing {
+
+/// A small nation run by the real programs: a server with a private PostgreSQL in a folder of its
+/// own, the command line, and agents. Everything ends with the object, whatever was killed before.
+class Installation {
+ public:
+  /// `config` is the text of a configuration file. Requests are not gathered unless it says so.
+  explicit Installation(const std::string& config = "policy: {gathering_time: 0s}\n");
+  ~Installation();
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
+
+  /// Starts the server (again) and waits until it serves.
+  void StartServer();
+  Process& server() { return *server_; }
+  std::string data_dir() const { return dir_ / "data"; }
+  std::string address() const;
+  pid_t postgres_pid() const;
+
+  /// `allot`, as the operator; or with another key.
+  Ended Allot(std::vector<std::string> arguments) const;
+  Ended AllotAs(const std::string& key_file, std::vector<std::string> arguments) const;
+  /// A command that goes on while the test does other things.
+  std::unique_ptr<Process> StartAllot(std::vector<std::string> arguments) const;
+  /// With -o json; adds a failure when it does not succeed.
+  nlohmann::json AllotJson(std::vector<std::string> arguments) const;
+  /// Applies a YAML text; adds a failure when it does not succeed.
+  Ended Apply(std::string_view yaml) const;
+  /// `state` of an allocation: "active", …
+  std::string StateOf(const std::string& allocation) const;
+  /// The path of a new key's file.
+  std::string MakeKey(const std::string& name, std::vector<std::string> role_and_scope) const;
+
+  /// Two providers with a cluster each, naver-a of four nodes of H200 and kakao-a of two of B200,
+  /// and two institutes with a project each, snu/llm and kaist/vision, with ample quotas.
+  void RegisterSmallNation() const;
+  /// The agent of a cluster of the small nation, online when this returns. `site_lines` are added
+  /// to its site file.
+  std::unique_ptr<Process> StartAgent(const std::string& cluster,
+                                      const std::string& site_lines = "") const;
+  /// The same, returned at once.
+  std::unique_ptr<Process> LaunchAgent(const std::string& cluster, const std::string& state_name,
+                                       const std::string& site_lines = "") const;
+  /// Where an agent keeps what it must remember.
+  std::string AgentState(const std::string& state_name) const;
+
+ private:
+  void WriteFile(const std::string& path, std::string_view text) const;
+
+  TempDir dir_;
+  std::vector<std::string> server_command_;
+  std::unique_ptr<Process> server_;
+};
+
+/// Waits until `folder` holds a file whose text contains `wanted`; false when it takes too long.
+bool AwaitFile(const std::string& folder, std::string_view wanted);
+
+}  // namespace allot::testing

@@ -1,0 +1,78 @@
+// What an institute lives through, with the real programs.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "e2e/installation.h"
+
+namespace allot::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Lifecycle, ASubmissionBecomesActiveAndCompletesWhenReleased) {
+  const Installation nation;
+  nation.RegisterSmallNation();
+  const auto agent = nation.StartAgent("naver-a");
+
+  const Ended submitted = nation.Allot({"submit", "snu/llm", "--name", "main", "--nodes", "2",
+                                        "--models", "H200", "--for", "7d", "--wait"});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
+  EXPECT_EQ(nation.StateOf("snu/llm/main"), "active");
+  EXPECT_EQ(nation.AllotJson({"get", "snu/llm/main"})["nodes"].size(), 2U);
+
+  const Ended released = nation.Allot({"release", "snu/llm/main", "--reason", "done", "--wait"});
+  ASSERT_EQ(released.exit_code, 0) << released.err;
+  EXPECT_EQ(nation.StateOf("snu/llm/main"), "completed");
+}
+
+TEST(Lifecycle, WhoFindsThePoolFullIsPlannedAndStartsWhenTheGpusAreBack) {
+  const Installation nation;
+  nation.RegisterSmallNation();
+  const auto agent = nation.StartAgent("naver-a");
+  ASSERT_EQ(nation
+                .Allot({"submit", "snu/llm", "--name", "all", "--nodes", "4", "--models", "H200",
+                        "--for", "7d", "--wait"})
+                .exit_code,
+            0);
+
+  const Ended planned =
+      nation.Allot({"submit", "kaist/vision", "--name", "next", "--nodes", "1", "--models", "H200",
+                    "--for", "1d", "--wait", "--until", "planned"});
+  ASSERT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_EQ(nation.StateOf("kaist/vision/next"), "planned");
+  const auto why = nation.AllotJson({"explain", "kaist/vision/next"});
+  EXPECT_EQ(why["rank"], 1);
+  EXPECT_FALSE(why["plannedStartTime"].get<std::string>().empty());
+
+  // The watch begins where the waiting does, so that the change cannot be missed.
+  const auto watch = nation.StartAllot({"watch", "kaist/vision", "--from-revision", "0"});
+  ASSERT_EQ(nation.Allot({"release", "snu/llm/all"}).exit_code, 0);
+  EXPECT_TRUE(watch->AwaitOut("active")) << watch->out() << watch->err();
+  EXPECT_EQ(nation.StateOf("kaist/vision/next"), "active");
+}
+
+TEST(Lifecycle, WhatIsCancelledWhileItWaitsHoldsNothing) {
+  const Installation nation;
+  nation.RegisterSmallNation();
+
+  const Ended submitted =
+      nation.Allot({"submit", "snu/llm", "--name", "main", "--gpus", "3", "--for", "4h"});
+  ASSERT_EQ(submitted.exit_code, 5) << "no cluster has nodes yet: " << submitted.out;
+  EXPECT_THAT(submitted.err, HasSubstr("larger_than_pool"));
+
+  const auto agent = nation.StartAgent("naver-a");
+  ASSERT_EQ(nation
+                .Allot({"submit", "snu/llm", "--name", "later", "--gpus", "3", "--for", "4h",
+                        "--start", "+30d"})
+                .exit_code,
+            0);
+  const Ended cancelled =
+      nation.Allot({"cancel", "snu/llm/later", "--reason", "changed", "--wait"});
+  ASSERT_EQ(cancelled.exit_code, 0) << cancelled.err;
+  EXPECT_EQ(nation.StateOf("snu/llm/later"), "cancelled");
+  EXPECT_EQ(nation.AllotJson({"pool"})["clusters"][1]["gpusHeld"], 0);
+}
+
+}  // namespace
+}  // namespace allot::testing

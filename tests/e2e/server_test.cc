@@ -1,0 +1,103 @@
+// The server as a process: how it starts, refuses to start, and ends.
+
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "e2e/installation.h"
+
+namespace allot::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Server, ASecondOneOnTheSameFolderIsRefusedAndNamesTheFirst) {
+  Installation nation;
+  const Ended second = RunToEnd({Binary("allotd"), "serve", "--data-dir", nation.data_dir(),
+                                 "--listen", "127.0.0.1:0", "--metrics-listen", "off"});
+  EXPECT_EQ(second.exit_code, 2);
+  EXPECT_THAT(second.err, HasSubstr("is in use by the server with process id " +
+                                    std::to_string(nation.server().pid())));
+  EXPECT_EQ(nation.Allot({"pool"}).exit_code, 0) << "the first one goes on";
+}
+
+TEST(Server, SigtermDrainsAndLeavesNothingRunning) {
+  Installation nation;
+  const pid_t postgres = nation.postgres_pid();
+  ASSERT_TRUE(Lives(postgres));
+  const auto watch = nation.StartAllot({"watch"});
+
+  const Ended ended = nation.server().Terminate();
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr(R"("event":"stopped")"));
+  EXPECT_FALSE(Lives(postgres));
+  EXPECT_FALSE(std::filesystem::exists(nation.data_dir() + "/server.address"));
+}
+
+TEST(Server, ComesBackInTheSameFolderWithItsKeyAndData) {
+  Installation nation;
+  nation.RegisterSmallNation();
+  nation.server().Terminate();
+  nation.StartServer();
+  EXPECT_EQ(nation.AllotJson({"providers"})["providers"].size(), 2U);
+}
+
+TEST(Server, TheOperatorsKeyIsForItsOwnerOnly) {
+  const Installation nation;
+  struct stat info {};
+  ASSERT_EQ(stat((nation.data_dir() + "/keys/operator.key").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST(Server, EveryLineOfItsLogIsOneJsonObject) {
+  Installation nation;
+  nation.RegisterSmallNation();
+  const Ended ended = nation.server().Terminate();
+  std::istringstream lines(ended.err);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    EXPECT_TRUE(json.is_object() && json.contains("time") && json.contains("level")) << line;
+  }
+  EXPECT_GT(count, 2);
+  EXPECT_THAT(ended.err, Not(HasSubstr("Bearer")));
+}
+
+TEST(Server, ABrokenConfigurationIsRefusedAtStart) {
+  const TempDir dir;
+  std::ofstream(dir / "allotd.yaml") << "policy:\n  failures_max: lots\n";
+  const Ended ended = RunToEnd(
+      {Binary("allotd"), "serve", "--data-dir", dir / "data", "--config", dir / "allotd.yaml"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("allotd.yaml:2: policy.failures_max is 'lots'"));
+  EXPECT_FALSE(std::filesystem::exists(dir / "data"));
+}
+
+TEST(Server, WrongUsageSaysWhatIsMissing) {
+  const Ended neither = RunToEnd({Binary("allotd"), "serve"});
+  EXPECT_EQ(neither.exit_code, 2);
+  EXPECT_THAT(neither.err, HasSubstr("--database URL or --data-dir DIR"));
+  const Ended address =
+      RunToEnd({Binary("allotd"), "serve", "--data-dir", "/tmp", "--listen", "x"});
+  EXPECT_EQ(address.exit_code, 2);
+  EXPECT_THAT(address.err, HasSubstr("expected HOST:PORT"));
+}
+
+TEST(Server, VersionAndHelpAnswer) {
+  EXPECT_THAT(RunToEnd({Binary("allotd"), "version"}).out, HasSubstr("allotd "));
+  const Ended help = RunToEnd({Binary("allotd"), "--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("allotd serve --data-dir"));
+}
+
+}  // namespace
+}  // namespace allot::testing
