@@ -1,4 +1,8 @@
+#include <memory>
 #include <thread>
+
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 
 #include "rpc/api_fixture.h"
 
@@ -52,6 +56,14 @@ class WatchTest : public Api {
     watch.reader = v1::AllocationService::Stub(channel_).WatchAllocations(
         watch.context.get(), Text<v1::WatchAllocationsRequest>(request));
     return watch;
+  }
+  /// Whether the server ended a watch as one that takes more than it may.
+  bool WatchWasRefused() const {
+    const std::string metrics =
+        prometheus::TextSerializer().Serialize(options_.registry->Collect());
+    return metrics.find(
+               "allot_rpc_calls_total{code=\"RESOURCE_EXHAUSTED\",method=\"allot.v1."
+               "AllocationService/WatchAllocations\"}") != std::string::npos;
   }
   void Submit(const std::string& institute, const std::string& id) {
     EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(operator_key_, &Allocations::CreateAllocation,
@@ -163,8 +175,9 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
   options_.watch_stall_ms = 50;
   options_.watch_progress_ms = 1;
   options_.poll_ms = 1;
+  options_.registry = std::make_shared<prometheus::Registry>();
   Begin();
-  // Signs of life fill the flow-control window of a reader that takes none.
+  // Changes and signs of life fill the flow-control window of a reader that takes none.
   grpc::ChannelArguments narrow;
   narrow.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1);
   narrow.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
@@ -172,7 +185,13 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
       grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), narrow);
   auto watch = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: 0");
   const auto first = watch.Next();
-  for (int i = 0; i < 40; ++i) Submit("snu", "a" + std::to_string(i));
+  // Not read before the server has given it up: how much the window holds is the machine's affair.
+  for (int i = 0; i < 2'000 && !WatchWasRefused(); ++i) {
+    const std::string id = "a" + std::to_string(i);
+    Submit("snu", id);
+    Call<v1::AllocationService>(operator_key_, &Allocations::CancelAllocation,
+                                "name: 'institutes/snu/projects/p/allocations/" + id + "'");
+  }
   const auto status = watch.End();
   EXPECT_TRUE(ReasonOf(status) == "WATCH_TOO_SLOW") << ReasonOf(status);
   auto again = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: " +
