@@ -55,6 +55,14 @@ Status SchedulerLoop::Lead(Instant now) {
   return Ok{};
 }
 
+void SchedulerLoop::Listen(Instant now) {
+  const int64_t micros = options_.steady_micros();
+  const int64_t deaf_micros = context_.policy.heartbeat_expiry.count * 1'000'000;
+  // A server that was down, stood by, or had no store could not hear heartbeats either.
+  if (!heard_at_micros_ || micros - *heard_at_micros_ >= deaf_micros) listening_since_ = now;
+  heard_at_micros_ = micros;
+}
+
 Result<std::optional<PassReport>> SchedulerLoop::Turn() {
   auto report = TurnAsLeader(context_.clock.Now());
   // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn.
@@ -70,11 +78,12 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
       context_.store.Transact<store::Page<Cluster>>(store::Access::kRead, [](store::Tx& tx) {
         return tx.ListClusters(std::nullopt, {.size = 1000, .after = {}});
       }));
+  Listen(now);
   Due due;
   Instant next_due = kEndOfTime;
   Revision revision = 0;
   ALLOT_RETURN_IF_ERROR(planner_.Read([&](const PoolView& view) {
-    due = WhatIsDue(view, clusters.items, context_.policy, now);
+    due = WhatIsDue(view, clusters.items, context_.policy, now, listening_since_);
     next_due = NextDue(view);
     revision = view.revision();
   }));

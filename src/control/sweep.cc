@@ -25,10 +25,10 @@ std::string SilentSince(const Cluster& cluster) {
 }
 
 /// What the silence of a cluster makes of its nodes; nothing while the agent is heard.
-std::optional<NodeHealth> HealthBySilence(const Cluster& cluster, const Policy& policy,
-                                          Instant now) {
+std::optional<NodeHealth> HealthBySilence(const Cluster& cluster, const Policy& policy, Instant now,
+                                          Instant listening_since) {
   if (!cluster.last_heartbeat) return std::nullopt;
-  const Seconds silence = Between(*cluster.last_heartbeat, now);
+  const Seconds silence = Between(std::max(*cluster.last_heartbeat, listening_since), now);
   if (silence >= policy.node_down_after) return NodeHealth::kDown;
   if (silence >= policy.heartbeat_expiry) return NodeHealth::kUnknown;
   return std::nullopt;
@@ -42,8 +42,9 @@ bool Worsens(const Node& node, NodeHealth by_silence) {
 }  // namespace
 
 Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const Policy& policy,
-              Instant now) {
+              Instant now, Instant listening_since) {
   Due due;
+  due.listening_since = listening_since;
   for (const auto& row : view.allocations()) {
     const AllocationId& id = row.first;
     const auto& allocation = row.second;
@@ -63,7 +64,7 @@ Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const 
     if (lost) due.on_lost_nodes.push_back(id);
   }
   for (const Cluster& cluster : clusters) {
-    const auto health = HealthBySilence(cluster, policy, now);
+    const auto health = HealthBySilence(cluster, policy, now, listening_since);
     if (!health) continue;
     const bool any = std::any_of(view.nodes().begin(), view.nodes().end(), [&](const auto& entry) {
       return entry.second.cluster == cluster.id && Worsens(entry.second, *health);
@@ -76,11 +77,11 @@ Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const 
 namespace {
 
 Status JudgeSilence(store::Tx& tx, const Policy& policy, const ClusterId& id, Instant now,
-                    Swept& swept) {
+                    Instant listening_since, Swept& swept) {
   // The lock keeps a heartbeat that arrives at this moment from being overruled.
   ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.LockCluster(id));
   if (!cluster) return Ok{};
-  const auto health = HealthBySilence(*cluster, policy, now);
+  const auto health = HealthBySilence(*cluster, policy, now, listening_since);
   if (!health) return Ok{};
   ALLOT_ASSIGN_OR_RETURN(auto nodes, tx.NodesOfCluster(id));
   std::vector<Node> changed;
@@ -138,7 +139,7 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
     Swept swept;
     ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
     for (const ClusterId& id : due.silent) {
-      ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, context.policy, id, now, swept));
+      ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, context.policy, id, now, due.listening_since, swept));
     }
     std::vector<AllocationId> ids = due.window_over;
     ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());

@@ -52,6 +52,24 @@ TEST_F(AgentTest, SilenceMakesNodesUnknownThenDownAndAHeartbeatHealsThem) {
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
 }
 
+TEST_F(AgentTest, AnOutageOfTheServerIsNotTheAgentsSilence) {
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  EnactAll();
+  clock.Advance(policy.node_down_after + policy.heartbeat_expiry);
+  loop = std::make_unique<SchedulerLoop>(*context, *planner, LoopOptions("server-1"));
+  Settle();
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+  // From here on it could have been heard.
+  clock.Advance(policy.heartbeat_expiry);
+  Settle();
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown));
+  clock.Advance(policy.node_down_after);
+  Settle();
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kDown));
+}
+
 TEST_F(AgentTest, UnknownNodesKeepTheirWorkAndTakeNothingNew) {
   SubmitAs("snu", "a", 1, Hours(4));
   Settle();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -59,6 +60,8 @@ class SchedulerLoop {
 
  private:
   Status Lead(Instant now);
+  /// Notes that agents could be heard at `now`, and since when without a break.
+  void Listen(Instant now);
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
   void Run();
 
@@ -74,6 +77,9 @@ class SchedulerLoop {
   Instant lease_until_;
   Revision planned_revision_ = -1;
   Instant last_pass_;
+  /// By the steady clock; nothing before the first turn as the leader.
+  std::optional<int64_t> heard_at_micros_;
+  Instant listening_since_;
   std::thread thread_;
 };
 

@@ -15,14 +15,17 @@ struct Due {
   std::vector<AllocationId> on_lost_nodes;
   /// Whose agents are silent: their nodes become unknown, then down.
   std::vector<ClusterId> silent;
+  /// Silence counts from here: nobody could be heard before.
+  Instant listening_since;
 
   bool empty() const { return window_over.empty() && on_lost_nodes.empty() && silent.empty(); }
 };
 
 /// Pure. `clusters` come fresh from the store, because heartbeats make no event and so are not
-/// known to the view.
+/// known to the view. Silence before `listening_since` is ours, not the agents': after an outage
+/// of the server no agent may lose its work for having had nobody to talk to.
 Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const Policy& policy,
-              Instant now);
+              Instant now, Instant listening_since);
 
 struct Swept {
   int releasing = 0;      ///< windows that ran out
