@@ -50,6 +50,21 @@ policy:
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
 }
 
+TEST(CheckConfig, AcceptsTheExampleOfTheOperatorsManual) {
+  std::ifstream manual("docs/operator.md");
+  std::string yaml;
+  bool inside = false;
+  for (std::string line; std::getline(manual, line);) {
+    if (line == "```") inside = false;
+    if (inside) yaml += line + "\n";
+    if (line == "```yaml") inside = true;
+  }
+  ASSERT_THAT(yaml, HasSubstr("failures_max"));
+  const TempDir dir;
+  const Ended ended = CheckConfig(dir, yaml);
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+}
+
 TEST(CheckConfig, AnEmptyFileMeansTheDefaults) {
   const TempDir dir;
   EXPECT_EQ(CheckConfig(dir, "").exit_code, 0);
