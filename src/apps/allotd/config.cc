@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -128,7 +128,7 @@ Result<Config> ReadConfig(const std::string& file) {
   // A folder opens like a file and fails only when it is read.
   if (!input.is_open() || input.bad() || errno == EISDIR) {
     return Error{Reason::kConfigInvalid, "config", file, "a readable file",
-                 file + " cannot be read: " + std::strerror(errno)};
+                 file + " cannot be read: " + std::generic_category().message(errno)};
   }
   return ParseConfig(text, file);
 }

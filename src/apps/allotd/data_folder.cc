@@ -6,14 +6,14 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 namespace allot::allotd {
 namespace {
 
 Error Unwritable(const std::string& path) {
-  return StateError(Reason::kConfigInvalid,
-                    "the data folder's " + path + " cannot be written: " + std::strerror(errno));
+  return StateError(Reason::kConfigInvalid, "the data folder's " + path + " cannot be written: " +
+                                                std::generic_category().message(errno));
 }
 
 /// Written beside its place and moved into it, so that no reader meets half a file.

@@ -20,7 +20,7 @@ void Knock(const std::string& host, const std::string& port) {
   for (const addrinfo* place = found; place != nullptr; place = place->ai_next) {
     const int knock = socket(place->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (knock < 0) continue;
-    connect(knock, place->ai_addr, place->ai_addrlen);
+    static_cast<void>(connect(knock, place->ai_addr, place->ai_addrlen));
     close(knock);
   }
   freeaddrinfo(found);

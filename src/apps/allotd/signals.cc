@@ -14,7 +14,7 @@ EndSignals::EndSignals() {
   sigaddset(&signals_, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   // A peer that hangs up is an error of that write, not the end of the server.
-  std::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
 }
 
 int EndSignals::Await() const {

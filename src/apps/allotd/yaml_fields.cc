@@ -24,7 +24,7 @@ std::string WhatStandsThere(const YAML::Node& node) {
 
 }  // namespace
 
-YamlFields::YamlFields(YAML::Node mapping, std::string file, std::string path,
+YamlFields::YamlFields(const YAML::Node& mapping, std::string file, std::string path,
                        std::optional<Error>& error)
     : file_(std::move(file)), path_(std::move(path)), error_(error) {
   if (!mapping || mapping.IsNull()) return;

@@ -20,7 +20,8 @@ namespace allot::allotd {
 class YamlFields {
  public:
   /// Requires: `error` outlives the object; it is shared with the mappings inside.
-  YamlFields(YAML::Node mapping, std::string file, std::string path, std::optional<Error>& error);
+  YamlFields(const YAML::Node& mapping, std::string file, std::string path,
+             std::optional<Error>& error);
 
   void Read(const std::string& key, std::string& value, const std::string& expected,
             bool (*accepted)(std::string_view));
