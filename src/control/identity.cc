@@ -10,8 +10,6 @@
 namespace allot::control {
 namespace {
 
-constexpr int kAuditRowsMax = 1000;
-
 std::string DisplayName(const ApiKey& key) {
   std::string name(Name(key.role));
   if (!key.institute.empty()) name += " of " + key.institute.str();
@@ -152,15 +150,11 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
       [](store::Tx& tx, const std::string& made) { return FindKey(tx, KeyId(made)); });
 }
 
-Result<std::vector<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
-                                          const std::string& resource, int limit) {
+Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
+                                          const std::string& resource, int64_t before, int size) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
-  if (limit < 1 || limit > kAuditRowsMax) {
-    return FieldError(Reason::kPageSizeOutOfRange, "page_size", std::to_string(limit),
-                      "1 to " + std::to_string(kAuditRowsMax));
-  }
-  return context.store.Transact<std::vector<AuditEntry>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.AuditOf(resource, limit); });
+  return context.store.Transact<store::Page<AuditEntry>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.AuditOf(resource, before, size); });
 }
 
 }  // namespace allot::control

@@ -25,6 +25,7 @@ bool CountsAgainstQuota(const Allocation& allocation, const Claim& claim) {
 }  // namespace
 
 void PoolView::Apply(const store::Changes& changes) {
+  if (changes.complete) *this = PoolView();
   for (const Cluster& cluster : changes.clusters) Replace(clusters_, cluster, cluster.id);
   for (const Node& node : changes.nodes) Replace(nodes_, node, node.id);
   for (const Project& project : changes.projects) Replace(projects_, project, project.id);

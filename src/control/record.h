@@ -10,7 +10,8 @@ namespace allot::control {
 /// The audit row of a call.
 inline AuditEntry Record(const Call& call, Instant now, std::string action, std::string resource,
                          InstituteId institute, std::string detail) {
-  return {.time = now,
+  return {.number = 0,
+          .time = now,
           .key = call.principal.key,
           .actor = std::string(Name(call.principal.role)),
           .action = std::move(action),
@@ -23,7 +24,8 @@ inline AuditEntry Record(const Call& call, Instant now, std::string action, std:
 /// The audit row of what the system decided by itself.
 inline AuditEntry RecordSystem(Instant now, std::string action, std::string resource,
                                InstituteId institute, std::string detail) {
-  return {.time = now,
+  return {.number = 0,
+          .time = now,
           .key = KeyId(),
           .actor = "system",
           .action = std::move(action),

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "allot/control/retention.h"
 #include "allot/control/sweep.h"
 
 namespace allot::control {
@@ -9,6 +10,7 @@ namespace {
 
 /// Planned starts far out become finer as they come near, also when nothing else happens.
 constexpr Seconds kReplanAfter = Minutes(1);
+constexpr Seconds kRemoveEvery = Minutes(1);
 
 }  // namespace
 
@@ -88,6 +90,7 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
     revision = view.revision();
   }));
   if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));
+  ALLOT_RETURN_IF_ERROR(RemoveExpiredIfDue(now));
   const bool changed = !due.empty() || revision != planned_revision_;
   if (!changed && now < next_due && now < last_pass_ + kReplanAfter) {
     return std::optional<PassReport>();
@@ -106,6 +109,14 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   report.plan_micros = planned - started;
   report.apply_micros = options_.steady_micros() - planned;
   return std::optional(report);
+}
+
+Status SchedulerLoop::RemoveExpiredIfDue(Instant now) {
+  if (now < next_removal_) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const Removed removed, RemoveExpired(context_, epoch_));
+  // A step at a turn: a long backlog never holds up a pass.
+  next_removal_ = removed.more ? now : now + kRemoveEvery;
+  return Ok{};
 }
 
 void SchedulerLoop::Run() {

@@ -3,6 +3,20 @@
 #include <map>
 
 namespace allot::control {
+namespace {
+
+/// The present revision, if a watch can begin after `after`.
+Result<Revision> PresentIfKept(store::Tx& tx, Revision after) {
+  ALLOT_ASSIGN_OR_RETURN(const Revision removed, tx.RemovedThrough());
+  ALLOT_ASSIGN_OR_RETURN(const Revision present, tx.CurrentRevision());
+  if (after < removed || after > present) {
+    return FieldError(Reason::kRevisionOutOfRange, "after_revision", std::to_string(after),
+                      std::to_string(removed) + " to " + std::to_string(present));
+  }
+  return present;
+}
+
+}  // namespace
 
 Result<WatchBatch> ChangesSince(const Context& context, const Principal& principal,
                                 const std::optional<InstituteId>& institute,
@@ -16,11 +30,7 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
   return context.store.Transact<WatchBatch>(
       store::Access::kRead, [&](store::Tx& tx) -> Result<WatchBatch> {
         WatchBatch batch;
-        ALLOT_ASSIGN_OR_RETURN(batch.revision, tx.CurrentRevision());
-        if (after < 0 || after > batch.revision) {
-          return FieldError(Reason::kRevisionOutOfRange, "revision", std::to_string(after),
-                            "0 to " + std::to_string(batch.revision));
-        }
+        ALLOT_ASSIGN_OR_RETURN(batch.revision, PresentIfKept(tx, after));
         if (!visible) return batch;
         ALLOT_ASSIGN_OR_RETURN(auto events, tx.EventsAfter(after, tenant, limit));
         // There may be more behind the last event, however many came: the store never cuts a
@@ -47,6 +57,17 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
         }
         return batch;
       });
+}
+
+Result<Revision> BeginWatch(const Context& context, const Principal& principal,
+                            const std::optional<Revision>& after) {
+  if (!after) return PresentRevision(context, principal);
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  return context.store.Transact<Revision>(store::Access::kRead,
+                                          [&](store::Tx& tx) -> Result<Revision> {
+                                            ALLOT_RETURN_IF_ERROR(PresentIfKept(tx, *after));
+                                            return *after;
+                                          });
 }
 
 Result<Revision> PresentRevision(const Context& context, const Principal& principal) {

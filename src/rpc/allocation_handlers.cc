@@ -177,14 +177,10 @@ class Handlers {
   Result<std::unique_ptr<WatchSource>> Watch(const Caller& caller,
                                              const v1::WatchAllocationsRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto start, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const Revision present,
-                           control::PresentRevision(s_.context, caller.principal));
-    if (start.after && *start.after > present) {
-      return FieldError(Reason::kRevisionOutOfRange, "after_revision", std::to_string(*start.after),
-                        "0 to " + std::to_string(present));
-    }
-    return std::unique_ptr<WatchSource>(std::make_unique<AllocationWatch>(
-        s_, caller.principal, start.scope, start.after.value_or(present)));
+    ALLOT_ASSIGN_OR_RETURN(const Revision after,
+                           control::BeginWatch(s_.context, caller.principal, start.after));
+    return std::unique_ptr<WatchSource>(
+        std::make_unique<AllocationWatch>(s_, caller.principal, start.scope, after));
   }
 
  private:

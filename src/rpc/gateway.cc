@@ -10,14 +10,20 @@
 namespace allot::rpc {
 namespace {
 
-constexpr int kCallIdLength = 16;
 constexpr std::string_view kScheme = "Bearer ";
-constexpr char kCallIdHeader[] = "allot-call-id";
 /// Longer than any key, far shorter than what metadata may carry.
 constexpr std::size_t kCredentialLengthMax = 256;
 
-Error Unreadable() {
-  return StateError(Reason::kRequestMalformed, "the message could not be read");
+/// Beyond kReceivedBytesMax gRPC refuses by itself, without a reason.
+Result<std::string> BytesOf(const grpc::ByteBuffer& message) {
+  if (message.Length() > kMessageBytesMax) {
+    return FieldError(Reason::kRequestTooLarge, "message",
+                      std::to_string(message.Length()) + " bytes",
+                      std::to_string(kMessageBytesMax) + " bytes");
+  }
+  auto bytes = FromByteBuffer(message);
+  if (!bytes) return StateError(Reason::kRequestMalformed, "the message could not be read");
+  return *std::move(bytes);
 }
 
 }  // namespace
@@ -93,15 +99,15 @@ void Gateway::Serve(const UnaryCallPtr& call) {
   if (const auto* awaited = std::get_if<AwaitedMethod>(call->method)) {
     return StartAwaited(call, *caller, *awaited);
   }
-  const auto bytes = FromByteBuffer(*call->request);
-  if (!bytes) return Finish(call, Unreadable());
+  const auto bytes = BytesOf(*call->request);
+  if (!bytes.ok()) return Finish(call, bytes.error());
   Finish(call, std::get<UnaryMethod>(*call->method)(*caller, call->record, *bytes));
 }
 
 void Gateway::StartAwaited(const UnaryCallPtr& call, const Caller& caller,
                            const AwaitedMethod& method) {
-  const auto bytes = FromByteBuffer(*call->request);
-  if (!bytes) return Finish(call, Unreadable());
+  const auto bytes = BytesOf(*call->request);
+  if (!bytes.ok()) return Finish(call, bytes.error());
   auto awaited = method(caller, call->record, *bytes);
   if (!awaited.ok()) return Finish(call, awaited.error());
   call->awaited = *std::move(awaited);
@@ -147,13 +153,13 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
   context->AddTrailingMetadata(kCallIdHeader, record.call_id);
   auto stream = WatchStream::Make(journal_, record);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
-  const Status admitted = Admit([this, stream, record, &method, bytes = FromByteBuffer(*request),
+  const Status admitted = Admit([this, stream, record, &method, bytes = BytesOf(*request),
                                  credential = CredentialOf(*context)]() mutable {
     if (stream->over()) return;
     const auto caller = Authenticate(credential, record);
     stream->Identify(record);
     if (!caller.ok()) return stream->End(caller.error());
-    if (!bytes) return stream->End(Unreadable());
+    if (!bytes.ok()) return stream->End(bytes.error());
     auto source = method(*caller, record, *bytes);
     if (!source.ok()) return stream->End(source.error());
     const Status added = hub_.Add({.stream = stream,

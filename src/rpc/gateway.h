@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,14 @@
 #include "rpc/worker_pool.h"
 
 namespace allot::rpc {
+
+/// What a message may have; refused with a reason.
+inline constexpr std::size_t kMessageBytesMax = 4 * 1024 * 1024;
+/// What gRPC takes in at all. Above the other, so that whoever is a little beyond learns why.
+inline constexpr int kReceivedBytesMax = 8 * 1024 * 1024;
+/// Trailing metadata of every answer, and the length of the id in it.
+inline constexpr char kCallIdHeader[] = "allot-call-id";
+inline constexpr int kCallIdLength = 16;
 
 /// What every call goes through, whatever its method: admission, a worker, the credential, the
 /// handler, the answer or the mapped error, the journal.

@@ -33,6 +33,7 @@ ServiceMethods ProviderMethods(const Services& services);
 ServiceMethods OperatorMethods(const Services& services);
 
 inline const std::string& PageKey(const Quota& quota) { return quota.project.str(); }
+inline std::string PageKey(const AuditEntry& entry) { return std::to_string(entry.number); }
 template <class Item>
 const std::string& PageKey(const Item& item) {
   return item.id.str();

@@ -1,5 +1,5 @@
-#include <algorithm>
 #include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "allot/control/identity.h"
@@ -13,9 +13,6 @@
 namespace allot::rpc {
 namespace {
 
-/// How far back a caller can page in the audit of one resource.
-constexpr int kAuditEntriesMax = 1000;
-
 template <class Response>
 Response RenderNodes(const control::DrainRequest& where, const std::vector<Node>& nodes) {
   Response response;
@@ -25,17 +22,17 @@ Response RenderNodes(const control::DrainRequest& where, const std::vector<Node>
   return response;
 }
 
-/// The audit has no ids: a page begins behind so many newer entries.
-Result<int> ParseSkipped(const PageQuery& query, const std::string& token) {
-  if (query.position.after.empty()) return 0;
-  int skipped = 0;
+/// Entries have numbers, not names: a page begins below the last one of the page before.
+Result<int64_t> ParseNumber(const PageQuery& query, const std::string& token) {
   const std::string& text = query.position.after;
-  std::from_chars(text.data(), text.data() + text.size(), skipped);
-  if (skipped < 1 || skipped >= kAuditEntriesMax) {
+  if (text.empty()) return int64_t{0};
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) {
     return FieldError(Reason::kPageTokenUnknown, "page_token", token,
                       "next_page_token of a page of this list");
   }
-  return skipped;
+  return number;
 }
 
 class Handlers {
@@ -112,19 +109,14 @@ class Handlers {
       const Caller& caller, const v1::ListAuditEntriesRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAnyName(request.resource(), "resource"));
     ALLOT_ASSIGN_OR_RETURN(const auto query, ParsePage(request));
-    ALLOT_ASSIGN_OR_RETURN(const int skipped, ParseSkipped(query, request.page_token()));
-    const int wanted = std::min(skipped + query.size + 1, kAuditEntriesMax);
-    ALLOT_ASSIGN_OR_RETURN(const auto entries,
-                           control::ListAudit(s_.context, caller.principal, resource, wanted));
+    ALLOT_ASSIGN_OR_RETURN(const int64_t before, ParseNumber(query, request.page_token()));
+    ALLOT_ASSIGN_OR_RETURN(const auto page, control::ListAudit(s_.context, caller.principal,
+                                                               resource, before, query.size));
     v1::ListAuditEntriesResponse response;
-    const int end = std::min(skipped + query.size, static_cast<int>(entries.size()));
-    for (int i = skipped; i < end; ++i) {
-      *response.add_audit_entries() =
-          Render(entries[static_cast<std::size_t>(i)], request.resource());
+    for (const AuditEntry& entry : page.items) {
+      *response.add_audit_entries() = Render(entry, request.resource());
     }
-    if (end < static_cast<int>(entries.size())) {
-      response.set_next_page_token(MakePageToken({std::to_string(end), 0}, query.scope));
-    }
+    response.set_next_page_token(NextPageToken(query, page));
     return response;
   }
 

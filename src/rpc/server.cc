@@ -12,11 +12,11 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "rpc/table_service.h"
+#include "rpc/unknown_methods.h"
 
 namespace allot::rpc {
 namespace {
 
-constexpr int kReceiveBytesMax = 4 * 1024 * 1024;
 constexpr int kPingIntervalLeastMs = 10'000;
 constexpr int kKeepaliveMs = 60'000;
 
@@ -67,7 +67,8 @@ class GrpcServer final : public Server {
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,
               .steady_micros = options_.steady_micros}),
-        gateway_(context, journal_, pool_, awaiting_, hub_) {
+        gateway_(context, journal_, pool_, awaiting_, hub_),
+        unknown_methods_(context.ids) {
     const Services services{context, planner, cluster_names_};
     for (const auto& methods :
          {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
@@ -80,7 +81,7 @@ class GrpcServer final : public Server {
   Status Listen() {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
-    builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+    builder.SetMaxReceiveMessageSize(kReceivedBytesMax);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                                options_.streams_per_connection_max);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
@@ -90,6 +91,7 @@ class GrpcServer final : public Server {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetOption(std::make_unique<Reflection>(options_.reflection));
     for (const auto& service : services_) builder.RegisterService(service.get());
+    builder.RegisterCallbackGenericService(&unknown_methods_);
     int port = 0;
     builder.AddListeningPort(
         options_.address,
@@ -135,6 +137,7 @@ class GrpcServer final : public Server {
   AwaitingCalls awaiting_;
   WatchHub hub_;
   Gateway gateway_;
+  UnknownMethods unknown_methods_;
   std::vector<std::unique_ptr<TableService>> services_;
   std::string address_;
   bool drained_ = false;

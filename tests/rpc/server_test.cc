@@ -165,10 +165,26 @@ TEST_F(ServerTest, BytesThatAreNoMessageAndTooManyBytesAreRefused) {
   EXPECT_EQ(ReasonOf(CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute", "\x0a\xff",
                                As(operator_key_).get())),
             "REQUEST_MALFORMED");
+  const auto too_large = CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute",
+                                   std::string((4 << 20) + 1, 'x'), As(operator_key_).get());
+  EXPECT_EQ(ReasonOf(too_large), "REQUEST_TOO_LARGE");
+  EXPECT_EQ(InfoOf(too_large).metadata().at("limit"), "4194304 bytes");
   EXPECT_EQ(CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute",
-                      std::string(5 << 20, 'x'), As(operator_key_).get())
+                      std::string(9 << 20, 'x'), As(operator_key_).get())
                 .error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(ServerTest, AMethodThatDoesNotExistIsNamed) {
+  Serve();
+  for (const std::string& path :
+       {std::string("/allot.v1.AllocationService/CreateAllocatoin"), std::string("/allot.v2.X/Y"),
+        "/allot.v1.ProjectService/" + std::string(3'000, 'x')}) {
+    const auto status = CallBytes(channel_, path, "", As(operator_key_).get());
+    EXPECT_EQ(ReasonOf(status), "METHOD_UNKNOWN");
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+    EXPECT_EQ(InfoOf(status).metadata().at("value"), Printable(path));
+  }
 }
 
 TEST_F(ServerTest, AFullQueueIsOverloadedWithATimeToComeBack) {

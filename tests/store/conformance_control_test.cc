@@ -93,6 +93,28 @@ TEST_P(StoreConformance, OneRequestIdLeadsToOneAnswer) {
                 Reason::kStoreConflict);
 }
 
+TEST_P(StoreConformance, RequestIdsAreForgottenByAgeAFewAtATime) {
+  for (const auto& [id, age] : {std::pair("old-1", 3), {"old-2", 2}, {"young", 0}}) {
+    EXPECT_OK(Write(store(), [&, id = id, age = age](Tx& tx) {
+      return tx.InsertRequest({.key = KeyId("k1"),
+                               .request_id = id,
+                               .body_sha256 = std::string(64, 'a'),
+                               .response = {},
+                               .create_time = kNow - Days(age)});
+    }));
+  }
+  const auto remove = [](Tx& tx) { return tx.RemoveRequests(kNow - Days(1), 1); };
+  EXPECT_EQ(Write(store(), remove).value(), 1);
+  EXPECT_EQ(Write(store(), remove).value(), 1);
+  EXPECT_EQ(Write(store(), remove).value(), 0);
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_FALSE(tx.FindRequest(KeyId("k1"), "old-1").value().has_value());
+    EXPECT_FALSE(tx.FindRequest(KeyId("k1"), "old-2").value().has_value());
+    EXPECT_TRUE(tx.FindRequest(KeyId("k1"), "young").value().has_value());
+    return Ok{};
+  }).value();
+}
+
 // As control does it: look the request id up, else do the work and keep the answer.
 TEST_P(StoreConformance, OfManyWithOneRequestIdOneWinsAndTheOthersSeeItsAnswer) {
   constexpr int kThreads = 6;
@@ -169,9 +191,20 @@ TEST_P(StoreConformance, TheAuditTellsTheNewestFirst) {
     return tx.Audit(second);
   }));
   Read(store(), [&](Tx& tx) -> Status {
-    EXPECT_EQ(tx.AuditOf("snu/llm", 10).value(), (std::vector<AuditEntry>{second, first}));
-    EXPECT_EQ(tx.AuditOf("snu/llm", 1).value(), std::vector<AuditEntry>{second});
-    EXPECT_TRUE(tx.AuditOf("snu", 10).value().empty());
+    const Page<AuditEntry> all = tx.AuditOf("snu/llm", 0, 2).value();
+    EXPECT_EQ(all.items.size(), 2u);
+    first.number = all.items.back().number;
+    second.number = all.items.front().number;
+    EXPECT_LT(first.number, second.number);
+    EXPECT_EQ(all.items, (std::vector<AuditEntry>{second, first}));
+    EXPECT_FALSE(all.more);
+    const Page<AuditEntry> newest = tx.AuditOf("snu/llm", 0, 1).value();
+    EXPECT_EQ(newest.items, std::vector<AuditEntry>{second});
+    EXPECT_TRUE(newest.more);
+    const Page<AuditEntry> oldest = tx.AuditOf("snu/llm", second.number, 1).value();
+    EXPECT_EQ(oldest.items, std::vector<AuditEntry>{first});
+    EXPECT_FALSE(oldest.more);
+    EXPECT_TRUE(tx.AuditOf("snu", 0, 10).value().items.empty());
     return Ok{};
   }).value();
 }
@@ -187,7 +220,7 @@ TEST_P(StoreConformance, WhatFailsLeavesNothingBehind) {
                 Reason::kQuotaExceeded);
   Read(store(), [&](Tx& tx) -> Status {
     EXPECT_EQ(tx.FindAllocation(AllocationId("snu/llm/a")).value(), std::nullopt);
-    EXPECT_TRUE(tx.AuditOf("snu/llm/a", 10).value().empty());
+    EXPECT_TRUE(tx.AuditOf("snu/llm/a", 0, 10).value().items.empty());
     EXPECT_EQ(tx.CurrentRevision().value(), before);
     return Ok{};
   }).value();

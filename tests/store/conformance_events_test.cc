@@ -131,6 +131,7 @@ TEST_P(StoreConformance, ThoseWhoWaitAreWokenWithTheNewestRevision) {
 class Follower {
  public:
   void Follow(const Changes& changes) {
+    if (changes.complete) *this = Follower();
     revision_ = changes.revision;
     Take(providers_, changes.providers, &Provider::id);
     Take(clusters_, changes.clusters, &Cluster::id);
@@ -215,6 +216,57 @@ Status ChangeSomething(Tx& tx, SeededRandom& random, int step) {
           {.project = changed.id, .used = GpuSeconds::FromCount(step), .decayed = {step, kNow}});
     }
   }
+}
+
+/// Steps of a size until nothing is left to remove; what the last reader must not have missed.
+Revision RemoveAllBefore(Store& store, Instant t, int revisions) {
+  const auto step = [&](Tx& tx) { return tx.RemoveEvents(t, revisions); };
+  while (Write(store, step).value() > 0) {
+  }
+  return Read(store, [](Tx& tx) { return tx.RemovedThrough(); }).value();
+}
+
+TEST_P(StoreConformance, EventsAreRemovedFromTheBeginningUpToTheFirstYoungOne) {
+  const Instant later = kNow + Days(3'660);
+  Submit("snu/llm/old");
+  const Revision old = CurrentRevision();
+  EXPECT_OK(Write(store(), [&](Tx& tx) {
+    Allocation young = SampleAllocation("snu/llm/young");
+    young.update_time = later;
+    return tx.InsertAllocation(young);
+  }));
+  Submit("snu/llm/old-behind-the-young");
+  EXPECT_EQ(Write(store(), [&](Tx& tx) { return tx.RemoveEvents(later, 2); }).value(), 2);
+  EXPECT_EQ(Read(store(), [](Tx& tx) { return tx.RemovedThrough(); }).value(), 2);
+  EXPECT_EQ(RemoveAllBefore(store(), later, 3), old);
+  const std::vector<Event> left = EventsAfter(store(), old);
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[0].resource, "snu/llm/young");
+  EXPECT_EQ(CurrentRevision(), old + 2);
+  EXPECT_EQ(RemoveAllBefore(store(), later + Days(1), 100), old + 2);
+  EXPECT_EQ(RemoveAllBefore(store(), later + Days(1), 100), old + 2) << "never past the present";
+}
+
+TEST_P(StoreConformance, AFollowerWhoseNextEventsAreGoneStartsAfresh) {
+  Follower follower;
+  follower.Follow(ChangesAfter(store(), 0));
+  Submit("snu/llm/a");
+  const Revision seen = CurrentRevision();
+  // It would never hear that this one ended.
+  follower.Follow(ChangesAfter(store(), follower.revision()));
+  EXPECT_OK(Write(store(), [](Tx& tx) {
+    Allocation ended = tx.FindAllocation(AllocationId("snu/llm/a")).value().value();
+    return Move(tx, ended, S::kCancelled);
+  }));
+  RemoveAllBefore(store(), kNow + Days(3'660), 100);
+  Submit("snu/llm/b");
+  const Changes changes = ChangesAfter(store(), seen);
+  EXPECT_TRUE(changes.complete);
+  follower.Follow(changes);
+  Follower fresh;
+  fresh.Follow(ChangesAfter(store(), 0));
+  EXPECT_TRUE(follower == fresh);
+  EXPECT_FALSE(ChangesAfter(store(), CurrentRevision() - 1).complete);
 }
 
 TEST_P(StoreConformance, FollowingTheStreamEqualsAFreshLoad) {

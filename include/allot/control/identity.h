@@ -41,7 +41,8 @@ Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal&
                                         const store::PageRequest& page);
 Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id);
 
-Result<std::vector<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
-                                          const std::string& resource, int limit);
+/// The newest first: those with a number below `before` (0: from the newest), at most `size`.
+Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
+                                          const std::string& resource, int64_t before, int size);
 
 }  // namespace allot::control

@@ -14,7 +14,8 @@ namespace allot::control {
 /// applied all changes up to a revision equals one loaded fresh at it. Not thread safe.
 class PoolView {
  public:
-  /// Rows replace what was known of them; allocations that ended and hold nothing are dropped.
+  /// Rows replace what was known of them, a complete load all that was known; allocations that
+  /// ended and hold nothing are dropped.
   void Apply(const store::Changes& changes);
 
   Revision revision() const { return revision_; }

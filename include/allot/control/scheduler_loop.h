@@ -25,7 +25,8 @@ struct PassReport {
 };
 
 /// Leads when it can: holds the leader row, ends windows that ran out, judges silent agents, plans
-/// and applies. Woken by commits (coalesced), by the next window boundary and by a timer.
+/// and applies, removes what is no longer kept. Woken by commits (coalesced), by the next window
+/// boundary and by a timer.
 class SchedulerLoop {
  public:
   struct Options {
@@ -63,6 +64,7 @@ class SchedulerLoop {
   /// Notes that agents could be heard at `now`, and since when without a break.
   void Listen(Instant now);
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
+  Status RemoveExpiredIfDue(Instant now);
   void Run();
 
   const Context& context_;
@@ -77,6 +79,8 @@ class SchedulerLoop {
   Instant lease_until_;
   Revision planned_revision_ = -1;
   Instant last_pass_;
+  /// When to look again for what is no longer kept.
+  Instant next_removal_;
   /// By the steady clock; nothing before the first turn as the leader.
   std::optional<int64_t> heard_at_micros_;
   Instant listening_since_;

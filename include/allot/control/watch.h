@@ -26,7 +26,11 @@ struct WatchBatch {
 Result<WatchBatch> ChangesSince(const Context& context, const Principal& principal,
                                 const std::optional<InstituteId>& institute,
                                 const std::optional<ProjectId>& project, Revision after, int limit);
-/// Where a watch that starts now begins.
+/// Where a watch begins: after `after`, or now. revision_out_of_range when that is in the future or
+/// so long ago that its events are gone.
+Result<Revision> BeginWatch(const Context& context, const Principal& principal,
+                            const std::optional<Revision>& after);
+/// What a list read now is at least as new as.
 Result<Revision> PresentRevision(const Context& context, const Principal& principal);
 
 }  // namespace allot::control

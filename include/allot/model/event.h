@@ -45,6 +45,8 @@ struct Event {
 
 /// Who did what, for good. Never changed, never removed.
 struct AuditEntry {
+  /// Given by the store: grows with every entry.
+  int64_t number = 0;
   Instant time;
   KeyId key;
   /// "operator", … or "system".

@@ -48,6 +48,10 @@ struct Policy {
   NodeLoss node_loss = NodeLoss::kRequeue;
   /// Attempts that may fail before an allocation is failed for good.
   int failures_max = 3;
+  /// Events are kept for this long: a watch that was away for longer lists again.
+  Seconds event_retention = Days(7);
+  /// A request_id repeated within this time is answered as before; later it is a new one.
+  Seconds request_retention = Days(30);
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };

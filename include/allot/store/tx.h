@@ -63,13 +63,15 @@ struct ProjectUsage {
 struct Changes {
   /// Everything up to and including this revision is reflected.
   Revision revision = 0;
+  /// Everything that matters was loaded: what is not named here is not there.
+  bool complete = false;
   std::vector<Provider> providers;
   std::vector<Cluster> clusters;
   std::vector<Node> nodes;
   std::vector<Project> projects;
   std::vector<Quota> quotas;
   std::vector<ProjectUsage> usages;
-  /// Of a load from revision 0: those that wait, hold GPUs or are preempted, or still have claims
+  /// Of a complete load: those that wait, hold GPUs or are preempted, or still have claims
   /// not released. Else every one that changed, final ones too.
   std::vector<Allocation> allocations;
   /// All claims not released of the allocations above, and none of others.
@@ -199,19 +201,28 @@ class Tx {
   /// A second one for the same key and id: store_conflict, so that a rerun finds the first.
   virtual Status InsertRequest(const RequestRecord& record) = 0;
   virtual Status Audit(const AuditEntry& entry) = 0;
-  /// The newest first.
-  virtual Result<std::vector<AuditEntry>> AuditOf(const std::string& resource, int limit) = 0;
+  /// The newest first: those with a number below `before` (0: from the newest), at most `size`.
+  virtual Result<Page<AuditEntry>> AuditOf(const std::string& resource, int64_t before,
+                                           int size) = 0;
+  /// Forgets request ids recorded before `t`, at most `limit`; returns how many went.
+  virtual Result<int> RemoveRequests(Instant t, int limit) = 0;
 
   // The event stream.
   virtual Result<Revision> CurrentRevision() = 0;
+  /// Events up to and including this revision were removed: a reader can begin at it or later.
+  virtual Result<Revision> RemovedThrough() = 0;
+  /// Removes the events of the oldest revisions, as long as they happened before `t`, of at most
+  /// `revisions` revisions; returns how many revisions went.
+  virtual Result<int> RemoveEvents(Instant t, int revisions) = 0;
+  /// Requires: `after` is not before RemovedThrough.
   /// After `after`, in order, never part of a revision; of one institute if given. At most `limit`,
   /// unless the first revision alone has more: then that one. An allocation's event has its update
   /// time, others the time of their transaction.
   virtual Result<std::vector<Event>> EventsAfter(Revision after,
                                                  const std::optional<InstituteId>& institute,
                                                  int limit) = 0;
-  /// See Changes. `after` 0 loads everything that still matters. In a transaction that reads: one
-  /// that writes does not see a single moment.
+  /// See Changes. `after` 0, or one whose events were removed since, loads everything that still
+  /// matters. In a transaction that reads: one that writes does not see a single moment.
   virtual Result<Changes> ChangesAfter(Revision after) = 0;
 };
 

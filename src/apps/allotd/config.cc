@@ -65,6 +65,8 @@ void ReadPolicy(YamlFields policy, Policy& result) {
   policy.Read("node_loss", node_loss, "requeue or fail", IsNodeLoss);
   result.node_loss = node_loss == "requeue" ? NodeLoss::kRequeue : NodeLoss::kFail;
   policy.Read("failures_max", result.failures_max, 1, 100);
+  policy.Read("event_retention", result.event_retention, Hours(1), Days(3'660));
+  policy.Read("request_retention", result.request_retention, Days(1), Days(3'660));
 
   const bool replaces_programmes = policy.Has("programmes");
   YamlFields programmes = policy.Mapping("programmes");

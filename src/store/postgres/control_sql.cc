@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "store/postgres/postgres_tx.h"
 #include "store/postgres/rows.h"
 
@@ -39,14 +41,21 @@ const Statement kInsertRequest{
     "insert_request",
     "INSERT INTO requests (key_id, request_id, body_sha256, response, create_time)"
     " VALUES ($1, $2, $3, decode($4, 'hex'), instant($5)) ON CONFLICT DO NOTHING"};
+const Statement kRemoveRequests{
+    "remove_requests",
+    "WITH old AS (SELECT key_id, request_id FROM requests WHERE create_time < instant($1) LIMIT "
+    "$2),"
+    " removed AS (DELETE FROM requests r USING old"
+    "  WHERE r.key_id = old.key_id AND r.request_id = old.request_id RETURNING 1)"
+    " SELECT count(*) FROM removed"};
 
 const Statement kInsertAudit{
     "insert_audit",
     "INSERT INTO audit_entries (entry_time, key_id, actor, action, resource, institute_id, detail,"
     " request_id) VALUES (instant($1), $2, $3, $4, $5, $6, $7, $8)"};
 const Statement kAuditOf{"audit_of", std::string("SELECT ") + kAuditColumns +
-                                         " FROM audit_entries WHERE resource = $1"
-                                         " ORDER BY number DESC LIMIT $2"};
+                                         " FROM audit_entries WHERE resource = $1 AND number < $2"
+                                         " ORDER BY number DESC LIMIT $3"};
 
 Leadership ReadLeadership(RowReader& row) {
   return {.epoch = row.Int64(), .holder = row.Text(), .lease_until = row.Time()};
@@ -160,8 +169,17 @@ Status PostgresTx::Audit(const AuditEntry& entry) {
   });
 }
 
-Result<std::vector<AuditEntry>> PostgresTx::AuditOf(const std::string& resource, int limit) {
-  return FindAll(ReadAuditEntry, kAuditOf, Arguments(resource, limit));
+Result<Page<AuditEntry>> PostgresTx::AuditOf(const std::string& resource, int64_t before,
+                                             int size) {
+  const int64_t below = before > 0 ? before : std::numeric_limits<int64_t>::max();
+  return Verb([&]() -> Result<Page<AuditEntry>> {
+    return ReadPage(Execute(kAuditOf, Arguments(resource, below, size + 1)), ReadAuditEntry, size);
+  });
+}
+
+Result<int> PostgresTx::RemoveRequests(Instant t, int limit) {
+  ALLOT_ASSIGN_OR_RETURN(const int64_t removed, FindNumber(kRemoveRequests, Arguments(t, limit)));
+  return static_cast<int>(removed);
 }
 
 }  // namespace allot::store

@@ -25,6 +25,19 @@ const Statement kWriteEvents{
     " SELECT value FROM next"};
 
 const Statement kCurrentRevision{"current_revision", "SELECT value FROM revision"};
+const Statement kRemovedThrough{"removed_through", "SELECT removed_through FROM revision"};
+// Revisions are dense, so the oldest ones are known without looking for them. The first young one
+// ends it: what is removed is always a beginning of the stream.
+const Statement kRemoveEvents{
+    "remove_events",
+    "WITH span AS (SELECT removed_through AS low, LEAST(removed_through + $2, value) AS high"
+    "              FROM revision),"
+    " cut AS (SELECT low, COALESCE((SELECT min(e.revision) - 1 FROM events e"
+    "                               WHERE e.revision > low AND e.revision <= high"
+    "                               AND e.event_time >= instant($1)), high) AS high FROM span),"
+    " removed AS (DELETE FROM events e USING cut WHERE e.revision > low AND e.revision <= high),"
+    " moved AS (UPDATE revision SET removed_through = high FROM cut WHERE high > low)"
+    " SELECT high - low FROM cut"};
 
 const std::string kSelectEvents = std::string("SELECT ") + kEventColumns + " FROM events";
 const Statement kEventsAfter{
@@ -81,22 +94,19 @@ const Statement kAllOpenClaims{"all_open_claims", std::string("SELECT ") + kClai
 
 Result<Revision> PostgresTx::WriteEvents() {
   if (changed_.empty()) return Revision{0};
-  return Verb([&]() -> Result<Revision> {
-    const auto kind = [](const auto& change) { return change.first; };
-    const auto resource = [](const auto& change) { return change.second; };
-    const pqxx::result rows =
-        Execute(kWriteEvents, Arguments(SqlArray(changed_, kind), SqlArray(changed_, resource)));
-    const pqxx::row row = rows.front();
-    return RowReader(row).Int64();
-  });
+  const auto kind = [](const auto& change) { return change.first; };
+  const auto resource = [](const auto& change) { return change.second; };
+  return FindNumber(kWriteEvents,
+                    Arguments(SqlArray(changed_, kind), SqlArray(changed_, resource)));
 }
 
-Result<Revision> PostgresTx::CurrentRevision() {
-  return Verb([&]() -> Result<Revision> {
-    const pqxx::result rows = Execute(kCurrentRevision, Arguments());
-    const pqxx::row row = rows.front();
-    return RowReader(row).Int64();
-  });
+Result<Revision> PostgresTx::CurrentRevision() { return FindNumber(kCurrentRevision, Arguments()); }
+
+Result<Revision> PostgresTx::RemovedThrough() { return FindNumber(kRemovedThrough, Arguments()); }
+
+Result<int> PostgresTx::RemoveEvents(Instant t, int revisions) {
+  ALLOT_ASSIGN_OR_RETURN(const int64_t removed, FindNumber(kRemoveEvents, Arguments(t, revisions)));
+  return static_cast<int>(removed);
 }
 
 Result<std::vector<Event>> PostgresTx::EventsAfter(Revision after,
@@ -120,9 +130,11 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
   Changes changes;
   ALLOT_ASSIGN_OR_RETURN(changes.revision, CurrentRevision());
   if (after == changes.revision && after != 0) return changes;
+  ALLOT_ASSIGN_OR_RETURN(const Revision removed, RemovedThrough());
+  changes.complete = after == 0 || after < removed;
 
   std::map<Kind, std::set<std::string>> changed;
-  if (after != 0) {
+  if (!changes.complete) {
     const auto read = [](RowReader& row) {
       const Kind kind = row.Named(ParseResourceKind);
       return std::pair(kind, row.Text());
@@ -134,9 +146,10 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
   }
   const auto load = [&]<class T>(std::vector<T>& into, Reader<T> read, const Load& from,
                                  const std::set<std::string>& ids) -> Status {
-    if (after != 0 && ids.empty()) return Ok{};
-    ALLOT_ASSIGN_OR_RETURN(into, after == 0 ? FindAll(read, from.all, Arguments())
-                                            : FindAll(read, from.some, Arguments(SqlArray(ids))));
+    if (!changes.complete && ids.empty()) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(into, changes.complete
+                                     ? FindAll(read, from.all, Arguments())
+                                     : FindAll(read, from.some, Arguments(SqlArray(ids))));
     return Ok{};
   };
   ALLOT_RETURN_IF_ERROR(
@@ -148,7 +161,7 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
   ALLOT_RETURN_IF_ERROR(load(changes.usages, ReadProjectUsage, kUsages, changed[Kind::kQuota]));
   ALLOT_RETURN_IF_ERROR(
       load(changes.allocations, ReadAllocation, kAllocations, changed[Kind::kAllocation]));
-  if (after == 0) {
+  if (changes.complete) {
     ALLOT_ASSIGN_OR_RETURN(changes.claims, FindAll(ReadClaim, kAllOpenClaims, Arguments()));
   } else if (!changes.allocations.empty()) {
     std::vector<AllocationId> ids;

@@ -137,10 +137,13 @@ class PostgresTx final : public Tx {
                                                    const std::string& request_id) override;
   Status InsertRequest(const RequestRecord& record) override;
   Status Audit(const AuditEntry& entry) override;
-  Result<std::vector<AuditEntry>> AuditOf(const std::string& resource, int limit) override;
+  Result<Page<AuditEntry>> AuditOf(const std::string& resource, int64_t before, int size) override;
+  Result<int> RemoveRequests(Instant t, int limit) override;
 
   // The event stream: events_sql.cc.
   Result<Revision> CurrentRevision() override;
+  Result<Revision> RemovedThrough() override;
+  Result<int> RemoveEvents(Instant t, int revisions) override;
   Result<std::vector<Event>> EventsAfter(Revision after,
                                          const std::optional<InstituteId>& institute,
                                          int limit) override;
@@ -194,16 +197,28 @@ class PostgresTx final : public Tx {
     return Verb(
         [&]() -> Result<std::vector<T>> { return ReadAll(Execute(statement, arguments), read); });
   }
+  /// Requires: `rows` were asked for with one more than `size`, which shows whether there is more.
+  template <class T>
+  static Page<T> ReadPage(const pqxx::result& rows, Reader<T> read, int size) {
+    Page<T> page{.items = ReadAll(rows, read)};
+    page.more = page.items.size() > static_cast<std::size_t>(size);
+    if (page.more) page.items.pop_back();
+    return page;
+  }
   template <class T>
   Result<Page<T>> FindPage(Reader<T> read, const ListQuery& query) {
     return Verb([&]() -> Result<Page<T>> {
-      Page<T> page{
-          .items = ReadAll(transaction_.exec_params(query.sql(), pqxx::prepare::make_dynamic_params(
-                                                                     query.arguments().pointers())),
-                           read)};
-      page.more = page.items.size() > static_cast<std::size_t>(query.size());
-      if (page.more) page.items.pop_back();
-      return page;
+      return ReadPage(transaction_.exec_params(query.sql(), pqxx::prepare::make_dynamic_params(
+                                                                query.arguments().pointers())),
+                      read, query.size());
+    });
+  }
+  /// The one number a statement returns.
+  Result<int64_t> FindNumber(const Statement& statement, const Arguments& arguments) {
+    return Verb([&]() -> Result<int64_t> {
+      const pqxx::result rows = Execute(statement, arguments);
+      const pqxx::row row = rows.front();
+      return RowReader(row).Int64();
     });
   }
 

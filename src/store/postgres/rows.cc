@@ -172,7 +172,8 @@ Event ReadEvent(RowReader& row) {
 }
 
 AuditEntry ReadAuditEntry(RowReader& row) {
-  return {.time = row.Time(),
+  return {.number = row.Int64(),
+          .time = row.Time(),
           .key = row.AsId<KeyId>(),
           .actor = row.Text(),
           .action = row.Text(),

@@ -69,7 +69,7 @@ inline constexpr char kEventColumns[] =
 Event ReadEvent(RowReader& row);
 
 inline constexpr char kAuditColumns[] =
-    "micros(entry_time), key_id, actor, action, resource, institute_id, detail, request_id";
+    "number, micros(entry_time), key_id, actor, action, resource, institute_id, detail, request_id";
 AuditEntry ReadAuditEntry(RowReader& row);
 
 }  // namespace allot::store
