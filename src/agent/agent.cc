@@ -13,6 +13,7 @@ constexpr int64_t kSessionPollMs = 20;
 /// A third of the expiry is the most; a fifth leaves room for a try that times out.
 constexpr int64_t kHeartbeatsPerExpiry = 5;
 constexpr int64_t kHeartbeatIntervalMinMs = 50;
+constexpr Seconds kRemovalInterval = Days(1);
 
 std::vector<NodeReport> Unhealthy(const std::vector<NodeReport>& nodes) {
   std::vector<NodeReport> unhealthy;
@@ -185,6 +186,7 @@ std::optional<HeartbeatAnswer> Agent::Beat(int64_t session, int64_t generation,
 int64_t Agent::OrderTurn() {
   const int64_t session = session_.load();
   if (stopping_.load() || session == 0) return kSessionPollMs;
+  RemoveOldRecords();
   // With an order under way the next look is ours to time.
   const Seconds wait = under_way_ ? Seconds{0} : options_.order_wait;
   const Answer<PulledOrders> answer = connection_.PullOrders(session, wait);
@@ -216,6 +218,21 @@ int64_t Agent::OrderTurn() {
   if (stuck && !settled) return order_backoff_.NextMs();
   if (under_way_ && !settled) return under_way_retry_ms_;
   return 0;
+}
+
+// Nothing depends on these records any more. A release that comes again is enacted again, which the
+// adapter takes as done; the provision of an attempt is withdrawn before its release is ordered.
+void Agent::RemoveOldRecords() {
+  const Instant now = clock_.Now();
+  if (now < next_removal_) return;
+  next_removal_ = now + kRemovalInterval;
+  const Result<int> removed = state_.RemoveEndedBefore(now - options_.record_retention);
+  if (!removed.ok()) {
+    log_(LogLevel::kError, "old records cannot be removed; it will be tried again tomorrow",
+         {{"cause", removed.error().message}});
+  } else if (*removed > 0) {
+    log_(LogLevel::kInfo, "old records removed", {{"records", int64_t{*removed}}});
+  }
 }
 
 Agent::Settled Agent::Settle(int64_t session, const Order& order) {

@@ -112,6 +112,8 @@ void GrpcConnection::Interrupt() {
 Answer<Registration> GrpcConnection::Register() {
   v1::RegisterAgentRequest request;
   request.set_cluster(cluster_name_);
+  request.set_gpu_model(options_.gpu_model == GpuModel::kB200 ? v1::GPU_MODEL_B200
+                                                              : v1::GPU_MODEL_H200);
   v1::RegisterAgentResponse response;
   Call call(*this, options_.call_deadline_ms, Call::Interruption::kAllowed);
   const grpc::Status status = stub_->RegisterAgent(call.context(), request, &response);

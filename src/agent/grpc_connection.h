@@ -23,6 +23,7 @@ class GrpcConnection final : public Connection {
     std::string api_key;
     ProviderId provider;
     ClusterId cluster;
+    GpuModel gpu_model = GpuModel::kH200;
     /// Bound of a call that does not wait.
     int64_t call_deadline_ms = 5'000;
     /// Of a full inventory, and of an acknowledgement that must not be lost to a slow moment.

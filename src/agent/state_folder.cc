@@ -182,4 +182,24 @@ Result<std::vector<Enactment>> StateFolder::List() const {
   return enactments;
 }
 
+Result<int> StateFolder::RemoveEndedBefore(Instant t) {
+  ALLOT_ASSIGN_OR_RETURN(const std::vector<Enactment> enactments, List());
+  int removed = 0;
+  for (const Enactment& enactment : enactments) {
+    const bool ended =
+        enactment.state == EnactmentState::kReleased || enactment.state == EnactmentState::kFailed;
+    if (!ended || enactment.update_time >= t) continue;
+    const std::string path =
+        options_.path + "/enactments/" + EnactmentFileName(enactment.allocation, enactment.attempt);
+    // Not synced: a record that a crash brings back does no harm.
+    std::error_code error;
+    std::filesystem::remove(path, error);
+    if (error) {
+      return StateError(Reason::kStoreUnavailable, path + " cannot be removed: " + error.message());
+    }
+    ++removed;
+  }
+  return removed;
+}
+
 }  // namespace allot::agent

@@ -169,6 +169,16 @@ const CLI::App& DeepestParsed(const CLI::App& app) {
   return parsed.empty() ? app : DeepestParsed(*parsed.front());
 }
 
+/// CLI11 says that a command is missing, where a word stands that is none.
+std::string ProblemOf(const CLI::ParseError& error, const CLI::App& root) {
+  const bool lacks_command =
+      dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+      !DeepestParsed(root).get_subcommands([](const CLI::App*) { return true; }).empty();
+  const std::vector<std::string> left = root.remaining(/*recurse=*/true);
+  if (!lacks_command || left.empty()) return error.what();
+  return "'" + left.front() + "' is no command";
+}
+
 int Exit(ExitCode code) { return static_cast<int>(code); }
 
 /// A usage failure is shown in the format asked for, even though the line was not understood.
@@ -204,7 +214,7 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Environment&
     environment.out << HelpOf(DeepestParsed(*program.app), *program.app);
     return Exit(ExitCode::kOk);
   } catch (const CLI::ParseError& error) {
-    return ShowUsage(environment, program, error.what());
+    return ShowUsage(environment, program, ProblemOf(error, *program.app));
   }
   const auto session = Session::Make(environment, program.flags);
   if (!session.ok()) return ShowUsage(environment, program, session.failure().message);

@@ -274,7 +274,10 @@ void ReadDocument(const std::string& file, const YAML::Node& node, Manifest& man
 }  // namespace
 
 std::string Describe(const ManifestProblem& problem) {
-  std::string text = problem.file + ":" + std::to_string(problem.line) + ":";
+  std::string text = problem.file + ":" + std::to_string(problem.line);
+  if (problem.field.empty() && problem.value.empty())
+    return text + ": expected " + problem.expected;
+  text += ":";
   if (!problem.field.empty()) text += " " + problem.field;
   if (problem.value == "missing" || problem.value == "empty") {
     text += " is " + problem.value;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/listing.h"
 #include "cli/resource.h"
 #include "cli/resource_name.h"
 
@@ -14,13 +15,29 @@ namespace {
 constexpr const char* kEverybody = "institutes/-/projects/-";
 constexpr std::size_t kNextStartsMax = 5;
 
+Outcome<std::map<std::string, std::string>> DisplayNamesOfProviders(Client& client) {
+  const auto listed = ListAll(client, &Pool::ListProviders, v1::ListProvidersRequest(),
+                              [](const auto& page) { return page.providers_size(); });
+  if (!listed.ok()) return listed.failure();
+  std::map<std::string, std::string> names;
+  for (const v1::Provider& provider : listed->providers()) {
+    const std::string name = LastPart(provider.name());
+    names.emplace(name, provider.display_name().empty() ? name : provider.display_name());
+  }
+  return names;
+}
+
 /// By provider and model, and all together.
-void CountGpus(const v1::GetCapacityResponse& capacity, Summary& summary) {
+void CountGpus(const v1::GetCapacityResponse& capacity,
+               const std::map<std::string, std::string>& display_names, Summary& summary) {
   std::map<std::pair<std::string, std::string>, PoolShare> shares;
   for (const v1::ClusterCapacity& cluster : capacity.clusters()) {
     const std::string provider = LastPart(ParentOf(cluster.cluster()));
     PoolShare& share = shares[{provider, Word(cluster.gpu_model())}];
     share.provider = provider;
+    const auto display_name = display_names.find(provider);
+    share.provider_display_name =
+        display_name == display_names.end() ? provider : display_name->second;
     share.model = Word(cluster.gpu_model());
     for (PoolShare* counted : {&share, &summary.total}) {
       counted->clusters += 1;
@@ -114,7 +131,9 @@ Outcome<Summary> Summarise(Client& client) {
   const auto capacity = client.Call(&Pool::GetCapacity, v1::GetCapacityRequest());
   if (!capacity.ok()) return capacity.failure();
   Summary summary{.time = InstantOf(capacity->time())};
-  CountGpus(*capacity, summary);
+  const auto providers = DisplayNamesOfProviders(client);
+  if (!providers.ok()) return providers.failure();
+  CountGpus(*capacity, *providers, summary);
   summary.projects_served = capacity->projects_served();
   summary.projects_waiting = capacity->projects_waiting();
   summary.allocations_active = capacity->allocations_active();

@@ -12,6 +12,8 @@ namespace allot::cli {
 /// The pool's GPUs of one model at one provider.
 struct PoolShare {
   std::string provider;
+  /// What people call it; the name again when it has none.
+  std::string provider_display_name;
   std::string model;
   int clusters = 0;
   int nodes = 0;

@@ -24,13 +24,6 @@ std::string Percent(int64_t part, int64_t whole) {
   return std::to_string(permille / 10) + "." + std::to_string(permille % 10) + "%";
 }
 
-std::string ProviderInWords(const std::string& provider) {
-  if (provider == "naver") return "네이버 naver";
-  if (provider == "nhn") return "엔에이치엔 nhn";
-  if (provider == "kakao") return "카카오 kakao";
-  return provider;
-}
-
 std::vector<Cell> RowOf(const std::string& name, const PoolShare& share) {
   return {name,
           share.model,
@@ -50,7 +43,7 @@ void WritePool(const Summary& summary, bool colours, std::ostream& out) {
                {"사용 In use", Align::kRight},
                {"사용률 Use", Align::kRight}});
   for (const PoolShare& share : summary.shares) {
-    table.Add(RowOf(ProviderInWords(share.provider), share));
+    table.Add(RowOf(share.provider_display_name, share));
   }
   PoolShare total = summary.total;
   total.model = "";

@@ -100,12 +100,17 @@ Result<NodeDifference> FromHeartbeat(store::Tx& tx, const HeartbeatMessage& mess
 
 }  // namespace
 
-Result<Cluster> RegisterAgent(const Context& context, const Call& call, const ClusterId& id) {
+Result<Cluster> RegisterAgent(const Context& context, const Call& call, const ClusterId& id,
+                              GpuModel model) {
   const Instant now = context.clock.Now();
   return Once<Cluster>(
       context, call, now,
       [&](store::Tx& tx) -> Result<Cluster> {
         ALLOT_ASSIGN_OR_RETURN(auto cluster, LockForAgent(tx, call.principal, id, std::nullopt));
+        if (model != cluster.model) {
+          return FieldError(Reason::kGpuModelMismatch, "gpu_model", Name(model),
+                            std::string(Name(cluster.model)) + ", as " + id.str() + " was entered");
+        }
         ++cluster.agent_session;
         cluster.inventory_generation = 0;
         ALLOT_RETURN_IF_ERROR(tx.UpdateCluster(cluster));

@@ -81,6 +81,11 @@ Result<Allocation> Cancel(const Context& context, const Call& call, const EndReq
              [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
                const bool under_way = a.state == AllocationState::kReleasing && a.cancel_requested;
                if (under_way || a.state == AllocationState::kCancelled) return false;
+               if (a.state == AllocationState::kActive) {
+                 Error error = Next(a.state, AllocationEvent::kCancel).error();
+                 error.message = "The allocation is active: release it to hand its GPUs back.";
+                 return error;
+               }
                const bool provisioning = a.state == AllocationState::kProvisioning;
                if (provisioning) ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
                ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kCancel, now, "cancelled", message));

@@ -35,20 +35,20 @@ Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
   const bool of_institute = key.role == Role::kMember || key.role == Role::kInstituteAdmin;
   const bool of_provider = key.role == Role::kProvider;
   if (of_institute != !key.institute.empty()) {
-    return FieldError(Reason::kFieldRequired, "institute", key.institute.str(),
+    return FieldError(Reason::kFieldRequired, "api_key.institute", key.institute.str(),
                       "an institute for members and institute admins, and only for them");
   }
   if (of_provider != !key.provider.empty()) {
-    return FieldError(Reason::kFieldRequired, "provider", key.provider.str(),
+    return FieldError(Reason::kFieldRequired, "api_key.provider", key.provider.str(),
                       "a provider for the role provider, and only for it");
   }
   if (of_institute) {
     ALLOT_ASSIGN_OR_RETURN(auto institute, tx.FindInstitute(key.institute));
-    if (!institute) return NotFound("institute", key.institute.str());
+    if (!institute) return NotFound("api_key.institute", key.institute.str());
   }
   if (of_provider) {
     ALLOT_ASSIGN_OR_RETURN(auto provider, tx.FindProvider(key.provider));
-    if (!provider) return NotFound("provider", key.provider.str());
+    if (!provider) return NotFound("api_key.provider", key.provider.str());
   }
   return Ok{};
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "allot/control/enact.h"
 #include "allot/control/transitions.h"
 #include "control/record.h"
@@ -30,10 +32,14 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
 /// The provider has the GPUs back: they are free from now on.
 Status Released(store::Tx& tx, const Context& context, const Order& order, Allocation& allocation,
                 Instant now) {
-  ALLOT_RETURN_IF_ERROR(FreeClaims(tx, context.policy, allocation, order.attempt, now));
-  if (allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing) {
-    return Ok{};
-  }
+  const bool lost =
+      allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing;
+  // What was taken from its owner served nobody since: how long the provider takes to clear a dead
+  // node is not the project's to pay.
+  const Instant charged_until = lost ? std::min(order.create_time, now) : now;
+  ALLOT_RETURN_IF_ERROR(
+      FreeClaims(tx, context.policy, allocation, order.attempt, now, charged_until));
+  if (lost) return Ok{};
   if (const auto held = TimeWindow::Make(allocation.window->start(), now)) {
     allocation.window = *held;
   }

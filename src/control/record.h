@@ -37,7 +37,9 @@ inline AuditEntry RecordSystem(Instant now, std::string action, std::string reso
 
 /// What a caller may not see does not exist for it.
 inline Error NotFound(const std::string& field, const std::string& value) {
-  return FieldError(Reason::kNotFound, field, value, "the name of a resource you may see");
+  Error error = FieldError(Reason::kNotFound, field, value, "the name of a resource you may see");
+  error.message = "there is no " + error.value + " that you may see";
+  return error;
 }
 
 }  // namespace allot::control

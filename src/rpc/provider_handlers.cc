@@ -17,9 +17,10 @@ class Handlers {
   Result<v1::RegisterAgentResponse> RegisterAgent(const Caller& caller,
                                                   const v1::RegisterAgentRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto name, ParseClusterName(request.cluster(), "cluster"));
+    ALLOT_ASSIGN_OR_RETURN(const auto model, Parse(request.gpu_model(), "gpu_model"));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto cluster,
-                           control::RegisterAgent(s_.context, call, name.cluster));
+                           control::RegisterAgent(s_.context, call, name.cluster, model));
     v1::RegisterAgentResponse response;
     response.set_session(cluster.agent_session);
     response.set_inventory_generation(cluster.inventory_generation);

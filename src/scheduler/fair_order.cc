@@ -35,14 +35,15 @@ std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& polic
   std::vector<Charge> charges(snapshot.projects.size(), 0);
 
   for (const SnapshotClaim& claim : snapshot.claims) {
+    // Lost with its node: what it was used for until then is charged when the provider has cleared
+    // it.
+    if (!claim.counts_against_quota) continue;
     const int gpus = CountGpus(claim.gpus);
     const Instant held_until = std::max(snapshot.now, claim.start);
     if (const auto held = TimeWindow::Make(claim.start, held_until)) {
       At(used, claim.project) =
           AddHeld(At(used, claim.project), gpus, *held, policy.usage_half_life);
     }
-    // What is left of an attempt that was lost will not be used.
-    if (!claim.counts_against_quota) continue;
     const Seconds to_come = Between(held_until, std::max(claim.until, held_until));
     At(charges, claim.project) += Charge{gpus} * to_come.count * kChargePerGpuSecond;
   }

@@ -290,6 +290,24 @@ TEST_F(AgentTest, RefusesALateProvisionOfAReleasedAttempt) {
   EXPECT_THAT(server_.acknowledged[1].second.message, HasSubstr("released already"));
 }
 
+TEST_F(AgentTest, ForgetsWhatEndedLongAgoAndOnlyThat) {
+  Open();
+  server_.open = {MakeOrder("o1", kProvision, 1), MakeOrder("o2", kRelease, 1),
+                  MakeOrder("o3", kProvision, 1, 2)};
+  agent_->OrderTurn();
+  clock_.Advance(Days(29));
+  agent_->OrderTurn();
+  EXPECT_EQ(Record(1).state, EnactmentState::kReleased);
+  clock_.Advance(Days(2));
+  agent_->OrderTurn();
+  EXPECT_EQ(state_->Find(AllocationId("snu/llm/train"), 1).value(), std::nullopt);
+  EXPECT_EQ(Record(2).state, EnactmentState::kProvisioned);
+  // The server never heard of the release, and asks again.
+  server_.open = {MakeOrder("o2", kRelease, 1)};
+  agent_->OrderTurn();
+  EXPECT_TRUE(server_.open.empty());
+}
+
 TEST_F(AgentTest, RefusesAnOrderOfAnOlderEpoch) {
   Open();
   server_.open = {MakeOrder("o1", kProvision, 5)};

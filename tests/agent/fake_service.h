@@ -77,6 +77,7 @@ class FakeService final : public v1::ProviderService::Service {
     const std::lock_guard lock(mutex_);
     if (auto refused = Begin("RegisterAgent", *context, request->cluster())) return *refused;
     generation = 0;
+    gpu_model = request->gpu_model();
     response->set_session(++session);
     return grpc::Status::OK;
   }
@@ -141,6 +142,7 @@ class FakeService final : public v1::ProviderService::Service {
   /// Of the last call.
   std::string authorization;
   std::string cluster;
+  v1::GpuModel gpu_model{};
   int64_t session = 0;
   int64_t generation = 0;
   int64_t expiry_s = 30;

@@ -22,6 +22,7 @@ class GrpcConnectionTest : public ::testing::Test {
             .api_key = "allot_key",
             .provider = ProviderId("naver"),
             .cluster = ClusterId("naver-a"),
+            .gpu_model = GpuModel::kB200,
             .call_deadline_ms = 2'000};
   }
 
@@ -46,6 +47,7 @@ TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
   EXPECT_EQ(Value(connection_.Register()).session, 1);
   EXPECT_EQ(service_.authorization, "Bearer allot_key");
   EXPECT_EQ(service_.cluster, "providers/naver/clusters/naver-a");
+  EXPECT_EQ(service_.gpu_model, v1::GPU_MODEL_B200);
 
   const std::vector<NodeReport> nodes = {{"n1", true, ""}, {"n2", false, "dead\nfan"}};
   EXPECT_EQ(Value(connection_.SyncInventory(1, 5, nodes)), 5);

@@ -50,6 +50,28 @@ TEST(StateFolder, FindsWhatWasWrittenAfterARestart) {
   EXPECT_EQ((*state)->List().value(), (std::vector{first, tenth}));
 }
 
+TEST(StateFolder, RemovesWhatEndedBeforeATimeAndNothingElse) {
+  const testing::TempDir temp;
+  const auto state = Open(temp);
+  ASSERT_TRUE(state.ok()) << Describe(state.error());
+  const Instant then = MakeEnactment("a/b/c", 1).update_time;
+  int attempt = 0;
+  for (const auto ended :
+       {EnactmentState::kProvisioning, EnactmentState::kProvisioned, EnactmentState::kFailed,
+        EnactmentState::kReleasing, EnactmentState::kReleased}) {
+    Enactment enactment = MakeEnactment("snu/llm/train", ++attempt);
+    enactment.state = ended;
+    ASSERT_TRUE((*state)->Write(enactment).ok());
+  }
+  EXPECT_EQ((*state)->RemoveEndedBefore(then).value(), 0);
+  EXPECT_EQ((*state)->RemoveEndedBefore(then + Seconds{1}).value(), 2);
+  const auto left = (*state)->List().value();
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(left[0].state, EnactmentState::kProvisioning);
+  EXPECT_EQ(left[1].state, EnactmentState::kProvisioned);
+  EXPECT_EQ(left[2].state, EnactmentState::kReleasing) << "its GPUs may still be handed over";
+}
+
 TEST(StateFolder, KeepsAttemptsApartThatLookAlike) {
   // Names may end in digits and contain dashes, never dots or slashes.
   EXPECT_NE(EnactmentFileName(AllocationId("a/b/c1"), 1),

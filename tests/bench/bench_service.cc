@@ -134,6 +134,7 @@ class Provider {
          "CreateCluster");
     v1::RegisterAgentRequest agent;
     agent.set_cluster(cluster.name());
+    agent.set_gpu_model(spec.model);
     v1::RegisterAgentResponse registered;
     Must(stubs_.providers->RegisterAgent(ContextFor(key_).get(), agent, &registered),
          "RegisterAgent");

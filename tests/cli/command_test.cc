@@ -97,6 +97,14 @@ TEST_F(Command, ExitCodesFollowTheReason) {
   EXPECT_EQ(runner_.Run({"submit", "a/b", "--gpus", "x", "--for", "1h"}).code, 3);
 }
 
+TEST_F(Command, AWordThatIsNoCommandIsNamed) {
+  EXPECT_NE(runner_.Run({"frobnicate"}).err.find("'frobnicate' is no command"), std::string::npos);
+  const std::string nested = runner_.Run({"quota", "grow", "snu/llm"}).err;
+  EXPECT_NE(nested.find("'grow' is no command"), std::string::npos) << nested;
+  const std::string missing = runner_.Run({"submit", "--gpus", "4", "--for", "4h"}).err;
+  EXPECT_NE(missing.find("project is required"), std::string::npos) << missing;
+}
+
 TEST_F(Command, ErrorsNameFieldValueLimitAndAdvice) {
   const Error error = FieldError(Reason::kGpusPerNodeOutOfRange,
                                  "allocation.request.node_shape.gpus_per_node", "9", "1 to 8");

@@ -26,13 +26,23 @@ class AgentTest : public World {
 
 TEST_F(AgentTest, AnOlderAgentsMessagesAreRefused) {
   const int64_t old_session = session;
-  session = Must(RegisterAgent(*context, As(Agent()), ClusterId("c"))).agent_session;
+  session =
+      Must(RegisterAgent(*context, As(Agent()), ClusterId("c"), GpuModel::kH200)).agent_session;
   EXPECT_GT(session, old_session);
   Inventory stale = FourNodes(9);
   stale.session = old_session;
   stale.nodes.clear();
   EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), stale)), Reason::kAgentSuperseded);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+}
+
+TEST_F(AgentTest, AnAgentOfOtherGpusIsRefusedAndTheOneBeforeItGoesOn) {
+  const auto refused = RegisterAgent(*context, As(Agent()), ClusterId("c"), GpuModel::kB200);
+  ASSERT_EQ(ReasonOf(refused), Reason::kGpuModelMismatch);
+  EXPECT_EQ(refused.error().field, "gpu_model");
+  EXPECT_EQ(refused.error().value, "B200");
+  EXPECT_EQ(refused.error().limit, "H200, as c was entered");
+  Must(SyncInventory(*context, Agent(), FourNodes(2)));
 }
 
 TEST_F(AgentTest, AnOlderInventoryIsRefused) {
@@ -102,6 +112,22 @@ TEST_F(AgentTest, WorkOnADeadNodeIsMovedAndItsOwnerSeesWhy) {
   EXPECT_TRUE(std::any_of(release.begin(), release.end(), [](const Order& order) {
     return order.kind == OrderKind::kRelease && order.attempt == 1;
   }));
+}
+
+TEST_F(AgentTest, ADeadNodeIsChargedToItsDeathHoweverLongTheProviderTakes) {
+  policy.node_loss = NodeLoss::kFail;
+  SubmitAs("snu", "a", 1, Days(30));
+  Settle();
+  const auto orders = Pull();
+  Ack(orders.at(0));
+  clock.Advance(Hours(3));
+  const std::string dead = orders[0].nodes[0].node.str();
+  Must(Beat({{.name = dead.substr(2), .healthy = false, .reason = "fan"}}));
+  Settle();
+  clock.Advance(Days(5));
+  EnactAll();
+  EXPECT_EQ(Must(GetQuota(*context, Member("snu"), ProjectId("snu/p"))).usage.used,
+            GpuSeconds::FromCount(8 * 3 * 3600));
 }
 
 TEST_F(AgentTest, WorkOnADeadNodeFailsWhereThePolicySaysSo) {

@@ -66,7 +66,8 @@ TEST_F(Isolation, AProviderSpeaksOnlyForItsOwnClusters) {
   Must(CreateProvider(*context, As(Operator()), {.id = ProviderId("rival"), .display_name = ""}));
   Principal rival = Agent();
   rival.provider = ProviderId("rival");
-  EXPECT_EQ(ReasonOf(RegisterAgent(*context, As(rival), ClusterId("c"))), Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(RegisterAgent(*context, As(rival), ClusterId("c"), GpuModel::kH200)),
+            Reason::kNotFound);
   EXPECT_EQ(ReasonOf(PullOrders(*context, rival, ClusterId("c"), session, 10)), Reason::kNotFound);
   EXPECT_EQ(ReasonOf(PullOrders(*context, Operator(), ClusterId("c"), session, 10)),
             Reason::kRoleInsufficient);

@@ -51,7 +51,8 @@ class World : public ::testing::Test {
     Must(CreateCluster(*context, As(Operator()), MakeCluster("c")));
     AddProject("snu", 500);
     AddProject("kist", 500);
-    session = Must(RegisterAgent(*context, As(Agent()), ClusterId("c"))).agent_session;
+    session =
+        Must(RegisterAgent(*context, As(Agent()), ClusterId("c"), GpuModel::kH200)).agent_session;
     Must(SyncInventory(*context, Agent(), FourNodes(1)));
   }
 

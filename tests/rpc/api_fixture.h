@@ -153,10 +153,10 @@ class Api : public ::testing::Test {
               "OK");
     agent_key_ = KeyFor("role: ROLE_PROVIDER provider: 'providers/prov'");
     v1::RegisterAgentResponse registered;
-    EXPECT_EQ(
-        ReasonOf(Call<v1::ProviderService>(agent_key_, &Agents::RegisterAgent,
-                                           "cluster: 'providers/prov/clusters/c'", &registered)),
-        "OK");
+    EXPECT_EQ(ReasonOf(Call<v1::ProviderService>(
+                  agent_key_, &Agents::RegisterAgent,
+                  "cluster: 'providers/prov/clusters/c' gpu_model: GPU_MODEL_H200", &registered)),
+              "OK");
     session_ = registered.session();
     EXPECT_EQ(ReasonOf(Call<v1::ProviderService>(
                   agent_key_, &Agents::SyncInventory,

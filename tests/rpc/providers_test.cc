@@ -77,6 +77,20 @@ TEST_F(ProvidersTest, AnAllocationLivesFromOrderToRelease) {
   EXPECT_EQ(all.orders_size(), 2);
 }
 
+TEST_F(ProvidersTest, AnAgentSaysWhichGpusItHas) {
+  const auto register_with = [&](const std::string& model) {
+    return Call<v1::ProviderService>(agent_key_, &Agents::RegisterAgent,
+                                     "cluster: 'providers/prov/clusters/c' " + model);
+  };
+  EXPECT_EQ(ReasonOf(register_with("")), "GPU_MODEL_UNKNOWN");
+  EXPECT_EQ(ReasonOf(register_with("gpu_model: 7")), "GPU_MODEL_UNKNOWN");
+  const auto other = register_with("gpu_model: GPU_MODEL_B200");
+  EXPECT_EQ(ReasonOf(other), "GPU_MODEL_MISMATCH");
+  EXPECT_EQ(InfoOf(other).metadata().at("field"), "gpu_model");
+  v1::PullOrdersResponse orders;
+  EXPECT_EQ(ReasonOf(Pull("", &orders)), "OK") << "the session before it goes on";
+}
+
 TEST_F(ProvidersTest, AnAwaitedOrderComesAsSoonAsItIsWritten) {
   auto pulled = std::async(std::launch::async, [this] {
     v1::PullOrdersResponse orders;
@@ -117,8 +131,9 @@ TEST_F(ProvidersTest, ADrainAnswersWhoAwaitsOrders) {
 
 TEST_F(ProvidersTest, TheOlderAgentIsSupersededByTheNewer) {
   v1::RegisterAgentResponse newer;
-  ASSERT_EQ(ReasonOf(Call<v1::ProviderService>(agent_key_, &Agents::RegisterAgent,
-                                               "cluster: 'providers/prov/clusters/c'", &newer)),
+  ASSERT_EQ(ReasonOf(Call<v1::ProviderService>(
+                agent_key_, &Agents::RegisterAgent,
+                "cluster: 'providers/prov/clusters/c' gpu_model: GPU_MODEL_H200", &newer)),
             "OK");
   EXPECT_GT(newer.session(), session_);
   v1::PullOrdersResponse orders;

@@ -106,8 +106,9 @@ TEST_F(TenantsTest, RolesMayDoWhatTheTableSaysAndNoMore) {
   EXPECT_EQ(ReasonOf(Call<v1::PoolService>(member_, &Pool::ListNodes,
                                            "parent: 'providers/prov/clusters/c'")),
             "ROLE_INSUFFICIENT");
-  EXPECT_EQ(ReasonOf(Call<v1::ProviderService>(member_, &Agents::RegisterAgent,
-                                               "cluster: 'providers/prov/clusters/c'")),
+  EXPECT_EQ(ReasonOf(Call<v1::ProviderService>(
+                member_, &Agents::RegisterAgent,
+                "cluster: 'providers/prov/clusters/c' gpu_model: GPU_MODEL_H200")),
             "ROLE_INSUFFICIENT");
 }
 

@@ -37,7 +37,7 @@ class Backoff {
 struct Ending {
   enum class Cause : uint8_t {
     kSuperseded,  ///< a newer agent has taken over the cluster
-    kRefused,     ///< the server refuses the key, the role or the cluster
+    kRefused,     ///< the server refuses the key, the role, the cluster or its model
   };
   Cause cause = Cause::kSuperseded;
   std::string message;
@@ -53,6 +53,8 @@ class Agent {
     Seconds order_wait{20};
     /// How often the adapter is asked about its nodes.
     int64_t inventory_poll_ms = 500;
+    /// For how long the record of an attempt that ended is kept, for people to look at.
+    Seconds record_retention = Days(30);
     int64_t retry_first_ms = 100;
     /// Well below the server's heartbeat expiry, so that a server that is back is found in time.
     int64_t retry_max_ms = 5'000;
@@ -86,6 +88,7 @@ class Agent {
                                       const std::vector<NodeReport>& unhealthy);
   /// The adapter's nodes, or the last known when it cannot say.
   const std::vector<NodeReport>* ReadInventory();
+  void RemoveOldRecords();
   Result<Progress> Enact(const Order& order);
   Result<Progress> Provision(const Order& order, std::optional<Enactment> record);
   Result<Progress> Release(const Order& order, std::optional<Enactment> record);
@@ -117,6 +120,7 @@ class Agent {
   SeededRandom heartbeat_jitter_;
 
   // Of order turns only.
+  Instant next_removal_;
   bool under_way_ = false;
   int64_t under_way_retry_ms_ = 0;
   Backoff order_backoff_;

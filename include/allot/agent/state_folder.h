@@ -87,6 +87,8 @@ class StateFolder {
   Status Write(const Enactment& enactment);
   /// By allocation, then attempt.
   Result<std::vector<Enactment>> List() const;
+  /// Removes the records of attempts that ended (released or failed) before `t`; returns how many.
+  Result<int> RemoveEndedBefore(Instant t);
 
   std::string health_folder() const { return options_.path + "/health"; }
 

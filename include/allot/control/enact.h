@@ -13,8 +13,10 @@ namespace allot::control {
 // What a provider's agent says. Every message names the session it registered; a newer agent of the
 // cluster gets a higher one, and messages of the older are agent_superseded from then on.
 
-/// Opens a session for a cluster of the principal's provider.
-Result<Cluster> RegisterAgent(const Context& context, const Call& call, const ClusterId& cluster);
+/// Opens a session for a cluster of the principal's provider. gpu_model_mismatch when the agent's
+/// nodes have another model than the cluster was entered with.
+Result<Cluster> RegisterAgent(const Context& context, const Call& call, const ClusterId& cluster,
+                              GpuModel model);
 
 struct ReportedNode {
   /// Its name within the cluster.

@@ -75,7 +75,7 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 ///     charge / weight      of their project, compared exactly, in integers;
 ///     weight = max(1, concurrent quota in GPUs, all models) × max(1, merit)
 ///     charge = GPU-seconds released, decayed by the policy's half-life
-///            + GPU-seconds its claims held until now, decayed alike
+///            + GPU-seconds its claims (but those lost with a node) held until now, decayed alike
 ///            + GPU-seconds its claims hold from now to the end of their windows
 ///            + GPU-seconds this plan has placed for it so far (progressive filling),
 /// then by the higher merit, then by the older create_time of the projects' next allocations, then

@@ -61,7 +61,7 @@ struct SnapshotClaim {
   /// The end of its window; when that is not after `now` the release is overdue.
   Instant until;
   /// False for GPUs lost with their node: they are busy until the provider confirms, but the
-  /// project is not held back by them.
+  /// project is neither held back by them nor charged for them.
   bool counts_against_quota = true;
 };
 

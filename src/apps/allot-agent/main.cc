@@ -54,7 +54,7 @@ Exit codes:
   1  unexpected error
   2  a flag, the site file or the key file is not as it must be
   3  superseded: a newer agent has taken over this cluster
-  4  refused: the server refuses the key, the role or the cluster
+  4  refused: the server refuses the key, the role, the cluster or its GPU model
   5  the state folder cannot be used: in use, of another cluster, damaged, or not writable)";
 
 struct Flags {
@@ -140,7 +140,8 @@ int Serve(const Flags& flags, const sigset_t& signals) {
   GrpcConnection connection({.server = flags.server,
                              .api_key = *api_key,
                              .provider = site->provider,
-                             .cluster = site->cluster});
+                             .cluster = site->cluster,
+                             .gpu_model = site->gpu_model});
   Agent agent(adapter, **state, connection, clock, log, {.seed = MintSeed()});
   // An ending wakes the wait for signals by one of its own.
   AgentThreads threads(agent, SteadyMs, [pid = getpid()] { kill(pid, SIGUSR1); });

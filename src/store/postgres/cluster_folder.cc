@@ -64,7 +64,8 @@ Result<int> TakeLock(const fs::path& path) {
   if (fd < 0) return Unusable(path, std::string("cannot be written: ") + std::strerror(errno));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     ::close(fd);
-    return Unusable(path, "is in use by the server with process id " + FirstLine(file));
+    return Unusable(path, "is in use by the server with process id " + FirstLine(file) +
+                              ": stop that one, or give this one another folder");
   }
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd, 0) != 0 ||
