@@ -48,6 +48,10 @@ Result<std::vector<NodeReport>> StaticAdapter::Inventory() {
     const std::string name = entry.path().filename().string();
     // Editors and half-written files come with dots, which no node has.
     if (!CheckName(name, "node").ok()) continue;
+    // A pipe would hold the agent up until somebody writes to it; what is gone meanwhile marks
+    // nobody.
+    std::error_code gone;
+    if (!entry.is_regular_file(gone)) continue;
     if (std::ranges::binary_search(site_.nodes, name)) {
       reasons.emplace(name, ReadReason(entry.path()));
     } else if (strangers_.insert(name).second) {

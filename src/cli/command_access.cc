@@ -53,10 +53,15 @@ ExitCode CreateKey(Session& session, const KeyFlags& flags) {
   const auto created = (*client)->Call(&Operators::CreateApiKey, request);
   if (!created.ok()) return session.Fail(created.failure());
   // The secret alone on stdout, so that it can be sent into a file without being seen.
-  session.output().Note(created->secret().empty()
-                            ? "the key exists; its secret was shown when it was made"
-                            : "made " + ShortName(created->api_key().name()) +
-                                  "; its secret is shown this once, keep it safe:");
+  const std::string name = ShortName(created->api_key().name());
+  if (created->secret().empty()) {
+    return session.Fail(
+        {.exit_code = ExitCode::kConflict,
+         .reason = "secret_not_kept",
+         .message = "an earlier call made the key " + name + ", and its secret is told only once",
+         .advice = "Unless you have it: 'allot keys revoke " + name + "', and make another key."});
+  }
+  session.output().Note("made " + name + "; its secret is shown this once, keep it safe:");
   session.output().Show(*created, created->secret() + "\n", {created->api_key().name()});
   return ExitCode::kOk;
 }

@@ -92,6 +92,7 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
                          (a.cancel_requested() ? " (cancelled by its owner)" : ""));
   lines.Add("Why", Harmless(a.reason()));
   lines.Add("", Harmless(a.message()));
+  lines.Add("Setback", Harmless(a.setback()));
   lines.Add("Asks for", SizeText(request) + " of " + ModelsText(request) + " for " +
                             FormatDuration(SecondsOf(request.duration())) +
                             (request.preemptible() ? ", preemptible" : ""));
@@ -144,6 +145,7 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
   lines.Add("State", Painted(state, PaintOf(state), colours));
   lines.Add("Why", Harmless(e.reason()));
   lines.Add("", Harmless(e.message()));
+  lines.Add("Setback", Harmless(a.setback()));
   lines.Add("Asks for", SizeText(a.request()) + " of " + ModelsText(a.request()) + " for " +
                             FormatDuration(SecondsOf(a.request().duration())));
   if (e.has_planned_start_time()) {

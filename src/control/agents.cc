@@ -118,9 +118,10 @@ Result<Cluster> RegisterAgent(const Context& context, const Call& call, const Cl
                                               "session " + std::to_string(cluster.agent_session))));
         return cluster;
       },
-      [](const Cluster& c) { return c.id.str(); },
-      [&](store::Tx& tx, const std::string&) {
-        return LockForAgent(tx, call.principal, id, std::nullopt);
+      [](const Cluster& c) { return std::to_string(c.agent_session); },
+      // The session it was given, or agent_superseded: never that of a newer agent.
+      [&](store::Tx& tx, const std::string& session) {
+        return LockForAgent(tx, call.principal, id, std::stoll(session));
       });
 }
 

@@ -36,11 +36,13 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
       allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing;
   // What was taken from its owner served nobody since: how long the provider takes to clear a dead
   // node is not the project's to pay.
-  const Instant charged_until = lost ? std::min(order.create_time, now) : now;
+  // In the whole seconds of passes: the next one may begin within this second, on these GPUs.
+  const Instant freed = Instant::FromSeconds(now.seconds());
+  const Instant charged_until = lost ? std::min(order.create_time, freed) : freed;
   ALLOT_RETURN_IF_ERROR(
-      FreeClaims(tx, context.policy, allocation, order.attempt, now, charged_until));
+      FreeClaims(tx, context.policy, allocation, order.attempt, freed, charged_until));
   if (lost) return Ok{};
-  if (const auto held = TimeWindow::Make(allocation.window->start(), now)) {
+  if (const auto held = TimeWindow::Make(allocation.window->start(), freed)) {
     allocation.window = *held;
   }
   const auto event = allocation.cancel_requested ? AllocationEvent::kCancelConfirmed

@@ -17,8 +17,11 @@ Status Planner::Refresh() {
 }
 
 Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
-  // Whole seconds, so that windows are what the calendar and the provider's clocks can hold.
-  const Instant now = Instant::FromSeconds(context_.clock.Now().seconds());
+  // Whole seconds, so that windows are what the calendar and the provider's clocks can hold. Not
+  // before the last pass, should the clock have been set back: claims released since then ended
+  // after it, and nothing could start on their GPUs until the clock had caught up.
+  const Instant now = std::max(Instant::FromSeconds(context_.clock.Now().seconds()), planned_at_);
+  planned_at_ = now;
   auto pass = std::make_shared<Pass>();
   pass->snapshot = view_.At(now);
   pass->waiting = view_.Waiting();

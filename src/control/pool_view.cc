@@ -115,6 +115,7 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                 .project = PositionOf(project_positions, allocation->project),
                                 .request = allocation->request,
                                 .create_time = allocation->create_time,
+                                .requeued = allocation->attempt > 0,
                                 .planned_start = allocation->window
                                                      ? std::optional(allocation->window->start())
                                                      : std::nullopt});

@@ -1,6 +1,7 @@
 #include "allot/control/scheduler_loop.h"
 
 #include <chrono>
+#include <cstdlib>
 
 #include "allot/control/retention.h"
 #include "allot/control/sweep.h"
@@ -58,17 +59,25 @@ Status SchedulerLoop::Lead(Instant now) {
 }
 
 void SchedulerLoop::Listen(Instant now) {
-  const int64_t micros = options_.steady_micros();
-  const int64_t deaf_micros = context_.policy.heartbeat_expiry.count * 1'000'000;
-  // A server that was down, stood by, or had no store could not hear heartbeats either.
-  if (!heard_at_micros_ || micros - *heard_at_micros_ >= deaf_micros) listening_since_ = now;
-  heard_at_micros_ = micros;
+  const Heard heard{options_.steady_micros(), now};
+  const int64_t expiry_micros = context_.policy.heartbeat_expiry.count * 1'000'000;
+  const auto listened_without_break = [&](const Heard& last) {
+    const int64_t passed = heard.steady_micros - last.steady_micros;
+    // A server that was down, stood by, or had no store could not hear heartbeats either.
+    if (passed >= expiry_micros) return false;
+    // The clock was set, or the machine slept: heartbeats of before are not as old as they look.
+    const int64_t set_by = now.micros - last.time.micros - passed;
+    return std::abs(set_by) < expiry_micros / 3;
+  };
+  if (!heard_ || !listened_without_break(*heard_)) listening_since_ = now;
+  heard_ = heard;
 }
 
 Result<std::optional<PassReport>> SchedulerLoop::Turn() {
   auto report = TurnAsLeader(context_.clock.Now());
-  // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn.
-  if (!report.ok()) epoch_ = 0;
+  // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn. Any
+  // other failure leaves the lease with whom it is.
+  if (!report.ok() && report.error().reason == Reason::kNotLeader) epoch_ = 0;
   return report;
 }
 

@@ -73,6 +73,7 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
                Instant now, int64_t epoch, const std::string& reason, const std::string& message) {
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
   const bool lost = reason == "node_lost";
+  allocation.setback = FormatRfc3339(Instant::FromSeconds(now.seconds())) + ": " + message;
   const bool give_up =
       lost ? policy.node_loss == NodeLoss::kFail : allocation.failures >= policy.failures_max;
   if (give_up) {

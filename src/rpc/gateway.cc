@@ -164,6 +164,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
     if (!source.ok()) return stream->End(source.error());
     const Status added = hub_.Add({.stream = stream,
                                    .source = *std::move(source),
+                                   .key = caller->principal.key,
                                    .still_allowed = [this, credential]() -> Status {
                                      const auto principal =
                                          control::Authenticate(context_, credential);
@@ -171,6 +172,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
                                      return Ok{};
                                    },
                                    .last_sent_micros = 0,
+                                   .last_allowed_micros = 0,
                                    .behind = true});
     if (!added.ok()) stream->End(added.error());
   });

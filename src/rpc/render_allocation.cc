@@ -54,6 +54,7 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
   if (allocation.end_time) *rendered.mutable_finish_time() = Render(*allocation.end_time);
   rendered.set_reason(allocation.reason);
   rendered.set_message(allocation.message);
+  rendered.set_setback(allocation.setback);
   rendered.set_cancel_requested(allocation.cancel_requested);
   rendered.set_etag(EtagOf(allocation.version));
   return rendered;

@@ -63,6 +63,7 @@ class GrpcServer final : public Server {
         awaiting_(pool_, options_.steady_micros, options_.poll_ms),
         hub_({.threads = options_.watch_threads,
               .watches_max = options_.watches_max,
+              .watches_per_key_max = options_.watches_per_key_max,
               .stall_ms = options_.watch_stall_ms,
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,

@@ -31,12 +31,20 @@ Status WatchHub::Add(Watch watch) {
       return StateError(Reason::kOverloaded,
                         "all " + std::to_string(options_.watches_max) + " watches are in use");
     }
+    int& of_key = watches_by_key_[watch.key];
+    if (of_key >= options_.watches_per_key_max) {
+      return StateError(Reason::kOverloaded, "this key has " + std::to_string(of_key) +
+                                                 " watches open: end some, or watch a whole "
+                                                 "institute with one");
+    }
+    ++of_key;
     ++watches_;
     shard = shards_[next_shard_++ % shards_.size()].get();
   }
   watch.stream->OnChange([this, shard] { Wake(*shard); });
   watch.stream->Send({watch.source->Begin()});
   watch.last_sent_micros = options_.steady_micros();
+  watch.last_allowed_micros = watch.last_sent_micros;
   {
     const std::lock_guard lock(shard->mutex);
     shard->added.push_back(std::make_unique<Watch>(std::move(watch)));
@@ -92,15 +100,20 @@ void WatchHub::Run(Shard& shard) {
     }
     const auto over = std::partition(watches.begin(), watches.end(),
                                      [this](const auto& watch) { return Feed(*watch); });
-    const int ended = static_cast<int>(watches.end() - over);
-    watches.erase(over, watches.end());
     {
       const std::lock_guard lock(mutex_);
-      watches_ -= ended;
+      for (auto watch = over; watch != watches.end(); ++watch) Forget(**watch);
       if (stopping_) return;
     }
+    watches.erase(over, watches.end());
     std::this_thread::sleep_for(kCoalesce);
   }
+}
+
+void WatchHub::Forget(const Watch& watch) {
+  --watches_;
+  const auto of_key = watches_by_key_.find(watch.key);
+  if (--of_key->second == 0) watches_by_key_.erase(of_key);
 }
 
 bool WatchHub::HasNews(Shard& shard, Watch& any) {
@@ -138,6 +151,10 @@ bool WatchHub::Feed(Watch& watch) {
 }
 
 Result<std::vector<std::string>> WatchHub::MessagesFor(Watch& watch, int64_t now) const {
+  if (now - watch.last_allowed_micros >= options_.progress_ms * 1000) {
+    ALLOT_RETURN_IF_ERROR(watch.still_allowed());
+    watch.last_allowed_micros = now;
+  }
   std::vector<std::string> messages;
   if (watch.behind) {
     ALLOT_ASSIGN_OR_RETURN(messages, watch.source->Next());
@@ -147,7 +164,6 @@ Result<std::vector<std::string>> WatchHub::MessagesFor(Watch& watch, int64_t now
   if (!messages.empty() || now - watch.last_sent_micros < options_.progress_ms * 1000) {
     return messages;
   }
-  ALLOT_RETURN_IF_ERROR(watch.still_allowed());
   return std::vector{watch.source->SignOfLife()};
 }
 

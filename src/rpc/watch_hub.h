@@ -3,12 +3,14 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "allot/base/id.h"
 #include "allot/base/result.h"
 #include "rpc/method_table.h"
 #include "rpc/watch_stream.h"
@@ -22,6 +24,7 @@ class WatchHub {
   struct Options {
     int threads = 2;
     int watches_max = 1024;
+    int watches_per_key_max = 128;
     int64_t stall_ms = 10'000;
     int64_t progress_ms = 15'000;
     int64_t poll_ms = 500;
@@ -30,9 +33,11 @@ class WatchHub {
   struct Watch {
     std::shared_ptr<WatchStream> stream;
     std::unique_ptr<WatchSource> source;
-    /// Whether the watcher may still see what it sees; asked with every sign of life.
+    KeyId key;
+    /// Whether the watcher may still see what it sees; asked every `progress_ms`, busy or not.
     std::function<Status()> still_allowed;
     int64_t last_sent_micros = 0;
+    int64_t last_allowed_micros = 0;
     /// There may be something it has not been given.
     bool behind = true;
   };
@@ -70,10 +75,13 @@ class WatchHub {
   /// What to send now; nothing most of the time.
   Result<std::vector<std::string>> MessagesFor(Watch& watch, int64_t now) const;
   void Wake(Shard& shard);
+  /// Requires: the caller holds the mutex.
+  void Forget(const Watch& watch);
 
   const Options options_;
   std::mutex mutex_;
   int watches_ = 0;
+  std::map<KeyId, int> watches_by_key_;
   std::size_t next_shard_ = 0;
   std::optional<Error> ended_by_;
   bool stopping_ = false;

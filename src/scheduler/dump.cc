@@ -44,7 +44,7 @@ void Put(std::ostringstream& out, const Snapshot& snapshot) {
   }
   for (const SnapshotPending& pending : snapshot.pending) {
     out << "pending " << pending.id.str() << " project=" << pending.project
-        << " create_time=" << pending.create_time.micros;
+        << " create_time=" << pending.create_time.micros << " requeued=" << pending.requeued;
     Put(out, pending.request);
     if (pending.planned_start) out << " planned_start=" << pending.planned_start->micros;
     out << '\n';

@@ -76,17 +76,18 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy)
 
   for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
-    if (IsStarved(pending, snapshot.now, policy)) {
-      starved_.push_back(i);
+    if (pending.requeued || IsStarved(pending, snapshot.now, policy)) {
+      ahead_.push_back(i);
     } else {
       At(queues_, pending.project).pending.push_back(i);
     }
   }
   // Total orders: positions follow the ids.
-  std::sort(starved_.begin(), starved_.end(), [&](int a, int b) {
-    return std::tuple(WaitingSince(At(snapshot.pending, a)), a) <
-           std::tuple(WaitingSince(At(snapshot.pending, b)), b);
-  });
+  const auto turn = [&](int i) {
+    const SnapshotPending& pending = At(snapshot.pending, i);
+    return std::tuple(!pending.requeued, WaitingSince(pending), i);
+  };
+  std::sort(ahead_.begin(), ahead_.end(), [&](int a, int b) { return turn(a) < turn(b); });
   for (Queue& queue : queues_) {
     std::sort(queue.pending.begin(), queue.pending.end(), [&](int a, int b) {
       return std::tuple(At(snapshot.pending, a).create_time, a) <
@@ -120,9 +121,9 @@ void FairOrder::PushProject(int project) {
 int FairOrder::Next() {
   ALLOT_CHECK(!Done());
   --left_;
-  if (!starved_.empty()) {
-    last_ = starved_.front();
-    starved_.pop_front();
+  if (!ahead_.empty()) {
+    last_ = ahead_.front();
+    ahead_.pop_front();
     return last_;
   }
   // Only now are the charges of the last turn complete.

@@ -47,12 +47,12 @@ class FairOrder {
 
   const Snapshot& snapshot_;
   std::size_t left_ = 0;
-  // Longest waiting first.
-  std::deque<int> starved_;
+  // Requeued ones, then starved ones; the longest waiting first.
+  std::deque<int> ahead_;
   std::vector<Queue> queues_;
   std::vector<Charge> charges_;
   std::vector<int64_t> weights_;
-  // Projects with pending allocations, the next one at the front; filled when the starved are done.
+  // Projects with pending allocations, the next one at the front; filled when those ahead are done.
   std::vector<int> heap_;
   bool heap_filled_ = false;
   int last_ = -1;

@@ -132,6 +132,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(pending.project);
     AddRequest(fnv, pending.request);
     fnv.Add(pending.create_time.micros);
+    fnv.Add(pending.requeued ? 1 : 0);
     AddTime(fnv, pending.planned_start);
   }
   return fnv.value();

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -70,6 +71,14 @@ TEST_F(StaticAdapterTest, PassesOverFilesThatNameNoNode) {
   EXPECT_THAT(*adapter.Inventory(),
               ElementsAre(NodeReport{"n1", true, ""}, NodeReport{"n2", true, ""}));
   EXPECT_THAT(log_, HasSubstr("names a node that the site file has not"));
+}
+
+TEST_F(StaticAdapterTest, DoesNotWaitAtAPipe) {
+  StaticAdapter adapter = Make();
+  ASSERT_EQ(mkfifo((temp_ / "health/n1").c_str(), 0600), 0);
+  std::filesystem::create_directory(temp_ / "health/n2");
+  EXPECT_THAT(*adapter.Inventory(),
+              ElementsAre(NodeReport{"n1", true, ""}, NodeReport{"n2", true, ""}));
 }
 
 TEST_F(StaticAdapterTest, SaysWhenTheHealthFolderIsGone) {

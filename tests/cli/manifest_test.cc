@@ -153,5 +153,21 @@ TEST(Manifest, RefusesAnObjectGivenTwice) {
             "b.yaml:1: id \"naver\": expected each object once; it is in a.yaml:1 too");
 }
 
+TEST(Manifest, AliasesAreRefusedBeforeTheyGrow) {
+  std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n";
+  for (char name = 'b'; name < 'k'; ++name) {
+    const std::string of(1, static_cast<char>(name - 1));
+    bomb += std::string(1, name) + ": &" + name + " [*" + of;
+    for (int i = 0; i < 8; ++i) bomb += ", *" + of;
+    bomb += "]\n";
+  }
+  for (const std::string& text : {bomb, std::string("&a [*a]"), std::string("- &a {kind: *a}")}) {
+    const Manifest manifest = ParseManifest("f.yaml", text);
+    ASSERT_EQ(manifest.problems.size(), 1U);
+    EXPECT_NE(Describe(manifest.problems[0]).find("aliases"), std::string::npos);
+    EXPECT_TRUE(manifest.documents.empty());
+  }
+}
+
 }  // namespace
 }  // namespace allot::cli

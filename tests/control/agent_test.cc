@@ -52,14 +52,40 @@ TEST_F(AgentTest, AnOlderInventoryIsRefused) {
 
 TEST_F(AgentTest, SilenceMakesNodesUnknownThenDownAndAHeartbeatHealsThem) {
   Settle();
-  clock.Advance(policy.heartbeat_expiry);
-  Settle();
+  PassTime(policy.heartbeat_expiry);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown));
-  clock.Advance(policy.node_down_after);
-  Settle();
+  PassTime(policy.node_down_after);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kDown));
   EXPECT_FALSE(Must(Beat()).inventory_wanted);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+}
+
+TEST_F(AgentTest, AClockThatIsSetIsNotTheAgentsSilence) {
+  SubmitAs("snu", "a", 1, Days(100));
+  Settle();
+  EnactAll();
+  for (const Seconds by : {Minutes(6), Seconds{-600}, Days(2)}) {
+    SetClock(by);
+    Settle();
+    EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+    EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+    Must(Beat());
+  }
+  PassTime(policy.heartbeat_expiry);
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown)) << "silence still counts";
+}
+
+TEST_F(AgentTest, ARepeatedRegistrationNeverGetsANewerAgentsSession) {
+  const auto register_as = [&](const std::string& request_id) {
+    Call call = As(Agent());
+    call.request_id = request_id;
+    call.body_sha256 = std::string(64, 'a');
+    return RegisterAgent(*context, call, ClusterId("c"), GpuModel::kH200);
+  };
+  const int64_t first = Must(register_as("r1")).agent_session;
+  EXPECT_EQ(Must(register_as("r1")).agent_session, first);
+  EXPECT_EQ(Must(register_as("r2")).agent_session, first + 1);
+  EXPECT_EQ(ReasonOf(register_as("r1")), Reason::kAgentSuperseded);
 }
 
 TEST_F(AgentTest, AnOutageOfTheServerIsNotTheAgentsSilence) {
@@ -72,11 +98,9 @@ TEST_F(AgentTest, AnOutageOfTheServerIsNotTheAgentsSilence) {
   EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
   // From here on it could have been heard.
-  clock.Advance(policy.heartbeat_expiry);
-  Settle();
+  PassTime(policy.heartbeat_expiry);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown));
-  clock.Advance(policy.node_down_after);
-  Settle();
+  PassTime(policy.node_down_after);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kDown));
 }
 
@@ -84,7 +108,7 @@ TEST_F(AgentTest, UnknownNodesKeepTheirWorkAndTakeNothingNew) {
   SubmitAs("snu", "a", 1, Hours(4));
   Settle();
   EnactAll();
-  clock.Advance(policy.heartbeat_expiry);
+  PassTime(policy.heartbeat_expiry);
   SubmitAs("snu", "b", 1, Hours(4));
   Settle();
   EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
@@ -105,6 +129,8 @@ TEST_F(AgentTest, WorkOnADeadNodeIsMovedAndItsOwnerSeesWhy) {
   // Its whole quota is still claimed on the dead node: what was lost does not hold it back.
   EXPECT_EQ(moved.state, AllocationState::kProvisioning);
   EXPECT_EQ(moved.attempt, 2);
+  EXPECT_NE(moved.setback.find("fell off the bus"), std::string::npos)
+      << "planning it anew must not hide why: " << moved.setback;
   for (const Claim& claim : Must(GetAllocation(*context, Operator(), moved.id)).claims) {
     EXPECT_NE(claim.node, dead);
   }

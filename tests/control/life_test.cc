@@ -62,6 +62,37 @@ TEST_F(Life, EarlyReleaseIsChargedForTheTimeHeld) {
   EXPECT_EQ(Get("snu/p/a").window->end(), clock.Now());
 }
 
+TEST_F(Life, GpusHandedBackWithinASecondAreTakenWithinIt) {
+  clock.Set(Instant{testing::ManualClock::kStart.micros + 400'000});
+  SubmitAs("snu", "a", 4, Hours(10));
+  clock.Advance(Seconds{1});
+  Settle();
+  EnactAll();
+  SubmitAs("kist", "b", 4, Hours(10));
+  clock.Advance(Seconds{2});
+  Must(Release(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  EnactAll();
+  Settle();
+  EnactAll();
+  EXPECT_EQ(Get("kist/p/b").state, AllocationState::kActive);
+}
+
+TEST_F(Life, AClockThatIsSetBackStopsNobody) {
+  SubmitAs("snu", "a", 4, Hours(10));
+  Settle();
+  EnactAll();
+  clock.Advance(Hours(1));
+  Must(Release(*context, As(Operator()), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  EnactAll();
+  Settle();
+  clock.Set(Instant{clock.Now().micros - 360'000'000});
+  SubmitAs("kist", "b", 4, Hours(10));
+  Settle();
+  EnactAll();
+  EXPECT_EQ(Get("kist/p/b").state, AllocationState::kActive);
+  EXPECT_TRUE(loop->leading());
+}
+
 TEST_F(Life, WaitingHasAPlannedStartOrAReason) {
   SubmitAs("snu", "first", 4, Hours(4));
   Settle();

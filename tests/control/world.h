@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,10 +57,11 @@ class World : public ::testing::Test {
     Must(SyncInventory(*context, Agent(), FourNodes(1)));
   }
 
-  static SchedulerLoop::Options LoopOptions(const std::string& holder) {
+  SchedulerLoop::Options LoopOptions(const std::string& holder) {
     SchedulerLoop::Options options;
     options.holder = holder;
-    options.steady_micros = [] { return int64_t{0}; };
+    // Both clocks go alike, unless a test sets one.
+    options.steady_micros = [this] { return clock.Now().micros - clock_set_by.count * 1'000'000; };
     return options;
   }
 
@@ -152,6 +154,19 @@ class World : public ::testing::Test {
     return Must(Submit(*context, As(Member(institute)), Ask(institute, name, nodes, duration)));
   }
 
+  /// Time goes by while the server turns, so that silence is noticed.
+  void PassTime(Seconds time) {
+    for (int64_t left = time.count; left > 0; left -= 5) {
+      clock.Advance(Seconds{std::min<int64_t>(left, 5)});
+      Must(loop->Turn());
+    }
+  }
+  /// Somebody sets the clock.
+  void SetClock(Seconds by) {
+    clock.Advance(by);
+    clock_set_by = clock_set_by + by;
+  }
+
   /// Turns until a turn changes nothing any more.
   void Settle() {
     for (int i = 0; i < 20; ++i) {
@@ -184,6 +199,7 @@ class World : public ::testing::Test {
   }
 
   testing::ManualClock clock;
+  Seconds clock_set_by{0};
   testing::CountingIdSource ids;
   Policy policy;
   std::unique_ptr<store::Store> store;

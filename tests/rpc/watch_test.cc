@@ -1,3 +1,4 @@
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -160,6 +161,28 @@ TEST_F(WatchTest, EndsWhenItsKeyIsRevoked) {
   EXPECT_EQ(ReasonOf(watch.End()), "CREDENTIAL_INVALID");
 }
 
+TEST_F(WatchTest, EndsWhenItsKeyIsRevokedHoweverMuchThereIsToTell) {
+  Begin();
+  auto watch = Open(member_, "parent: 'institutes/snu/projects/-'");
+  watch.Next();
+  v1::ListApiKeysResponse keys;
+  Call<v1::OperatorService>(operator_key_, &Operators::ListApiKeys, "", &keys);
+  for (const auto& key : keys.api_keys()) {
+    if (key.role() != v1::ROLE_MEMBER) continue;
+    Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                              "name: '" + key.name() + "'");
+  }
+  std::atomic<bool> ended{false};
+  int told = 0;
+  std::thread teller([&] {
+    for (; !ended && told < 300; ++told) Submit("snu", "a" + std::to_string(told));
+  });
+  EXPECT_EQ(ReasonOf(watch.End()), "CREDENTIAL_INVALID");
+  ended = true;
+  teller.join();
+  EXPECT_LT(told, 300) << "it ended only when there was nothing more to tell";
+}
+
 TEST_F(WatchTest, EndsWithShuttingDownWhenTheServerDrains) {
   Begin();
   auto watch = Open(member_, "parent: 'institutes/snu/projects/-'");
@@ -199,6 +222,27 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
   EXPECT_EQ(again.NextChange().allocation().name(), "institutes/snu/projects/p/allocations/a0");
   again.context->TryCancel();
   again.End();
+}
+
+TEST_F(WatchTest, OneKeyLeavesRoomForTheOthers) {
+  options_.watches_per_key_max = 1;
+  Begin();
+  auto first = Open(member_, "parent: 'institutes/snu/projects/-'");
+  first.Next();
+  EXPECT_EQ(ReasonOf(Open(member_, "parent: 'institutes/snu/projects/-'").End()), "OVERLOADED");
+  auto other = Open(MemberKey("kist"), "parent: 'institutes/kist/projects/-'");
+  other.Next();
+  first.context->TryCancel();
+  first.End();
+  // Its place is free again once the server has noticed.
+  std::string reason = "OVERLOADED";
+  while (reason == "OVERLOADED") {
+    auto again = Open(member_, "parent: 'institutes/snu/projects/-'");
+    v1::WatchAllocationsResponse message;
+    if (again.reader->Read(&message)) break;
+    reason = ReasonOf(again.reader->Finish());
+  }
+  EXPECT_EQ(reason, "OVERLOADED") << "got in";
 }
 
 TEST_F(WatchTest, NoMoreThanTheServerIsMadeFor) {

@@ -26,6 +26,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.update_time = kNow + Minutes(1);
   allocation.reason = "no_capacity";
   allocation.message = "asks 3 nodes of H200; \"2\" free";
+  allocation.setback = "2026-03-01T00:00:07Z: node naver-a/n1 is down (fan)";
   allocation.cancel_requested = true;
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     Allocation next = allocation;

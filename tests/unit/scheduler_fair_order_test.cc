@@ -38,6 +38,17 @@ TEST(FairOrder, EqualProjectsTakeTurns) {
   EXPECT_EQ(Order(builder), (Ids{"p/1", "q/1", "p/2", "q/2", "p/3", "q/3"}));
 }
 
+TEST(FairOrder, WhoLostItsGpusGoesBeforeAllOthers) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 1);
+  builder.Project("p").merit = 1;
+  builder.Project("q").merit = 1000;
+  builder.Pending("q/1", "q", kOneNode, Hours(1));
+  builder.Pending("q/starved", "q", kOneNode, Hours(1)).create_time = kNow - Days(400);
+  builder.Pending("p/lost", "p", kOneNode, Hours(1)).requeued = true;
+  EXPECT_EQ(Order(builder), (Ids{"p/lost", "q/starved", "q/1"}));
+}
+
 TEST(FairOrder, WhatCannotBePlacedIsNotCharged) {
   SnapshotBuilder builder;
   builder.Cluster("a", GpuModel::kH200, 1);

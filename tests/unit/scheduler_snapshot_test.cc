@@ -116,6 +116,7 @@ TEST(Snapshot, EveryFieldMovesTheDigest) {
       [](Snapshot& s) { s.pending[0].request.deadline = kNow; },
       [](Snapshot& s) { s.pending[0].request.preemptible = true; },
       [](Snapshot& s) { ++s.pending[0].create_time.micros; },
+      [](Snapshot& s) { s.pending[0].requeued = true; },
       [](Snapshot& s) { s.pending[0].planned_start = kNow; },
   };
   std::set<uint64_t> digests;

@@ -43,7 +43,9 @@ Result<T> Once(const Context& context, const Call& call, Instant now,
   if (validated) return *std::move(validated);
   if (!outcome.ok() && outcome.error().reason == Reason::kCommitOutcomeUnknown &&
       !call.request_id.empty()) {
-    return context.store.Transact<T>(store::Access::kWrite, attempt);
+    Result<T> settled = context.store.Transact<T>(store::Access::kWrite, attempt);
+    // Without the store nobody knows: "nothing was changed" might be untrue.
+    if (settled.ok() || settled.error().reason != Reason::kStoreUnavailable) return settled;
   }
   return outcome;
 }

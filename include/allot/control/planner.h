@@ -46,6 +46,8 @@ class Planner {
   std::mutex mutex_;
   PoolView view_;
   std::shared_ptr<const Pass> latest_;
+  /// Of the newest pass: time never goes back from one pass to the next.
+  Instant planned_at_{0};
   std::shared_ptr<const Pass> refused_;
 };
 

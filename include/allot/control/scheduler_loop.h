@@ -61,7 +61,7 @@ class SchedulerLoop {
 
  private:
   Status Lead(Instant now);
-  /// Notes that agents could be heard at `now`, and since when without a break.
+  /// Notes that agents could be heard at `now`, and since when without a break, by one clock.
   void Listen(Instant now);
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
   Status RemoveExpiredIfDue(Instant now);
@@ -81,8 +81,12 @@ class SchedulerLoop {
   Instant last_pass_;
   /// When to look again for what is no longer kept.
   Instant next_removal_;
-  /// By the steady clock; nothing before the first turn as the leader.
-  std::optional<int64_t> heard_at_micros_;
+  /// By the steady clock and by the other; nothing before the first turn as the leader.
+  struct Heard {
+    int64_t steady_micros = 0;
+    Instant time;
+  };
+  std::optional<Heard> heard_;
   Instant listening_since_;
   std::thread thread_;
 };

@@ -85,7 +85,7 @@ struct Allocation {
   AllocationState state = AllocationState::kPending;
   /// Counts how often it was given GPUs; orders and claims of an older attempt are not current.
   int attempt = 0;
-  /// How many provisioning attempts failed or were lost, to give up at the policy's bound.
+  /// How many hand-overs the provider could not make, to give up at the policy's bound.
   int failures = 0;
   Instant create_time;
   Instant update_time;
@@ -100,6 +100,9 @@ struct Allocation {
   std::string reason;
   /// … and one sentence with the numbers.
   std::string message;
+  /// When and why it last lost its GPUs before its time ("2026-03-01T00:00:07Z: node …"); kept
+  /// while it is planned anew, empty when it never did.
+  std::string setback;
   /// Ends in cancelled rather than completed once the release is confirmed.
   bool cancel_requested = false;
   int64_t version = 1;

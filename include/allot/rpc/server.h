@@ -33,6 +33,8 @@ class Server {
     int queued_calls_max = 1024;
     int streams_per_connection_max = 100;
     int watches_max = 1024;
+    /// Of one key, so that nobody shuts the others out.
+    int watches_per_key_max = 128;
     int watch_threads = 2;
     /// A watcher that takes nothing for so long is dropped as watch_too_slow.
     int64_t watch_stall_ms = 10'000;

@@ -70,8 +70,9 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// A full plan: every pending allocation gets a start or a reason. Pure and deterministic: equal
 /// (canonical) snapshots give equal plans.
 ///
-/// Order. First those that waited longer than the policy's starvation bound, the longest wait
-/// first; a wait begins at the later of create_time and earliest_start. All others by the lowest
+/// Order. First those that were requeued, which had their turn and lost it with a node; then those
+/// that waited longer than the policy's starvation bound; of each the longest wait first. A wait
+/// begins at the later of create_time and earliest_start. All others by the lowest
 ///     charge / weight      of their project, compared exactly, in integers;
 ///     weight = max(1, concurrent quota in GPUs, all models) × max(1, merit)
 ///     charge = GPU-seconds released, decayed by the policy's half-life

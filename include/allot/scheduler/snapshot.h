@@ -71,6 +71,8 @@ struct SnapshotPending {
   int project = 0;
   Request request;
   Instant create_time;
+  /// It had GPUs and lost them through no doing of its own.
+  bool requeued = false;
   /// The start it was last told, if any; for estimates and stability, never for its rank.
   std::optional<Instant> planned_start;
 };

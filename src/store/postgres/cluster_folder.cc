@@ -101,8 +101,10 @@ Result<ClusterFolder> ClusterFolder::Open(const std::string& given,
   if (problem || !fs::is_directory(path)) {
     return Unusable(path, "cannot be made: " + problem.message());
   }
-  // Only our own folders: let through the one who runs PostgreSQL, nobody to look around.
-  if (!existed || as) ::chmod(path.c_str(), as ? 0711 : 0700);
+  // Only our own folders: let through the one who runs PostgreSQL, nobody to look around. What
+  // somebody made for another purpose keeps its mode.
+  const bool ours = !existed || fs::is_empty(path, problem) || fs::exists(path / "lock", problem);
+  if (ours && (!existed || as)) ::chmod(path.c_str(), as ? 0711 : 0700);
   if (as) ALLOT_RETURN_IF_ERROR(RequireReachable(path, *as));
   ALLOT_ASSIGN_OR_RETURN(const int lock_fd, TakeLock(path));
 

@@ -114,6 +114,7 @@ Allocation ReadAllocation(RowReader& row) {
   allocation.end_time = row.OptionalTime();
   allocation.reason = row.Text();
   allocation.message = row.Text();
+  allocation.setback = row.Text();
   allocation.cancel_requested = row.Bool();
   allocation.version = row.Int64();
   return allocation;

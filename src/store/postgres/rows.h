@@ -45,7 +45,7 @@ inline constexpr char kAllocationColumns[] =
     " array_to_string(gpu_models, E'\\n'), duration_s, micros(earliest_start), micros(deadline),"
     " preemptible, state, attempt, failures, micros(create_time), micros(update_time),"
     " micros(window_start), micros(window_end), cluster_id, micros(active_time), micros(end_time),"
-    " reason, message, cancel_requested, version";
+    " reason, message, setback, cancel_requested, version";
 Allocation ReadAllocation(RowReader& row);
 
 inline constexpr char kClaimColumns[] =
