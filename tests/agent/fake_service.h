@@ -66,6 +66,11 @@ class FakeService final : public v1::ProviderService::Service {
     change(*this);
     changed_.notify_all();
   }
+  /// Under the lock.
+  void Look(const std::function<void(const FakeService&)>& look) {
+    const std::lock_guard lock(mutex_);
+    look(*this);
+  }
   /// Until it holds; false when it does not within ten seconds.
   bool Await(const std::function<bool(const FakeService&)>& holds) {
     std::unique_lock lock(mutex_);

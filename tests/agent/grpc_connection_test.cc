@@ -45,22 +45,26 @@ class GrpcConnectionTest : public ::testing::Test {
 
 TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
   EXPECT_EQ(Value(connection_.Register()).session, 1);
-  EXPECT_EQ(service_.authorization, "Bearer allot_key");
-  EXPECT_EQ(service_.cluster, "providers/naver/clusters/naver-a");
-  EXPECT_EQ(service_.gpu_model, v1::GPU_MODEL_B200);
+  service_.Look([](const FakeService& s) {
+    EXPECT_EQ(s.authorization, "Bearer allot_key");
+    EXPECT_EQ(s.cluster, "providers/naver/clusters/naver-a");
+    EXPECT_EQ(s.gpu_model, v1::GPU_MODEL_B200);
+  });
 
   const std::vector<NodeReport> nodes = {{"n1", true, ""}, {"n2", false, "dead\nfan"}};
   EXPECT_EQ(Value(connection_.SyncInventory(1, 5, nodes)), 5);
-  ASSERT_EQ(service_.inventory.nodes_size(), 2);
-  EXPECT_EQ(service_.inventory.nodes(0).node_id(), "n1");
-  EXPECT_FALSE(service_.inventory.nodes(0).unhealthy());
-  EXPECT_TRUE(service_.inventory.nodes(1).unhealthy());
-  EXPECT_EQ(service_.inventory.nodes(1).reason(), "dead fan");
+  service_.Look([](const FakeService& s) {
+    ASSERT_EQ(s.inventory.nodes_size(), 2);
+    EXPECT_EQ(s.inventory.nodes(0).node_id(), "n1");
+    EXPECT_FALSE(s.inventory.nodes(0).unhealthy());
+    EXPECT_TRUE(s.inventory.nodes(1).unhealthy());
+    EXPECT_EQ(s.inventory.nodes(1).reason(), "dead fan");
+  });
 
   const HeartbeatAnswer answer = Value(connection_.Heartbeat(1, 6, {nodes[1]}));
   EXPECT_TRUE(answer.inventory_wanted);
   EXPECT_EQ(answer.expiry, Seconds{30});
-  EXPECT_EQ(service_.heartbeat.unhealthy_nodes_size(), 1);
+  service_.Look([](const FakeService& s) { EXPECT_EQ(s.heartbeat.unhealthy_nodes_size(), 1); });
 }
 
 TEST_F(GrpcConnectionTest, PullsAnOrderAndAcknowledgesIt) {
@@ -79,11 +83,13 @@ TEST_F(GrpcConnectionTest, PullsAnOrderAndAcknowledgesIt) {
   EXPECT_EQ(order.window.length(), Seconds{3'600});
 
   Value(connection_.Acknowledge(1, order.id, {false, "no\x01 such " + std::string(900, 'x')}));
-  ASSERT_EQ(service_.acknowledged.size(), 1U);
-  EXPECT_EQ(service_.acknowledged[0].name(), "providers/naver/clusters/naver-a/orders/o1");
-  EXPECT_EQ(service_.acknowledged[0].outcome(), v1::AcknowledgeOrderRequest::OUTCOME_FAILED);
-  EXPECT_EQ(service_.acknowledged[0].message().size(), 500U);
-  EXPECT_THAT(service_.acknowledged[0].message(), HasSubstr("no  such xxx"));
+  service_.Look([](const FakeService& s) {
+    ASSERT_EQ(s.acknowledged.size(), 1U);
+    EXPECT_EQ(s.acknowledged[0].name(), "providers/naver/clusters/naver-a/orders/o1");
+    EXPECT_EQ(s.acknowledged[0].outcome(), v1::AcknowledgeOrderRequest::OUTCOME_FAILED);
+    EXPECT_EQ(s.acknowledged[0].message().size(), 500U);
+    EXPECT_THAT(s.acknowledged[0].message(), HasSubstr("no  such xxx"));
+  });
 }
 
 TEST_F(GrpcConnectionTest, WaitsForAnOrderThatComesLater) {
@@ -158,7 +164,7 @@ class FailureKinds : public GrpcConnectionTest,
                      public ::testing::WithParamInterface<FailureCase> {};
 
 TEST_P(FailureKinds, FollowFromTheReasonOrElseTheCode) {
-  service_.refusals["Heartbeat"] = GetParam().status;
+  service_.Change([](FakeService& s) { s.refusals["Heartbeat"] = GetParam().status; });
   const Failure failure = FailureIn(connection_.Heartbeat(1, 1, {}));
   EXPECT_EQ(failure.kind, GetParam().kind);
   EXPECT_THAT(failure.message, HasSubstr(GetParam().message));
@@ -197,7 +203,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, FailureKinds, ::testing::ValuesIn(FailureCases()
                          [](const auto& tested) { return tested.param.name; });
 
 TEST_F(GrpcConnectionTest, ForgetsAnOrderThatTheServerDoesNotHave) {
-  service_.refusals["AcknowledgeOrder"] = Refusal(grpc::StatusCode::NOT_FOUND, "NOT_FOUND", "x");
+  service_.Change([](FakeService& s) {
+    s.refusals["AcknowledgeOrder"] = Refusal(grpc::StatusCode::NOT_FOUND, "NOT_FOUND", "x");
+  });
   EXPECT_EQ(FailureIn(connection_.Acknowledge(1, OrderId("o1"), {})).kind, Kind::kOrderNotCurrent);
 }
 

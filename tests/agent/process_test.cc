@@ -81,8 +81,10 @@ TEST_F(AgentProcess, EndsWithItsOwnCodeWhenSuperseded) {
 }
 
 TEST_F(AgentProcess, EndsWithItsOwnCodeWhenRefused) {
-  service_.refusals["RegisterAgent"] =
-      Refusal(grpc::StatusCode::UNAUTHENTICATED, "CREDENTIAL_INVALID", "the API key is not valid");
+  service_.Change([](FakeService& s) {
+    s.refusals["RegisterAgent"] = Refusal(grpc::StatusCode::UNAUTHENTICATED, "CREDENTIAL_INVALID",
+                                          "the API key is not valid");
+  });
   const Ended ended = testing::RunToEnd(Command());
   EXPECT_EQ(ended.exit_code, 4);
   EXPECT_THAT(ended.err, HasSubstr("credential_invalid: the API key is not valid"));
@@ -147,7 +149,10 @@ TEST_F(AgentProcess, ReportsADeadNodeWithinASecondOrTwo) {
   std::ofstream(temp_ / "state/health/n2") << "burnt";
   ASSERT_TRUE(
       service_.Await([](const FakeService& s) { return s.heartbeat.unhealthy_nodes_size() == 1; }));
-  EXPECT_EQ(service_.heartbeat.unhealthy_nodes(0).node_id(), "n2");
+  service_.Look([](const FakeService& s) {
+    ASSERT_EQ(s.heartbeat.unhealthy_nodes_size(), 1);
+    EXPECT_EQ(s.heartbeat.unhealthy_nodes(0).node_id(), "n2");
+  });
   std::filesystem::remove(temp_ / "state/health/n2");
   EXPECT_TRUE(
       service_.Await([](const FakeService& s) { return s.heartbeat.unhealthy_nodes_size() == 0; }));
@@ -162,7 +167,7 @@ TEST_F(AgentProcess, TakesAChangedSiteFileOnSighup) {
   WriteSite("[n1, n2, n3]");
   agent.Signal(SIGHUP);
   ASSERT_TRUE(service_.Await([](const FakeService& s) { return s.generation == 2; }));
-  EXPECT_EQ(service_.inventory.nodes_size(), 3);
+  service_.Look([](const FakeService& s) { EXPECT_EQ(s.inventory.nodes_size(), 3); });
 }
 
 TEST_F(AgentProcess, EnactsOnceWhatIsPulledAgainAfterKill9) {
@@ -182,10 +187,12 @@ TEST_F(AgentProcess, EnactsOnceWhatIsPulledAgainAfterKill9) {
   service_.Change([](FakeService& s) { s.refusals.clear(); });
   Process second(Command());
   ASSERT_TRUE(AwaitAcknowledged(1)) << second.err();
-  EXPECT_EQ(service_.acknowledged[0].outcome(), v1::AcknowledgeOrderRequest::OUTCOME_DONE);
+  service_.Look([](const FakeService& s) {
+    EXPECT_EQ(s.acknowledged[0].outcome(), v1::AcknowledgeOrderRequest::OUTCOME_DONE);
+    EXPECT_EQ(s.session, 2);
+  });
   EXPECT_EQ(std::filesystem::last_write_time(temp_ / "state/enactments/snu.llm.train.1.json"),
             written);
-  EXPECT_EQ(service_.session, 2);
 }
 
 TEST_F(AgentProcess, OutlivesAServerThatGoesAndComesBack) {
