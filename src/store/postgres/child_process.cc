@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <csignal>
+#include <system_error>
 
 namespace allot::store {
 namespace {
@@ -26,8 +26,8 @@ constexpr int kCannotStart = 127;
   ::dup2(log_fd, STDERR_FILENO);
   sigset_t none;
   ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  static_cast<void>(::signal(SIGPIPE, SIG_DFL));
   if (as != nullptr && (::setgroups(as->groups.size(), as->groups.data()) != 0 ||
                         ::setgid(as->gid) != 0 || ::setuid(as->uid) != 0)) {
     ::_exit(kCannotStart);
@@ -40,6 +40,7 @@ constexpr int kCannotStart = 127;
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -68,8 +69,8 @@ Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Ac
                     const std::string& log_path) {
   const int log_fd = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log_fd < 0) {
-    return StateError(Reason::kConfigInvalid,
-                      log_path + " cannot be written: " + std::strerror(errno) + ".");
+    return StateError(Reason::kConfigInvalid, log_path + " cannot be written: " +
+                                                  std::generic_category().message(errno) + ".");
   }
   std::vector<std::string> arguments = argv;
   std::vector<std::string> environment = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"};
@@ -82,8 +83,9 @@ Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Ac
   const int fork_errno = errno;
   ::close(log_fd);
   if (pid < 0) {
-    return StateError(Reason::kStoreUnavailable, std::string("A process cannot be started: ") +
-                                                     std::strerror(fork_errno) + ".");
+    return StateError(
+        Reason::kStoreUnavailable,
+        "A process cannot be started: " + std::generic_category().message(fork_errno) + ".");
   }
   return pid;
 }

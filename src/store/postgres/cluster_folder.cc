@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -26,6 +25,10 @@ constexpr std::uintmax_t kLogBytesMax = 16 << 20;
 
 Error Unusable(const fs::path& path, const std::string& why) {
   return StateError(Reason::kConfigInvalid, "The data folder " + path.string() + " " + why + ".");
+}
+
+Error Unwritable(const fs::path& path, int cause) {
+  return Unusable(path, "cannot be written: " + std::generic_category().message(cause));
 }
 
 bool FitsASocket(const std::string& dir) {
@@ -61,7 +64,7 @@ Status RequireReachable(const fs::path& path, const Account& account) {
 Result<int> TakeLock(const fs::path& path) {
   const fs::path file = path / "lock";
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Unusable(path, std::string("cannot be written: ") + std::strerror(errno));
+  if (fd < 0) return Unwritable(path, errno);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     ::close(fd);
     return Unusable(path, "is in use by the server with process id " + FirstLine(file) +
@@ -70,8 +73,9 @@ Result<int> TakeLock(const fs::path& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd, 0) != 0 ||
       ::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    const int cause = errno;
     ::close(fd);
-    return Unusable(path, std::string("cannot be written: ") + std::strerror(errno));
+    return Unwritable(path, cause);
   }
   return fd;
 }
@@ -125,7 +129,8 @@ Status ClusterFolder::MakePrivate(const fs::path& dir) const {
   const bool made = ::mkdir(dir.c_str(), 0700) == 0 || errno == EEXIST;
   if (!made || ::chmod(dir.c_str(), 0700) != 0 ||
       (as_ && ::chown(dir.c_str(), as_->uid, as_->gid) != 0)) {
-    return Unusable(path_, "cannot be written: " + dir.string() + ": " + std::strerror(errno));
+    return Unusable(path_, "cannot be written: " + dir.string() + ": " +
+                               std::generic_category().message(errno));
   }
   return Ok{};
 }
@@ -147,7 +152,9 @@ Status ClusterFolder::ChooseSocketDir() {
   socket_dir_ = FirstLine(remembered);
   if (!socket_dir_.empty() && FitsASocket(socket_dir_) && IsPrivate(socket_dir_)) return Ok{};
 
-  const char* runtime_dir = as_ ? nullptr : std::getenv("XDG_RUNTIME_DIR");
+  // Nothing in this program sets a variable.
+  const char* runtime_dir =
+      as_ ? nullptr : std::getenv("XDG_RUNTIME_DIR");  // NOLINT(concurrency-mt-unsafe)
   const std::string base = runtime_dir != nullptr && fs::is_directory(runtime_dir) &&
                                    FitsASocket(std::string(runtime_dir) + "/allot-XXXXXX")
                                ? runtime_dir

@@ -1,15 +1,16 @@
 #include "store/postgres/postgres_processes.h"
 
-#include <dirent.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
-#include <cstdlib>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 namespace allot::store {
@@ -21,6 +22,13 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr std::array kSignals = {SIGINT, SIGQUIT, SIGKILL};
 constexpr std::array kPatience = {std::chrono::seconds(30), std::chrono::seconds(10),
                                   std::chrono::seconds(10)};
+
+/// 0 for what is no number.
+pid_t ParsePid(std::string_view text) {
+  pid_t pid = 0;
+  std::from_chars(text.data(), text.data() + text.size(), pid);
+  return pid;
+}
 
 std::string LinkTarget(const std::string& link) {
   std::array<char, 4096> buffer{};
@@ -34,18 +42,17 @@ std::vector<pid_t> PostgresProcessesIn(const std::string& data) {
   std::error_code ignored;
   const std::string folder = std::filesystem::canonical(data, ignored);
   std::vector<pid_t> pids;
-  DIR* proc = ::opendir("/proc");
-  if (proc == nullptr || folder.empty()) return pids;
-  while (const dirent* entry = ::readdir(proc)) {
-    const pid_t pid = std::atoi(entry->d_name);
+  if (folder.empty()) return pids;
+  for (std::filesystem::directory_iterator entry("/proc", ignored), end; entry != end;
+       entry.increment(ignored)) {
+    const std::string process = entry->path();
+    const pid_t pid = ParsePid(process.substr(process.rfind('/') + 1));
     if (pid <= 0) continue;
-    const std::string process = "/proc/" + std::string(entry->d_name);
     if (LinkTarget(process + "/cwd") != folder) continue;
     std::string name;
     std::getline(std::ifstream(process + "/comm") >> std::ws, name);
     if (name.starts_with("postgres")) pids.push_back(pid);
   }
-  ::closedir(proc);
   std::ranges::sort(pids);
   return pids;
 }
@@ -56,7 +63,7 @@ PostmasterFile ReadPostmasterFile(const std::string& data) {
   PostmasterFile file;
   std::string line;
   for (int number = 1; std::getline(stream, line); ++number) {
-    if (number == 1) file.pid = std::atoi(line.c_str());
+    if (number == 1) file.pid = ParsePid(line);
     if (number == kStatusLine) file.ready = line.starts_with("ready");
   }
   return file;

@@ -1,9 +1,10 @@
 #include "allot/store/private_cluster.h"
 
-#include <signal.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -65,7 +66,8 @@ Result<fs::path> FindBinaries(const std::optional<std::string>& version) {
   fs::path found;
   for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
     const std::string name = entry.path().filename();
-    const int number = std::atoi(name.c_str());
+    int number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
     if (!HasBinaries(entry.path() / "bin")) continue;
     if (version ? name != *version : number < kVersionMin || number <= newest) continue;
     newest = number;
@@ -73,7 +75,8 @@ Result<fs::path> FindBinaries(const std::optional<std::string>& version) {
   }
   if (!found.empty()) return found;
   if (!version) {
-    const char* path = std::getenv("PATH");
+    // Nothing in this program sets a variable.
+    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
     std::string rest = path == nullptr ? "" : path;
     while (!rest.empty()) {
       const std::string dir = rest.substr(0, rest.find(':'));
