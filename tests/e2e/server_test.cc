@@ -72,6 +72,27 @@ TEST(Server, EveryLineOfItsLogIsOneJsonObject) {
   EXPECT_THAT(ended.err, Not(HasSubstr("Bearer")));
 }
 
+TEST(Server, OneThatCannotSayWhereItListensEndsWhileItPlans) {
+  Installation nation("policy: {gathering_time: 1h}\n");
+  nation.RegisterSmallNation();
+  const auto agent = nation.StartAgent("naver-a");
+  ASSERT_EQ(nation.Allot({"submit", "snu/llm", "--gpus", "8", "--for", "4h"}).exit_code, 0);
+  nation.server().Kill();
+  // In the place of the file, and not empty: it can be neither removed nor replaced.
+  const std::string in_the_way = nation.data_dir() + "/server.address";
+  std::filesystem::remove(in_the_way);
+  std::filesystem::create_directories(in_the_way + "/x");
+  const TempDir dir;
+  std::ofstream(dir / "allotd.yaml") << "policy: {gathering_time: 0s}\n";
+  // Its first pass has something to write, and is under way when the server gives up.
+  const Ended ended =
+      RunToEnd({Binary("allotd"), "serve", "--data-dir", nation.data_dir(), "--listen",
+                "127.0.0.1:0", "--metrics-listen", "off", "--config", dir / "allotd.yaml"});
+  EXPECT_EQ(ended.exit_code, 2) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("server.address cannot be written"));
+  std::filesystem::remove_all(in_the_way);
+}
+
 TEST(Server, ABrokenConfigurationIsRefusedAtStart) {
   const TempDir dir;
   std::ofstream(dir / "allotd.yaml") << "policy:\n  failures_max: lots\n";

@@ -84,6 +84,8 @@ class Serving {
         present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)) {
     if (database.cluster() != nullptr) watch_.emplace(*database.cluster());
   }
+  /// Also when something failed after Start.
+  ~Serving() { End(0); }
 
   const control::Context& context() const { return context_; }
 
@@ -106,12 +108,17 @@ class Serving {
     if (watch_) watch_->Cease();
   }
 
-  void Drain() {
-    server_->Drain(config_.drain_timeout.count * 1'000);
+  void Drain() { End(config_.drain_timeout.count * 1'000); }
+
+ private:
+  /// A pass and a call tell each other's side of their commits: both sides stay until both have
+  /// ended.
+  void End(int64_t grace_ms) {
+    if (!server_) return;
+    server_->Drain(grace_ms);
     loop_.Stop();
   }
 
- private:
   control::SchedulerLoop::Options LoopOptions(bool only_server) {
     control::SchedulerLoop::Options options;
     // The folder's lock proves that the server before us is dead: its lease need not be waited for.
