@@ -11,7 +11,7 @@ namespace {
 
 // "allot" in ASCII: one lock for all who migrate this database.
 constexpr int64_t kMigrationLock = 0x616c6c6f74;
-constexpr int kConnectTimeout_s = 5;
+constexpr int kConnectTimeoutSeconds = 5;
 
 const Statement kSchemaExists{"schema_exists",
                               "SELECT to_regclass('schema_migrations') IS NOT NULL"};
@@ -83,7 +83,7 @@ Status RequireSchemaOfThisBinary(Session& session) {
 
 Result<int> Migrate(const std::string& url) {
   try {
-    Session session(url, kConnectTimeout_s);
+    Session session(url, kConnectTimeoutSeconds);
     return MigrateOn(session);
   } catch (...) {
     std::string own_words;

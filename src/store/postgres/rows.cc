@@ -1,6 +1,6 @@
 #include "store/postgres/rows.h"
 
-#include <cstdlib>
+#include <charconv>
 
 namespace allot::store {
 namespace {
@@ -140,8 +140,11 @@ Order ReadOrder(RowReader& row) {
   const std::vector<std::string> masks = SplitList(row.Text());
   if (nodes.size() != masks.size()) throw UnexpectedRow("an order with nodes but no GPUs");
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    order.nodes.push_back(
-        {.node = NodeId(nodes[i]), .gpus = static_cast<GpuMask>(std::atoi(masks[i].c_str()))});
+    const char* const end = masks[i].data() + masks[i].size();
+    GpuMask gpus = 0;
+    const auto [rest, problem] = std::from_chars(masks[i].data(), end, gpus);
+    if (problem != std::errc() || rest != end) throw UnexpectedRow("GPUs that are no mask");
+    order.nodes.push_back({.node = NodeId(nodes[i]), .gpus = gpus});
   }
   order.window = ReadWindow(row);
   order.epoch = row.Int64();
