@@ -42,16 +42,18 @@ std::optional<Reason> ReasonOf(const grpc::Status& status) {
   return std::nullopt;
 }
 
-/// Whether the same call can only get the same answer.
-bool IsRefusal(grpc::StatusCode code) {
+/// Whether the same call can only get the same answer. What carries no reason of ours was said by
+/// something on the way, whose mind may change; unless there is no Allot at that address.
+bool IsRefusal(grpc::StatusCode code, bool ours) {
   switch (code) {
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return true;
     case grpc::StatusCode::INVALID_ARGUMENT:
     case grpc::StatusCode::NOT_FOUND:
     case grpc::StatusCode::PERMISSION_DENIED:
     case grpc::StatusCode::UNAUTHENTICATED:
     case grpc::StatusCode::FAILED_PRECONDITION:
-    case grpc::StatusCode::UNIMPLEMENTED:
-      return true;
+      return ours;
     default:
       return false;
   }
@@ -61,7 +63,8 @@ Failure::Kind KindOf(const grpc::Status& status, std::optional<Reason> reason) {
   if (reason == Reason::kAgentSuperseded) return Failure::Kind::kSuperseded;
   if (reason == Reason::kInventoryStale) return Failure::Kind::kInventoryStale;
   if (reason == Reason::kOrderNotCurrent) return Failure::Kind::kOrderNotCurrent;
-  return IsRefusal(status.error_code()) ? Failure::Kind::kRefused : Failure::Kind::kTryLater;
+  return IsRefusal(status.error_code(), reason.has_value()) ? Failure::Kind::kRefused
+                                                            : Failure::Kind::kTryLater;
 }
 
 std::string MessageOf(const grpc::Status& status, std::optional<Reason> reason) {

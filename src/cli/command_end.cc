@@ -16,9 +16,9 @@ struct EndFlags {
 };
 
 /// Sends each; goes on after one that was refused, and ends with the first refusal's exit code.
-template <class Request>
+template <class Service, class Request>
 ExitCode End(Session& session, const EndFlags& flags,
-             Method<Allocations, Request, v1::Allocation> method, Goal goal) {
+             Method<Service, Request, v1::Allocation> method, Goal goal) {
   const auto wait_timeout = ParseWaitTimeout(flags.wait.timeout);
   if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
   std::vector<std::string> names;
@@ -66,10 +66,13 @@ ExitCode End(Session& session, const EndFlags& flags,
   return code;
 }
 
-void AddEndFlags(CLI::App& command, EndFlags& flags, const std::string& wait_help) {
+void AddEndFlags(CLI::App& command, EndFlags& flags) {
   command.add_option("allocation", flags.names, "INSTITUTE/PROJECT/ALLOCATION")->required();
   command.add_option("--reason", flags.reason, "Shown with it and kept in the audit");
   command.add_option("--etag", flags.etag, "Refuse if it has changed since (of one allocation)");
+}
+
+void AddWaitFlags(CLI::App& command, EndFlags& flags, const std::string& wait_help) {
   command.add_flag("--wait", flags.wait.wait, wait_help);
   command.add_option("--wait-timeout", flags.wait.timeout, "Stop waiting after this long");
 }
@@ -82,11 +85,12 @@ void AddEndCommands(CLI::App& root, Action& chosen) {
       AddCommand(root, "cancel", "Withdraws allocations that wait or are being provisioned",
                  "  allot cancel snu/llm/main --reason \"no longer needed\"\n"
                  "  allot cancel snu/llm/a snu/llm/b --wait");
-  AddEndFlags(*cancel, *cancel_flags, "Follow them until they are cancelled");
+  AddEndFlags(*cancel, *cancel_flags);
+  AddWaitFlags(*cancel, *cancel_flags, "Follow them until they are cancelled");
   cancel->callback([&chosen, cancel_flags] {
     chosen = [cancel_flags](Session& session) {
-      return End<v1::CancelAllocationRequest>(session, *cancel_flags,
-                                              &Allocations::CancelAllocation, Goal::kCancelled);
+      return End<Allocations, v1::CancelAllocationRequest>(
+          session, *cancel_flags, &Allocations::CancelAllocation, Goal::kCancelled);
     };
   });
 
@@ -94,11 +98,25 @@ void AddEndCommands(CLI::App& root, Action& chosen) {
   CLI::App* release =
       AddCommand(root, "release", "Hands the GPUs of active allocations back early",
                  "  allot release snu/llm/main --reason \"training finished\" --wait");
-  AddEndFlags(*release, *release_flags, "Follow them until the provider has the GPUs back");
+  AddEndFlags(*release, *release_flags);
+  AddWaitFlags(*release, *release_flags, "Follow them until the provider has the GPUs back");
   release->callback([&chosen, release_flags] {
     chosen = [release_flags](Session& session) {
-      return End<v1::ReleaseAllocationRequest>(session, *release_flags,
-                                               &Allocations::ReleaseAllocation, Goal::kEnded);
+      return End<Allocations, v1::ReleaseAllocationRequest>(
+          session, *release_flags, &Allocations::ReleaseAllocation, Goal::kEnded);
+    };
+  });
+
+  auto reject_flags = std::make_shared<EndFlags>();
+  CLI::App* reject =
+      AddCommand(root, "reject", "Turns waiting allocations down for good (operators)",
+                 "  allot reject snu/llm/main --reason \"the call it belongs to was withdrawn\"");
+  AddEndFlags(*reject, *reject_flags);
+  reject->get_option("--reason")->required();
+  reject->callback([&chosen, reject_flags] {
+    chosen = [reject_flags](Session& session) {
+      return End<Operators, v1::RejectAllocationRequest>(
+          session, *reject_flags, &Operators::RejectAllocation, Goal::kEnded);
     };
   });
 }

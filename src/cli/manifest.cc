@@ -26,14 +26,14 @@ constexpr int64_t kNodesMax = 2'048;
 constexpr int64_t kGpuSecondsMax = 1'000'000'000'000'000;
 constexpr Seconds kDurationMin = Minutes(1);
 constexpr Seconds kDurationMax = Days(366);
-constexpr std::size_t kDisplayNameBytesMax = 200;
+constexpr std::size_t kDisplayNameBytesMax = 256;
 
 template <class Message>
 void ReadDisplayName(ManifestFields& fields, Message& message) {
   const auto text = fields.Text("display_name");
   if (!text) return;
   if (text->size() > kDisplayNameBytesMax || !IsPlainText(*text)) {
-    fields.Note("display_name", *text, "at most 200 bytes of UTF-8 without control characters");
+    fields.Note("display_name", *text, "at most 256 bytes of UTF-8 without control characters");
     return;
   }
   message.set_display_name(*text);

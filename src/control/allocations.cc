@@ -24,11 +24,17 @@ Result<Allocation> LockForEnd(store::Tx& tx, const EndRequest& request) {
   return locked[0];
 }
 
+/// Of what waits: where and when it would have run is no fact of its history.
+void ForgetForecast(Allocation& allocation) {
+  allocation.window.reset();
+  allocation.cluster = ClusterId();
+}
+
 /// Runs `step` on the locked allocation, once for a request_id, with an audit row.
 Result<Allocation> End(const Context& context, const Call& call, const EndRequest& request,
-                       const std::string& action,
+                       Permission permission, const std::string& action,
                        const std::function<Result<bool>(store::Tx&, Allocation&, Instant)>& step) {
-  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kSubmit));
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, permission));
   if (!MaySee(call.principal, InstituteOf(request.id))) return NotFound("name", request.id.str());
   const Instant now = context.clock.Now();
   return Once<Allocation>(
@@ -77,7 +83,7 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {
   const std::string message =
       request.reason.empty() ? "cancelled by its owner" : "cancelled: " + request.reason;
-  return End(context, call, request, "allocation.cancel",
+  return End(context, call, request, Permission::kSubmit, "allocation.cancel",
              [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
                const bool under_way = a.state == AllocationState::kReleasing && a.cancel_requested;
                if (under_way || a.state == AllocationState::kCancelled) return false;
@@ -88,6 +94,7 @@ Result<Allocation> Cancel(const Context& context, const Call& call, const EndReq
                }
                const bool provisioning = a.state == AllocationState::kProvisioning;
                if (provisioning) ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
+               if (!provisioning) ForgetForecast(a);
                ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kCancel, now, "cancelled", message));
                a.cancel_requested = provisioning;
                return true;
@@ -98,7 +105,7 @@ Result<Allocation> Release(const Context& context, const Call& call, const EndRe
   const std::string message =
       request.reason.empty() ? "handed back by its owner" : "handed back: " + request.reason;
   return End(
-      context, call, request, "allocation.release",
+      context, call, request, Permission::kSubmit, "allocation.release",
       [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
         if (a.state == AllocationState::kReleasing || a.state == AllocationState::kCompleted) {
           return false;
@@ -107,6 +114,21 @@ Result<Allocation> Release(const Context& context, const Call& call, const EndRe
         ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
         return true;
       });
+}
+
+Result<Allocation> Reject(const Context& context, const Call& call, const EndRequest& request) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  if (request.reason.empty()) {
+    return FieldError(Reason::kFieldRequired, "reason", "", "why the request is turned down");
+  }
+  return End(context, call, request, Permission::kManageTenants, "allocation.reject",
+             [&](store::Tx&, Allocation& a, Instant now) -> Result<bool> {
+               if (a.state == AllocationState::kRejected) return false;
+               ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kReject, now, "rejected",
+                                          "turned down by the ministry: " + request.reason));
+               ForgetForecast(a);
+               return true;
+             });
 }
 
 }  // namespace allot::control

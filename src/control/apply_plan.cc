@@ -68,6 +68,11 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   return decisions;
 }
 
+struct QuotaLeft {
+  GpusByModel gpus{};
+  GpuSeconds gpu_time;
+};
+
 /// One attempt at making the decisions true; holds what was read under locks.
 class Application {
  public:
@@ -125,10 +130,11 @@ class Application {
       ALLOT_ASSIGN_OR_RETURN(auto quota, tx_.FindQuota(id));
       ALLOT_ASSIGN_OR_RETURN(auto usage, tx_.UsageOf(id));
       if (!project || !quota || !project->open) continue;
-      GpusByModel left{};
-      for (std::size_t i = 0; i < left.size(); ++i) {
-        left[i] = quota->concurrent_gpus[i] - usage.held_gpus[i];
+      QuotaLeft left;
+      for (std::size_t i = 0; i < left.gpus.size(); ++i) {
+        left.gpus[i] = quota->concurrent_gpus[i] - usage.held_gpus[i];
       }
+      left.gpu_time = GpuTimeLeft(quota->gpu_time, usage.used, usage.reserved);
       quota_left_.emplace(id, left);
     }
     return Ok{};
@@ -145,7 +151,9 @@ class Application {
   bool StillHolds(const Allocation& allocation, const Placement& placement) const {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
-    if (At(quota->second, placement.model) < allocation.request.shape.gpus()) return false;
+    if (At(quota->second.gpus, placement.model) < allocation.request.shape.gpus()) return false;
+    const auto cost = CostOf(allocation.request);
+    if (!cost || *cost > quota->second.gpu_time) return false;
     return std::all_of(placement.nodes.begin(), placement.nodes.end(),
                        [&](const scheduler::PlacedNode& placed) {
                          const auto taken = taken_.find(NodeOf(placed));
@@ -234,8 +242,9 @@ class Application {
       taken_[node] |= placed.gpus;
     }
     orders_.push_back(std::move(order));
-    quota_left_[allocation.project][static_cast<std::size_t>(placement.model)] -=
-        allocation.request.shape.gpus();
+    QuotaLeft& left = quota_left_.at(allocation.project);
+    left.gpus[static_cast<std::size_t>(placement.model)] -= allocation.request.shape.gpus();
+    left.gpu_time = *left.gpu_time.Minus(*CostOf(allocation.request));
     ++applied_.reserved;
     return Ok{};
   }
@@ -252,7 +261,7 @@ class Application {
   const int64_t epoch_;
   std::set<NodeId> usable_;
   std::map<NodeId, GpuMask> taken_;
-  std::map<ProjectId, GpusByModel> quota_left_;
+  std::map<ProjectId, QuotaLeft> quota_left_;
   std::vector<Allocation> changed_;
   std::vector<Claim> claims_;
   std::vector<Order> orders_;

@@ -151,7 +151,8 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
 }
 
 Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
-                                          const std::string& resource, int64_t before, int size) {
+                                          const store::AuditedResource& resource, int64_t before,
+                                          int size) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   return context.store.Transact<store::Page<AuditEntry>>(
       store::Access::kRead, [&](store::Tx& tx) { return tx.AuditOf(resource, before, size); });

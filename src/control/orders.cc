@@ -29,16 +29,25 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
                      std::to_string(context.policy.failures_max));
 }
 
+/// Whether the attempt that ends was lost through no doing of the owner's, and made up for.
+bool RunsAgain(const Allocation& allocation, const Order& order) {
+  return allocation.attempt > order.attempt || allocation.state == AllocationState::kPending ||
+         allocation.state == AllocationState::kPlanned;
+}
+
 /// The provider has the GPUs back: they are free from now on.
 Status Released(store::Tx& tx, const Context& context, const Order& order, Allocation& allocation,
                 Instant now) {
   const bool lost =
       allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing;
-  // What was taken from its owner served nobody since: how long the provider takes to clear a dead
-  // node is not the project's to pay.
   // In the whole seconds of passes: the next one may begin within this second, on these GPUs.
   const Instant freed = Instant::FromSeconds(now.seconds());
-  const Instant charged_until = lost ? std::min(order.create_time, freed) : freed;
+  // What was taken from its owner served nobody since: how long the provider takes to clear a dead
+  // node is not the project's to pay. And who runs again from the beginning pays for that run
+  // alone.
+  std::optional<Instant> charged_until = freed;
+  if (lost) charged_until = std::min(order.create_time, freed);
+  if (RunsAgain(allocation, order)) charged_until.reset();
   ALLOT_RETURN_IF_ERROR(
       FreeClaims(tx, context.policy, allocation, order.attempt, freed, charged_until));
   if (lost) return Ok{};
@@ -51,17 +60,13 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
 }
 
 Result<Order> Settle(store::Tx& tx, const Context& context, const Acknowledgement& ack, Order order,
-                     Instant now) {
+                     Allocation& allocation, Instant now) {
   const OrderState outcome = ack.done ? OrderState::kDone : OrderState::kFailed;
   if (order.state == outcome) return order;
   if (order.state != OrderState::kOpen) {
-    return FieldError(Reason::kOrderNotCurrent, "order", order.id.str(),
+    return FieldError(Reason::kOrderNotCurrent, "name", order.id.str(),
                       "an open order; this one is " + std::string(Name(order.state)));
   }
-  const AllocationId id = order.allocation;
-  ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(std::span(&id, 1)));
-  if (rows.empty()) return StateError(Reason::kInternal, "an order without its allocation");
-  Allocation& allocation = rows[0];
   const AllocationState before = allocation.state;
   const bool stays_open = order.kind == OrderKind::kRelease && !ack.done;
 
@@ -105,9 +110,13 @@ Result<Order> Acknowledge(const Context& context, const Principal& principal,
   const Instant now = context.clock.Now();
   return context.store.Transact<Order>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Order> {
     ALLOT_ASSIGN_OR_RETURN(auto cluster, LockForAgent(tx, principal, ack.cluster, ack.session));
+    ALLOT_ASSIGN_OR_RETURN(const auto named, tx.FindOrder(ack.order));
+    if (!named || named->cluster != cluster.id) return NotFound("name", ack.order.str());
+    // The allocation before its orders, as everybody locks them.
+    ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(std::span(&named->allocation, 1)));
     ALLOT_ASSIGN_OR_RETURN(auto order, tx.LockOrder(ack.order));
-    if (!order || order->cluster != cluster.id) return NotFound("order", ack.order.str());
-    return Settle(tx, context, ack, *std::move(order), now);
+    if (rows.empty() || !order) return StateError(Reason::kInternal, "an order without its rows");
+    return Settle(tx, context, ack, *std::move(order), rows[0], now);
   });
 }
 

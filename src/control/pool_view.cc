@@ -1,9 +1,12 @@
 #include "allot/control/pool_view.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace allot::control {
 namespace {
+
+constexpr GpuSeconds kAllThereIs = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
 
 template <class Key, class Row>
 void Replace(std::map<Key, Row>& rows, const Row& row, const Key& key) {
@@ -84,6 +87,12 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                               .draining = node.draining});
   }
 
+  std::map<ProjectId, GpuSeconds> reserved;
+  for (const auto& [id, allocation] : allocations_) {
+    if (!HoldsGpus(allocation->state)) continue;
+    GpuSeconds& sum = reserved[allocation->project];
+    sum = sum.Plus(CostOf(allocation->request).value_or(kAllThereIs)).value_or(kAllThereIs);
+  }
   std::map<ProjectId, int> project_positions;
   for (const auto& [id, project] : projects_) {
     project_positions.emplace(id, static_cast<int>(snapshot.projects.size()));
@@ -95,6 +104,9 @@ scheduler::Snapshot PoolView::At(Instant now) const {
          .merit = project.merit,
          .open = project.open,
          .concurrent_gpus = quota == quotas_.end() ? GpusByModel{} : quota->second.concurrent_gpus,
+         .gpu_time_left =
+             GpuTimeLeft(quota == quotas_.end() ? GpuSeconds() : quota->second.gpu_time,
+                         usage == usages_.end() ? GpuSeconds() : usage->second.used, reserved[id]),
          .usage = usage == usages_.end() ? DecayedUsage{} : usage->second.decayed});
   }
 

@@ -28,7 +28,7 @@ Status InRange(const QuotaUpdate& update) {
   }
   if (update.gpu_time &&
       (update.gpu_time->count() < 0 || update.gpu_time->count() > kGpuSecondsMax)) {
-    return FieldError(Reason::kQuotaOutOfRange, "quota.gpu_time",
+    return FieldError(Reason::kQuotaOutOfRange, "quota.gpu_seconds",
                       std::to_string(update.gpu_time->count()) + " s",
                       "0 to " + std::to_string(kGpuSecondsMax) + " GPU-seconds");
   }
@@ -45,7 +45,7 @@ Status NotBelowUse(const Quota& quota, const Usage& usage) {
   }
   const auto spoken_for = usage.used.Plus(usage.committed);
   if (!spoken_for || quota.gpu_time < *spoken_for) {
-    return FieldError(Reason::kQuotaBelowUse, "quota.gpu_time", FormatGpuHours(quota.gpu_time),
+    return FieldError(Reason::kQuotaBelowUse, "quota.gpu_seconds", FormatGpuHours(quota.gpu_time),
                       "at least what is used (" + FormatGpuHours(usage.used) + ") and committed (" +
                           FormatGpuHours(usage.committed) + ")");
   }

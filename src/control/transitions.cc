@@ -47,7 +47,7 @@ Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, 
 }
 
 Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
-                  Instant at, Instant charged_until) {
+                  Instant at, std::optional<Instant> charged_until) {
   // Two releases of one project would else both add to the charges they read.
   ALLOT_ASSIGN_OR_RETURN(auto project, tx.LockProject(allocation.project));
   if (!project) return StateError(Reason::kInternal, "an allocation without its project");
@@ -55,8 +55,8 @@ Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocat
   const AllocationId id = allocation.id;
   ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
   for (const Claim& claim : claims) {
-    if (claim.attempt != attempt) continue;
-    const auto held = TimeWindow::Make(claim.window.start(), charged_until);
+    if (claim.attempt != attempt || !charged_until) continue;
+    const auto held = TimeWindow::Make(claim.window.start(), *charged_until);
     if (!held) continue;
     const int gpus = CountGpus(claim.gpus);
     const auto cost = GpuSeconds::Of(gpus, held->length());

@@ -1,7 +1,7 @@
 #include "allot/model/quota.h"
 
 #include <algorithm>
-#include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -40,19 +40,12 @@ Error Refusal(Reason reason, std::string field, std::string value, std::string l
   return {reason, std::move(field), std::move(value), std::move(limit), std::move(message)};
 }
 
-/// What is left of the budget; nothing when it is overdrawn beyond what can be counted.
-std::optional<GpuSeconds> LeftOf(GpuSeconds budget, const Usage& usage) {
-  const auto taken = usage.used.Plus(usage.committed);
-  if (!taken) return std::nullopt;
-  return budget.Minus(*taken);
-}
-
 Status AdmitGpuTime(const Quota& quota, const Usage& usage, const Request& request) {
   const auto cost = CostOf(request);
-  const auto left = LeftOf(quota.gpu_time, usage);
-  if (cost && left && *cost <= *left) return Ok{};
+  const GpuSeconds left = GpuTimeLeft(quota.gpu_time, usage.used, usage.committed);
+  if (cost && *cost <= left) return Ok{};
   const std::string asked = cost ? FormatGpuHours(*cost) : "more than can be counted";
-  const std::string available = FormatGpuHours(std::max(left.value_or(GpuSeconds()), GpuSeconds()));
+  const std::string available = FormatGpuHours(std::max(left, GpuSeconds()));
   return Refusal(Reason::kGpuHoursExhausted, "duration", asked, available + " left",
                  "Asks " + asked + "; " + available + " of the project's " +
                      FormatGpuHours(quota.gpu_time) + " are left: " + FormatGpuHours(usage.used) +
@@ -60,6 +53,12 @@ Status AdmitGpuTime(const Quota& quota, const Usage& usage, const Request& reque
 }
 
 }  // namespace
+
+GpuSeconds GpuTimeLeft(GpuSeconds budget, GpuSeconds used, GpuSeconds reserved) {
+  constexpr auto kOverdrawn = GpuSeconds::FromCount(std::numeric_limits<int64_t>::min());
+  const auto taken = used.Plus(reserved);
+  return taken ? budget.Minus(*taken).value_or(kOverdrawn) : kOverdrawn;
+}
 
 Result<Request> Admit(const Project& project, const Quota& quota, const Usage& usage,
                       const LargestClusterByModel& largest, const Policy& policy,
@@ -96,7 +95,7 @@ Result<Request> Admit(const Project& project, const Quota& quota, const Usage& u
   kept = WithAtLeast(models, largest, nodes);
   if (kept.empty()) {
     const std::string limit = ByModel(models, largest);
-    return Refusal(Reason::kLargerThanPool, "nodes", std::to_string(nodes),
+    return Refusal(Reason::kLargerThanPool, "node_shape.nodes", std::to_string(nodes),
                    "at most " + limit + " in one cluster",
                    "Asks " + Nodes(nodes) + " in one cluster; the largest clusters of " +
                        programme + " have " + limit + ".");

@@ -33,11 +33,11 @@ Result<Shape> ParseShape(const RawRequest& raw, const std::string& path) {
     ALLOT_ASSIGN_OR_RETURN(
         const int gpus, ParseCount(Reason::kGpusOutOfRange, path + ".gpus", *raw.gpus, kGpusMax));
     if (raw.nodes) {
-      return FieldError(Reason::kShapeAmbiguous, path + ".nodes", std::to_string(*raw.nodes),
-                        "none, because gpus is given");
+      return FieldError(Reason::kShapeAmbiguous, path + ".node_shape.nodes",
+                        std::to_string(*raw.nodes), "none, because gpus is given");
     }
     if (raw.gpus_per_node) {
-      return FieldError(Reason::kShapeAmbiguous, path + ".gpus_per_node",
+      return FieldError(Reason::kShapeAmbiguous, path + ".node_shape.gpus_per_node",
                         std::to_string(*raw.gpus_per_node), "none, because gpus is given");
     }
     return ShapeForGpus(gpus);
@@ -47,16 +47,18 @@ Result<Shape> ParseShape(const RawRequest& raw, const std::string& path) {
                       Range(1, kGpusMax) + ", or nodes and gpus_per_node");
   }
   if (!raw.nodes) {
-    return FieldError(Reason::kFieldRequired, path + ".nodes", "", Range(1, kNodesMax));
+    return FieldError(Reason::kFieldRequired, path + ".node_shape.nodes", "", Range(1, kNodesMax));
   }
-  ALLOT_ASSIGN_OR_RETURN(const int nodes, ParseCount(Reason::kNodesOutOfRange, path + ".nodes",
-                                                     *raw.nodes, kNodesMax));
+  ALLOT_ASSIGN_OR_RETURN(
+      const int nodes,
+      ParseCount(Reason::kNodesOutOfRange, path + ".node_shape.nodes", *raw.nodes, kNodesMax));
   if (!raw.gpus_per_node) {
-    return FieldError(Reason::kFieldRequired, path + ".gpus_per_node", "", Range(1, kGpusPerNode));
+    return FieldError(Reason::kFieldRequired, path + ".node_shape.gpus_per_node", "",
+                      Range(1, kGpusPerNode));
   }
-  ALLOT_ASSIGN_OR_RETURN(const int gpus_per_node,
-                         ParseCount(Reason::kGpusPerNodeOutOfRange, path + ".gpus_per_node",
-                                    *raw.gpus_per_node, kGpusPerNode));
+  ALLOT_ASSIGN_OR_RETURN(const int gpus_per_node, ParseCount(Reason::kGpusPerNodeOutOfRange,
+                                                             path + ".node_shape.gpus_per_node",
+                                                             *raw.gpus_per_node, kGpusPerNode));
   return Shape{nodes, gpus_per_node, 0};
 }
 

@@ -2,6 +2,7 @@
 #include <system_error>
 #include <utility>
 
+#include "allot/control/allocations.h"
 #include "allot/control/identity.h"
 #include "allot/control/pool.h"
 #include "allot/control/tenants.h"
@@ -44,6 +45,14 @@ class Handlers {
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::UpdateProject(s_.context, call, asked));
     return Render(changed);
+  }
+
+  Result<v1::Allocation> RejectAllocation(const Caller& caller,
+                                          const v1::RejectAllocationRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto rejected, control::Reject(s_.context, call, asked));
+    return Render(rejected, ClusterNamesFor(s_.cluster_names, caller.principal));
   }
 
   Result<v1::Node> DrainNode(const Caller& caller, const v1::DrainNodeRequest& request) {
@@ -107,7 +116,7 @@ class Handlers {
 
   Result<v1::ListAuditEntriesResponse> ListAuditEntries(
       const Caller& caller, const v1::ListAuditEntriesRequest& request) {
-    ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAnyName(request.resource(), "resource"));
+    ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAuditedName(request.resource(), "resource"));
     ALLOT_ASSIGN_OR_RETURN(const auto query, ParsePage(request));
     ALLOT_ASSIGN_OR_RETURN(const int64_t before, ParseNumber(query, request.page_token()));
     ALLOT_ASSIGN_OR_RETURN(const auto page, control::ListAudit(s_.context, caller.principal,
@@ -131,6 +140,7 @@ ServiceMethods OperatorMethods(const Services& services) {
   MethodTable table(
       v1::SetMeritRequest::descriptor()->file()->FindServiceByName("OperatorService"));
   table.Unary(handlers.get(), &Handlers::SetMerit);
+  table.Unary(handlers.get(), &Handlers::RejectAllocation);
   table.Unary(handlers.get(), &Handlers::DrainNode);
   table.Unary(handlers.get(), &Handlers::UndrainNode);
   table.Unary(handlers.get(), &Handlers::DrainCluster);

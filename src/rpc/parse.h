@@ -26,6 +26,7 @@ namespace allot::rpc {
 Result<control::Submission> Parse(const v1::CreateAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request);
+Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request);
 Result<store::AllocationFilter> ParseFilter(const v1::ListAllocationsRequest& request);
 struct WatchStart {
   TenantScope scope;

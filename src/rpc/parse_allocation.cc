@@ -69,6 +69,10 @@ Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request) {
   return ParseEnd(request);
 }
 
+Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request) {
+  return ParseEnd(request);
+}
+
 Result<store::AllocationFilter> ParseFilter(const v1::ListAllocationsRequest& request) {
   store::AllocationFilter filter;
   ALLOT_ASSIGN_OR_RETURN(auto scope, ParseTenantScope(request.parent(), "parent"));

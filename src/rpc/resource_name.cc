@@ -140,21 +140,31 @@ Result<std::optional<InstituteId>> ParseProjectsScope(std::string_view name,
   return scope.institute;
 }
 
-Result<std::string> ParseAnyName(std::string_view name, const std::string& field) {
-  for (const std::string_view form :
-       {kProviderForm, kInstituteForm, kKeyForm, kProjectForm, kQuotaForm, kAllocationForm}) {
-    const auto parts = Match(name, form, Wildcard::kRefused);
+Result<store::AuditedResource> ParseAuditedName(std::string_view name, const std::string& field) {
+  struct Form {
+    std::string_view pattern;
+    std::vector<std::string> kinds;
+    /// Parts that are no part of the id: clusters and orders are unique in the nation.
+    std::size_t skipped = 0;
+  };
+  const Form forms[] = {
+      {kProviderForm, {"provider"}},
+      {kClusterForm, {"agent", "cluster", "node"}, 1},
+      {kNodeForm, {"node"}, 1},
+      {kOrderForm, {"order"}, 2},
+      {kInstituteForm, {"institute"}},
+      {kProjectForm, {"project", "quota"}},
+      {kQuotaForm, {"quota"}},
+      {kAllocationForm, {"allocation"}},
+      {kKeyForm, {"key"}},
+  };
+  for (const Form& form : forms) {
+    const auto parts = Match(name, form.pattern, Wildcard::kRefused);
     if (!parts) continue;
-    std::string id = (*parts)[0];
-    for (std::size_t i = 1; i < parts->size(); ++i) id += '/' + (*parts)[i];
-    return id;
+    std::string id = (*parts)[form.skipped];
+    for (std::size_t i = form.skipped + 1; i < parts->size(); ++i) id += '/' + (*parts)[i];
+    return store::AuditedResource{.id = std::move(id), .kinds = form.kinds};
   }
-  // Clusters are unique in the nation, so their provider is no part of the id.
-  if (auto parts = Match(name, kClusterForm, Wildcard::kRefused)) return (*parts)[1];
-  if (auto parts = Match(name, kNodeForm, Wildcard::kRefused)) {
-    return (*parts)[1] + '/' + (*parts)[2];
-  }
-  if (auto parts = Match(name, kOrderForm, Wildcard::kRefused)) return (*parts)[2];
   return Misfit(name, field, "the name of a resource, such as institutes/*/projects/*");
 }
 

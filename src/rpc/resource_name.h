@@ -6,6 +6,7 @@
 
 #include "allot/base/id.h"
 #include "allot/base/result.h"
+#include "allot/store/tx.h"
 
 namespace allot::rpc {
 
@@ -55,7 +56,7 @@ Result<TenantScope> ParseTenantScope(std::string_view name, const std::string& f
 Result<std::optional<InstituteId>> ParseProjectsScope(std::string_view name,
                                                       const std::string& field);
 /// Any of the resources above as the text that audit entries are kept under.
-Result<std::string> ParseAnyName(std::string_view name, const std::string& field);
+Result<store::AuditedResource> ParseAuditedName(std::string_view name, const std::string& field);
 
 std::string NameOf(const ProviderId& id);
 std::string NameOf(const InstituteId& id);

@@ -44,6 +44,7 @@ class Checker {
     if (positions_exist_) {
       CheckDoubleBooking();
       CheckQuotas();
+      CheckGpuTime();
     }
     return std::move(violations_);
   }
@@ -294,6 +295,28 @@ class Checker {
                 std::string(Name(change.model)) + " at " + FormatRfc3339(change.time) +
                 "; its quota is " + std::to_string(limit));
       }
+    }
+  }
+
+  // What a project is given in this plan costs no more than it has left.
+  void CheckGpuTime() {
+    std::vector<int64_t> left;
+    for (const SnapshotProject& project : snapshot_.projects) {
+      left.push_back(project.gpu_time_left.count());
+    }
+    std::vector<bool> told(left.size(), false);
+    for (const Placement& placement : plan_.placements) {
+      int gpus = 0;
+      for (const PlacedNode& placed : placement.nodes) gpus += CountGpus(placed.gpus);
+      const auto project = static_cast<std::size_t>(PendingAt(placement.pending).project);
+      const int64_t cost = placement.window.length().count * gpus;
+      if (cost > left[project] && !told[project]) {
+        Violate(snapshot_.projects[project].id.str() +
+                " is given more GPU time than it has left, " +
+                FormatGpuHours(snapshot_.projects[project].gpu_time_left));
+        told[project] = true;
+      }
+      left[project] -= cost;
     }
   }
 

@@ -33,6 +33,7 @@ void Put(std::ostringstream& out, const Snapshot& snapshot) {
     for (const GpuModel model : kGpuModels) {
       out << ' ' << Name(model) << '=' << At(project.concurrent_gpus, model);
     }
+    out << " gpu_seconds_left=" << project.gpu_time_left.count();
     out << " decayed=" << project.usage.value << " decayed_as_of=" << project.usage.as_of.micros
         << '\n';
   }

@@ -1,6 +1,7 @@
 #include "scheduler/pass.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -14,6 +15,8 @@ namespace allot::scheduler {
 namespace {
 
 constexpr GpuMask kAllGpus = 0xff;
+constexpr GpuSeconds kMoreThanAnybodyHas =
+    GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
 
 template <class T>
 auto& At(T& values, int position) {
@@ -117,8 +120,10 @@ void Pass::FindClustersByProgramme() {
 
 void Pass::BookQuotas() {
   quotas_.reserve(snapshot_.projects.size());
+  gpu_time_left_.reserve(snapshot_.projects.size());
   for (const SnapshotProject& project : snapshot_.projects) {
     quotas_.emplace_back(grid_, project.concurrent_gpus);
+    gpu_time_left_.push_back(project.gpu_time_left);
   }
   const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
   for (const SnapshotClaim& claim : snapshot_.claims) {
@@ -139,6 +144,8 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   if (!ProjectOf(row).open) {
     return Defer(pending, DeferralReason::kProjectClosed, "the project is closed");
   }
+  const GpuSeconds cost = CostOf(request).value_or(kMoreThanAnybodyHas);
+  if (cost > At(gpu_time_left_, row.project)) return DeferOverBudget(pending, cost);
   const std::vector<Cluster*> open = OpenTo(row);
   std::vector<Cluster*> fitting;
   for (Cluster* cluster : open) {
@@ -215,6 +222,8 @@ Placement Pass::Book(int pending, const Found& found, const Span& span) {
       cluster.calendar->ChooseNodes(row.request.shape, found.slot, last_slot, best_rows_);
   cluster.calendar->Book(nodes, found.slot, last_slot);
   QuotaOf(row).Book(cluster.model, row.request.shape.gpus(), found.slot, last_slot);
+  GpuSeconds& left = At(gpu_time_left_, row.project);
+  left = *left.Minus(*CostOf(row.request));
 
   Placement placement;
   placement.pending = pending;
@@ -233,6 +242,13 @@ Placement Pass::Book(int pending, const Found& found, const Span& span) {
 
 Deferral Pass::Defer(int pending, DeferralReason reason, const std::string& why) const {
   return {pending, reason, DescribeAsk(Pending(pending).request) + "; " + why};
+}
+
+Deferral Pass::DeferOverBudget(int pending, GpuSeconds cost) const {
+  const GpuSeconds left = std::max(At(gpu_time_left_, Pending(pending).project), GpuSeconds());
+  return Defer(pending, DeferralReason::kGpuHoursExhausted,
+               "this takes " + FormatGpuHours(cost) + ", its project has " + FormatGpuHours(left) +
+                   " left after what it used, what it holds and what is planned before this");
 }
 
 Deferral Pass::DeferTooLarge(int pending, const std::vector<Cluster*>& open) const {

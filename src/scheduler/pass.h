@@ -58,6 +58,7 @@ class Pass {
   int EarliestIn(Cluster& cluster, int pending, const Span& span, int last);
   Placement Book(int pending, const Found& found, const Span& span);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
+  Deferral DeferOverBudget(int pending, GpuSeconds cost) const;
   Deferral DeferTooLarge(int pending, const std::vector<Cluster*>& open) const;
   Deferral DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting, const Span& span);
 
@@ -69,6 +70,8 @@ class Pass {
   // By project: its programme's place in `open_`.
   std::vector<int> programmes_;
   std::vector<QuotaCalendar> quotas_;
+  // By project: what is left of its GPU time after all that was placed.
+  std::vector<GpuSeconds> gpu_time_left_;
   // By pending: which (shape, duration) it asks for.
   std::vector<int> asks_;
   std::size_t ask_count_ = 0;

@@ -16,6 +16,8 @@ std::string_view Name(DeferralReason reason) {
       return "no_capacity";
     case DeferralReason::kQuotaExhausted:
       return "quota_exhausted";
+    case DeferralReason::kGpuHoursExhausted:
+      return "gpu_hours_exhausted";
     case DeferralReason::kDeadlineUnreachable:
       return "deadline_unreachable";
     case DeferralReason::kLargerThanPool:

@@ -113,6 +113,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(project.merit);
     fnv.Add(project.open ? 1 : 0);
     for (const int gpus : project.concurrent_gpus) fnv.Add(gpus);
+    fnv.Add(project.gpu_time_left.count());
     fnv.Add(project.usage.value);
     fnv.Add(project.usage.as_of.micros);
   }

@@ -194,6 +194,7 @@ std::vector<FailureCase> FailureCases() {
       {"Bug", Refusal(StatusCode::INTERNAL, "INTERNAL", "x"), Kind::kTryLater, "internal"},
       {"ReasonOfTomorrow", Refusal(StatusCode::ABORTED, "MOON_IN_THE_WAY", "x"), Kind::kTryLater,
        "code 10"},
+      {"ProxyOnTheWay", {StatusCode::PERMISSION_DENIED, "403"}, Kind::kTryLater, "code 7: 403"},
       {"NotOurServer", {StatusCode::UNIMPLEMENTED, "what?"}, Kind::kRefused, "code 12: what?"},
       {"BrokenDetails", {StatusCode::ABORTED, "x", "\xff\xff"}, Kind::kTryLater, "code 10"},
   };

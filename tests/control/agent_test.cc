@@ -156,6 +156,22 @@ TEST_F(AgentTest, ADeadNodeIsChargedToItsDeathHoweverLongTheProviderTakes) {
             GpuSeconds::FromCount(8 * 3 * 3600));
 }
 
+TEST_F(AgentTest, WhatRunsAgainIsChargedForTheRunThatCounts) {
+  SetQuota("snu/p", 16, 40);
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  const auto orders = Pull();
+  Ack(orders.at(0));
+  clock.Advance(Hours(3));
+  const std::string dead = orders[0].nodes[0].node.str();
+  Must(Beat({{.name = dead.substr(2), .healthy = false, .reason = "fan"}}));
+  Settle();
+  EnactAll();
+  // Three hours were lost with the node; the budget of 40 covers the four that it runs, not both.
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+  EXPECT_EQ(Must(GetQuota(*context, Member("snu"), ProjectId("snu/p"))).usage.used, GpuSeconds());
+}
+
 TEST_F(AgentTest, WorkOnADeadNodeFailsWhereThePolicySaysSo) {
   policy.node_loss = NodeLoss::kFail;
   SubmitAs("snu", "a", 1, Hours(4));

@@ -49,6 +49,33 @@ TEST_F(Life, GpusAreFreeOnlyWhenTheProviderConfirmedTheRelease) {
   EXPECT_EQ(Get("kist/p/b").state, AllocationState::kProvisioning);
 }
 
+TEST_F(Life, WhatIsWithdrawnWhilePlannedKeepsNoForecast) {
+  SubmitAs("snu", "a", 4, Hours(10));
+  SubmitAs("snu", "b", 4, Hours(10));
+  Settle();
+  ASSERT_EQ(Get("snu/p/b").state, AllocationState::kPlanned);
+  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/b"), .reason = ""}));
+  const Allocation cancelled = Get("snu/p/b");
+  EXPECT_EQ(cancelled.state, AllocationState::kCancelled);
+  EXPECT_FALSE(cancelled.window);
+  EXPECT_TRUE(cancelled.cluster.empty());
+}
+
+TEST_F(Life, TheMinistryTurnsDownWhatWaitsWithAReason) {
+  SubmitAs("snu", "a", 4, Hours(10));
+  SubmitAs("snu", "b", 4, Hours(10));
+  Settle();
+  const EndRequest why{.id = AllocationId("snu/p/b"), .reason = "the call was withdrawn"};
+  EXPECT_EQ(ReasonOf(Reject(*context, As(Member("snu")), why)), Reason::kRoleInsufficient);
+  EXPECT_EQ(ReasonOf(Reject(*context, As(Operator()), {.id = why.id})), Reason::kFieldRequired);
+  EXPECT_EQ(Must(Reject(*context, As(Operator()), why)).state, AllocationState::kRejected);
+  EXPECT_NE(Get("snu/p/b").message.find(why.reason), std::string::npos);
+  EXPECT_EQ(Must(Reject(*context, As(Operator()), why)).state, AllocationState::kRejected);
+  EXPECT_EQ(ReasonOf(Reject(*context, As(Operator()),
+                            {.id = AllocationId("snu/p/a"), .reason = "it holds GPUs"})),
+            Reason::kTransitionNotAllowed);
+}
+
 TEST_F(Life, EarlyReleaseIsChargedForTheTimeHeld) {
   SubmitAs("snu", "a", 1, Hours(10));
   Settle();

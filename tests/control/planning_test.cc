@@ -118,6 +118,22 @@ TEST_F(Planning, AQuotaLoweredSinceTheSnapshotIsHeld) {
   EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
 }
 
+TEST_F(Planning, GpuTimeSpentSinceTheSnapshotIsHeld) {
+  Settle();
+  SubmitAs("snu", "a", 2, Hours(1));
+  const auto pass = Must(planner->Plan());
+  // A release that came late can overdraw a budget: nothing else does.
+  Must(store->Transact<Ok>(store::Access::kWrite, [](store::Tx& tx) -> Status {
+    ALLOT_ASSIGN_OR_RETURN(auto usage, tx.ProjectUsageOf(ProjectId("snu/p")));
+    usage.used = GpuSeconds::FromCount(int64_t{1'000'000} * 3600 - 15 * 3600);
+    return tx.UpdateProjectUsage(usage);
+  }));
+  EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
+  Settle();
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kPending);
+  EXPECT_EQ(Get("snu/p/a").reason, "gpu_hours_exhausted");
+}
+
 TEST_F(Planning, OfACallMeritDecidesNotWhoSubmitsFirst) {
   policy.gathering_time = Seconds{10};
   AddProject("kaist", 900);

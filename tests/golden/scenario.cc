@@ -225,6 +225,9 @@ std::string Scenario::AddProject(const Line& line) {
     int& gpus = project->concurrent_gpus[static_cast<std::size_t>(model)];
     gpus = line.Number(name).value_or(gpus);
   }
+  if (const auto hours = line.Number("gpu-hours")) {
+    project->gpu_time_left = GpuSeconds::FromCount(int64_t{*hours} * 3600);
+  }
   project->open = line.NameAt(1) != "closed";
   return "";
 }

@@ -15,7 +15,8 @@ namespace allot::testing {
 ///
 ///   cluster NAME MODEL n01..n04 [programmes=a,b]   nodes of a cluster, all ready
 ///   node n01 ready|draining|unknown|down
-///   project NAME [quota=GPUS] [h200=GPUS] [b200=GPUS] [merit=N] [programme=NAME] [closed]
+///   project NAME [quota=GPUS] [h200=GPUS] [b200=GPUS] [gpu-hours=LEFT] [merit=N] [programme=NAME]
+///           [closed]
 ///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s]
 ///   submit NAME PROJECT nodes=N [per-node=8] for=4h [models=H200,B200] [waiting=2d]
 ///          [earliest=TIME] [deadline=TIME]         or gpus=N instead of nodes and per-node;

@@ -148,6 +148,47 @@ TEST_F(TenantsTest, MeritIsSetWithAReasonThatTheAuditKeeps) {
   EXPECT_GE(entries, 2U) << "created and judged";
 }
 
+TEST_F(TenantsTest, TheAuditOfAnInstituteIsNotThatOfAProviderOfItsName) {
+  ASSERT_EQ(ReasonOf(Call<v1::ProjectService>(
+                operator_key_, &Projects::CreateInstitute,
+                "institute_id: 'prov' institute { display_name: 'P' sector: SECTOR_INDUSTRY }")),
+            "OK");
+  for (const char* resource : {"institutes/prov", "providers/prov"}) {
+    v1::ListAuditEntriesResponse audit;
+    ASSERT_EQ(
+        ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListAuditEntries,
+                                           std::string("resource: '") + resource + "'", &audit)),
+        "OK");
+    ASSERT_EQ(audit.audit_entries_size(), 1) << resource;
+    const bool institute = std::string(resource).starts_with("institutes");
+    EXPECT_EQ(audit.audit_entries(0).action(), institute ? "institute.create" : "provider.create");
+  }
+}
+
+TEST_F(TenantsTest, AProjectIsOfAProgrammeThePolicyKnows) {
+  const auto refused = Call<v1::ProjectService>(
+      operator_key_, &Projects::CreateProject,
+      "parent: 'institutes/snu' project_id: 'q' project { display_name: 'Q' programme: "
+      "'no-such-call' sector: SECTOR_ACADEMIA merit: 1 }");
+  EXPECT_EQ(ReasonOf(refused), "ENUM_UNKNOWN");
+  EXPECT_EQ(InfoOf(refused).metadata().at("field"), "project.programme");
+}
+
+TEST_F(TenantsTest, OnlyOperatorsTurnDownWhatWaits) {
+  ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(member_, &Allocations::CreateAllocation,
+                                                 CreateText("snu", "a1"))),
+            "OK");
+  const std::string reject =
+      "name: 'institutes/snu/projects/p/allocations/a1' reason: 'withdrawn call'";
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(member_, &Operators::RejectAllocation, reject)),
+            "ROLE_INSUFFICIENT");
+  v1::Allocation rejected;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RejectAllocation, reject,
+                                               &rejected)),
+            "OK");
+  EXPECT_EQ(rejected.state(), v1::Allocation::STATE_REJECTED);
+}
+
 TEST_F(TenantsTest, ADrainedNodeTakesNoNewWork) {
   v1::Node node;
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(

@@ -229,6 +229,7 @@ TEST_P(StoreConformance, OrdersAreWrittenPulledAndAnsweredOnce) {
     order.message = "node does not answer";
     ALLOT_RETURN_IF_ERROR(tx.UpdateOrder(order));
     EXPECT_EQ(tx.LockOrder(OrderId("o2")).value(), order);
+    EXPECT_EQ(tx.FindOrder(OrderId("o2")).value(), order);
     ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, 1));
     EXPECT_EQ(tx.LockOrder(OrderId("o1")).value()->state, OrderState::kOpen);
     ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, 0));

@@ -185,26 +185,32 @@ TEST_P(StoreConformance, TheAuditTellsTheNewestFirst) {
                    .institute = InstituteId("snu"),
                    .detail = "from 700 to 900: panel \"B\"",
                    .request_id = "r1"};
-  AuditEntry second{.time = kNow, .actor = "system", .action = "node.down", .resource = "snu/llm"};
+  AuditEntry second{
+      .time = kNow, .actor = "system", .action = "quota.update", .resource = "snu/llm"};
+  // Not the project's: a node's, of a cluster and a name that are spelt like it.
+  const AuditEntry other{
+      .time = kNow, .actor = "system", .action = "node.drain", .resource = "snu/llm"};
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     ALLOT_RETURN_IF_ERROR(tx.Audit(first));
-    return tx.Audit(second);
+    ALLOT_RETURN_IF_ERROR(tx.Audit(second));
+    return tx.Audit(other);
   }));
+  const AuditedResource project{.id = "snu/llm", .kinds = {"project", "quota"}};
   Read(store(), [&](Tx& tx) -> Status {
-    const Page<AuditEntry> all = tx.AuditOf("snu/llm", 0, 2).value();
+    const Page<AuditEntry> all = tx.AuditOf(project, 0, 2).value();
     EXPECT_EQ(all.items.size(), 2u);
     first.number = all.items.back().number;
     second.number = all.items.front().number;
     EXPECT_LT(first.number, second.number);
     EXPECT_EQ(all.items, (std::vector<AuditEntry>{second, first}));
     EXPECT_FALSE(all.more);
-    const Page<AuditEntry> newest = tx.AuditOf("snu/llm", 0, 1).value();
+    const Page<AuditEntry> newest = tx.AuditOf(project, 0, 1).value();
     EXPECT_EQ(newest.items, std::vector<AuditEntry>{second});
     EXPECT_TRUE(newest.more);
-    const Page<AuditEntry> oldest = tx.AuditOf("snu/llm", second.number, 1).value();
+    const Page<AuditEntry> oldest = tx.AuditOf(project, second.number, 1).value();
     EXPECT_EQ(oldest.items, std::vector<AuditEntry>{first});
     EXPECT_FALSE(oldest.more);
-    EXPECT_TRUE(tx.AuditOf("snu", 0, 10).value().items.empty());
+    EXPECT_TRUE(tx.AuditOf({.id = "snu", .kinds = {"project"}}, 0, 10).value().items.empty());
     return Ok{};
   }).value();
 }
@@ -220,7 +226,7 @@ TEST_P(StoreConformance, WhatFailsLeavesNothingBehind) {
                 Reason::kQuotaExceeded);
   Read(store(), [&](Tx& tx) -> Status {
     EXPECT_EQ(tx.FindAllocation(AllocationId("snu/llm/a")).value(), std::nullopt);
-    EXPECT_TRUE(tx.AuditOf("snu/llm/a", 0, 10).value().items.empty());
+    EXPECT_TRUE(tx.AuditOf({.id = "snu/llm/a", .kinds = {"x"}}, 0, 10).value().items.empty());
     EXPECT_EQ(tx.CurrentRevision().value(), before);
     return Ok{};
   }).value();

@@ -82,6 +82,7 @@ TEST_P(StoreConformance, UsageSetsAsideWhatWaitsAndCountsWhatIsHeld) {
   // Lost with its node: not held any more, though it will be served again and so stays set aside.
   EXPECT_EQ(usage.held_gpus, (GpusByModel{0, 4}));
   EXPECT_EQ(usage.committed.count(), 3 * 8 * Hours(4).count);
+  EXPECT_EQ(usage.reserved.count(), 8 * Hours(4).count);
 }
 
 TEST_P(StoreConformance, AStoredRuleHoldsAgainstOurOwnMistakes) {

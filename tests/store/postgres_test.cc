@@ -122,7 +122,10 @@ TEST_F(Postgres, TheAuditCannotBeRewritten) {
   EXPECT_EQ(Try("UPDATE audit_entries SET actor = 'somebody else'"), "AL002");
   EXPECT_EQ(Try("DELETE FROM audit_entries"), "AL002");
   EXPECT_EQ(Try("TRUNCATE audit_entries"), "AL002");
-  EXPECT_EQ(Read(*store_, [](Tx& tx) { return tx.AuditOf("r", 0, 10); }).value().items.size(), 1u);
+  EXPECT_EQ(Read(*store_, [](Tx& tx) { return tx.AuditOf({.id = "r", .kinds = {"x"}}, 0, 10); })
+                .value()
+                .items.size(),
+            1u);
 }
 
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {

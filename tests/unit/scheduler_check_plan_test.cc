@@ -253,6 +253,10 @@ TEST_F(CheckPlanTest, AQuotaBelowWhatIsHeldRefusesOnlyWhatIsAdded) {
   Pending("i/q/later").request.earliest_start.reset();
   ExpectViolation("would hold 6 H200");
 }
+TEST_F(CheckPlanTest, MoreGpuTimeThanIsLeft) {
+  Project("i/p").gpu_time_left = GpuSeconds::FromCount(1);
+  ExpectViolation("is given more GPU time than it has left, 0 GPU-hours");
+}
 TEST_F(CheckPlanTest, WhatWasLostWithItsNodeSparesTheQuota) {
   Project("i/p").concurrent_gpus = {16, 15};
   for (SnapshotClaim& claim : snapshot_.claims) claim.counts_against_quota = false;

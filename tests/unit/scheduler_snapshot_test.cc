@@ -96,6 +96,7 @@ TEST(Snapshot, EveryFieldMovesTheDigest) {
       [](Snapshot& s) { ++s.projects[0].merit; },
       [](Snapshot& s) { s.projects[0].open = false; },
       [](Snapshot& s) { ++s.projects[0].concurrent_gpus[1]; },
+      [](Snapshot& s) { s.projects[0].gpu_time_left = GpuSeconds(); },
       [](Snapshot& s) { ++s.projects[0].usage.value; },
       [](Snapshot& s) { ++s.projects[0].usage.as_of.micros; },
       [](Snapshot& s) { s.claims[0].allocation = AllocationId("i/p/2"); },

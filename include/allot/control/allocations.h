@@ -40,4 +40,8 @@ Result<Allocation> Cancel(const Context& context, const Call& call, const EndReq
 /// provider confirms, and charged only to then.
 Result<Allocation> Release(const Context& context, const Call& call, const EndRequest& request);
 
+/// An operator turns down an allocation that waits, for good and with a reason its owner reads.
+/// Rejecting it again changes nothing and succeeds.
+Result<Allocation> Reject(const Context& context, const Call& call, const EndRequest& request);
+
 }  // namespace allot::control

@@ -39,9 +39,14 @@ struct Usage {
   GpuSeconds used;
   /// Set aside in full for allocations that wait or hold GPUs.
   GpuSeconds committed;
+  /// The part of `committed` that belongs to allocations holding GPUs now.
+  GpuSeconds reserved = {};
 
   friend bool operator==(const Usage&, const Usage&) = default;
 };
+
+/// What is left of a budget for work that does not hold GPUs yet; below zero when it is overdrawn.
+GpuSeconds GpuTimeLeft(GpuSeconds budget, GpuSeconds used, GpuSeconds reserved);
 
 /// The largest cluster by model that serves a programme, in nodes; removed nodes do not count.
 using LargestClusterByModel = std::array<int, kGpuModelCount>;

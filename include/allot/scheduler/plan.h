@@ -36,6 +36,7 @@ struct Placement {
 enum class DeferralReason : uint8_t {
   kNoCapacity,           ///< not within the planning horizon
   kQuotaExhausted,       ///< the project's own concurrent quota, within the horizon
+  kGpuHoursExhausted,    ///< the project's GPU time, after what ranks before it
   kDeadlineUnreachable,  ///< the earliest end planned lies after the deadline; a forecast, while
                          ///< there is time
   kLargerThanPool,       ///< no cluster open to it has that many schedulable nodes now
@@ -85,7 +86,8 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 ///
 /// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
 /// same physical GPUs for the whole window, in one cluster open to the programme, within the
-/// project's concurrent quota at every instant, on nodes that take new work. Nothing placed is
+/// project's concurrent quota at every instant and its GPU time in all, on nodes that take new
+/// work. Nothing placed is
 /// moved, so nobody is delayed by somebody behind. Of several acceptable models and clusters the
 /// earliest start wins; of equal starts the preferred model, then the cluster with the fewest
 /// schedulable nodes (large ones are left to large gangs), then the cluster's id. Starts lie at

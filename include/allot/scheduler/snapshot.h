@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "allot/base/gpu_seconds.h"
 #include "allot/base/id.h"
 #include "allot/base/time.h"
 #include "allot/base/time_window.h"
@@ -45,6 +47,9 @@ struct SnapshotProject {
   int merit = 0;
   bool open = true;
   GpusByModel concurrent_gpus{};
+  /// What a plan may still give it: its budget less what was used and less the full cost of every
+  /// allocation that holds GPUs. Below zero when a release that came late used more than was left.
+  GpuSeconds gpu_time_left = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
   /// Of claims that were released; what is still held is in `claims`, and charged from there.
   DecayedUsage usage;
 };

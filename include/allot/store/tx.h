@@ -51,6 +51,13 @@ struct RequestRecord {
   Instant create_time;
 };
 
+/// Whose history is asked for.
+struct AuditedResource {
+  std::string id;
+  /// "project", "quota"; not empty.
+  std::vector<std::string> kinds;
+};
+
 struct ProjectUsage {
   ProjectId project;
   /// Charged for released claims.
@@ -142,7 +149,7 @@ class Tx {
   virtual Status UpdateQuota(Quota& quota) = 0;
   /// Held: claims not released of current attempts that provision, are active or releasing (what
   /// was lost with a node does not count). Committed: the full cost of what waits, holds GPUs or is
-  /// preempted.
+  /// preempted. Reserved: of that, what provisions, is active or releasing.
   virtual Result<Usage> UsageOf(const ProjectId& id) = 0;
   /// Charges released claims and the decayed use; under the project's lock.
   virtual Result<ProjectUsage> ProjectUsageOf(const ProjectId& id) = 0;
@@ -169,6 +176,8 @@ class Tx {
   /// Ends all claims of an attempt at `at` (their windows end there, never before they start).
   virtual Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) = 0;
   virtual Status InsertOrders(std::span<const Order> orders) = 0;
+  virtual Result<std::optional<Order>> FindOrder(const OrderId& id) = 0;
+  /// After the lock on its allocation, if that is to be changed too.
   virtual Result<std::optional<Order>> LockOrder(const OrderId& id) = 0;
   virtual Status UpdateOrder(const Order& order) = 0;
   /// Open provision orders of an attempt become superseded: the agent must not enact them any more.
@@ -201,8 +210,10 @@ class Tx {
   /// A second one for the same key and id: store_conflict, so that a rerun finds the first.
   virtual Status InsertRequest(const RequestRecord& record) = 0;
   virtual Status Audit(const AuditEntry& entry) = 0;
-  /// The newest first: those with a number below `before` (0: from the newest), at most `size`.
-  virtual Result<Page<AuditEntry>> AuditOf(const std::string& resource, int64_t before,
+  /// The newest first: those with a number below `before` (0: from the newest), at most `size`, and
+  /// an action of one of the kinds: what its name has before the dot. A provider and an institute
+  /// may share an id; their actions tell them apart.
+  virtual Result<Page<AuditEntry>> AuditOf(const AuditedResource& resource, int64_t before,
                                            int size) = 0;
   /// Forgets request ids recorded before `t`, at most `limit`; returns how many went.
   virtual Result<int> RemoveRequests(Instant t, int limit) = 0;

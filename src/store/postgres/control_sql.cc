@@ -55,6 +55,7 @@ const Statement kInsertAudit{
     " request_id) VALUES (instant($1), $2, $3, $4, $5, $6, $7, $8)"};
 const Statement kAuditOf{"audit_of", std::string("SELECT ") + kAuditColumns +
                                          " FROM audit_entries WHERE resource = $1 AND number < $2"
+                                         " AND split_part(action, '.', 1) = ANY($4::text[])"
                                          " ORDER BY number DESC LIMIT $3"};
 
 Leadership ReadLeadership(RowReader& row) {
@@ -169,11 +170,13 @@ Status PostgresTx::Audit(const AuditEntry& entry) {
   });
 }
 
-Result<Page<AuditEntry>> PostgresTx::AuditOf(const std::string& resource, int64_t before,
+Result<Page<AuditEntry>> PostgresTx::AuditOf(const AuditedResource& resource, int64_t before,
                                              int size) {
   const int64_t below = before > 0 ? before : std::numeric_limits<int64_t>::max();
   return Verb([&]() -> Result<Page<AuditEntry>> {
-    return ReadPage(Execute(kAuditOf, Arguments(resource, below, size + 1)), ReadAuditEntry, size);
+    const auto entries =
+        Execute(kAuditOf, Arguments(resource.id, below, size + 1, SqlArray(resource.kinds)));
+    return ReadPage(entries, ReadAuditEntry, size);
   });
 }
 

@@ -20,6 +20,7 @@ const Statement kInsertOrders{
     " AS u(id, cluster_id, allocation_id, attempt, kind, state, node_ids, gpu_masks, start_time,"
     " end_time, epoch, create_time, acknowledge_time, message)"
     " ON CONFLICT DO NOTHING"};
+const Statement kFindOrder{"find_order", kSelectOrder + " WHERE id = $1"};
 const Statement kLockOrder{"lock_order", kSelectOrder + " WHERE id = $1 FOR NO KEY UPDATE"};
 const Statement kUpdateOrder{
     "update_order",
@@ -50,6 +51,10 @@ Status PostgresTx::InsertOrders(std::span<const Order> orders) {
                           column(&Order::epoch), column(&Order::create_time),
                           column(&Order::acknowledge_time), column(&Order::message)),
                 orders.size());
+}
+
+Result<std::optional<Order>> PostgresTx::FindOrder(const OrderId& id) {
+  return FindOne(ReadOrder, kFindOrder, Arguments(id));
 }
 
 Result<std::optional<Order>> PostgresTx::LockOrder(const OrderId& id) {

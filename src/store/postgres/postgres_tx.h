@@ -115,6 +115,7 @@ class PostgresTx final : public Tx {
 
   // Orders: orders_sql.cc.
   Status InsertOrders(std::span<const Order> orders) override;
+  Result<std::optional<Order>> FindOrder(const OrderId& id) override;
   Result<std::optional<Order>> LockOrder(const OrderId& id) override;
   Status UpdateOrder(const Order& order) override;
   Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override;
@@ -137,7 +138,8 @@ class PostgresTx final : public Tx {
                                                    const std::string& request_id) override;
   Status InsertRequest(const RequestRecord& record) override;
   Status Audit(const AuditEntry& entry) override;
-  Result<Page<AuditEntry>> AuditOf(const std::string& resource, int64_t before, int size) override;
+  Result<Page<AuditEntry>> AuditOf(const AuditedResource& resource, int64_t before,
+                                   int size) override;
   Result<int> RemoveRequests(Instant t, int limit) override;
 
   // The event stream: events_sql.cc.

@@ -71,12 +71,15 @@ const Statement kUsageOf{
     " SELECT COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'B200'), 0),"
     "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'H200'), 0),"
     "        COALESCE((SELECT used_gpu_seconds FROM project_usage WHERE project_id = $1), 0),"
-    "        COALESCE((SELECT sum(gpus * duration_s) FROM unfinished), 0)"};
+    "        COALESCE((SELECT sum(gpus * duration_s) FROM unfinished), 0),"
+    "        COALESCE((SELECT sum(gpus * duration_s) FROM unfinished"
+    "                  WHERE state IN ('provisioning', 'active', 'releasing')), 0)"};
 
 Usage ReadUsage(RowReader& row) {
   return {.held_gpus = {row.Int(), row.Int()},
           .used = GpuSeconds::FromCount(row.Int64()),
-          .committed = GpuSeconds::FromCount(row.Int64())};
+          .committed = GpuSeconds::FromCount(row.Int64()),
+          .reserved = GpuSeconds::FromCount(row.Int64())};
 }
 
 }  // namespace
