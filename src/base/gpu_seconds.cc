@@ -6,6 +6,10 @@ namespace allot {
 
 std::string FormatGpuHours(GpuSeconds value) {
   constexpr int64_t kSecondsPerTenth = 360;
+  // Rounded, so little would read as nothing.
+  if (value.count() != 0 && value.count() > -kSecondsPerTenth && value.count() < kSecondsPerTenth) {
+    return FormatCount(value.count()) + " GPU-seconds";
+  }
   // Floored, so that the remainder is never negative and "half up" means the same below zero.
   int64_t tenths = value.count() / kSecondsPerTenth;
   int64_t rest = value.count() % kSecondsPerTenth;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "cli/commands.h"
@@ -118,7 +119,8 @@ ExitCode Watch(Session& session, const WatchFlags& flags) {
   v1::WatchAllocationsRequest request;
   request.set_parent(*scope);
   if (!flags.from.empty()) {
-    const auto revision = ParseCount("--from-revision", flags.from, Reason::kRevisionOutOfRange);
+    const auto revision = ParseCount("--from-revision", flags.from, Reason::kRevisionOutOfRange, 0,
+                                     std::numeric_limits<int64_t>::max());
     if (!revision.ok()) return session.Fail(FailureOf(revision.error()));
     request.set_after_revision(*revision);
   }

@@ -30,17 +30,20 @@ struct SubmitFlags {
 /// GPUs in all, or nodes and GPUs on each; the server judges whether they make sense.
 Status ReadSize(const SubmitFlags& flags, v1::AllocationRequest& request) {
   if (!flags.gpus.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const int32_t gpus,
-                           ParseSmallCount("--gpus", flags.gpus, Reason::kGpusOutOfRange));
+    ALLOT_ASSIGN_OR_RETURN(
+        const int32_t gpus,
+        ParseSmallCount("--gpus", flags.gpus, Reason::kGpusOutOfRange, 1, kGpusMax));
     request.set_gpus(gpus);
     return Ok{};
   }
-  ALLOT_ASSIGN_OR_RETURN(const int32_t nodes,
-                         ParseSmallCount("--nodes", flags.nodes, Reason::kNodesOutOfRange));
+  ALLOT_ASSIGN_OR_RETURN(
+      const int32_t nodes,
+      ParseSmallCount("--nodes", flags.nodes, Reason::kNodesOutOfRange, 1, kNodesMax));
   int32_t gpus_per_node = 8;
   if (!flags.gpus_per_node.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(gpus_per_node, ParseSmallCount("--gpus-per-node", flags.gpus_per_node,
-                                                          Reason::kGpusPerNodeOutOfRange));
+    ALLOT_ASSIGN_OR_RETURN(gpus_per_node,
+                           ParseSmallCount("--gpus-per-node", flags.gpus_per_node,
+                                           Reason::kGpusPerNodeOutOfRange, 1, kGpusPerNodeMax));
   }
   request.mutable_node_shape()->set_nodes(nodes);
   request.mutable_node_shape()->set_gpus_per_node(gpus_per_node);

@@ -82,13 +82,13 @@ Result<v1::UpdateQuotaRequest> ReadQuotaUpdate(const QuotaFlags& flags) {
   v1::Quota& quota = *request.mutable_quota();
   if (!flags.h200.empty()) {
     ALLOT_ASSIGN_OR_RETURN(const auto gpus,
-                           ParseCount("--h200", flags.h200, Reason::kQuotaOutOfRange));
+                           ParseCount("--h200", flags.h200, Reason::kQuotaOutOfRange, 0, kGpusMax));
     quota.mutable_concurrent_gpus()->set_h200(gpus);
     request.mutable_update_mask()->add_paths("concurrent_gpus.h200");
   }
   if (!flags.b200.empty()) {
     ALLOT_ASSIGN_OR_RETURN(const auto gpus,
-                           ParseCount("--b200", flags.b200, Reason::kQuotaOutOfRange));
+                           ParseCount("--b200", flags.b200, Reason::kQuotaOutOfRange, 0, kGpusMax));
     quota.mutable_concurrent_gpus()->set_b200(gpus);
     request.mutable_update_mask()->add_paths("concurrent_gpus.b200");
   }
@@ -131,7 +131,7 @@ struct MeritFlags {
 ExitCode SetMerit(Session& session, const MeritFlags& flags) {
   const auto name = ProjectName(flags.project);
   if (!name.ok()) return session.Fail(name.failure());
-  const auto merit = ParseSmallCount("merit", flags.merit, Reason::kMeritOutOfRange);
+  const auto merit = ParseSmallCount("merit", flags.merit, Reason::kMeritOutOfRange, 0, kMeritMax);
   if (!merit.ok()) return session.Fail(FailureOf(merit.error()));
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());

@@ -41,7 +41,7 @@ Failure NoKey(std::string message) {
   Failure failure = FailureOf(StateError(Reason::kCredentialMissing, std::move(message)));
   failure.advice =
       "Name a key with --key-file or ALLOT_KEY, or the folder of a local server with --data-dir; "
-      "an institute admin or the ministry makes keys with 'allot keys create'.";
+      "the ministry makes keys with 'allot keys create'.";
   return failure;
 }
 

@@ -19,10 +19,6 @@ namespace {
 
 // As docs/api.md states them; checked here too, so that a file is refused before anything of it is
 // sent.
-constexpr int64_t kMeritMax = 1'000;
-constexpr int64_t kGpusPerNodeMax = 8;
-constexpr int64_t kGpusMax = 16'384;
-constexpr int64_t kNodesMax = 2'048;
 constexpr int64_t kGpuSecondsMax = 1'000'000'000'000'000;
 constexpr Seconds kDurationMin = Minutes(1);
 constexpr Seconds kDurationMax = Days(366);

@@ -96,8 +96,8 @@ std::optional<std::string> ManifestFields::RequiredText(const std::string& field
 std::optional<int64_t> ManifestFields::Count(const std::string& field, int64_t min, int64_t max) {
   const auto text = Text(field);
   if (!text) return std::nullopt;
-  const auto count = ParseCount(field, *text, Reason::kQuotaOutOfRange);
-  if (count.ok() && *count >= min && *count <= max) return *count;
+  const auto count = ParseCount(field, *text, Reason::kQuotaOutOfRange, min, max);
+  if (count.ok()) return *count;
   Note(field, *text, "a whole number from " + FormatCount(min) + " to " + FormatCount(max));
   return std::nullopt;
 }

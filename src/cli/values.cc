@@ -57,17 +57,18 @@ Result<std::vector<std::string>> ParseModels(const std::string& field, std::stri
 }
 
 Result<int64_t> ParseCount(const std::string& field, std::string_view text, Reason reason,
-                           int64_t max) {
+                           int64_t min, int64_t max) {
   int64_t count = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), count);
   const bool whole = problem == std::errc() && end == text.data() + text.size();
-  if (whole && !text.starts_with('-') && count <= max) return count;
-  return FieldError(reason, field, Printable(text), "a whole number from 0 to " + FormatCount(max));
+  if (whole && count >= min && count <= max) return count;
+  return FieldError(reason, field, Printable(text),
+                    "a whole number from " + FormatCount(min) + " to " + FormatCount(max));
 }
 
-Result<int32_t> ParseSmallCount(const std::string& field, std::string_view text, Reason reason) {
-  ALLOT_ASSIGN_OR_RETURN(const int64_t count,
-                         ParseCount(field, text, reason, std::numeric_limits<int32_t>::max()));
+Result<int32_t> ParseSmallCount(const std::string& field, std::string_view text, Reason reason,
+                                int32_t min, int32_t max) {
+  ALLOT_ASSIGN_OR_RETURN(const int64_t count, ParseCount(field, text, reason, min, max));
   return static_cast<int32_t>(count);
 }
 
@@ -80,12 +81,14 @@ Result<int64_t> ParseGpuHours(const std::string& field, std::string_view text) {
     tenths = last >= '0' && last <= '9' ? last - '0' : -1;
     digits.erase(point);
   }
-  const auto hours = ParseCount(field, digits, Reason::kQuotaOutOfRange);
+  // The API takes 10^15 GPU-seconds.
+  constexpr int64_t kHoursMax = 277'777'777'777;
+  const auto hours = ParseCount(field, digits, Reason::kQuotaOutOfRange, 0, kHoursMax);
   int64_t seconds = 0;
   if (!hours.ok() || tenths < 0 || __builtin_mul_overflow(*hours, int64_t{3'600}, &seconds) ||
       __builtin_add_overflow(seconds, tenths * 360, &seconds)) {
     return FieldError(Reason::kQuotaOutOfRange, field, Printable(text),
-                      "GPU-hours such as 4096 or 1,024.5");
+                      "GPU-hours such as 4096 or 1,024.5, at most " + FormatCount(kHoursMax));
   }
   return seconds;
 }

@@ -24,11 +24,19 @@ Result<Instant> ParseMoment(const std::string& field, std::string_view text, Ins
 /// Letters may be small.
 Result<std::vector<std::string>> ParseModels(const std::string& field, std::string_view text);
 
-/// A whole number from 0 to `max`; no sign, no unit. `reason` is what a refusal is called.
+/// A whole number from `min` (at least 0) to `max`, without a unit. `reason` is what a refusal is
+/// called.
 Result<int64_t> ParseCount(const std::string& field, std::string_view text, Reason reason,
-                           int64_t max = std::numeric_limits<int64_t>::max());
+                           int64_t min, int64_t max);
 /// The same for what travels in 32 bits.
-Result<int32_t> ParseSmallCount(const std::string& field, std::string_view text, Reason reason);
+Result<int32_t> ParseSmallCount(const std::string& field, std::string_view text, Reason reason,
+                                int32_t min, int32_t max);
+
+/// What the API takes (allocation.proto).
+inline constexpr int32_t kGpusMax = 16'384;
+inline constexpr int32_t kNodesMax = 2'048;
+inline constexpr int32_t kGpusPerNodeMax = 8;
+inline constexpr int32_t kMeritMax = 1'000;
 
 /// "123456" or "1,024.5" GPU-hours, in GPU-seconds: at most one decimal, as FormatGpuHours prints
 /// it.

@@ -98,10 +98,14 @@ Table NodeTable(const Repeated<v1::Node>& nodes) {
   Table table({{"NODE"}, {"HEALTH"}, {"DRAINING"}, {"WHY"}});
   for (const v1::Node& n : nodes) {
     const std::string health = Word(n.health());
+    std::vector<std::string> why;
+    for (const std::string& reason : {n.reason(), n.drain_reason()}) {
+      if (!reason.empty()) why.push_back(reason);
+    }
     table.Add({ShortName(n.name()),
                {health, PaintOf(health)},
                n.draining() ? Cell("draining", Paint::kWaiting) : Cell("no"),
-               n.reason()});
+               Join(why, "; ")});
   }
   return table;
 }

@@ -37,11 +37,10 @@ struct NodeDifference {
 
 void Judge(Node& node, bool healthy, const std::string& reason, NodeDifference& difference) {
   const NodeHealth health = healthy ? NodeHealth::kReady : NodeHealth::kDown;
-  // A drain's reason stays while the node works.
-  const bool keep_reason = healthy && node.health == NodeHealth::kReady;
-  if (node.health == health && (keep_reason || node.reason == reason)) return;
+  const std::string why = healthy ? std::string() : reason;
+  if (node.health == health && node.reason == why) return;
   node.health = health;
-  node.reason = reason;
+  node.reason = why;
   difference.updated.push_back(node);
 }
 
@@ -76,8 +75,7 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
     difference.inserted.push_back({.id = id,
                                    .cluster = inventory.cluster,
                                    .health = node->healthy ? NodeHealth::kReady : NodeHealth::kDown,
-                                   .draining = false,
-                                   .reason = node->reason});
+                                   .reason = node->healthy ? "" : node->reason});
   }
   return difference;
 }

@@ -115,11 +115,13 @@ class Application {
     }
     for (const ClusterId& cluster : clusters) {
       ALLOT_RETURN_IF_ERROR(tx_.LockPool(cluster));
+      ALLOT_ASSIGN_OR_RETURN(const auto row, tx_.FindCluster(cluster));
+      if (!row) continue;
       ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
       std::vector<NodeId> ids;
       ids.reserve(nodes.size());
       for (const Node& node : nodes) {
-        if (Schedulable(node)) usable_.insert(node.id);
+        if (Schedulable(*row, node)) usable_.insert(node.id);
         ids.push_back(node.id);
       }
       ALLOT_ASSIGN_OR_RETURN(auto claims, tx_.OpenClaimsOnNodes(ids));

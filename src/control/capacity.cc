@@ -35,7 +35,7 @@ class CapacityCount {
   void DrawTimeline(Seconds horizon, Seconds step) {
     std::vector<int> base(capacity_.clusters.size(), 0);
     for (const auto& [id, node] : view_.nodes()) {
-      if (Schedulable(node)) base[positions_.at(node.cluster)] += kGpusPerNode;
+      if (MayTakeWork(node)) base[positions_.at(node.cluster)] += kGpusPerNode;
     }
     for (int64_t at = 0; at <= horizon.count; at += step.count) {
       const Instant time = capacity_.time + Seconds{at};
@@ -45,7 +45,7 @@ class CapacityCount {
           const auto& node = view_.nodes().at(claim.node);
           // Overdue ones are held now, whatever their window says.
           const bool held = claim.window.Contains(time) || (at == 0);
-          if (held && Schedulable(node)) free[positions_.at(node.cluster)] -= CountGpus(claim.gpus);
+          if (held && MayTakeWork(node)) free[positions_.at(node.cluster)] -= CountGpus(claim.gpus);
         }
       }
       for (const auto& [id, allocation] : view_.allocations()) {
@@ -58,13 +58,17 @@ class CapacityCount {
   }
 
  private:
+  bool MayTakeWork(const Node& node) const {
+    return Schedulable(view_.clusters().at(node.cluster), node);
+  }
+
   void CountNodes() {
     for (const auto& [id, node] : view_.nodes()) {
       ClusterCapacity& cluster = capacity_.clusters[positions_.at(node.cluster)];
       if (node.health == NodeHealth::kRemoved) continue;
       ++cluster.nodes;
       cluster.gpus += kGpusPerNode;
-      if (node.draining) ++cluster.nodes_draining;
+      if (IsDraining(view_.clusters().at(node.cluster), node)) ++cluster.nodes_draining;
       if (node.health == NodeHealth::kReady) {
         ++cluster.nodes_ready;
         cluster.gpus_online += kGpusPerNode;
@@ -80,11 +84,13 @@ class CapacityCount {
     for (const auto& [id, claims] : view_.claims()) {
       const Allocation& allocation = *view_.allocations().at(id);
       for (const Claim& claim : claims) {
-        ClusterCapacity& cluster =
-            capacity_.clusters[positions_.at(view_.nodes().at(claim.node).cluster)];
+        const Node& node = view_.nodes().at(claim.node);
+        ClusterCapacity& cluster = capacity_.clusters[positions_.at(node.cluster)];
         const int gpus = CountGpus(claim.gpus);
         cluster.gpus_held += gpus;
-        if (allocation.state == AllocationState::kActive && claim.attempt == allocation.attempt) {
+        // What a silent or dead node does is not known: it is held, and not counted as used.
+        if (node.health == NodeHealth::kReady && allocation.state == AllocationState::kActive &&
+            claim.attempt == allocation.attempt) {
           cluster.gpus_in_use += gpus;
         }
       }

@@ -151,11 +151,20 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
 }
 
 Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
-                                          const store::AuditedResource& resource, int64_t before,
+                                          const AuditedResource& resource, int64_t before,
                                           int size) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   return context.store.Transact<store::Page<AuditEntry>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.AuditOf(resource, before, size); });
+      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<AuditEntry>> {
+        ALLOT_ASSIGN_OR_RETURN(auto page, tx.AuditOf(resource, before, size));
+        if (!page.items.empty() || before != 0) return page;
+        // Whatever was created has an entry; nodes and orders come and go without one.
+        ALLOT_ASSIGN_OR_RETURN(const auto node, tx.FindNode(NodeId(resource.id)));
+        ALLOT_ASSIGN_OR_RETURN(const auto order, tx.FindOrder(OrderId(resource.id)));
+        const std::string& kind = resource.kinds.front();
+        if ((kind == "node" && node) || (kind == "order" && order)) return page;
+        return NotFound("resource", resource.id);
+      });
 }
 
 }  // namespace allot::control

@@ -29,12 +29,6 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
                      std::to_string(context.policy.failures_max));
 }
 
-/// Whether the attempt that ends was lost through no doing of the owner's, and made up for.
-bool RunsAgain(const Allocation& allocation, const Order& order) {
-  return allocation.attempt > order.attempt || allocation.state == AllocationState::kPending ||
-         allocation.state == AllocationState::kPlanned;
-}
-
 /// The provider has the GPUs back: they are free from now on.
 Status Released(store::Tx& tx, const Context& context, const Order& order, Allocation& allocation,
                 Instant now) {
@@ -42,12 +36,13 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
       allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing;
   // In the whole seconds of passes: the next one may begin within this second, on these GPUs.
   const Instant freed = Instant::FromSeconds(now.seconds());
-  // What was taken from its owner served nobody since: how long the provider takes to clear a dead
-  // node is not the project's to pay. And who runs again from the beginning pays for that run
-  // alone.
-  std::optional<Instant> charged_until = freed;
-  if (lost) charged_until = std::min(order.create_time, freed);
-  if (RunsAgain(allocation, order)) charged_until.reset();
+  // From the moment the GPUs were to be taken back they served nobody: how long the provider takes
+  // is not the project's to pay. An attempt lost with a node is the nation's loss, unless the
+  // policy ends the allocation with it.
+  std::optional<Instant> charged_until = std::min(order.create_time, freed);
+  const bool ended_by_loss =
+      allocation.attempt == order.attempt && allocation.state == AllocationState::kFailed;
+  if (lost && !ended_by_loss) charged_until.reset();
   ALLOT_RETURN_IF_ERROR(
       FreeClaims(tx, context.policy, allocation, order.attempt, freed, charged_until));
   if (lost) return Ok{};

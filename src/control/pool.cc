@@ -24,6 +24,47 @@ Result<Cluster> ReadClusterOf(store::Tx& tx, const ProviderId& provider, const C
   return cluster;
 }
 
+/// The node as it counts: drained with its cluster, too.
+Node AsItCounts(const Cluster& cluster, Node node) {
+  if (node.drain_reason.empty()) node.drain_reason = cluster.drain_reason;
+  node.draining = IsDraining(cluster, node);
+  return node;
+}
+
+Result<std::vector<Node>> NodesAskedFor(store::Tx& tx, const DrainRequest& request) {
+  ALLOT_ASSIGN_OR_RETURN(const auto cluster, ReadClusterOf(tx, request.provider, request.cluster));
+  std::vector<Node> nodes;
+  if (request.node) {
+    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(*request.node));
+    if (!node || node->cluster != request.cluster) return NotFound("name", request.node->str());
+    nodes.push_back(*std::move(node));
+  } else {
+    ALLOT_ASSIGN_OR_RETURN(nodes, tx.NodesOfCluster(request.cluster));
+  }
+  for (Node& node : nodes) node = AsItCounts(cluster, std::move(node));
+  return nodes;
+}
+
+Status DrainNode(store::Tx& tx, const DrainRequest& request) {
+  ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, request.provider, request.cluster));
+  ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(*request.node));
+  if (!node || node->cluster != request.cluster) return NotFound("name", request.node->str());
+  node->draining = request.draining;
+  node->drain_reason = request.draining ? request.reason : "";
+  return tx.UpdateNodes(std::span(&*node, 1));
+}
+
+/// Leaves what was decided of single nodes.
+Status DrainCluster(store::Tx& tx, const DrainRequest& request) {
+  ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.LockCluster(request.cluster));
+  if (!cluster || cluster->provider != request.provider) {
+    return NotFound("name", request.cluster.str());
+  }
+  cluster->draining = request.draining;
+  cluster->drain_reason = request.draining ? request.reason : "";
+  return tx.UpdateCluster(*cluster);
+}
+
 /// Institutes may ask what capacity there is, not which machine does what.
 Status MayNameNodes(const Principal& principal, const ProviderId& provider) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
@@ -76,6 +117,10 @@ Result<Cluster> CreateCluster(const Context& context, const Call& call, const Cl
   if (cluster.programmes.empty()) {
     return FieldError(Reason::kFieldRequired, "cluster.programmes", "", "at least one programme");
   }
+  for (std::size_t i = 0; i < cluster.programmes.size(); ++i) {
+    ALLOT_RETURN_IF_ERROR(KnownProgramme(context.policy, cluster.programmes[i],
+                                         "cluster.programmes[" + std::to_string(i) + ']'));
+  }
   const Instant now = context.clock.Now();
   return Once<Cluster>(
       context, call, now,
@@ -116,8 +161,8 @@ Result<Node> GetNode(const Context& context, const Principal& principal, const P
   return context.store.Transact<Node>(store::Access::kRead, [&](store::Tx& tx) -> Result<Node> {
     ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(id));
     if (!node) return NotFound("name", id.str());
-    ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, provider, node->cluster));
-    return *std::move(node);
+    ALLOT_ASSIGN_OR_RETURN(const auto cluster, ReadClusterOf(tx, provider, node->cluster));
+    return AsItCounts(cluster, *std::move(node));
   });
 }
 
@@ -128,8 +173,10 @@ Result<store::Page<Node>> ListNodes(const Context& context, const Principal& pri
   ALLOT_RETURN_IF_ERROR(MayNameNodes(principal, provider));
   return context.store.Transact<store::Page<Node>>(
       store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<Node>> {
-        ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, provider, cluster));
-        return tx.ListNodes(cluster, health, page);
+        ALLOT_ASSIGN_OR_RETURN(const auto row, ReadClusterOf(tx, provider, cluster));
+        ALLOT_ASSIGN_OR_RETURN(auto nodes, tx.ListNodes(cluster, health, page));
+        for (Node& node : nodes.items) node = AsItCounts(row, std::move(node));
+        return nodes;
       });
 }
 
@@ -140,36 +187,19 @@ Result<std::vector<Node>> Drain(const Context& context, const Call& call,
     return FieldError(Reason::kFieldRequired, "reason", "", "why the nodes are drained");
   }
   const Instant now = context.clock.Now();
-  const std::function<Result<std::vector<Node>>(store::Tx&)> nodes_asked_for =
-      [&](store::Tx& tx) -> Result<std::vector<Node>> {
-    ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, request.provider, request.cluster));
-    if (!request.node) return tx.NodesOfCluster(request.cluster);
-    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(*request.node));
-    if (!node || node->cluster != request.cluster) return NotFound("name", request.node->str());
-    return std::vector{*std::move(node)};
-  };
+  const auto read = [&](store::Tx& tx, const std::string&) { return NodesAskedFor(tx, request); };
   return Once<std::vector<Node>>(
       context, call, now,
       [&](store::Tx& tx) -> Result<std::vector<Node>> {
-        ALLOT_ASSIGN_OR_RETURN(auto nodes, nodes_asked_for(tx));
-        std::vector<Node> changed;
-        for (Node& node : nodes) {
-          if (node.draining == request.draining) continue;
-          node.draining = request.draining;
-          if (node.health == NodeHealth::kReady) {
-            node.reason = request.draining ? request.reason : "";
-          }
-          changed.push_back(node);
-        }
-        if (!changed.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(changed));
+        ALLOT_RETURN_IF_ERROR(request.node ? DrainNode(tx, request) : DrainCluster(tx, request));
         const std::string what = request.node ? request.node->str() : request.cluster.str();
+        const std::string kind = request.node ? "node" : "cluster";
         ALLOT_RETURN_IF_ERROR(
-            tx.Audit(Record(call, now, request.draining ? "node.drain" : "node.undrain", what, {},
-                            request.reason + " (" + std::to_string(changed.size()) + " nodes)")));
-        return nodes_asked_for(tx);
+            tx.Audit(Record(call, now, kind + (request.draining ? ".drain" : ".undrain"), what, {},
+                            request.reason)));
+        return NodesAskedFor(tx, request);
       },
-      [&](const std::vector<Node>&) { return request.cluster.str(); },
-      [&](store::Tx& tx, const std::string&) { return nodes_asked_for(tx); });
+      [&](const std::vector<Node>&) { return request.cluster.str(); }, read);
 }
 
 }  // namespace allot::control

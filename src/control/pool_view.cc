@@ -82,9 +82,9 @@ scheduler::Snapshot PoolView::At(Instant now) const {
     node_positions.emplace(id, static_cast<int>(snapshot.nodes.size()));
     snapshot.nodes.push_back({.id = id,
                               .cluster = PositionOf(cluster_positions, node.cluster),
-                              .schedulable = Schedulable(node),
+                              .schedulable = Schedulable(clusters_.at(node.cluster), node),
                               .health = node.health,
-                              .draining = node.draining});
+                              .draining = IsDraining(clusters_.at(node.cluster), node)});
   }
 
   std::map<ProjectId, GpuSeconds> reserved;

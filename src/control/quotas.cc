@@ -5,8 +5,8 @@
 namespace allot::control {
 namespace {
 
-/// Far beyond the nation's pool; keeps every sum of quotas inside 64 bits.
-constexpr int64_t kConcurrentGpusMax = 1'000'000;
+/// Far beyond the nation's pool; both keep every sum of quotas inside 64 bits.
+constexpr int64_t kConcurrentGpusMax = kGpusMax;
 constexpr int64_t kGpuSecondsMax = 1'000'000'000'000'000;
 
 Result<QuotaDetail> ReadQuota(store::Tx& tx, const std::string& id) {

@@ -46,11 +46,12 @@ Status SchedulerLoop::Lead(Instant now) {
   // Renewing at half time leaves the other half for a slow turn. Writes assert the epoch anyway.
   const Seconds half{options_.lease.count / 2};
   if (epoch_ != 0 && now + half < lease_until_) return Ok{};
-  epoch_ = 0;
+  const int64_t held = epoch_.exchange(0);
   ALLOT_ASSIGN_OR_RETURN(const auto leadership,
                          context_.store.Transact<std::optional<store::Leadership>>(
                              store::Access::kWrite, [&](store::Tx& tx) {
-                               return tx.AcquireLeadership(options_.holder, now, options_.lease);
+                               return tx.AcquireLeadership(options_.holder, held, now,
+                                                           options_.lease);
                              }));
   if (!leadership) return Ok{};
   epoch_ = leadership->epoch;

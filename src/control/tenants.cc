@@ -72,13 +72,7 @@ Result<store::Page<Institute>> ListInstitutes(const Context& context, const Prin
 
 Result<Project> CreateProject(const Context& context, const Call& call, const Project& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
-  if (FindCaps(context.policy, asked.programme) == nullptr) {
-    std::string known;
-    for (const ProgrammeCaps& caps : context.policy.programmes) {
-      known += (known.empty() ? "" : ", ") + caps.programme.str();
-    }
-    return FieldError(Reason::kEnumUnknown, "project.programme", asked.programme.str(), known);
-  }
+  ALLOT_RETURN_IF_ERROR(KnownProgramme(context.policy, asked.programme, "project.programme"));
   const Instant now = context.clock.Now();
   Project project = asked;
   project.create_time = now;

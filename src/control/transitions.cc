@@ -56,7 +56,8 @@ Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocat
   ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
   for (const Claim& claim : claims) {
     if (claim.attempt != attempt || !charged_until) continue;
-    const auto held = TimeWindow::Make(claim.window.start(), *charged_until);
+    const auto held =
+        TimeWindow::Make(claim.window.start(), std::min(*charged_until, claim.window.end()));
     if (!held) continue;
     const int gpus = CountGpus(claim.gpus);
     const auto cost = GpuSeconds::Of(gpus, held->length());

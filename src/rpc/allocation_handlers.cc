@@ -114,6 +114,10 @@ class Handlers {
   Result<v1::ListAllocationsResponse> List(const Caller& caller,
                                            const v1::ListAllocationsRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto filter, ParseFilter(request));
+    if (!request.cluster().empty()) {
+      ALLOT_RETURN_IF_ERROR(
+          s_.cluster_names.Confirm(caller.principal, request.cluster(), "cluster"));
+    }
     ALLOT_ASSIGN_OR_RETURN(auto query, ParsePage(request));
     if (query.position.after.empty()) {
       // Before the first page is read, so that a watch after it misses nothing.

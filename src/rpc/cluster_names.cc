@@ -12,6 +12,19 @@ std::string ClusterNames::NameOf(const Principal& principal, const ClusterId& id
   return name.empty() ? "providers/-/clusters/" + id.str() : name;
 }
 
+Status ClusterNames::Confirm(const Principal& principal, const std::string& name,
+                             const std::string& field) {
+  std::size_t end = 0;
+  for (int parts = 0; parts < 4 && end != std::string::npos; ++parts) {
+    end = name.find('/', parts == 0 ? 0 : end + 1);
+  }
+  const auto named = ParseClusterName(name.substr(0, end), field);
+  if (!named.ok() || NameOf(principal, named->cluster) == name.substr(0, end)) return Ok{};
+  Error error = FieldError(Reason::kNotFound, field, name, "the name of a resource you may see");
+  error.message = "there is no " + error.value + " that you may see";
+  return error;
+}
+
 std::string ClusterNames::Find(const ClusterId& id) {
   const std::lock_guard lock(mutex_);
   const auto found = names_.find(id);

@@ -18,6 +18,10 @@ class ClusterNames {
   /// "providers/*/clusters/*". A cluster that this principal cannot look up is under "providers/-".
   std::string NameOf(const Principal& principal, const ClusterId& id);
 
+  /// not_found when `name` begins with a cluster's name and puts it under a provider whose it is
+  /// not: a cluster's id alone finds it, so nobody else would notice.
+  Status Confirm(const Principal& principal, const std::string& name, const std::string& field);
+
  private:
   std::string Find(const ClusterId& id);
   void Learn(const Principal& principal);

@@ -91,15 +91,17 @@ Result<std::string> ParseText(const std::string& text, const std::string& field)
   if (!IsPlainText(text)) {
     return FieldError(Reason::kTextInvalid, field, text, "UTF-8 without control characters");
   }
-  return text;
+  // Blanks alone say nothing.
+  return text.find_first_not_of(' ') == std::string::npos ? std::string() : text;
 }
 
 Result<std::string> ParseRequiredText(const std::string& text, const std::string& field) {
-  if (text.empty()) {
+  ALLOT_ASSIGN_OR_RETURN(const std::string said, ParseText(text, field));
+  if (said.empty()) {
     return FieldError(Reason::kFieldRequired, field, "",
                       "1 to " + std::to_string(kTextBytesMax) + " bytes of text");
   }
-  return ParseText(text, field);
+  return said;
 }
 
 Result<std::string> ParseDisplayName(const std::string& text, const std::string& field) {

@@ -117,6 +117,8 @@ class Handlers {
   Result<v1::ListAuditEntriesResponse> ListAuditEntries(
       const Caller& caller, const v1::ListAuditEntriesRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAuditedName(request.resource(), "resource"));
+    ALLOT_RETURN_IF_ERROR(
+        s_.cluster_names.Confirm(caller.principal, request.resource(), "resource"));
     ALLOT_ASSIGN_OR_RETURN(const auto query, ParsePage(request));
     ALLOT_ASSIGN_OR_RETURN(const int64_t before, ParseNumber(query, request.page_token()));
     ALLOT_ASSIGN_OR_RETURN(const auto page, control::ListAudit(s_.context, caller.principal,

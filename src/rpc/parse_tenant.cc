@@ -111,6 +111,9 @@ Result<control::ProjectUpdate> Parse(const v1::UpdateProjectRequest& request) {
 Result<control::ProjectUpdate> Parse(const v1::SetMeritRequest& request) {
   control::ProjectUpdate update;
   ALLOT_ASSIGN_OR_RETURN(update.id, ParseProjectName(request.name(), "name"));
+  if (!request.has_merit()) {
+    return FieldError(Reason::kFieldRequired, "merit", "", "0 to " + std::to_string(kMeritMax));
+  }
   ALLOT_ASSIGN_OR_RETURN(update.merit, ParseMerit(request.merit(), "merit"));
   ALLOT_ASSIGN_OR_RETURN(update.reason, ParseRequiredText(request.reason(), "reason"));
   ALLOT_ASSIGN_OR_RETURN(update.version, ParseEtag(request.etag(), "etag"));

@@ -18,6 +18,7 @@ class Handlers {
                                                   const v1::RegisterAgentRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto name, ParseClusterName(request.cluster(), "cluster"));
     ALLOT_ASSIGN_OR_RETURN(const auto model, Parse(request.gpu_model(), "gpu_model"));
+    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto cluster,
                            control::RegisterAgent(s_.context, call, name.cluster, model));
@@ -30,6 +31,7 @@ class Handlers {
   Result<v1::SyncInventoryResponse> SyncInventory(const Caller& caller,
                                                   const v1::SyncInventoryRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto inventory, Parse(request));
+    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
     ALLOT_ASSIGN_OR_RETURN(const auto cluster,
                            control::SyncInventory(s_.context, caller.principal, inventory));
     v1::SyncInventoryResponse response;
@@ -40,6 +42,7 @@ class Handlers {
   Result<v1::HeartbeatResponse> Heartbeat(const Caller& caller,
                                           const v1::HeartbeatRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto message, Parse(request));
+    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
     ALLOT_ASSIGN_OR_RETURN(const auto answer,
                            control::Heartbeat(s_.context, caller.principal, message));
     v1::HeartbeatResponse response;
@@ -51,6 +54,7 @@ class Handlers {
 
   Result<Awaited> PullOrders(const Caller& caller, const v1::PullOrdersRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto pull, Parse(request));
+    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
     return Awaited{pull.wait, [this, caller, pull] { return Look(caller, pull); },
                    v1::PullOrdersResponse().SerializeAsString()};
   }
@@ -58,6 +62,7 @@ class Handlers {
   Result<v1::Order> AcknowledgeOrder(const Caller& caller,
                                      const v1::AcknowledgeOrderRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto acknowledgement, Parse(request));
+    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.name(), "name"));
     ALLOT_ASSIGN_OR_RETURN(const auto order,
                            control::Acknowledge(s_.context, caller.principal, acknowledgement));
     return Render(order, ClusterNamesFor(s_.cluster_names, caller.principal));
@@ -79,6 +84,10 @@ class Handlers {
   }
 
  private:
+  Status Confirm(const Caller& caller, const std::string& name, const std::string& field) {
+    return s_.cluster_names.Confirm(caller.principal, name, field);
+  }
+
   Result<std::optional<std::string>> Look(const Caller& caller, const OrderPull& pull) {
     ALLOT_ASSIGN_OR_RETURN(const auto orders,
                            control::PullOrders(s_.context, caller.principal, pull.cluster,

@@ -52,6 +52,8 @@ v1::Cluster Render(const Cluster& cluster) {
   if (cluster.last_heartbeat) {
     *rendered.mutable_last_heartbeat_time() = Render(*cluster.last_heartbeat);
   }
+  rendered.set_draining(cluster.draining);
+  rendered.set_drain_reason(cluster.drain_reason);
   rendered.set_etag(EtagOf(cluster.version));
   return rendered;
 }
@@ -61,6 +63,7 @@ v1::Node Render(const Node& node, const std::string& cluster_name) {
   rendered.set_name(NodeNameOf(cluster_name, node.id));
   rendered.set_health(Render(node.health));
   rendered.set_draining(node.draining);
+  rendered.set_drain_reason(node.drain_reason);
   rendered.set_reason(node.reason);
   rendered.set_etag(EtagOf(node.version));
   return rendered;

@@ -140,7 +140,7 @@ Result<std::optional<InstituteId>> ParseProjectsScope(std::string_view name,
   return scope.institute;
 }
 
-Result<store::AuditedResource> ParseAuditedName(std::string_view name, const std::string& field) {
+Result<AuditedResource> ParseAuditedName(std::string_view name, const std::string& field) {
   struct Form {
     std::string_view pattern;
     std::vector<std::string> kinds;
@@ -163,7 +163,7 @@ Result<store::AuditedResource> ParseAuditedName(std::string_view name, const std
     if (!parts) continue;
     std::string id = (*parts)[form.skipped];
     for (std::size_t i = form.skipped + 1; i < parts->size(); ++i) id += '/' + (*parts)[i];
-    return store::AuditedResource{.id = std::move(id), .kinds = form.kinds};
+    return AuditedResource{.id = std::move(id), .kinds = form.kinds};
   }
   return Misfit(name, field, "the name of a resource, such as institutes/*/projects/*");
 }

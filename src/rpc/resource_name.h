@@ -6,7 +6,7 @@
 
 #include "allot/base/id.h"
 #include "allot/base/result.h"
-#include "allot/store/tx.h"
+#include "allot/model/event.h"
 
 namespace allot::rpc {
 
@@ -56,7 +56,7 @@ Result<TenantScope> ParseTenantScope(std::string_view name, const std::string& f
 Result<std::optional<InstituteId>> ParseProjectsScope(std::string_view name,
                                                       const std::string& field);
 /// Any of the resources above as the text that audit entries are kept under.
-Result<store::AuditedResource> ParseAuditedName(std::string_view name, const std::string& field);
+Result<AuditedResource> ParseAuditedName(std::string_view name, const std::string& field);
 
 std::string NameOf(const ProviderId& id);
 std::string NameOf(const InstituteId& id);

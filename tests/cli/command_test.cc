@@ -109,7 +109,7 @@ TEST_F(Command, ErrorsNameFieldValueLimitAndAdvice) {
   const Error error = FieldError(Reason::kGpusPerNodeOutOfRange,
                                  "allocation.request.node_shape.gpus_per_node", "9", "1 to 8");
   const std::vector<std::string> submit = {"submit",          "snu/llm", "--nodes", "1",
-                                           "--gpus-per-node", "9",       "--for",   "1h"};
+                                           "--gpus-per-node", "8",       "--for",   "1h"};
   server_.FailNext("CreateAllocation", error);
   const Ran people = runner_.Run(submit);
   EXPECT_EQ(people.out, "");

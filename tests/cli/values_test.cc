@@ -33,9 +33,9 @@ TEST(ParseModels, KeepsTheOrderOfPreference) {
 }
 
 TEST(ParseCount, TakesWholeNumbersThatFit) {
-  EXPECT_EQ(*ParseSmallCount("--gpus", "12", Reason::kGpusOutOfRange), 12);
+  EXPECT_EQ(*ParseSmallCount("--gpus", "12", Reason::kGpusOutOfRange, 1, kGpusMax), 12);
   for (const char* bad : {"", "-1", "1.5", "8x", "2147483648", "99999999999999999999"}) {
-    EXPECT_EQ(ParseSmallCount("--gpus", bad, Reason::kGpusOutOfRange).error().reason,
+    EXPECT_EQ(ParseSmallCount("--gpus", bad, Reason::kGpusOutOfRange, 1, kGpusMax).error().reason,
               Reason::kGpusOutOfRange)
         << bad;
   }

@@ -243,6 +243,51 @@ TEST_F(AgentTest, DrainedNodesTakeNothingNewAndKeepTheirWork) {
   EXPECT_EQ(Get("snu/p/b").state, AllocationState::kProvisioning);
 }
 
+TEST_F(AgentTest, ADrainOfAClusterIsNotThatOfItsNodes) {
+  const DrainRequest cluster{.provider = ProviderId("prov"),
+                             .cluster = ClusterId("c"),
+                             .node = std::nullopt,
+                             .draining = true,
+                             .reason = "moves out"};
+  DrainRequest broken = cluster;
+  broken.node = NodeId("c/n1");
+  broken.reason = "memory errors";
+  Must(Drain(*context, As(Operator()), broken));
+  Must(Drain(*context, As(Operator()), cluster));
+  // Silent for a while, and heard again: that is no matter of the drains.
+  Must(Beat({{.name = "n1", .healthy = false, .reason = "fan"}}));
+  Must(Beat({}));
+  // What joins a draining cluster takes no work.
+  Inventory grown = FourNodes(2);
+  grown.nodes.push_back({.name = "n5", .healthy = true, .reason = ""});
+  Must(SyncInventory(*context, Agent(), grown));
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  EXPECT_TRUE(IsWaiting(Get("snu/p/a").state));
+  EXPECT_EQ(Must(GetCapacity(*context, Operator(), *planner, Seconds{0}, Seconds{0}))
+                .clusters[0]
+                .nodes_draining,
+            5);
+
+  DrainRequest back = cluster;
+  back.draining = false;
+  for (const Node& node : Must(Drain(*context, As(Operator()), back))) {
+    EXPECT_EQ(node.draining, node.id == *broken.node) << node.id.str();
+    EXPECT_EQ(node.drain_reason, node.draining ? "memory errors" : "") << node.id.str();
+  }
+}
+
+TEST_F(AgentTest, WhatADeadOrSilentNodeDoesIsNotCountedAsUse) {
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  EnactAll();
+  PassTime(Seconds{60});
+  const auto capacity = Must(GetCapacity(*context, Operator(), *planner, Seconds{0}, Seconds{0}));
+  EXPECT_EQ(capacity.clusters[0].gpus_online, 0);
+  EXPECT_EQ(capacity.clusters[0].gpus_held, 8);
+  EXPECT_EQ(capacity.clusters[0].gpus_in_use, 0);
+}
+
 TEST_F(AgentTest, ANodeThatLeavesTheInventoryLosesItsWork) {
   SubmitAs("snu", "a", 4, Hours(4));
   Settle();

@@ -89,6 +89,21 @@ TEST_F(Life, EarlyReleaseIsChargedForTheTimeHeld) {
   EXPECT_EQ(Get("snu/p/a").window->end(), clock.Now());
 }
 
+TEST_F(Life, AProjectDoesNotPayForATardyProvider) {
+  SubmitAs("snu", "a", 1, Hours(10));
+  SubmitAs("snu", "b", 1, Hours(10));
+  Settle();
+  EnactAll();
+  clock.Advance(Hours(2));
+  Must(Release(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  clock.Advance(Hours(9));
+  Settle();
+  clock.Advance(Hours(1));
+  EnactAll();
+  const auto quota = Must(GetQuota(*context, Member("snu"), ProjectId("snu/p")));
+  EXPECT_EQ(quota.usage.used, GpuSeconds::FromCount(8 * (2 + 10) * 3600));
+}
+
 TEST_F(Life, GpusHandedBackWithinASecondAreTakenWithinIt) {
   clock.Set(Instant{testing::ManualClock::kStart.micros + 400'000});
   SubmitAs("snu", "a", 4, Hours(10));

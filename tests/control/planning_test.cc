@@ -62,7 +62,7 @@ TEST_F(Planning, ADeposedLeaderWritesNothing) {
   const auto leadership = [&](const std::string& holder) {
     return Must(store->Transact<std::optional<store::Leadership>>(
         store::Access::kWrite,
-        [&](store::Tx& tx) { return tx.AcquireLeadership(holder, clock.Now(), Seconds{10}); }));
+        [&](store::Tx& tx) { return tx.AcquireLeadership(holder, 0, clock.Now(), Seconds{10}); }));
   };
   const int64_t old_epoch = leadership("old")->epoch;
   EXPECT_FALSE(leadership("new")) << "the lease has not run out";

@@ -117,6 +117,13 @@ TEST_F(TenantsTest, MeritIsSetWithAReasonThatTheAuditKeeps) {
   EXPECT_EQ(
       ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::SetMerit, name + "merit: 700")),
       "FIELD_REQUIRED");
+  const auto unsaid =
+      Call<v1::OperatorService>(operator_key_, &Operators::SetMerit, name + "reason: 'x'");
+  EXPECT_EQ(ReasonOf(unsaid), "FIELD_REQUIRED");
+  EXPECT_EQ(InfoOf(unsaid).metadata().at("field"), "merit");
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::SetMerit,
+                                               name + "merit: 700 reason: '  '")),
+            "FIELD_REQUIRED");
   EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::SetMerit,
                                                name + "merit: 1001 reason: 'x'")),
             "MERIT_OUT_OF_RANGE");
@@ -165,6 +172,35 @@ TEST_F(TenantsTest, TheAuditOfAnInstituteIsNotThatOfAProviderOfItsName) {
   }
 }
 
+TEST_F(TenantsTest, AClusterIsNotAnotherProviders) {
+  const std::string cluster = "providers/other/clusters/c";
+  ASSERT_EQ(ReasonOf(Call<v1::PoolService>(operator_key_, &Pool::CreateProvider,
+                                           "provider_id: 'other' provider { display_name: 'O' }")),
+            "OK");
+  for (const std::string& resource : {cluster, cluster + "/nodes/n1"}) {
+    EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListAuditEntries,
+                                                 "resource: '" + resource + "'")),
+              "NOT_FOUND");
+  }
+  EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(
+                operator_key_, &Allocations::ListAllocations,
+                "parent: 'institutes/-/projects/-' cluster: '" + cluster + "'")),
+            "NOT_FOUND");
+}
+
+TEST_F(TenantsTest, WhatDoesNotExistHasNoHistory) {
+  for (const char* resource : {"institutes/none", "institutes/snu/projects/none", "apiKeys/none",
+                               "providers/prov/clusters/c/nodes/none"}) {
+    EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListAuditEntries,
+                                                 std::string("resource: '") + resource + "'")),
+              "NOT_FOUND")
+        << resource;
+  }
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListAuditEntries,
+                                               "resource: 'providers/prov/clusters/c/nodes/n1'")),
+            "OK");
+}
+
 TEST_F(TenantsTest, AProjectIsOfAProgrammeThePolicyKnows) {
   const auto refused = Call<v1::ProjectService>(
       operator_key_, &Projects::CreateProject,
@@ -196,7 +232,7 @@ TEST_F(TenantsTest, ADrainedNodeTakesNoNewWork) {
                 "name: 'providers/prov/clusters/c/nodes/n1' reason: 'fan'", &node)),
             "OK");
   EXPECT_TRUE(node.draining());
-  EXPECT_EQ(node.reason(), "fan");
+  EXPECT_EQ(node.drain_reason(), "fan");
   v1::DrainClusterResponse cluster;
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::DrainCluster,
                                                "name: 'providers/prov/clusters/c' reason: 'move'",

@@ -9,8 +9,9 @@
 namespace allot::store {
 namespace {
 
-std::optional<Leadership> Acquire(Store& store, const std::string& holder, Instant now) {
-  return Write(store, [&](Tx& tx) { return tx.AcquireLeadership(holder, now, Seconds{10}); })
+std::optional<Leadership> Acquire(Store& store, const std::string& holder, Instant now,
+                                  int64_t epoch = 0) {
+  return Write(store, [&](Tx& tx) { return tx.AcquireLeadership(holder, epoch, now, Seconds{10}); })
       .value();
 }
 
@@ -19,13 +20,15 @@ TEST_P(StoreConformance, TheLeaseIsTakenRenewedAndLostOnlyByTime) {
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->lease_until, kNow + Seconds{10});
   EXPECT_EQ(Acquire(store(), "two", kNow + Seconds{9}), std::nullopt);
-  const auto renewed = Acquire(store(), "one", kNow + Seconds{9});
+  const auto renewed = Acquire(store(), "one", kNow + Seconds{9}, first->epoch);
   EXPECT_EQ(renewed->epoch, first->epoch);
   EXPECT_EQ(renewed->lease_until, kNow + Seconds{19});
   EXPECT_EQ(Acquire(store(), "two", kNow + Seconds{18}), std::nullopt);
   const auto taken = Acquire(store(), "two", kNow + Seconds{19});
   EXPECT_EQ(taken->epoch, first->epoch + 1);
   EXPECT_EQ(taken->holder, "two");
+  const auto restarted = Acquire(store(), "two", kNow + Seconds{20});
+  EXPECT_EQ(restarted->epoch, taken->epoch + 1) << "what it sent before it died is fenced off";
 }
 
 TEST_P(StoreConformance, AnOlderEpochCannotWrite) {
@@ -55,7 +58,7 @@ TEST_P(StoreConformance, ATakeoverWaitsForTheLeadersTransaction) {
         return Write(store(),
                      [&](Tx& other) -> Result<std::optional<AllocationState>> {
                        ALLOT_RETURN_IF_ERROR(
-                           other.AcquireLeadership("two", kNow + Hours(1), Seconds{10}));
+                           other.AcquireLeadership("two", 0, kNow + Hours(1), Seconds{10}));
                        return std::optional(other.FindAllocation(allocation.id).value()->state);
                      })
             .value();

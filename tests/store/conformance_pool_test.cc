@@ -8,9 +8,12 @@ TEST_P(StoreConformance, WhatIsEnteredIntoThePoolIsReadBackEqual) {
   cluster.agent_session = 3;
   cluster.inventory_generation = 17;
   cluster.last_heartbeat = kNow + Seconds{1};
+  cluster.draining = true;
+  cluster.drain_reason = "moves out";
   Node node = SampleNode("kakao-a", 1);
   node.health = NodeHealth::kDown;
   node.draining = true;
+  node.drain_reason = "to be replaced";
   node.reason = "fan 3 is broken, \"again\"; {see} \\ ticket";
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     ALLOT_RETURN_IF_ERROR(tx.InsertCluster(cluster));

@@ -108,6 +108,20 @@ TEST_F(PrivateClusterTest, ASecondServerOnTheFolderIsRefusedByNameAndPid) {
   EXPECT_OK(cluster->EnsureRunning());
 }
 
+TEST_F(PrivateClusterTest, AStrangersProcessIdInALockFileDoesNotKeepItFromStarting) {
+  ASSERT_TRUE(Start()->Stop().ok());
+  // As after a crash, when the id has been given to another process of the same user since.
+  auto other = PrivateCluster::Start({.data_dir = folder_ + "/other", .throwaway = true});
+  ASSERT_TRUE(other.ok());
+  pid_t stranger = 0;
+  std::ifstream(folder_ + "/other/postgres/postmaster.pid") >> stranger;
+  for (const char* file : {"/postgres/postmaster.pid", "/run/.s.PGSQL.5432.lock"}) {
+    std::ofstream(data_dir() + file) << stranger << '\n' << data_dir() << "/postgres\n";
+    fs::permissions(data_dir() + file, fs::perms(0644));
+  }
+  EXPECT_NE(Start(), nullptr);
+}
+
 TEST_F(PrivateClusterTest, AKilledOwnersServerIsTakenOver) {
   int started[2];
   ASSERT_EQ(::pipe(started), 0);

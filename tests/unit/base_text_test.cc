@@ -70,12 +70,12 @@ TEST(GpuSeconds, PrintsHoursRoundedHalfUp) {
   const std::map<int64_t, std::string> cases = {{0, "0 GPU-hours"},
                                                 {3'600, "1 GPU-hours"},
                                                 {3'688'200, "1,024.5 GPU-hours"},
-                                                {179, "0 GPU-hours"},
-                                                {180, "0.1 GPU-hours"},
+                                                {179, "179 GPU-seconds"},
+                                                {360, "0.1 GPU-hours"},
                                                 {3'419, "0.9 GPU-hours"},
                                                 {3'420, "1 GPU-hours"},
-                                                {-180, "0 GPU-hours"},
-                                                {-181, "-0.1 GPU-hours"},
+                                                {-180, "-180 GPU-seconds"},
+                                                {-541, "-0.2 GPU-hours"},
                                                 {-3'600'000, "-1,000 GPU-hours"}};
   for (const auto& [seconds, text] : cases) {
     EXPECT_EQ(FormatGpuHours(GpuSeconds::FromCount(seconds)), text) << seconds;

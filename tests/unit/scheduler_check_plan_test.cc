@@ -255,7 +255,7 @@ TEST_F(CheckPlanTest, AQuotaBelowWhatIsHeldRefusesOnlyWhatIsAdded) {
 }
 TEST_F(CheckPlanTest, MoreGpuTimeThanIsLeft) {
   Project("i/p").gpu_time_left = GpuSeconds::FromCount(1);
-  ExpectViolation("is given more GPU time than it has left, 0 GPU-hours");
+  ExpectViolation("is given more GPU time than it has left, 1 GPU-seconds");
 }
 TEST_F(CheckPlanTest, WhatWasLostWithItsNodeSparesTheQuota) {
   Project("i/p").concurrent_gpus = {16, 15};

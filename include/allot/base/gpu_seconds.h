@@ -40,7 +40,8 @@ class GpuSeconds {
   int64_t count_ = 0;
 };
 
-/// "1,024.5 GPU-hours", rounded half up to one decimal, which is left out when zero.
+/// "1,024.5 GPU-hours", rounded half up to one decimal, which is left out when zero; less than a
+/// tenth of an hour in seconds: "60 GPU-seconds".
 std::string FormatGpuHours(GpuSeconds value);
 
 }  // namespace allot

@@ -37,7 +37,7 @@ struct EndRequest {
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request);
 
 /// Hands the GPUs of an active (or provisioning) allocation back early: it is releasing until the
-/// provider confirms, and charged only to then.
+/// provider confirms, and charged only to now.
 Result<Allocation> Release(const Context& context, const Call& call, const EndRequest& request);
 
 /// An operator turns down an allocation that waits, for good and with a reason its owner reads.

@@ -43,7 +43,7 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
 
 /// The newest first: those with a number below `before` (0: from the newest), at most `size`.
 Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principal& principal,
-                                          const store::AuditedResource& resource, int64_t before,
+                                          const AuditedResource& resource, int64_t before,
                                           int size);
 
 }  // namespace allot::control

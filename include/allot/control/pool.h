@@ -91,8 +91,9 @@ struct DrainRequest {
   /// Required when draining; shown to operators and in the audit.
   std::string reason;
 };
-/// Nothing new is placed on a draining node; running work goes on. Returns the nodes after the
-/// change.
+/// Nothing new is placed on a draining node; running work goes on. A cluster's drain is a decision
+/// of its own: it holds for nodes that join later, and ending it leaves the drains of single nodes.
+/// Returns the nodes after the change, draining when they or their cluster are.
 Result<std::vector<Node>> Drain(const Context& context, const Call& call,
                                 const DrainRequest& request);
 

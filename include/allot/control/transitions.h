@@ -22,8 +22,9 @@ Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, 
                     int64_t epoch);
 
 /// The provider confirmed that an attempt's GPUs are free: ends its claims at `at` and charges the
-/// project for the time it had them, up to `charged_until`, which is not later; nothing charges
-/// nothing. Requires: at is not in the future of the caller's clock.
+/// project for the time it had them, up to `charged_until`, which is not later, and at most to the
+/// end of its window; nothing charges nothing. Requires: at is not in the future of the caller's
+/// clock.
 Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
                   Instant at, std::optional<Instant> charged_until);
 

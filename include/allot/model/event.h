@@ -62,4 +62,11 @@ struct AuditEntry {
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
 };
 
+/// Whose history is asked for.
+struct AuditedResource {
+  std::string id;
+  /// "project", "quota"; not empty.
+  std::vector<std::string> kinds;
+};
+
 }  // namespace allot

@@ -35,6 +35,9 @@ struct Cluster {
   int64_t inventory_generation = 0;
   /// Of the last message of the agent; nothing before the first.
   std::optional<Instant> last_heartbeat;
+  /// Set by an operator for all its nodes, those that join later too.
+  bool draining = false;
+  std::string drain_reason;
   int64_t version = 1;
 
   friend bool operator==(const Cluster&, const Cluster&) = default;
@@ -59,16 +62,21 @@ struct Node {
   NodeHealth health = NodeHealth::kReady;
   /// Set by an operator: nothing new is placed, running work goes on to its end.
   bool draining = false;
-  /// Why it is draining or not ready; shown to operators and owners.
+  std::string drain_reason;
+  /// Why it is not ready, as its provider says; shown to operators and owners.
   std::string reason;
   int64_t version = 1;
 
   friend bool operator==(const Node&, const Node&) = default;
 };
 
+/// Whether it is drained by itself or with its cluster.
+inline bool IsDraining(const Cluster& cluster, const Node& node) {
+  return cluster.draining || node.draining;
+}
 /// Whether new work may start on it.
-constexpr bool Schedulable(const Node& node) {
-  return node.health == NodeHealth::kReady && !node.draining;
+inline bool Schedulable(const Cluster& cluster, const Node& node) {
+  return node.health == NodeHealth::kReady && !IsDraining(cluster, node);
 }
 
 }  // namespace allot

@@ -51,13 +51,6 @@ struct RequestRecord {
   Instant create_time;
 };
 
-/// Whose history is asked for.
-struct AuditedResource {
-  std::string id;
-  /// "project", "quota"; not empty.
-  std::vector<std::string> kinds;
-};
-
 struct ProjectUsage {
   ProjectId project;
   /// Charged for released claims.
@@ -188,10 +181,13 @@ class Tx {
                                          const std::optional<OrderState>& state,
                                          const PageRequest& page) = 0;
 
-  // Leadership. The epoch grows with every change of holder.
-  /// Takes or renews the lease; nothing when another holds it.
+  // Leadership. The epoch grows with every change of holder and every start of one.
+  /// Takes the lease, or renews it for whoever has held it without a break since `epoch` (0: not
+  /// yet): a holder that comes back after a restart gets an epoch of its own. Nothing when another
+  /// holds it.
   virtual Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder,
-                                                              Instant now, Seconds lease) = 0;
+                                                              int64_t epoch, Instant now,
+                                                              Seconds lease) = 0;
   /// not_leader unless `epoch` is current; holds the row until the end, so that no newer leader can
   /// write in between.
   virtual Status AssertLeader(int64_t epoch) = 0;

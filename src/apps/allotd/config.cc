@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -124,11 +125,14 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& file) {
 }
 
 Result<Config> ReadConfig(const std::string& file) {
-  errno = 0;
-  std::ifstream input(file, std::ios::binary);
+  // A folder opens like a file and throws only when it is read.
+  std::error_code unknown;
+  const bool folder = std::filesystem::is_directory(file, unknown);
+  errno = folder ? EISDIR : 0;
+  std::ifstream input;
+  if (!folder) input.open(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(input), {}};
-  // A folder opens like a file and fails only when it is read.
-  if (!input.is_open() || input.bad() || errno == EISDIR) {
+  if (!input.is_open() || input.bad()) {
     return Error{Reason::kConfigInvalid, "config", file, "a readable file",
                  file + " cannot be read: " + std::generic_category().message(errno)};
   }

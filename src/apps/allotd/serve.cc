@@ -56,8 +56,11 @@ class Database {
       ALLOT_RETURN_IF_ERROR(store::Migrate(url));
     }
     ALLOT_ASSIGN_OR_RETURN(
-        database.store_,
-        store::OpenPostgres({.url = url, .connections = options.config.database_connections}));
+        database.store_, store::OpenPostgres({.url = url,
+                                              .connections = options.config.database_connections,
+                                              .report = [](const std::string& own_words) {
+                                                LogInfo("database_failed", {{"cause", own_words}});
+                                              }}));
     return database;
   }
 

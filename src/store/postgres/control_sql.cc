@@ -96,12 +96,13 @@ RequestRecord ReadRequestRecord(RowReader& row) {
 }  // namespace
 
 Result<std::optional<Leadership>> PostgresTx::AcquireLeadership(const std::string& holder,
-                                                                Instant now, Seconds lease) {
+                                                                int64_t epoch, Instant now,
+                                                                Seconds lease) {
   ALLOT_ASSIGN_OR_RETURN(std::optional<Leadership> current,
                          FindOne(ReadLeadership, kLockLeadership, Arguments()));
   if (!current) return StateError(Reason::kInternal, "The leadership row is missing.");
-  if (current->holder != holder) {
-    if (now < current->lease_until) return std::optional<Leadership>();
+  if (current->holder != holder && now < current->lease_until) return std::optional<Leadership>();
+  if (current->holder != holder || current->epoch != epoch) {
     current->holder = holder;
     ++current->epoch;
   }

@@ -19,13 +19,15 @@ const Statement kLockCluster{"lock_cluster", kSelectCluster + " WHERE id = $1 FO
 const Statement kInsertCluster{
     "insert_cluster",
     "INSERT INTO clusters (id, provider_id, display_name, gpu_model, programmes, agent_session,"
-    " inventory_generation, last_heartbeat, version)"
-    " VALUES ($1, $2, $3, $4, $5::text[], $6, $7, instant($8), $9) ON CONFLICT DO NOTHING"};
+    " inventory_generation, last_heartbeat, draining, drain_reason, version)"
+    " VALUES ($1, $2, $3, $4, $5::text[], $6, $7, instant($8), $9, $10, $11)"
+    " ON CONFLICT DO NOTHING"};
 const Statement kUpdateCluster{
     "update_cluster",
     "UPDATE clusters SET provider_id = $2, display_name = $3, gpu_model = $4,"
     " programmes = $5::text[], agent_session = $6, inventory_generation = $7,"
-    " last_heartbeat = instant($8), version = version + 1 WHERE id = $1 AND version = $9"};
+    " last_heartbeat = instant($8), draining = $9, drain_reason = $10, version = version + 1"
+    " WHERE id = $1 AND version = $11"};
 const Statement kTouchCluster{"touch_cluster",
                               "UPDATE clusters SET last_heartbeat = instant($2) WHERE id = $1"};
 
@@ -41,21 +43,22 @@ const Statement kLargestClusters{
     " GROUP BY gpu_model"};
 const Statement kInsertNodes{
     "insert_nodes",
-    "INSERT INTO nodes (id, cluster_id, health, draining, reason, version)"
+    "INSERT INTO nodes (id, cluster_id, health, draining, drain_reason, reason, version)"
     " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[],"
-    " $6::bigint[]) ON CONFLICT DO NOTHING"};
+    " $6::text[], $7::bigint[]) ON CONFLICT DO NOTHING"};
 const Statement kUpdateNodes{
     "update_nodes",
-    "UPDATE nodes SET health = u.health, draining = u.draining, reason = u.reason,"
-    " version = nodes.version + 1"
-    " FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bigint[])"
-    " AS u(id, health, draining, reason, version)"
+    "UPDATE nodes SET health = u.health, draining = u.draining, drain_reason = u.drain_reason,"
+    " reason = u.reason, version = nodes.version + 1"
+    " FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::bigint[])"
+    " AS u(id, health, draining, drain_reason, reason, version)"
     " WHERE nodes.id = u.id AND nodes.version = u.version"};
 
 Arguments ArgumentsOf(const Cluster& cluster) {
   return Arguments(cluster.id, cluster.provider, cluster.display_name, cluster.model,
                    SqlArray(cluster.programmes), cluster.agent_session,
-                   cluster.inventory_generation, cluster.last_heartbeat, cluster.version);
+                   cluster.inventory_generation, cluster.last_heartbeat, cluster.draining,
+                   cluster.drain_reason, cluster.version);
 }
 
 }  // namespace
@@ -140,7 +143,8 @@ Status PostgresTx::InsertNodes(std::span<const Node> nodes) {
   return Insert(kInsertNodes,
                 Arguments(SqlArray(nodes, &Node::id), SqlArray(nodes, &Node::cluster),
                           SqlArray(nodes, &Node::health), SqlArray(nodes, &Node::draining),
-                          SqlArray(nodes, &Node::reason), SqlArray(nodes, &Node::version)),
+                          SqlArray(nodes, &Node::drain_reason), SqlArray(nodes, &Node::reason),
+                          SqlArray(nodes, &Node::version)),
                 nodes.size());
 }
 
@@ -149,8 +153,8 @@ Status PostgresTx::UpdateNodes(std::span<Node> nodes) {
   ALLOT_RETURN_IF_ERROR(
       Update(kUpdateNodes,
              Arguments(SqlArray(nodes, &Node::id), SqlArray(nodes, &Node::health),
-                       SqlArray(nodes, &Node::draining), SqlArray(nodes, &Node::reason),
-                       SqlArray(nodes, &Node::version)),
+                       SqlArray(nodes, &Node::draining), SqlArray(nodes, &Node::drain_reason),
+                       SqlArray(nodes, &Node::reason), SqlArray(nodes, &Node::version)),
              nodes.size()));
   for (Node& node : nodes) {
     Changed(ResourceKind::kNode, node.id);

@@ -69,17 +69,18 @@ PostmasterFile ReadPostmasterFile(const std::string& data) {
   return file;
 }
 
-bool EndLeftovers(const std::string& data) {
+bool EndLeftovers(const std::string& data, const std::string& socket_dir) {
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     const auto deadline = steady_clock::now() + kPatience[i];
     bool asked = false;
     while (true) {
       const std::vector<pid_t> pids = PostgresProcessesIn(data);
       if (pids.empty()) {
-        // Nobody is at work, so its process id is nobody's or a stranger's, which would keep
-        // PostgreSQL from starting.
+        // Nobody is at work, so the process id in either file is nobody's or a stranger's, which
+        // would keep PostgreSQL from starting.
         std::error_code ignored;
         std::filesystem::remove(data + "/postmaster.pid", ignored);
+        std::filesystem::remove(socket_dir + "/.s.PGSQL.5432.lock", ignored);
         return true;
       }
       if (!asked) {

@@ -23,6 +23,6 @@ PostmasterFile ReadPostmasterFile(const std::string& data);
 /// with a fast shutdown, then what outlived its postmaster. Afterwards the folder is free to start
 /// in: a postmaster.pid left behind by a crash is removed. Requires: the folder's lock.
 /// False when something would not end.
-bool EndLeftovers(const std::string& data);
+bool EndLeftovers(const std::string& data, const std::string& socket_dir);
 
 }  // namespace allot::store

@@ -125,8 +125,8 @@ class PostgresTx final : public Tx {
                                  const PageRequest& page) override;
 
   // Leadership, identity, idempotency, records: control_sql.cc.
-  Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, Instant now,
-                                                      Seconds lease) override;
+  Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, int64_t epoch,
+                                                      Instant now, Seconds lease) override;
   Status AssertLeader(int64_t epoch) override;
   Status LockPool(const ClusterId& cluster) override;
   Result<std::optional<ApiKey>> FindApiKeyByHash(const std::string& secret_sha256) override;

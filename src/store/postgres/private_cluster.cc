@@ -168,7 +168,7 @@ class LocalCluster final : public PrivateCluster {
   }
 
   Status StartPostmaster() {
-    if (!EndLeftovers(folder_.data())) {
+    if (!EndLeftovers(folder_.data(), folder_.socket_dir())) {
       return StoreUnavailable("A PostgreSQL that a dead server left in " + folder_.data() +
                               " does not end.");
     }

@@ -51,6 +51,8 @@ Cluster ReadCluster(RowReader& row) {
   cluster.agent_session = row.Int64();
   cluster.inventory_generation = row.Int64();
   cluster.last_heartbeat = row.OptionalTime();
+  cluster.draining = row.Bool();
+  cluster.drain_reason = row.Text();
   cluster.version = row.Int64();
   return cluster;
 }
@@ -60,6 +62,7 @@ Node ReadNode(RowReader& row) {
           .cluster = row.AsId<ClusterId>(),
           .health = row.Named(ParseNodeHealth),
           .draining = row.Bool(),
+          .drain_reason = row.Text(),
           .reason = row.Text(),
           .version = row.Int64()};
 }

@@ -19,10 +19,11 @@ Provider ReadProvider(RowReader& row);
 
 inline constexpr char kClusterColumns[] =
     "id, provider_id, display_name, gpu_model, array_to_string(programmes, E'\\n'), agent_session,"
-    " inventory_generation, micros(last_heartbeat), version";
+    " inventory_generation, micros(last_heartbeat), draining, drain_reason, version";
 Cluster ReadCluster(RowReader& row);
 
-inline constexpr char kNodeColumns[] = "id, cluster_id, health, draining, reason, version";
+inline constexpr char kNodeColumns[] =
+    "id, cluster_id, health, draining, drain_reason, reason, version";
 Node ReadNode(RowReader& row);
 
 inline constexpr char kInstituteColumns[] = "id, display_name, sector, version";
