@@ -147,14 +147,11 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   const GpuSeconds cost = CostOf(request).value_or(kMoreThanAnybodyHas);
   if (cost > At(gpu_time_left_, row.project)) return DeferOverBudget(pending, cost);
   const std::vector<Cluster*> open = OpenTo(row);
-  std::vector<Cluster*> fitting;
-  for (Cluster* cluster : open) {
-    if (cluster->schedulable >= request.shape.node_count()) fitting.push_back(cluster);
-  }
+  const std::vector<Cluster*> fitting = Fitting(open, request.shape);
   if (fitting.empty()) return DeferTooLarge(pending, open);
 
   const Span span{request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
-  const Found found = Search(pending, fitting, span);
+  const Found found = Search(pending, fitting, span, grid_.last_start_slot());
   if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, span);
   const Instant end = grid_.WindowFrom(found.slot, span).end();
   if (request.deadline && end > *request.deadline) {
@@ -163,6 +160,28 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
                      FormatRfc3339(*request.deadline));
   }
   return Book(pending, found, span);
+}
+
+std::optional<Placement> Pass::PlaceNow(int pending) {
+  const SnapshotPending& row = Pending(pending);
+  const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
+  const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
+  if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project) ||
+      span.not_before > snapshot_.now) {
+    return std::nullopt;
+  }
+  const Found found = Search(pending, Fitting(OpenTo(row), row.request.shape), span, 0);
+  if (found.cluster == nullptr) return std::nullopt;
+  return Book(pending, found, span);
+}
+
+std::vector<Pass::Cluster*> Pass::Fitting(const std::vector<Cluster*>& open,
+                                          const Shape& shape) const {
+  std::vector<Cluster*> fitting;
+  for (Cluster* cluster : open) {
+    if (cluster->schedulable >= shape.node_count()) fitting.push_back(cluster);
+  }
+  return fitting;
 }
 
 // In the order in which equal starts are decided: the preferred model first.
@@ -177,10 +196,10 @@ std::vector<Pass::Cluster*> Pass::OpenTo(const SnapshotPending& pending) const {
 }
 
 // The earliest start over all clusters; of equal ones the first in their order.
-Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, const Span& span) {
+Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, const Span& span,
+                         int last) {
   Found best;
   if (span.not_before >= grid_.horizon_end()) return best;
-  int last = grid_.last_start_slot();
   for (Cluster* cluster : clusters) {
     const int slot = EarliestIn(*cluster, pending, span, last);
     if (slot > last) continue;

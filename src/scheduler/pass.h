@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -24,6 +25,10 @@ class Pass {
 
   /// Books the earliest start there is, or says why there is none.
   std::variant<Placement, Deferral> Place(int pending);
+
+  /// Books a start at `now`, or nothing: for disciplines that look no further. Ignores the
+  /// deadline.
+  std::optional<Placement> PlaceNow(int pending);
 
  private:
   struct Cluster {
@@ -54,7 +59,8 @@ class Pass {
   void NumberAsks();
   void BookQuotas();
 
-  Found Search(int pending, const std::vector<Cluster*>& clusters, const Span& span);
+  std::vector<Cluster*> Fitting(const std::vector<Cluster*>& open, const Shape& shape) const;
+  Found Search(int pending, const std::vector<Cluster*>& clusters, const Span& span, int last);
   int EarliestIn(Cluster& cluster, int pending, const Span& span, int last);
   Placement Book(int pending, const Found& found, const Span& span);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;

@@ -35,5 +35,25 @@ TEST(AllotSim, AFullDiskIsAnError) {
   EXPECT_EQ(ended.exit_code, 1) << ended.err;
 }
 
+TEST(AllotSim, ComparesDisciplinesInATable) {
+  const Ended ended = RunToEnd({Binary("allot-sim"), "compare", "--disciplines", "greedy,allot",
+                                "--seeds", "1", "--days", "1", "--scale", "32", "--quiet"});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_NE(ended.out.find("\ngreedy "), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("\nallot "), std::string::npos) << ended.out;
+}
+
+TEST(AllotSim, RefusesWhatItCannotRun) {
+  const Ended no_file = RunToEnd({Binary("allot-sim"), "run", "--workload", "/no/such/trace.swf"});
+  EXPECT_EQ(no_file.exit_code, 2);
+  EXPECT_NE(no_file.err.find("/no/such/trace.swf: cannot be read"), std::string::npos);
+  EXPECT_EQ(RunToEnd({Binary("allot-sim"), "run", "--workload", "/"}).exit_code, 2);
+  const Ended nobody =
+      RunToEnd({Binary("allot-sim"), "compare", "--disciplines", "allot,slurm", "--quiet"});
+  EXPECT_EQ(nobody.exit_code, 2);
+  EXPECT_NE(nobody.err.find("there is no 'slurm'"), std::string::npos) << nobody.err;
+  EXPECT_NE(RunToEnd({Binary("allot-sim"), "run", "--load", "0"}).exit_code, 0);
+}
+
 }  // namespace
 }  // namespace allot::sim

@@ -1,4 +1,4 @@
-// allot-sim: what the national pool is tried with, generated from a seed.
+// allot-sim: what the national pool is tried with, and how the scheduler compares on it.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "allot/sim/national_call.h"
+#include "apps/allot-sim/simulation.h"
 
 namespace {
 
@@ -25,7 +26,8 @@ bool Write(const std::string& path, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Generates what the national pool is tried with, from a seed."};
+  CLI::App app{
+      "Tries the scheduler on the national pool: workloads from a seed, simulations, comparisons."};
   app.require_subcommand(1);
 
   uint64_t seed = allot::sim::kNationalCallSeed;
@@ -37,7 +39,12 @@ int main(int argc, char** argv) {
   national_call->add_option("--out", out, "The file to write; - is standard output")
       ->capture_default_str();
 
+  int exit_code = 0;
+  national_call->callback([&] {
+    const std::string text = FormatNationalCall(allot::sim::MakeNationalCall(seed));
+    exit_code = Write(out, text) ? 0 : 1;
+  });
+  allot::apps::AddSimulationCommands(app, exit_code);
   CLI11_PARSE(app, argc, argv);
-  const std::string text = FormatNationalCall(allot::sim::MakeNationalCall(seed));
-  return Write(out, text) ? 0 : 1;
+  return exit_code;
 }

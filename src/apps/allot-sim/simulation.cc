@@ -1,0 +1,292 @@
+#include "apps/allot-sim/simulation.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "allot/sim/measures.h"
+
+namespace allot::apps {
+namespace {
+
+using sim::Discipline;
+
+struct Flags {
+  std::string discipline = "allot";
+  std::string workload = "synthetic";
+  double load = 0.95;
+  sim::LoadOptions options;
+  int seeds = 5;
+  std::string disciplines;
+  int threads = static_cast<int>(std::thread::hardware_concurrency());
+  bool json = false;
+  bool quiet = false;
+};
+
+/// A simulation that ran.
+struct Run {
+  uint64_t seed = 0;
+  Discipline discipline = Discipline::kAllot;
+  sim::Measures measures;
+  std::string json;
+  std::vector<std::string> violations;
+};
+
+Policy SimulatedPolicy() {
+  Policy policy = DefaultPolicy();
+  policy.gathering_time = Seconds{0};
+  // Nothing that runs for 14 days at most is planned further ahead, and shorter is faster.
+  policy.planning_horizon = Days(120);
+  return policy;
+}
+
+/// Makes the workload of a seed. A trace is read once for all of them.
+class Workloads {
+ public:
+  explicit Workloads(const Flags& flags) : flags_(flags) {}
+
+  /// Why there is none, for people; nothing when it is ready.
+  std::optional<std::string> Prepare() {
+    if (flags_.workload == "synthetic" || flags_.workload == "national-call") return std::nullopt;
+    // A folder opens like a file and throws only when it is read.
+    std::error_code unknown;
+    std::ifstream file;
+    if (!std::filesystem::is_directory(flags_.workload, unknown)) {
+      file.open(flags_.workload, std::ios::binary);
+    }
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    if (!file.is_open()) {
+      return flags_.workload +
+             ": cannot be read; --workload is synthetic, national-call or a trace's file";
+    }
+    auto trace = sim::ReadTrace(flags_.workload, text);
+    if (!trace.ok()) {
+      const Error& error = trace.error();
+      return flags_.workload + ": " + error.field + ": '" + error.value + "' is not " + error.limit;
+    }
+    trace_ = *std::move(trace);
+    return std::nullopt;
+  }
+
+  sim::Workload Make(uint64_t seed) const {
+    sim::TraceLoad options;
+    static_cast<sim::LoadOptions&>(options) = flags_.options;
+    options.seed = seed;
+    options.load_permille = static_cast<int>(std::lround(flags_.load * 1000));
+    if (flags_.workload == "synthetic") return sim::LoadSynthetic(options);
+    if (flags_.workload == "national-call") return sim::LoadNationalCall(options);
+    return sim::LoadTrace(trace_, options);
+  }
+
+ private:
+  const Flags& flags_;
+  sim::Trace trace_;
+};
+
+Run RunOne(const Workloads& workloads, uint64_t seed, Discipline discipline, bool quiet) {
+  const sim::Workload workload = workloads.Make(seed);
+  sim::SimulationOptions options;
+  options.discipline = discipline;
+  options.policy = SimulatedPolicy();
+  if (!quiet) {
+    options.on_day = [&](Instant now, int waiting, int running) {
+      std::fprintf(stderr, "%s seed %llu: %s, %d wait, %d run\n",
+                   std::string(Name(discipline)).c_str(), static_cast<unsigned long long>(seed),
+                   FormatRfc3339(now).c_str(), waiting, running);
+    };
+  }
+  const sim::Outcome outcome = Simulate(workload, options);
+  Run run;
+  run.seed = seed;
+  run.discipline = discipline;
+  run.measures = Measure(workload, outcome);
+  run.json = FormatJson(workload, outcome, run.measures);
+  run.violations = outcome.violations;
+  return run;
+}
+
+bool Report(const Run& run) {
+  for (const std::string& violation : run.violations) {
+    std::fprintf(stderr, "allot-sim: %s seed %llu: %s\n", std::string(Name(run.discipline)).c_str(),
+                 static_cast<unsigned long long>(run.seed), violation.c_str());
+  }
+  return run.violations.empty();
+}
+
+int RunCommand(const Flags& flags) {
+  const auto discipline = sim::ParseDiscipline(flags.discipline);
+  Workloads workloads(flags);
+  if (const auto problem = workloads.Prepare()) {
+    std::fprintf(stderr, "allot-sim: %s\n", problem->c_str());
+    return 2;
+  }
+  const Run run = RunOne(workloads, flags.options.seed, *discipline, flags.quiet);
+  std::printf("%s\n", run.json.c_str());
+  return Report(run) ? 0 : 1;
+}
+
+/// "3m", "5.2h": waits as people read them.
+std::string Hours(int64_t seconds) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f", static_cast<double>(seconds) / 3600);
+  return text;
+}
+
+template <class Value>
+int64_t Median(const std::vector<const Run*>& runs, Value value) {
+  std::vector<int64_t> values;
+  for (const Run* run : runs) values.push_back(value(run->measures));
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void PrintTable(const std::vector<Run>& runs, const std::vector<Discipline>& disciplines) {
+  std::printf("%-24s %8s %8s %8s %8s %8s %8s %6s %6s %6s %8s\n", "hours waited: medians", "mean",
+              "p95", "p99", "merit", "work", "gang p99", "used", "broken", "unfair", "forecast");
+  for (const Discipline discipline : disciplines) {
+    std::vector<const Run*> of_it;
+    for (const Run& run : runs) {
+      if (run.discipline == discipline) of_it.push_back(&run);
+    }
+    const auto hours = [&](auto value) { return Hours(Median(of_it, value)); };
+    const auto percent = [&](auto value) {
+      char text[32];
+      std::snprintf(text, sizeof(text), "%.1f%%", static_cast<double>(Median(of_it, value)) / 10);
+      return std::string(text);
+    };
+    using M = sim::Measures;
+    std::printf("%-24s %8s %8s %8s %8s %8s %8s %6s %6s %6s %8s\n",
+                std::string(Name(discipline)).c_str(),
+                hours([](const M& m) { return m.all.mean_s; }).c_str(),
+                hours([](const M& m) { return m.all.p95_s; }).c_str(),
+                hours([](const M& m) { return m.all.p99_s; }).c_str(),
+                hours([](const M& m) { return m.merit_weighted_wait_s; }).c_str(),
+                hours([](const M& m) { return m.work_weighted_wait_s; }).c_str(),
+                hours([](const M& m) { return m.large_gangs.p99_s; }).c_str(),
+                percent([](const M& m) { return m.utilisation_permille; }).c_str(),
+                percent([](const M& m) { return m.fragmentation_permille; }).c_str(),
+                percent([](const M& m) { return m.fair_share_error_permille; }).c_str(),
+                hours([](const M& m) { return m.forecast_error_s; }).c_str());
+  }
+}
+
+std::optional<std::vector<Discipline>> ParseDisciplines(const std::string& text) {
+  if (text.empty()) {
+    return std::vector<Discipline>(std::begin(sim::kDisciplines), std::end(sim::kDisciplines));
+  }
+  std::vector<Discipline> disciplines;
+  std::stringstream names(text);
+  for (std::string name; std::getline(names, name, ',');) {
+    const auto discipline = sim::ParseDiscipline(name);
+    if (!discipline) {
+      std::fprintf(stderr, "allot-sim: --disciplines: there is no '%s'\n", name.c_str());
+      return std::nullopt;
+    }
+    disciplines.push_back(*discipline);
+  }
+  return disciplines;
+}
+
+int CompareCommand(const Flags& flags) {
+  const auto disciplines = ParseDisciplines(flags.disciplines);
+  if (!disciplines) return 2;
+  Workloads workloads(flags);
+  if (const auto problem = workloads.Prepare()) {
+    std::fprintf(stderr, "allot-sim: %s\n", problem->c_str());
+    return 2;
+  }
+  std::vector<Run> runs;
+  for (int i = 0; i < flags.seeds; ++i) {
+    for (const Discipline discipline : *disciplines) {
+      Run& run = runs.emplace_back();
+      run.seed = flags.options.seed + static_cast<uint64_t>(i);
+      run.discipline = discipline;
+    }
+  }
+  std::atomic<std::size_t> next = 0;
+  std::mutex out;
+  std::size_t done = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < runs.size(); i = next++) {
+      runs[i] = RunOne(workloads, runs[i].seed, runs[i].discipline, true);
+      const std::lock_guard lock(out);
+      ++done;
+      if (!flags.quiet) {
+        std::fprintf(stderr, "%zu of %zu: %s seed %llu\n", done, runs.size(),
+                     std::string(Name(runs[i].discipline)).c_str(),
+                     static_cast<unsigned long long>(runs[i].seed));
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < std::max(1, flags.threads); ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+
+  bool sound = true;
+  for (const Run& run : runs) {
+    if (flags.json) std::printf("%s\n", run.json.c_str());
+    sound = Report(run) && sound;
+  }
+  if (!flags.json) PrintTable(runs, *disciplines);
+  return sound ? 0 : 1;
+}
+
+void AddLoadOptions(CLI::App& command, Flags& flags) {
+  command
+      .add_option("--workload", flags.workload,
+                  "synthetic, national-call, or a trace: Philly's CSV, or a file *.swf")
+      ->capture_default_str();
+  command.add_option("--load", flags.load, "GPU time asked for, over GPU time there is")
+      ->check(CLI::Range(0.01, 10.0))
+      ->capture_default_str();
+  command.add_option("--seed", flags.options.seed, "Of the workload; compare counts up from it")
+      ->capture_default_str();
+  command.add_option("--days", flags.options.days, "For how long work arrives")
+      ->check(CLI::Range(1, 366))
+      ->capture_default_str();
+  command.add_option("--scale", flags.options.scale, "The national pool divided by this")
+      ->check(CLI::Range(1, 32))
+      ->capture_default_str();
+  command.add_flag("--quiet", flags.quiet, "No progress on standard error");
+}
+
+}  // namespace
+
+void AddSimulationCommands(CLI::App& app, int& exit_code) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App* run = app.add_subcommand(
+      "run", "Runs one discipline on a workload and prints what came of it as one JSON line.");
+  std::vector<std::string> names;
+  for (const Discipline discipline : sim::kDisciplines) names.emplace_back(Name(discipline));
+  run->add_option("--discipline", flags->discipline, "How the waiting are served")
+      ->check(CLI::IsMember(names))
+      ->capture_default_str();
+  AddLoadOptions(*run, *flags);
+  run->callback([flags, &exit_code] { exit_code = RunCommand(*flags); });
+
+  CLI::App* compare = app.add_subcommand(
+      "compare", "Runs all disciplines on the same workloads and prints the medians as a table.");
+  compare->add_option("--disciplines", flags->disciplines, "Some of them, separated by commas");
+  compare->add_option("--seeds", flags->seeds, "How many workloads, one a seed")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  compare->add_option("--threads", flags->threads, "Simulations at the same time")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  compare->add_flag("--json", flags->json, "A JSON line for each simulation instead of the table");
+  AddLoadOptions(*compare, *flags);
+  compare->callback([flags, &exit_code] { exit_code = CompareCommand(*flags); });
+}
+
+}  // namespace allot::apps

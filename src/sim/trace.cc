@@ -1,0 +1,151 @@
+#include "allot/sim/trace.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <functional>
+#include <optional>
+
+namespace allot::sim {
+namespace {
+
+constexpr std::string_view kPhillyHeading = "submit_time,duration_s,gpus,virtual_cluster";
+constexpr int64_t kSecondsMax = Days(36'600).count;
+constexpr int64_t kGpusMax = 1'000'000;
+
+/// Where a file is broken; lines are counted from 1.
+Error BrokenLine(int line, std::string_view value, std::string_view expected) {
+  return FieldError(Reason::kConfigInvalid, "line " + std::to_string(line), std::string(value),
+                    std::string(expected));
+}
+
+std::optional<int64_t> ParseNumber(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// Whole seconds of a number that may have decimals, as some SWF traces do.
+std::optional<int64_t> ParseWhole(std::string_view text) {
+  return ParseNumber(text.substr(0, text.find('.')));
+}
+
+/// Calls `read` with each line and its number until it fails.
+Status EachLine(std::string_view text, const std::function<Status(std::string_view, int)>& read) {
+  for (int line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view content = text.substr(0, end);
+    if (content.ends_with('\r')) content.remove_suffix(1);
+    ALLOT_RETURN_IF_ERROR(read(content, line));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return Ok{};
+}
+
+Result<Trace> InOrder(Trace trace) {
+  if (trace.empty()) return BrokenLine(1, "", "at least one job");
+  std::stable_sort(trace.begin(), trace.end(),
+                   [](const TraceJob& a, const TraceJob& b) { return a.submit < b.submit; });
+  return trace;
+}
+
+Result<TraceJob> ReadPhillyLine(std::string_view content, int line) {
+  std::array<std::string_view, 4> parts;
+  std::string_view rest = content;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::size_t comma = i + 1 < parts.size() ? rest.find(',') : rest.size();
+    if (comma == std::string_view::npos) return BrokenLine(line, content, kPhillyHeading);
+    parts[i] = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  TraceJob job;
+  std::string time(parts[0]);
+  if (time.size() == 19) time[10] = 'T';
+  const auto submit = ParseRfc3339(time + "Z");
+  if (!submit) return BrokenLine(line, parts[0], "a time like 2017-09-07 03:58:57");
+  job.submit = *submit;
+  const auto run = ParseNumber(parts[1]);
+  if (!run || *run < 0 || *run > kSecondsMax) {
+    return BrokenLine(line, parts[1],
+                      "a running time of 0 to " + std::to_string(kSecondsMax) + " s");
+  }
+  job.run = Seconds{*run};
+  const auto gpus = ParseNumber(parts[2]);
+  if (!gpus || *gpus < 1 || *gpus > kGpusMax) {
+    return BrokenLine(line, parts[2], "1 to " + std::to_string(kGpusMax) + " GPUs");
+  }
+  job.gpus = static_cast<int>(*gpus);
+  if (parts[3].empty()) return BrokenLine(line, parts[3], "a virtual cluster");
+  job.project = parts[3];
+  return job;
+}
+
+enum SwfField { kSubmit = 1, kRun = 3, kAllocated = 4, kRequested = 7, kLimit = 8, kUser = 11 };
+constexpr std::size_t kSwfFields = 18;
+
+Result<std::optional<TraceJob>> ReadSwfLine(std::string_view content, int line) {
+  std::array<int64_t, kSwfFields> fields{};
+  std::size_t count = 0;
+  for (std::string_view rest = content; count < fields.size();) {
+    const std::size_t begin = rest.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) break;
+    rest.remove_prefix(begin);
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \t"));
+    const auto number = ParseWhole(word);
+    if (!number || *number > kSecondsMax || *number < -kSecondsMax) {
+      return BrokenLine(line, word, "a number in field " + std::to_string(count + 1));
+    }
+    fields[count++] = *number;
+    rest.remove_prefix(word.size());
+  }
+  if (count < fields.size()) {
+    return BrokenLine(line, content, "the 18 numbers of the Standard Workload Format");
+  }
+  const int64_t gpus = fields[kRequested] > 0 ? fields[kRequested] : fields[kAllocated];
+  if (fields[kRun] <= 0 || gpus <= 0 || fields[kSubmit] < 0) return std::optional<TraceJob>();
+  if (gpus > kGpusMax) {
+    return BrokenLine(line, std::to_string(gpus), "at most " + std::to_string(kGpusMax));
+  }
+  TraceJob job;
+  job.submit = Instant::FromSeconds(fields[kSubmit]);
+  job.run = Seconds{fields[kRun]};
+  job.gpus = static_cast<int>(gpus);
+  job.project = "user-" + std::to_string(std::max<int64_t>(fields[kUser], 0));
+  job.limit = Seconds{std::max<int64_t>(fields[kLimit], 0)};
+  return std::optional(job);
+}
+
+}  // namespace
+
+Result<Trace> ReadPhilly(std::string_view text) {
+  Trace trace;
+  ALLOT_RETURN_IF_ERROR(EachLine(text, [&](std::string_view content, int line) -> Status {
+    if (line == 1) {
+      if (content != kPhillyHeading) return BrokenLine(line, content, kPhillyHeading);
+      return Ok{};
+    }
+    ALLOT_ASSIGN_OR_RETURN(auto job, ReadPhillyLine(content, line));
+    trace.push_back(std::move(job));
+    return Ok{};
+  }));
+  return InOrder(std::move(trace));
+}
+
+Result<Trace> ReadSwf(std::string_view text) {
+  Trace trace;
+  ALLOT_RETURN_IF_ERROR(EachLine(text, [&](std::string_view content, int line) -> Status {
+    const std::size_t begin = content.find_first_not_of(" \t");
+    if (begin == std::string_view::npos || content[begin] == ';') return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(auto job, ReadSwfLine(content, line));
+    if (job) trace.push_back(*std::move(job));
+    return Ok{};
+  }));
+  return InOrder(std::move(trace));
+}
+
+Result<Trace> ReadTrace(std::string_view file_name, std::string_view text) {
+  return file_name.ends_with(".swf") ? ReadSwf(text) : ReadPhilly(text);
+}
+
+}  // namespace allot::sim
