@@ -125,7 +125,14 @@ void ClusterCalendar::Take(Level& level, const std::vector<std::pair<int, GpuMas
   for (int row = first_row; row <= last_row; ++row) {
     MaskLine* masks = Row(level, row);
     Counts counts = level.counts[static_cast<std::size_t>(row)];
-    for (const auto& [node, gpus] : nodes) Release(masks, counts, node, gpus);
+    for (const auto& [node, gpus] : nodes) {
+      if (gpus == kAllGpus && MaskAt(masks, node) == kAllGpus) {
+        MaskAt(masks, node) = 0;
+        counts -= 1;
+      } else {
+        Release(masks, counts, node, gpus);
+      }
+    }
     level.counts[static_cast<std::size_t>(row)] = counts;
   }
 }

@@ -35,10 +35,33 @@ ALLOT_INLINED void MarkAbove(const Words& masks, const SignedBytes& gpus_below, 
       static_cast<const SignedBytes&>(reinterpret_cast<SignedBytes&>(counts) > gpus_below));
 }
 
+// How a node is known to have enough free: by its bits, or for a whole node and for one GPU, which
+// most requests ask for, by the mask alone.
+struct ByCount {
+  SignedBytes gpus_below;
+  ALLOT_INLINED void operator()(const Words& masks, Bytes& marks) const {
+    MarkAbove(masks, gpus_below, marks);
+  }
+};
+struct ByWhole {
+  ALLOT_INLINED void operator()(const Words& masks, Bytes& marks) const {
+    marks = reinterpret_cast<const Bytes&>(
+        static_cast<const SignedBytes&>(reinterpret_cast<const Bytes&>(masks) == ~Bytes{}));
+  }
+};
+struct ByAny {
+  ALLOT_INLINED void operator()(const Words& masks, Bytes& marks) const {
+    marks = reinterpret_cast<const Bytes&>(
+        static_cast<const SignedBytes&>(reinterpret_cast<const Bytes&>(masks) != Bytes{}));
+  }
+};
+
+// Bytes to 16 bits each, the four words on each other, and what is left by one multiplication.
 ALLOT_INLINED int SumBytes(const Bytes& bytes) {
-  int sum = 0;
-  for (std::size_t i = 0; i < sizeof(Bytes); ++i) sum += bytes[i];
-  return sum;
+  const Words& words = reinterpret_cast<const Words&>(bytes);
+  const Words pairs = (words & 0x00ff00ff00ff00ffULL) + ((words >> 8) & 0x00ff00ff00ff00ffULL);
+  const uint64_t sums = pairs[0] + pairs[1] + pairs[2] + pairs[3];
+  return static_cast<int>(sums * 0x0001000100010001ULL >> 48);
 }
 
 ALLOT_INLINED const Words* AsWords(const MaskLine* lines) {
@@ -46,11 +69,9 @@ ALLOT_INLINED const Words* AsWords(const MaskLine* lines) {
 }
 ALLOT_INLINED Words* AsWords(MaskLine* lines) { return reinterpret_cast<Words*>(lines); }
 
-}  // namespace
-
-ALLOT_VECTORISED int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* out,
-                              std::size_t lines, int gpus) {
-  const SignedBytes gpus_below = SignedBytes{} + static_cast<int8_t>(gpus - 1);
+template <class Enough>
+ALLOT_INLINED int AndCountBy(const Enough& enough, const MaskLine* a, const MaskLine* b,
+                             MaskLine* out, std::size_t lines) {
   const std::size_t vectors = lines * kVectorsPerLine;
   int count = 0;
   for (std::size_t i = 0; i < vectors;) {
@@ -60,12 +81,21 @@ ALLOT_VECTORISED int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* ou
       const Words both = AsWords(a)[i] & AsWords(b)[i];
       AsWords(out)[i] = both;
       Bytes marks;
-      MarkAbove(both, gpus_below, marks);
+      enough(both, marks);
       marked -= marks;
     }
     count += SumBytes(marked);
   }
   return count;
+}
+
+}  // namespace
+
+ALLOT_VECTORISED int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* out,
+                              std::size_t lines, int gpus) {
+  if (gpus == kGpusPerNode) return AndCountBy(ByWhole{}, a, b, out, lines);
+  if (gpus == 1) return AndCountBy(ByAny{}, a, b, out, lines);
+  return AndCountBy(ByCount{SignedBytes{} + static_cast<int8_t>(gpus - 1)}, a, b, out, lines);
 }
 
 ALLOT_VECTORISED int CountAtLeast(const MaskLine* row, std::size_t lines, int gpus) {

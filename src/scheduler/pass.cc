@@ -45,17 +45,21 @@ QuotaCalendar& Pass::QuotaOf(const SnapshotPending& pending) {
 // ---------------------------------------------------
 
 void Pass::NumberAsks() {
-  std::vector<int> by_ask(snapshot_.pending.size());
-  std::iota(by_ask.begin(), by_ask.end(), 0);
-  const auto ask = [&](int pending) {
-    const Request& request = Pending(pending).request;
-    return std::tuple(request.shape, request.duration);
-  };
-  std::sort(by_ask.begin(), by_ask.end(), [&](int a, int b) { return ask(a) < ask(b); });
+  // One number holds an ask: sorting those is half the work of sorting rows.
+  std::vector<std::pair<uint64_t, int>> by_ask;
+  by_ask.reserve(snapshot_.pending.size());
+  for (int i = 0; i < static_cast<int>(snapshot_.pending.size()); ++i) {
+    const Request& request = Pending(i).request;
+    uint64_t ask = static_cast<uint64_t>(request.shape.nodes);
+    ask = ask << 4 | static_cast<uint64_t>(request.shape.gpus_per_node);
+    ask = ask << 4 | static_cast<uint64_t>(request.shape.remainder_gpus);
+    by_ask.emplace_back(ask << 40 | static_cast<uint64_t>(request.duration.count), i);
+  }
+  std::sort(by_ask.begin(), by_ask.end());
   asks_.resize(by_ask.size());
   for (std::size_t i = 0; i < by_ask.size(); ++i) {
-    if (i == 0 || ask(by_ask[i - 1]) < ask(by_ask[i])) ++ask_count_;
-    At(asks_, by_ask[i]) = static_cast<int>(ask_count_) - 1;
+    if (i == 0 || by_ask[i - 1].first < by_ask[i].first) ++ask_count_;
+    At(asks_, by_ask[i].second) = static_cast<int>(ask_count_) - 1;
   }
 }
 
@@ -146,8 +150,8 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   }
   const GpuSeconds cost = CostOf(request).value_or(kMoreThanAnybodyHas);
   if (cost > At(gpu_time_left_, row.project)) return DeferOverBudget(pending, cost);
-  const std::vector<Cluster*> open = OpenTo(row);
-  const std::vector<Cluster*> fitting = Fitting(open, request.shape);
+  const std::vector<Cluster*>& open = OpenTo(row);
+  const std::vector<Cluster*>& fitting = Fitting(open, request.shape);
   if (fitting.empty()) return DeferTooLarge(pending, open);
 
   const Span span{request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
@@ -175,24 +179,24 @@ std::optional<Placement> Pass::PlaceNow(int pending) {
   return Book(pending, found, span);
 }
 
-std::vector<Pass::Cluster*> Pass::Fitting(const std::vector<Cluster*>& open,
-                                          const Shape& shape) const {
-  std::vector<Cluster*> fitting;
+const std::vector<Pass::Cluster*>& Pass::Fitting(const std::vector<Cluster*>& open,
+                                                 const Shape& shape) {
+  fitting_.clear();
   for (Cluster* cluster : open) {
-    if (cluster->schedulable >= shape.node_count()) fitting.push_back(cluster);
+    if (cluster->schedulable >= shape.node_count()) fitting_.push_back(cluster);
   }
-  return fitting;
+  return fitting_;
 }
 
 // In the order in which equal starts are decided: the preferred model first.
-std::vector<Pass::Cluster*> Pass::OpenTo(const SnapshotPending& pending) const {
+const std::vector<Pass::Cluster*>& Pass::OpenTo(const SnapshotPending& pending) {
   const OpenClusters& by_model = At(open_, At(programmes_, pending.project));
-  std::vector<Cluster*> open;
+  open_to_.clear();
   for (const GpuModel model : pending.request.models) {
     const auto& of_model = by_model[static_cast<std::size_t>(model)];
-    open.insert(open.end(), of_model.begin(), of_model.end());
+    open_to_.insert(open_to_.end(), of_model.begin(), of_model.end());
   }
-  return open;
+  return open_to_;
 }
 
 // The earliest start over all clusters; of equal ones the first in their order.
@@ -200,8 +204,12 @@ Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, con
                          int last) {
   Found best;
   if (span.not_before >= grid_.horizon_end()) return best;
+  const Wanted wanted{.pending = pending,
+                      .span = span,
+                      .ask = StartBounds::MakeAsk(At(asks_, pending),
+                                                  Pending(pending).request.shape, span.duration)};
   for (Cluster* cluster : clusters) {
-    const int slot = EarliestIn(*cluster, pending, span, last);
+    const int slot = EarliestIn(*cluster, wanted, last);
     if (slot > last) continue;
     best = {cluster, slot};
     std::swap(rows_, best_rows_);
@@ -211,24 +219,28 @@ Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, con
 }
 
 // The first slot up to `last` in which both the cluster and the project's quota allow it.
-int Pass::EarliestIn(Cluster& cluster, int pending, const Span& span, int last) {
-  const SnapshotPending& row = Pending(pending);
+int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
+  const SnapshotPending& row = Pending(wanted.pending);
   const Shape& shape = row.request.shape;
+  const Span& span = wanted.span;
   const QuotaCalendar& quota = QuotaOf(row);
-  const int ask = At(asks_, pending);
   const int first = grid_.SlotOf(span.not_before);
   rows_.Resize(cluster.calendar->lines());
 
+  // What the calendar answered last: asking it again there would give the same rows.
+  int found = -1;
   for (int slot = first; slot <= last;) {
     const int within_quota = quota.EarliestStart(cluster.model, shape.gpus(), span, slot, last);
+    if (within_quota == found) return found;
     if (within_quota > last) break;
-    const int bound = cluster.bounds->Get(ask, shape, span.duration);
+    const int bound = cluster.bounds->Get(wanted.ask);
     const int from = std::max(within_quota, bound);
     slot = cluster.calendar->EarliestStart(shape, span, from, last, rows_);
     // What was found holds for others only if nothing but the calendar pushed it back.
     const bool by_calendar_alone = from == bound && span.not_before <= grid_.Start(from);
-    if (by_calendar_alone) cluster.bounds->Raise(ask, shape, span.duration, slot);
+    if (by_calendar_alone) cluster.bounds->Raise(wanted.ask, slot);
     if (slot == within_quota) return slot;
+    found = slot;
   }
   return last + 1;
 }

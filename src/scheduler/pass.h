@@ -49,19 +49,26 @@ class Pass {
     int slot = 0;
   };
 
+  // One pending allocation under search.
+  struct Wanted {
+    int pending = 0;
+    Span span;
+    StartBounds::Ask ask;
+  };
+
   const SnapshotPending& Pending(int pending) const;
   const SnapshotProject& ProjectOf(const SnapshotPending& pending) const;
   QuotaCalendar& QuotaOf(const SnapshotPending& pending);
-  std::vector<Cluster*> OpenTo(const SnapshotPending& pending) const;
+  const std::vector<Cluster*>& OpenTo(const SnapshotPending& pending);
 
   void BuildClusters();
   void FindClustersByProgramme();
   void NumberAsks();
   void BookQuotas();
 
-  std::vector<Cluster*> Fitting(const std::vector<Cluster*>& open, const Shape& shape) const;
+  const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open, const Shape& shape);
   Found Search(int pending, const std::vector<Cluster*>& clusters, const Span& span, int last);
-  int EarliestIn(Cluster& cluster, int pending, const Span& span, int last);
+  int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
   Placement Book(int pending, const Found& found, const Span& span);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
   Deferral DeferOverBudget(int pending, GpuSeconds cost) const;
@@ -76,6 +83,9 @@ class Pass {
   // By project: its programme's place in `open_`.
   std::vector<int> programmes_;
   std::vector<QuotaCalendar> quotas_;
+  // Of the pending allocation at hand; kept for their memory.
+  std::vector<Cluster*> open_to_;
+  std::vector<Cluster*> fitting_;
   // By project: what is left of its GPU time after all that was placed.
   std::vector<GpuSeconds> gpu_time_left_;
   // By pending: which (shape, duration) it asks for.

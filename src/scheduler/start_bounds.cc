@@ -35,45 +35,47 @@ std::size_t ClassAbove(int64_t value, std::size_t count) {
 
 }  // namespace
 
-int StartBounds::Look(int gpus, int nodes, Seconds duration) const {
-  const int64_t units = duration.count / kDurationUnit.count;
-  if (units < 1) return 0;
-  return table_[static_cast<std::size_t>(gpus - 1)][ClassBelow(nodes, kNodeClasses)]
-               [ClassBelow(units, kDurationClasses)];
+StartBounds::Ask StartBounds::MakeAsk(int number, const Shape& shape, Seconds duration) {
+  const int64_t units_below = duration.count / kDurationUnit.count;
+  const int64_t units_above = (duration.count + kDurationUnit.count - 1) / kDurationUnit.count;
+  return {.number = number,
+          .gpus = shape.gpus_per_node,
+          .remainder_gpus = shape.remainder_gpus,
+          .nodes_below = ClassBelow(shape.nodes, kNodeClasses),
+          .all_nodes_below = ClassBelow(shape.node_count(), kNodeClasses),
+          .all_nodes_above = ClassAbove(shape.node_count(), kNodeClasses),
+          .duration_below =
+              units_below < 1 ? kDurationClasses : ClassBelow(units_below, kDurationClasses),
+          .duration_above = ClassAbove(units_above, kDurationClasses)};
 }
 
-int StartBounds::Get(int ask, const Shape& shape, Seconds duration) const {
-  int bound = std::max(exact_[static_cast<std::size_t>(ask)],
-                       Look(shape.gpus_per_node, shape.nodes, duration));
-  if (shape.remainder_gpus > 0) {
-    bound = std::max(bound, Look(shape.remainder_gpus, shape.node_count(), duration));
-  }
-  return bound;
+int StartBounds::Get(const Ask& ask) const {
+  const int exact = exact_[static_cast<std::size_t>(ask.number)];
+  if (ask.duration_below == kDurationClasses) return exact;
+  const auto look = [&](int gpus, std::size_t nodes) {
+    return table_[static_cast<std::size_t>(gpus - 1)][nodes][ask.duration_below];
+  };
+  const int bound = std::max(exact, look(ask.gpus, ask.nodes_below));
+  if (ask.remainder_gpus == 0) return bound;
+  return std::max(bound, look(ask.remainder_gpus, ask.all_nodes_below));
 }
 
-void StartBounds::Record(int gpus, int nodes, Seconds duration, int slot) {
-  const int64_t units = (duration.count + kDurationUnit.count - 1) / kDurationUnit.count;
-  const std::size_t first_nodes = ClassAbove(nodes, kNodeClasses);
-  const std::size_t first_duration = ClassAbove(units, kDurationClasses);
-  if (first_duration == kDurationClasses) return;
+void StartBounds::Raise(const Ask& ask, int slot) {
+  int& exact = exact_[static_cast<std::size_t>(ask.number)];
+  if (slot <= exact) return;
+  exact = slot;
+  if (ask.duration_above == kDurationClasses) return;
+  // A remainder makes it larger than its whole nodes alone, so it bounds only what has one more.
   // Monotone along each axis: the first entry that is high enough ends its axis.
-  for (auto g = static_cast<std::size_t>(gpus - 1); g < table_.size(); ++g) {
-    for (std::size_t n = first_nodes; n < kNodeClasses; ++n) {
-      if (table_[g][n][first_duration] >= slot) break;
-      for (std::size_t d = first_duration; d < kDurationClasses; ++d) {
+  for (auto g = static_cast<std::size_t>(ask.gpus - 1); g < table_.size(); ++g) {
+    for (std::size_t n = ask.all_nodes_above; n < kNodeClasses; ++n) {
+      if (table_[g][n][ask.duration_above] >= slot) break;
+      for (std::size_t d = ask.duration_above; d < kDurationClasses; ++d) {
         if (table_[g][n][d] >= slot) break;
         table_[g][n][d] = slot;
       }
     }
   }
-}
-
-void StartBounds::Raise(int ask, const Shape& shape, Seconds duration, int slot) {
-  int& exact = exact_[static_cast<std::size_t>(ask)];
-  if (slot <= exact) return;
-  exact = slot;
-  // A remainder makes it larger than its whole nodes alone, so it bounds only what has one more.
-  Record(shape.gpus_per_node, shape.node_count(), duration, slot);
 }
 
 }  // namespace allot::scheduler

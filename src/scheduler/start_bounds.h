@@ -17,10 +17,27 @@ class StartBounds {
   /// `asks`: how many different (shape, duration) the pass has; they are numbered from 0.
   explicit StartBounds(std::size_t asks) : exact_(asks, 0) {}
 
+  /// A (shape, duration) with its places in the table: worked out once, used for every cluster.
+  struct Ask {
+    int number = 0;
+    int gpus = 0;
+    /// 0 without a remainder.
+    int remainder_gpus = 0;
+    /// Classes of the whole nodes, and of all nodes, rounded down for reading …
+    std::size_t nodes_below = 0;
+    std::size_t all_nodes_below = 0;
+    /// … and up for writing.
+    std::size_t all_nodes_above = 0;
+    /// kDurationClasses for a duration too short to read a class for, or too long to write one.
+    std::size_t duration_below = 0;
+    std::size_t duration_above = 0;
+  };
+  static Ask MakeAsk(int number, const Shape& shape, Seconds duration);
+
   /// No start before this slot exists.
-  int Get(int ask, const Shape& shape, Seconds duration) const;
+  int Get(const Ask& ask) const;
   /// No start before `slot` exists for this ask, whoever asks.
-  void Raise(int ask, const Shape& shape, Seconds duration, int slot);
+  void Raise(const Ask& ask, int slot);
 
  private:
   // Nodes and durations in classes; the table is monotone along each axis.
@@ -29,9 +46,6 @@ class StartBounds {
 
   std::vector<int> exact_;
   std::array<std::array<std::array<int, kDurationClasses>, kNodeClasses>, kGpusPerNode> table_{};
-
-  int Look(int gpus, int nodes, Seconds duration) const;
-  void Record(int gpus, int nodes, Seconds duration, int slot);
 };
 
 }  // namespace allot::scheduler

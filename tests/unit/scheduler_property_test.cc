@@ -63,6 +63,8 @@ Snapshot RandomSnapshot(uint64_t seed) {
     project.merit = pick(0, kMeritMax);
     project.open = !chance(5);
     project.concurrent_gpus = {pick(0, 80), pick(0, 80)};
+    if (chance(30))
+      project.gpu_time_left = GpuSeconds::FromCount(random.Between(-1'000, 9'000'000));
     project.usage = {random.Between(0, int64_t{1} << 30), snapshot.now - Hours(1)};
     snapshot.projects.push_back(std::move(project));
   }
@@ -189,6 +191,9 @@ class PlainCalendar {
         grid_(snapshot.now, policy.planning_horizon),
         free_(snapshot.nodes.size(), Slots<GpuMask>(0xff)),
         held_(snapshot.projects.size(), {Slots<int>(0), Slots<int>(0)}) {
+    for (const SnapshotProject& project : snapshot.projects) {
+      gpu_seconds_left_.push_back(project.gpu_time_left.count());
+    }
     for (const SnapshotClaim& claim : snapshot.claims) {
       const Instant until = claim.until > snapshot.now ? claim.until : snapshot.now + kOverdue;
       const int first = grid_.SlotOf(claim.start);
@@ -200,6 +205,10 @@ class PlainCalendar {
 
   // The slot of the earliest start, and the model it would be on; nothing when there is none.
   std::optional<std::pair<int, GpuModel>> Earliest(const SnapshotPending& pending) const {
+    if (CostOf(pending.request)->count() >
+        gpu_seconds_left_[static_cast<std::size_t>(pending.project)]) {
+      return std::nullopt;
+    }
     for (int slot = grid_.SlotOf(SpanOf(pending).not_before); slot <= grid_.last_start_slot();
          ++slot) {
       if (grid_.WindowFrom(slot, SpanOf(pending)).start() >= grid_.horizon_end()) break;
@@ -216,6 +225,8 @@ class PlainCalendar {
     const SnapshotPending& pending = snapshot_.pending[static_cast<std::size_t>(placement.pending)];
     const int first = grid_.SlotOf(placement.window.start());
     const int last = grid_.SlotBefore(placement.window.end());
+    gpu_seconds_left_[static_cast<std::size_t>(pending.project)] -=
+        CostOf(pending.request)->count();
     for (const PlacedNode& placed : placement.nodes) {
       Take(placed.node, placed.gpus, first, last);
       Hold(pending.project, placed.node, placed.gpus, first, last);
@@ -287,6 +298,7 @@ class PlainCalendar {
   TimeGrid grid_;
   std::vector<std::vector<GpuMask>> free_;
   std::vector<std::array<std::vector<int>, kGpuModelCount>> held_;
+  std::vector<int64_t> gpu_seconds_left_;
 };
 
 // No shortcut of the planner loses a start: what it finds is what trying them all would find.
