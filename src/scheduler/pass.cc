@@ -208,12 +208,23 @@ Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, con
                       .span = span,
                       .ask = StartBounds::MakeAsk(At(asks_, pending),
                                                   Pending(pending).request.shape, span.duration)};
-  for (Cluster* cluster : clusters) {
-    const int slot = EarliestIn(*cluster, wanted, last);
-    if (slot > last) continue;
-    best = {cluster, slot};
+  // Where the start may be earliest comes first: what it finds cuts the other searches short.
+  // Whoever precedes the best so far in the order of clusters wins a tie, all others must be
+  // earlier.
+  turns_.clear();
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    turns_.emplace_back(clusters[i]->bounds->Get(wanted.ask), i);
+  }
+  std::sort(turns_.begin(), turns_.end());
+  std::size_t best_turn = 0;
+  for (const auto& [bound, i] : turns_) {
+    const int limit = best.cluster == nullptr ? last : i < best_turn ? best.slot : best.slot - 1;
+    if (bound > limit) continue;
+    const int slot = EarliestIn(*clusters[i], wanted, limit);
+    if (slot > limit) continue;
+    best = {clusters[i], slot};
+    best_turn = i;
     std::swap(rows_, best_rows_);
-    last = slot - 1;
   }
   return best;
 }

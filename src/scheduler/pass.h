@@ -86,6 +86,8 @@ class Pass {
   // Of the pending allocation at hand; kept for their memory.
   std::vector<Cluster*> open_to_;
   std::vector<Cluster*> fitting_;
+  // (no start before this slot, position in the order of clusters)
+  std::vector<std::pair<int, std::size_t>> turns_;
   // By project: what is left of its GPU time after all that was placed.
   std::vector<GpuSeconds> gpu_time_left_;
   // By pending: which (shape, duration) it asks for.
