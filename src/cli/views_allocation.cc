@@ -159,6 +159,9 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
     lines.Add("Quota", "holds " + FormatCount(e.quota_held_gpus()) + " of " +
                            FormatCount(e.quota_limit_gpus()) + " GPUs of these models");
   }
+  for (int i = 0; i < e.alternatives_size(); ++i) {
+    lines.Add(i == 0 ? "Sooner" : "", Harmless(e.alternatives(i).message()));
+  }
   lines.Add("Decided by", e.policy_version().empty()
                               ? ""
                               : "policy " + Harmless(e.policy_version()) + " at revision " +

@@ -93,6 +93,26 @@ void RenderOutlook(const scheduler::Explanation& explanation, const scheduler::S
   }
 }
 
+v1::Alternative RenderAlternative(const scheduler::Alternative& alternative) {
+  using Change = scheduler::Alternative::Change;
+  v1::Alternative rendered;
+  switch (alternative.change) {
+    case Change::kShorter:
+      rendered.set_change(v1::Alternative::CHANGE_SHORTER);
+      break;
+    case Change::kSmaller:
+      rendered.set_change(v1::Alternative::CHANGE_SMALLER);
+      break;
+    case Change::kOtherModel:
+      rendered.set_change(v1::Alternative::CHANGE_OTHER_MODEL);
+      break;
+  }
+  *rendered.mutable_request() = rpc::Render(alternative.request);
+  *rendered.mutable_start_time() = rpc::Render(alternative.start);
+  rendered.set_message(alternative.message);
+  return rendered;
+}
+
 class Handlers {
  public:
   explicit Handlers(const Services& services) : s_(services) {}
@@ -171,6 +191,9 @@ class Handlers {
     response.set_reason(explanation.reason);
     response.set_message(explanation.message);
     RenderOutlook(explanation, pass->snapshot, NamesFor(caller), response);
+    for (const scheduler::Alternative& alternative : explanation.alternatives) {
+      *response.add_alternatives() = RenderAlternative(alternative);
+    }
     response.set_quota_held_gpus(explanation.quota_held);
     response.set_quota_limit_gpus(explanation.quota_limit);
     response.set_policy_version(s_.context.policy.version);

@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "scheduler/alternatives.h"
 #include "scheduler/describe.h"
 #include "scheduler/fair_order.h"
 #include "scheduler/pass.h"
@@ -30,6 +31,8 @@ class Explainer {
     Quota();
     Clusters();
     Outcome();
+    result_.alternatives =
+        FindAlternatives(snapshot_, policy_, plan_, position_, result_.planned_start);
     return std::move(result_);
   }
 

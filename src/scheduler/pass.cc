@@ -65,19 +65,18 @@ void Pass::NumberAsks() {
 
 void Pass::BuildClusters() {
   clusters_.resize(snapshot_.clusters.size());
-  // By node of the snapshot: its position in its cluster.
-  std::vector<int> position_in_cluster(snapshot_.nodes.size());
+  position_in_cluster_.resize(snapshot_.nodes.size());
   std::vector<std::vector<Hold>> holds(clusters_.size());
   const int last_slot = grid_.slots() - 1;
   for (std::size_t i = 0; i < snapshot_.nodes.size(); ++i) {
     const SnapshotNode& node = snapshot_.nodes[i];
     Cluster& cluster = At(clusters_, node.cluster);
-    position_in_cluster[i] = cluster.nodes++;
+    position_in_cluster_[i] = cluster.nodes++;
     cluster.node_positions.push_back(static_cast<int>(i));
     if (node.schedulable) {
       ++cluster.schedulable;
     } else {
-      At(holds, node.cluster).push_back({position_in_cluster[i], kAllGpus, 0, last_slot});
+      At(holds, node.cluster).push_back({position_in_cluster_[i], kAllGpus, 0, last_slot});
     }
   }
   const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
@@ -86,7 +85,7 @@ void Pass::BuildClusters() {
     if (!node.schedulable) continue;
     const Instant until = claim.until > snapshot_.now ? claim.until : overdue_until;
     At(holds, node.cluster)
-        .push_back({At(position_in_cluster, claim.node), claim.gpus, grid_.SlotOf(claim.start),
+        .push_back({At(position_in_cluster_, claim.node), claim.gpus, grid_.SlotOf(claim.start),
                     grid_.SlotBefore(until)});
   }
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
@@ -154,8 +153,9 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   const std::vector<Cluster*>& fitting = Fitting(open, request.shape);
   if (fitting.empty()) return DeferTooLarge(pending, open);
 
-  const Span span{request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
-  const Found found = Search(pending, fitting, span, grid_.last_start_slot());
+  const Wanted wanted = Want(pending);
+  const Span& span = wanted.span;
+  const Found found = Search(wanted, fitting, grid_.last_start_slot());
   if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, span);
   const Instant end = grid_.WindowFrom(found.slot, span).end();
   if (request.deadline && end > *request.deadline) {
@@ -169,14 +169,53 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
 std::optional<Placement> Pass::PlaceNow(int pending) {
   const SnapshotPending& row = Pending(pending);
   const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
-  const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
+  const Wanted wanted = Want(pending);
   if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project) ||
-      span.not_before > snapshot_.now) {
+      wanted.span.not_before > snapshot_.now) {
     return std::nullopt;
   }
-  const Found found = Search(pending, Fitting(OpenTo(row), row.request.shape), span, 0);
+  const Found found = Search(wanted, Fitting(OpenTo(row), row.request.shape), 0);
   if (found.cluster == nullptr) return std::nullopt;
-  return Book(pending, found, span);
+  return Book(pending, found, wanted.span);
+}
+
+void Pass::Adopt(const Placement& placement) {
+  const SnapshotPending& row = Pending(placement.pending);
+  const int first_slot = grid_.SlotOf(placement.window.start());
+  const int last_slot = grid_.SlotBefore(placement.window.end());
+  std::vector<std::pair<int, GpuMask>> nodes;
+  nodes.reserve(placement.nodes.size());
+  for (const PlacedNode& placed : placement.nodes) {
+    nodes.emplace_back(At(position_in_cluster_, placed.node), placed.gpus);
+  }
+  At(clusters_, placement.cluster).calendar->Book(nodes, first_slot, last_slot);
+  QuotaOf(row).Book(placement.model, row.request.shape.gpus(), first_slot, last_slot);
+  GpuSeconds& left = At(gpu_time_left_, row.project);
+  left = *left.Minus(*CostOf(row.request));
+}
+
+std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
+  const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
+  if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project)) return std::nullopt;
+  const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
+  const Wanted wanted{
+      .row = row,
+      .span = span,
+      .ask = StartBounds::MakeAsk(StartBounds::kUnnumbered, row.request.shape, span.duration)};
+  const Found found =
+      Search(wanted, Fitting(OpenTo(row), row.request.shape), grid_.last_start_slot());
+  if (found.cluster == nullptr) return std::nullopt;
+  const TimeWindow window = grid_.WindowFrom(found.slot, span);
+  if (row.request.deadline && window.end() > *row.request.deadline) return std::nullopt;
+  return window;
+}
+
+Pass::Wanted Pass::Want(int pending) const {
+  const SnapshotPending& row = Pending(pending);
+  const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
+  return {.row = row,
+          .span = span,
+          .ask = StartBounds::MakeAsk(At(asks_, pending), row.request.shape, span.duration)};
 }
 
 const std::vector<Pass::Cluster*>& Pass::Fitting(const std::vector<Cluster*>& open,
@@ -200,14 +239,9 @@ const std::vector<Pass::Cluster*>& Pass::OpenTo(const SnapshotPending& pending) 
 }
 
 // The earliest start over all clusters; of equal ones the first in their order.
-Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, const Span& span,
-                         int last) {
+Pass::Found Pass::Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last) {
   Found best;
-  if (span.not_before >= grid_.horizon_end()) return best;
-  const Wanted wanted{.pending = pending,
-                      .span = span,
-                      .ask = StartBounds::MakeAsk(At(asks_, pending),
-                                                  Pending(pending).request.shape, span.duration)};
+  if (wanted.span.not_before >= grid_.horizon_end()) return best;
   // Where the start may be earliest comes first: what it finds cuts the other searches short.
   // Whoever precedes the best so far in the order of clusters wins a tie, all others must be
   // earlier.
@@ -231,10 +265,9 @@ Pass::Found Pass::Search(int pending, const std::vector<Cluster*>& clusters, con
 
 // The first slot up to `last` in which both the cluster and the project's quota allow it.
 int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
-  const SnapshotPending& row = Pending(wanted.pending);
-  const Shape& shape = row.request.shape;
+  const Shape& shape = wanted.row.request.shape;
   const Span& span = wanted.span;
-  const QuotaCalendar& quota = QuotaOf(row);
+  const QuotaCalendar& quota = QuotaOf(wanted.row);
   const int first = grid_.SlotOf(span.not_before);
   rows_.Resize(cluster.calendar->lines());
 

@@ -30,6 +30,13 @@ class Pass {
   /// deadline.
   std::optional<Placement> PlaceNow(int pending);
 
+  /// Books what an earlier pass over the same snapshot decided, without a search.
+  void Adopt(const Placement& placement);
+
+  /// The window a pending allocation would get if it were `row`; nothing is booked. Nothing when it
+  /// would be deferred.
+  std::optional<TimeWindow> Probe(const SnapshotPending& row);
+
  private:
   struct Cluster {
     int position = 0;
@@ -51,7 +58,7 @@ class Pass {
 
   // One pending allocation under search.
   struct Wanted {
-    int pending = 0;
+    const SnapshotPending& row;
     Span span;
     StartBounds::Ask ask;
   };
@@ -67,7 +74,8 @@ class Pass {
   void BookQuotas();
 
   const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open, const Shape& shape);
-  Found Search(int pending, const std::vector<Cluster*>& clusters, const Span& span, int last);
+  Found Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
+  Wanted Want(int pending) const;
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
   Placement Book(int pending, const Found& found, const Span& span);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
@@ -90,6 +98,8 @@ class Pass {
   std::vector<std::pair<int, std::size_t>> turns_;
   // By project: what is left of its GPU time after all that was placed.
   std::vector<GpuSeconds> gpu_time_left_;
+  // By node of the snapshot: its position in its cluster.
+  std::vector<int> position_in_cluster_;
   // By pending: which (shape, duration) it asks for.
   std::vector<int> asks_;
   std::size_t ask_count_ = 0;

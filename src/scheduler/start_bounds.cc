@@ -50,7 +50,7 @@ StartBounds::Ask StartBounds::MakeAsk(int number, const Shape& shape, Seconds du
 }
 
 int StartBounds::Get(const Ask& ask) const {
-  const int exact = exact_[static_cast<std::size_t>(ask.number)];
+  const int exact = ask.number == kUnnumbered ? 0 : exact_[static_cast<std::size_t>(ask.number)];
   if (ask.duration_below == kDurationClasses) return exact;
   const auto look = [&](int gpus, std::size_t nodes) {
     return table_[static_cast<std::size_t>(gpus - 1)][nodes][ask.duration_below];
@@ -61,9 +61,11 @@ int StartBounds::Get(const Ask& ask) const {
 }
 
 void StartBounds::Raise(const Ask& ask, int slot) {
-  int& exact = exact_[static_cast<std::size_t>(ask.number)];
-  if (slot <= exact) return;
-  exact = slot;
+  if (ask.number != kUnnumbered) {
+    int& exact = exact_[static_cast<std::size_t>(ask.number)];
+    if (slot <= exact) return;
+    exact = slot;
+  }
   if (ask.duration_above == kDurationClasses) return;
   // A remainder makes it larger than its whole nodes alone, so it bounds only what has one more.
   // Monotone along each axis: the first entry that is high enough ends its axis.

@@ -17,9 +17,12 @@ class StartBounds {
   /// `asks`: how many different (shape, duration) the pass has; they are numbered from 0.
   explicit StartBounds(std::size_t asks) : exact_(asks, 0) {}
 
+  static constexpr int kUnnumbered = -1;
+
   /// A (shape, duration) with its places in the table: worked out once, used for every cluster.
   struct Ask {
-    int number = 0;
+    /// kUnnumbered for one that nobody else asks: then nothing is kept for it alone.
+    int number = kUnnumbered;
     int gpus = 0;
     /// 0 without a remainder.
     int remainder_gpus = 0;

@@ -149,8 +149,9 @@ TEST_F(Apply, SendsNothingWhenTheFileHasAnError) {
 }
 
 TEST_F(Apply, GoesOnAfterAFailureAndSkipsOnlyWhatDependsOnIt) {
-  server_.FailNext("CreateProject",
-                   FieldError(Reason::kEnumUnknown, "programme", "call-2026-1", "another"));
+  server_.state.refused_projects.emplace(
+      "institutes/snu/projects/llm",
+      FieldError(Reason::kEnumUnknown, "programme", "call-2026-1", "another"));
   const Ran ran =
       RunApply(std::string(kFile) +
                    "---\nkind: Project\nid: snu/zoo\nprogramme: call-2026-1\nsector: academia\n",

@@ -136,6 +136,8 @@ class FakeServer::Services final : public v1::PoolService::Service,
   grpc::Status CreateProject(ServerContext* c, const v1::CreateProjectRequest* q,
                              v1::Project* a) override {
     const std::string name = q->parent() + "/projects/" + q->project_id();
+    const auto refused = fake_.state.refused_projects.find(name);
+    if (refused != fake_.state.refused_projects.end()) return Refusal(refused->second);
     const grpc::Status status =
         Create(c, "CreateProject", *q, fake_.state.projects, name, q->project(), a);
     const std::lock_guard lock(mutex_);

@@ -52,6 +52,8 @@ class FakeServer {
     v1::GetCapacityResponse capacity;
     v1::ExplainAllocationResponse explanation;
     std::vector<std::string> merit_reasons;
+    /// Projects whose creation is refused, by name: unlike FailNext's, the same one in any order.
+    std::map<std::string, Error> refused_projects;
   };
   State state;
 

@@ -127,5 +127,63 @@ TEST(Explain, NamesNoOtherTenant) {
   EXPECT_EQ(ExplainIn(builder, "p/1").message.find("secret"), std::string::npos);
 }
 
+using Change = Alternative::Change;
+
+TEST(Explain, SaysWhatSmallerWishWouldStartNow) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 4).Cluster("b", GpuModel::kB200, 4);
+  builder.Project("p");
+  builder.Project("q").merit = 1'000;
+  builder.Project("r");
+  builder.Claim("r/running", "r", "a/n01", 0xff, kNow + Hours(2));
+  // Ahead in rank: takes all four nodes from two to five o'clock.
+  builder.Pending("q/gang", "q", {4, 8, 0}, Hours(3));
+  builder.Pending("p/1", "p", {3, 8, 0}, Hours(48));
+  const Explanation explanation = ExplainIn(builder, "p/1");
+  ASSERT_EQ(explanation.planned_start, kNow + Hours(5));
+  ASSERT_EQ(explanation.alternatives.size(), 2U);
+  const Alternative& shorter = explanation.alternatives[0];
+  EXPECT_EQ(shorter.change, Change::kShorter);
+  EXPECT_EQ(shorter.request.duration, Hours(2));
+  EXPECT_EQ(shorter.request.shape, (Shape{3, 8, 0}));
+  EXPECT_EQ(shorter.start, kNow);
+  EXPECT_EQ(shorter.message, "for 2h instead of 2d it would start now");
+  const Alternative& other = explanation.alternatives[1];
+  EXPECT_EQ(other.change, Change::kOtherModel);
+  EXPECT_EQ(other.request.models, std::vector{GpuModel::kB200});
+  EXPECT_EQ(other.message, "on B200 it would start now");
+}
+
+TEST(Explain, FewerNodesOrGpusMayStartNow) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 3);
+  builder.Project("p");
+  builder.Project("q");
+  builder.Claim("q/running", "q", "a/n01", 0xff, kNow + Days(2));
+  builder.Claim("q/running", "q", "a/n02", 0x1f, kNow + Days(2));
+  builder.Pending("p/gang", "p", {2, 8, 0}, Days(1));
+  const Explanation gang = ExplainIn(builder, "p/gang");
+  ASSERT_EQ(gang.alternatives.size(), 1U);
+  EXPECT_EQ(gang.alternatives[0].change, Change::kSmaller);
+  EXPECT_EQ(gang.alternatives[0].request.shape, (Shape{1, 8, 0}));
+  EXPECT_EQ(gang.alternatives[0].message,
+            "with 1 node x 8 GPUs instead of 2 nodes x 8 GPUs it would start now");
+
+  SnapshotBuilder full = builder;
+  full.Claim("q/other", "q", "a/n03", 0xff, kNow + Days(2));
+  full.Pending("p/node", "p", {1, 8, 0}, Days(1)).create_time = kNow - Hours(2);
+  const Explanation node = ExplainIn(full, "p/node");
+  ASSERT_EQ(node.alternatives.size(), 1U);
+  EXPECT_EQ(node.alternatives[0].request.shape, (Shape{1, 3, 0}));
+}
+
+TEST(Explain, WhoStartsNowOrWaitsByItselfNeedsNoAlternative) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/now", "p", {1, 8, 0}, Days(1));
+  builder.Pending("p/later", "p", {2, 8, 0}, Days(1)).request.earliest_start = kNow + Hours(3);
+  EXPECT_TRUE(ExplainIn(builder, "p/now").alternatives.empty());
+  EXPECT_TRUE(ExplainIn(builder, "p/later").alternatives.empty());
+}
+
 }  // namespace
 }  // namespace allot::scheduler

@@ -359,6 +359,31 @@ TEST(SchedulerProperty, EveryExplanationAgreesWithThePlan) {
   }
 }
 
+// An alternative is a promise about another plan: make that plan, and see.
+TEST(SchedulerProperty, EveryAlternativeStartsWhenItSays) {
+  const Policy policy = ShortPolicy();
+  int tried = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const Snapshot snapshot = RandomSnapshot(seed);
+    const Plan plan = Schedule(snapshot, policy);
+    for (int i = 0; i < static_cast<int>(snapshot.pending.size()); i += 3) {
+      for (const Alternative& alternative : Explain(snapshot, policy, plan, i).alternatives) {
+        Snapshot changed = snapshot;
+        changed.pending[static_cast<std::size_t>(i)].request = alternative.request;
+        const Plan other = Schedule(changed, policy);
+        const auto placed =
+            std::find_if(other.placements.begin(), other.placements.end(),
+                         [&](const Placement& placement) { return placement.pending == i; });
+        ASSERT_NE(placed, other.placements.end()) << "seed " << seed << " " << i;
+        EXPECT_EQ(placed->window.start(), alternative.start)
+            << "seed " << seed << " " << i << " " << alternative.message;
+        ++tried;
+      }
+    }
+  }
+  EXPECT_GT(tried, 100);
+}
+
 // The whole nation, as bench-plan measures it.
 TEST(SchedulerProperty, ThePlanOfTheNationalPoolIsValidAndTheSameAgain) {
   Snapshot snapshot = testing::NationalPool(testing::ManualClock::kStart);

@@ -20,6 +20,21 @@ struct ClusterOutlook {
   std::optional<Instant> earliest_by_claims;
 };
 
+/// One thing changed in a request that would have it served sooner, everybody else as they are.
+struct Alternative {
+  enum class Change : uint8_t {
+    kShorter,     ///< the longest time that starts now, else half the time if that starts earlier
+    kSmaller,     ///< the most nodes (of one node: GPUs) that start now, else half likewise
+    kOtherModel,  ///< a model it does not accept, where its programme and quota allow it
+  };
+  Change change = Change::kShorter;
+  /// The request as it would have to be.
+  Request request;
+  Instant start;
+  /// "for 2d instead of 7d it would start now".
+  std::string message;
+};
+
 struct Explanation {
   /// 1 is next; among all that wait for the same programme.
   int rank = 0;
@@ -40,10 +55,13 @@ struct Explanation {
   /// Concurrent quota of the project for the models asked: held and limit.
   int quota_held = 0;
   int quota_limit = 0;
+  /// Empty when it starts now, does not want to, or nothing of the kind helps.
+  std::vector<Alternative> alternatives;
 };
 
 /// Why the pending allocation at position `pending` waits, from the same data the plan was made
-/// from. Names no other tenant. O(claims + pending).
+/// from. Names no other tenant. The alternatives cost most: a calendar with all those ahead,
+/// without their searches.
 Explanation Explain(const Snapshot& snapshot, const Policy& policy, const Plan& plan, int pending);
 
 }  // namespace allot::scheduler

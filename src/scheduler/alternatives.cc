@@ -1,0 +1,152 @@
+#include "scheduler/alternatives.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "scheduler/pass.h"
+
+namespace allot::scheduler {
+namespace {
+
+class Search {
+ public:
+  Search(const Snapshot& snapshot, const Policy& policy, const Plan& plan, int pending,
+         std::optional<Instant> planned)
+      : snapshot_(snapshot),
+        policy_(policy),
+        row_(snapshot.pending[static_cast<std::size_t>(pending)]),
+        planned_(planned),
+        pass_(snapshot, policy) {
+    AdoptThoseAhead(plan, pending);
+  }
+
+  std::vector<Alternative> Run() {
+    Shorter();
+    Smaller();
+    OtherModel();
+    return std::move(found_);
+  }
+
+ private:
+  void AdoptThoseAhead(const Plan& plan, int pending) {
+    std::vector<bool> ahead(snapshot_.pending.size(), false);
+    for (const int position : plan.order) {
+      if (position == pending) break;
+      ahead[static_cast<std::size_t>(position)] = true;
+    }
+    for (const Placement& placement : plan.placements) {
+      if (ahead[static_cast<std::size_t>(placement.pending)]) pass_.Adopt(placement);
+    }
+  }
+
+  std::optional<Instant> StartOf(const Request& request) {
+    SnapshotPending changed = row_;
+    changed.request = request;
+    const auto window = pass_.Probe(changed);
+    if (!window) return std::nullopt;
+    return window->start();
+  }
+  bool StartsNow(const Request& request) {
+    const auto start = StartOf(request);
+    return start && *start <= snapshot_.now;
+  }
+
+  void Add(Alternative::Change change, const Request& request, Instant start,
+           const std::string& what) {
+    const std::string when = start <= snapshot_.now ? "now" : FormatRfc3339(start).insert(0, "at ");
+    found_.push_back({.change = change,
+                      .request = request,
+                      .start = start,
+                      .message = what + " it would start " + when});
+  }
+
+  /// Of requests numbered from 1 to `count`, each harder to place than the one before: the hardest
+  /// that starts now; else the one in the middle, if that starts sooner than planned.
+  void Hardest(Alternative::Change change, int64_t count,
+               const std::function<Request(int64_t)>& numbered,
+               const std::function<std::string(const Request&)>& told) {
+    if (count < 1) return;
+    int64_t starts = 0;
+    int64_t fails = count + 1;
+    while (fails - starts > 1) {
+      const int64_t middle = starts + (fails - starts) / 2;
+      (StartsNow(numbered(middle)) ? starts : fails) = middle;
+    }
+    const Request request = numbered(starts > 0 ? starts : (count + 1) / 2);
+    const auto start = StartOf(request);
+    if (start && (!planned_ || *start < *planned_)) Add(change, request, *start, told(request));
+  }
+
+  void Shorter() {
+    const Seconds duration = row_.request.duration;
+    const Seconds step = duration > Hours(2) ? Hours(1) : Minutes(15);
+    Hardest(
+        Alternative::Change::kShorter, (duration.count - 1) / step.count,
+        [&](int64_t steps) {
+          Request request = row_.request;
+          request.duration = Seconds{steps * step.count};
+          return request;
+        },
+        [&](const Request& request) {
+          return "for " + FormatDuration(request.duration) + " instead of " +
+                 FormatDuration(duration);
+        });
+  }
+
+  // A gang by whole nodes, what fits one node by GPUs.
+  void Smaller() {
+    const Shape shape = row_.request.shape;
+    const bool gang = shape.node_count() > 1;
+    const int largest = gang ? shape.node_count() - 1 : shape.gpus_per_node - 1;
+    Hardest(
+        Alternative::Change::kSmaller, largest,
+        [&](int64_t size) {
+          Request request = row_.request;
+          const int count = static_cast<int>(size);
+          request.shape = gang ? Shape{count, shape.gpus_per_node, 0} : Shape{1, count, 0};
+          return request;
+        },
+        [&](const Request& request) {
+          return "with " + Describe(request.shape) + " instead of " + Describe(shape);
+        });
+  }
+
+  void OtherModel() {
+    const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(row_.project)];
+    const ProgrammeCaps* caps = FindCaps(policy_, project.programme);
+    for (const GpuModel model : kGpuModels) {
+      const auto& accepted = row_.request.models;
+      if (std::find(accepted.begin(), accepted.end(), model) != accepted.end()) continue;
+      const int gpus = row_.request.shape.gpus();
+      if (caps != nullptr && caps->gpus_max[static_cast<std::size_t>(model)] < gpus) continue;
+      Request request = row_.request;
+      request.models = {model};
+      const auto start = StartOf(request);
+      if (start && (!planned_ || *start < *planned_)) {
+        Add(Alternative::Change::kOtherModel, request, *start, "on " + std::string(Name(model)));
+      }
+    }
+  }
+
+  const Snapshot& snapshot_;
+  const Policy& policy_;
+  const SnapshotPending& row_;
+  const std::optional<Instant> planned_;
+  Pass pass_;
+  std::vector<Alternative> found_;
+};
+
+}  // namespace
+
+std::vector<Alternative> FindAlternatives(const Snapshot& snapshot, const Policy& policy,
+                                          const Plan& plan, int pending,
+                                          std::optional<Instant> planned) {
+  const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(pending)];
+  const bool waits_by_itself = EarliestStart(row, policy) > snapshot.now;
+  const bool open = snapshot.projects[static_cast<std::size_t>(row.project)].open;
+  if (waits_by_itself || !open || (planned && *planned <= snapshot.now)) return {};
+  return Search(snapshot, policy, plan, pending, planned).Run();
+}
+
+}  // namespace allot::scheduler
