@@ -246,15 +246,28 @@ TEST_F(Command, HelpHasExamplesForEveryCommand) {
   const Ran all = runner_.Run({"help"});
   ASSERT_EQ(all.code, 0);
   for (const char* command :
-       {"submit",    "list",     "get",   "watch",  "explain",    "cancel",     "release", "pool",
-        "providers", "clusters", "nodes", "orders", "institutes", "projects",   "quota",   "merit",
-        "drain",     "undrain",  "keys",  "audit",  "apply",      "completion", "version"}) {
+       {"submit",  "list",       "get",      "watch",     "explain",    "cancel",
+        "release", "reject",     "pool",     "providers", "clusters",   "nodes",
+        "orders",  "institutes", "projects", "quota",     "merit",      "drain",
+        "undrain", "keys",       "audit",    "apply",     "completion", "version"}) {
     EXPECT_NE(all.out.find(std::string("\n  ") + command), std::string::npos) << command;
     const Ran help = runner_.Run({"help", command});
     EXPECT_EQ(help.code, 0);
     EXPECT_NE(help.out.find("Examples:\n  "), std::string::npos) << command;
     EXPECT_EQ(runner_.Run({command, "--help"}).out, help.out);
   }
+}
+
+TEST_F(Command, ExplainTellsWhatWouldStartSooner) {
+  server_.state.explanation.mutable_allocation()->set_name(
+      "institutes/snu/projects/llm/allocations/main");
+  server_.state.explanation.add_alternatives()->set_message("for 2d it would start now");
+  server_.state.explanation.add_alternatives()->set_message("on B200 it would start now");
+  const Ran ran = runner_.Run({"explain", "snu/llm/main"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("Sooner:"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("for 2d it would start now\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("on B200 it would start now\n"), std::string::npos) << ran.out;
 }
 
 TEST_F(Command, CompletionKnowsCommandsAndOptions) {

@@ -159,6 +159,23 @@ TEST_F(AllocationsTest, ExplainSaysWhyItWaits) {
   EXPECT_FALSE(why.message().empty());
 }
 
+TEST_F(AllocationsTest, ExplainSaysWhatWouldStartSooner) {
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1", "gpus: 24"))), "OK");
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a2", "gpus: 16"))), "OK");
+  Schedule();
+  v1::ExplainAllocationResponse why;
+  ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(member_, &Allocations::ExplainAllocation,
+                                                 "name: '" + Name("a2") + "'", &why)),
+            "OK");
+  ASSERT_EQ(why.alternatives_size(), 1);
+  const v1::Alternative& smaller = why.alternatives(0);
+  EXPECT_EQ(smaller.change(), v1::Alternative::CHANGE_SMALLER);
+  EXPECT_EQ(smaller.request().node_shape().nodes(), 1);
+  EXPECT_EQ(smaller.message(),
+            "with 1 node x 8 GPUs instead of 2 nodes x 8 GPUs it would start now");
+  EXPECT_TRUE(smaller.has_start_time());
+}
+
 TEST_F(AllocationsTest, AStaleEtagStopsACancelThatWasDecidedOnOldNews) {
   v1::Allocation made;
   ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"), &made)), "OK");
