@@ -159,11 +159,17 @@ Result<Capacity> GetCapacity(const Context& context, const Principal& principal,
   }
   const Instant now = Instant::FromSeconds(context.clock.Now().seconds());
   const bool sees_all = principal.institute.empty() && principal.provider.empty();
+  if (!wants_timeline) {
+    Capacity capacity;
+    ALLOT_RETURN_IF_ERROR(planner.Read(
+        [&](const PoolView& view) { capacity = CapacityCount(view, now).Count(sees_all); }));
+    return capacity;
+  }
   // Copied, so that a long timeline is drawn without holding up the next pass.
   PoolView seen;
   ALLOT_RETURN_IF_ERROR(planner.Read([&](const PoolView& view) { seen = view; }));
   CapacityCount count(seen, now);
-  if (wants_timeline) count.DrawTimeline(horizon, step);
+  count.DrawTimeline(horizon, step);
   return count.Count(sees_all);
 }
 

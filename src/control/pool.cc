@@ -31,13 +31,18 @@ Node AsItCounts(const Cluster& cluster, Node node) {
   return node;
 }
 
+Result<Node> ReadNodeOf(store::Tx& tx, const ClusterId& cluster, const NodeId& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(id));
+  if (!node || node->cluster != cluster) return NotFound("name", id.str());
+  return *std::move(node);
+}
+
 Result<std::vector<Node>> NodesAskedFor(store::Tx& tx, const DrainRequest& request) {
   ALLOT_ASSIGN_OR_RETURN(const auto cluster, ReadClusterOf(tx, request.provider, request.cluster));
   std::vector<Node> nodes;
   if (request.node) {
-    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(*request.node));
-    if (!node || node->cluster != request.cluster) return NotFound("name", request.node->str());
-    nodes.push_back(*std::move(node));
+    ALLOT_ASSIGN_OR_RETURN(auto node, ReadNodeOf(tx, request.cluster, *request.node));
+    nodes.push_back(std::move(node));
   } else {
     ALLOT_ASSIGN_OR_RETURN(nodes, tx.NodesOfCluster(request.cluster));
   }
@@ -47,11 +52,10 @@ Result<std::vector<Node>> NodesAskedFor(store::Tx& tx, const DrainRequest& reque
 
 Status DrainNode(store::Tx& tx, const DrainRequest& request) {
   ALLOT_RETURN_IF_ERROR(ReadClusterOf(tx, request.provider, request.cluster));
-  ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(*request.node));
-  if (!node || node->cluster != request.cluster) return NotFound("name", request.node->str());
-  node->draining = request.draining;
-  node->drain_reason = request.draining ? request.reason : "";
-  return tx.UpdateNodes(std::span(&*node, 1));
+  ALLOT_ASSIGN_OR_RETURN(auto node, ReadNodeOf(tx, request.cluster, *request.node));
+  node.draining = request.draining;
+  node.drain_reason = request.draining ? request.reason : "";
+  return tx.UpdateNodes(std::span(&node, 1));
 }
 
 /// Leaves what was decided of single nodes.

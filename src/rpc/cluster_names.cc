@@ -1,5 +1,6 @@
 #include "rpc/cluster_names.h"
 
+#include "control/record.h"
 #include "rpc/resource_name.h"
 
 namespace allot::rpc {
@@ -20,9 +21,7 @@ Status ClusterNames::Confirm(const Principal& principal, const std::string& name
   }
   const auto named = ParseClusterName(name.substr(0, end), field);
   if (!named.ok() || NameOf(principal, named->cluster) == name.substr(0, end)) return Ok{};
-  Error error = FieldError(Reason::kNotFound, field, name, "the name of a resource you may see");
-  error.message = "there is no " + error.value + " that you may see";
-  return error;
+  return control::NotFound(field, name);
 }
 
 std::string ClusterNames::Find(const ClusterId& id) {

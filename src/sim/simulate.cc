@@ -1,7 +1,6 @@
 #include "allot/sim/simulate.h"
 
 #include <algorithm>
-#include <numeric>
 #include <queue>
 #include <tuple>
 

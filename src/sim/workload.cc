@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include "allot/base/check.h"
 #include "allot/base/random.h"
@@ -241,39 +242,35 @@ Workload LoadNationalCall(const LoadOptions& options) {
   workload.begin = kFirstDay;
   workload.end = kFirstDay + Days(366);
   workload.pass_every = Hours(1);
+  const NationalCall call = MakeNationalCall(options.seed);
+  // With the part of its time that each runs, per cent; drawn in the order of the call.
+  std::vector<std::pair<const CallProject*, int64_t>> asks;
   SeededRandom random(options.seed);
-  for (const CallInstitute& institute : MakeNationalCall(options.seed).institutes) {
+  for (const CallInstitute& institute : call.institutes) {
     for (const CallProject& asked : institute.projects) {
-      const auto request = ParseRequest(asked.request, kFirstDay, "request");
-      ALLOT_CHECK(request.ok());
-      scheduler::SnapshotProject project;
-      project.id = asked.project.id;
-      project.programme = asked.project.programme;
-      project.merit = asked.project.merit;
-      project.concurrent_gpus = asked.quota.concurrent_gpus;
-      project.usage.as_of = kFirstDay;
-      Job job;
-      job.project = static_cast<int>(workload.pool.projects.size());
-      job.submit = kFirstDay;
-      job.request = *request;
-      job.run = Seconds{request->duration.count / 100 * random.Between(70, 100)};
-      workload.jobs.push_back(std::move(job));
-      workload.pool.projects.push_back(std::move(project));
+      asks.emplace_back(&asked, random.Between(70, 100));
     }
   }
-  // Canonical: projects by id, jobs following them.
-  std::vector<int> order(workload.jobs.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
-  const auto id = [&](int i) { return workload.pool.projects[static_cast<std::size_t>(i)].id; };
-  std::sort(order.begin(), order.end(), [&](int a, int b) { return id(a) < id(b); });
-  Workload sorted = workload;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const auto from = static_cast<std::size_t>(order[i]);
-    sorted.pool.projects[i] = workload.pool.projects[from];
-    sorted.jobs[i] = workload.jobs[from];
-    sorted.jobs[i].project = static_cast<int>(i);
+  std::sort(asks.begin(), asks.end(),
+            [](const auto& a, const auto& b) { return a.first->project.id < b.first->project.id; });
+  for (const auto& [asked, percent] : asks) {
+    const auto request = ParseRequest(asked->request, kFirstDay, "request");
+    ALLOT_CHECK(request.ok());
+    scheduler::SnapshotProject project;
+    project.id = asked->project.id;
+    project.programme = asked->project.programme;
+    project.merit = asked->project.merit;
+    project.concurrent_gpus = asked->quota.concurrent_gpus;
+    project.usage.as_of = kFirstDay;
+    Job job;
+    job.project = static_cast<int>(workload.pool.projects.size());
+    job.submit = kFirstDay;
+    job.request = *request;
+    job.run = Seconds{request->duration.count / 100 * percent};
+    workload.jobs.push_back(std::move(job));
+    workload.pool.projects.push_back(std::move(project));
   }
-  return sorted;
+  return workload;
 }
 
 }  // namespace allot::sim

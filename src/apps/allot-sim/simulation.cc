@@ -136,7 +136,7 @@ int RunCommand(const Flags& flags) {
   return Report(run) ? 0 : 1;
 }
 
-/// "3m", "5.2h": waits as people read them.
+/// "0.25": a wait in hours.
 std::string Hours(int64_t seconds) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.2f", static_cast<double>(seconds) / 3600);
