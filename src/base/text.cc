@@ -43,6 +43,15 @@ bool IsControl(char32_t code_point) {
          (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto character = FirstCharacter(text);
+    if (!character) return false;
+    text.remove_prefix(character->bytes);
+  }
+  return true;
+}
+
 bool IsPlainText(std::string_view text) {
   while (!text.empty()) {
     const auto character = FirstCharacter(text);

@@ -52,7 +52,7 @@ Outcome<std::vector<ApplyStep>> PlanApply(Client& client, const std::vector<Docu
 
 /// Carries the steps out, many at the same time but never before what they depend on. What depends
 /// on a failed one is skipped; everything else goes on.
-void CarryOut(Client& client, std::vector<ApplyStep>& steps, std::string reason,
+void CarryOut(Client& client, std::vector<ApplyStep>& steps, const std::string& reason,
               const ApplyProgress& progress);
 
 }  // namespace allot::cli

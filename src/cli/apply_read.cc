@@ -146,6 +146,7 @@ void Decide(ApplyStep& step, const Resource* existing) {
 Outcome<std::vector<ApplyStep>> PlanApply(Client& client, const std::vector<Document>& documents,
                                           const ApplyProgress& progress) {
   std::vector<ApplyStep> steps;
+  steps.reserve(documents.size());
   for (const Document& document : documents) steps.push_back({.document = &document});
   // The kinds' own order is the order of dependence; within a kind, as the file has them.
   std::stable_sort(steps.begin(), steps.end(), [](const ApplyStep& a, const ApplyStep& b) {

@@ -109,7 +109,7 @@ struct Write {
     request.set_merit(p.merit());
     request.set_reason(reason);
     request.set_etag(etag);
-    client.Add(loop, &Operators::SetMerit, request, [done](Outcome<v1::Project> answer) {
+    client.Add(loop, &Operators::SetMerit, request, [done](const Outcome<v1::Project>& answer) {
       done(answer.ok() ? nullptr : &answer.failure());
     });
   }
@@ -218,7 +218,7 @@ class Carrier {
 
 }  // namespace
 
-void CarryOut(Client& client, std::vector<ApplyStep>& steps, std::string reason,
+void CarryOut(Client& client, std::vector<ApplyStep>& steps, const std::string& reason,
               const ApplyProgress& progress) {
   const auto to_send = std::count_if(steps.begin(), steps.end(), [](const ApplyStep& step) {
     return step.change == Change::kCreate || step.change == Change::kConfigure;

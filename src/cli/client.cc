@@ -23,7 +23,7 @@ std::shared_ptr<grpc::Channel> Connect(const Connection& connection) {
 
 }  // namespace
 
-Client::Client(Connection connection, CallPolicy policy, IdSource& ids)
+Client::Client(const Connection& connection, CallPolicy policy, IdSource& ids)
     : settings_{connection.server, connection.key, policy},
       ids_(ids),
       channel_(Connect(connection)),

@@ -46,7 +46,7 @@ concept Mutation = requires(Request request) {
 /// request_id of its own; passing failures are met by repeats (see CallLoop).
 class Client {
  public:
-  Client(Connection connection, CallPolicy policy, IdSource& ids);
+  Client(const Connection& connection, CallPolicy policy, IdSource& ids);
 
   /// Used for the next change instead of a fresh id, to repeat one whose outcome is unknown.
   void set_request_id(std::string request_id) { request_id_ = std::move(request_id); }

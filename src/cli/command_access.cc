@@ -172,7 +172,7 @@ void AddAccessCommands(CLI::App& root, Action& chosen) {
       ->add_option("resource", *resource,
                    "INSTITUTE, INSTITUTE/PROJECT, INSTITUTE/PROJECT/ALLOCATION or any full name")
       ->required();
-  audit->add_option("--limit", *limit, "At most so many (100)")->check(CLI::PositiveNumber);
+  audit->add_option("--limit", *limit, "At most so many (100)")->check(AtLeastOne());
   audit->callback([&chosen, resource, limit] {
     chosen = [resource, limit](Session& session) { return ListAudit(session, *resource, *limit); };
   });

@@ -168,7 +168,7 @@ void AddAllocationCommands(CLI::App& root, Action& chosen) {
   list->add_option("scope", list_flags->scope, "INSTITUTE or INSTITUTE/PROJECT (all you may see)");
   list->add_option("--state", list_flags->states, "Only these, with commas between");
   list->add_option("--cluster", list_flags->cluster, "Only those planned or running there");
-  list->add_option("--limit", list_flags->limit, "At most so many")->check(CLI::PositiveNumber);
+  list->add_option("--limit", list_flags->limit, "At most so many")->check(AtLeastOne());
   list->callback([&chosen, list_flags] {
     chosen = [list_flags](Session& session) { return List(session, *list_flags); };
   });
@@ -191,7 +191,7 @@ void AddAllocationCommands(CLI::App& root, Action& chosen) {
       "INSTITUTE, INSTITUTE/PROJECT or INSTITUTE/PROJECT/ALLOCATION (all you may see)");
   watch->add_option("--from-revision", watch_flags->from, "Begin after this revision (now)");
   watch->add_option("--count", watch_flags->count, "Stop after so many changes")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeastOne());
   watch->callback([&chosen, watch_flags] {
     chosen = [watch_flags](Session& session) { return Watch(session, *watch_flags); };
   });

@@ -19,8 +19,11 @@ struct EndFlags {
 template <class Service, class Request>
 ExitCode End(Session& session, const EndFlags& flags,
              Method<Service, Request, v1::Allocation> method, Goal goal) {
-  const auto wait_timeout = ParseWaitTimeout(flags.wait.timeout);
+  const auto wait_timeout = ParseWaitTimeout(flags.wait);
   if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
+  if (!flags.etag.empty() && flags.names.size() > 1) {
+    return session.Fail(UsageFailure("an --etag is of one allocation, and several are named"));
+  }
   std::vector<std::string> names;
   for (const std::string& text : flags.names) {
     const auto name = AllocationName(text);

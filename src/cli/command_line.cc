@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "allot/base/text.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/session.h"
@@ -203,9 +204,24 @@ CLI::App* AddCommand(CLI::App& parent, const std::string& name, const std::strin
   return command;
 }
 
+CLI::Validator AtLeastOne() {
+  const auto check = [](std::string& text) -> std::string {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    const bool counts = digits && text.find_first_not_of('0') != std::string::npos;
+    return counts ? "" : "expected a whole number of 1 or more, not '" + text + "'";
+  };
+  return CLI::Validator(check, "", "at least one");
+}
+
 int RunCommandLine(const std::vector<std::string>& arguments, const Environment& environment) {
   Program program;
   Build(program);
+  // Later, libprotobuf would say so too, in words of its own.
+  for (const std::string& argument : arguments) {
+    if (!IsUtf8(argument)) {
+      return ShowUsage(environment, program, "'" + Printable(argument) + "' is not UTF-8");
+    }
+  }
   try {
     // CLI11 takes them from the back.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -24,7 +24,8 @@ struct SubmitFlags {
   bool preemptible = false;
   bool dry_run = false;
   WaitFlags wait;
-  std::string until = "active";
+  /// Nothing: active.
+  std::string until;
 };
 
 /// GPUs in all, or nodes and GPUs on each; the server judges whether they make sense.
@@ -82,12 +83,15 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
     return session.Fail(UsageFailure("give either --gpus, or --nodes (and --gpus-per-node)",
                                      "'allot submit --help' has examples."));
   }
-  const auto goal = ParseGoal(flags.until);
+  if (!flags.until.empty() && !flags.wait.wait) {
+    return session.Fail(UsageFailure("--until says where --wait ends", "Add --wait."));
+  }
+  const auto goal = flags.until.empty() ? Goal::kActive : ParseGoal(flags.until);
   if (!goal) {
     return session.Fail(UsageFailure("--until takes planned, active or ended, not '" +
                                      Printable(flags.until) + "'"));
   }
-  const auto wait_timeout = ParseWaitTimeout(flags.wait.timeout);
+  const auto wait_timeout = ParseWaitTimeout(flags.wait);
   if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
   const auto project = ProjectName(flags.project);
   if (!project.ok()) return session.Fail(project.failure());
@@ -146,7 +150,8 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
   submit->add_option("--display-name", flags->display_name, "A title for people");
   submit->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
   submit->add_flag("--wait", flags->wait.wait, "Follow it until it is active (see --until)");
-  submit->add_option("--until", flags->until, "Where --wait ends: planned, active or ended");
+  submit->add_option("--until", flags->until,
+                     "Where --wait ends: planned, active (the default) or ended");
   submit->add_option("--wait-timeout", flags->wait.timeout, "Stop waiting after this long");
   submit->callback(
       [&chosen, flags] { chosen = [flags](Session& session) { return Submit(session, *flags); }; });

@@ -139,7 +139,7 @@ void AddSummaryCommand(CLI::App& root, Action& chosen) {
   summary->add_flag("--settled", flags->settled,
                     "First wait until everything that starts now is active");
   summary->add_option("--nodes", flags->nodes, "First wait until so many nodes are ready")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeastOne());
   summary->add_option("--within", flags->within, "How long to wait (60s)");
   summary->callback([&chosen, flags] {
     chosen = [flags](Session& session) { return ShowSummary(session, *flags); };

@@ -15,6 +15,9 @@ using Action = std::function<ExitCode(Session&)>;
 CLI::App* AddCommand(CLI::App& parent, const std::string& name, const std::string& description,
                      const std::string& examples);
 
+/// For options that count something: 1 or more.
+CLI::Validator AtLeastOne();
+
 // One function a group of commands; each sets `chosen` when its command was given.
 void AddAllocationCommands(CLI::App& root, Action& chosen);  // list, get, watch, explain
 void AddSubmitCommand(CLI::App& root, Action& chosen);

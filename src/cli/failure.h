@@ -48,7 +48,10 @@ struct Failure {
 template <class T>
 class [[nodiscard]] Outcome {
  public:
+  // Implicit, as in Result: a function returns either.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Outcome(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Outcome(Failure failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
   bool ok() const { return state_.index() == 0; }

@@ -1,5 +1,6 @@
 #include "cli/manifest.h"
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
@@ -331,6 +332,9 @@ Manifest ParseManifest(const std::string& file, const std::string& text) {
       return manifest;
     }
     for (const YAML::Node& node : YAML::LoadAll(text)) ReadDocument(file, node, manifest);
+  } catch (const YAML::DeepRecursion& exception) {
+    manifest.problems.push_back(
+        {file, exception.mark.line + 1, "", "", "lists and maps nested less deeply"});
   } catch (const YAML::Exception& exception) {
     manifest.problems.push_back(
         {file, exception.mark.line + 1, "", "", "YAML or JSON, but: " + Printable(exception.msg)});

@@ -10,8 +10,11 @@ namespace allot::cli {
 /// How a cell is painted on a terminal that takes colours.
 enum class Paint { kPlain, kGood, kWaiting, kBad, kDim };
 
+/// A row is written as a list of words, some of them painted: so its constructors are implicit.
 struct Cell {
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Cell(std::string words, Paint colour = Paint::kPlain) : text(std::move(words)), paint(colour) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Cell(const char* words) : text(words) {}
   std::string text;
   Paint paint = Paint::kPlain;

@@ -125,15 +125,16 @@ std::string ChangeLine(const v1::AllocationChange& change, Instant now, bool col
   std::string line = FormatRfc3339(Instant::FromSeconds(InstantOf(change.time()).seconds())) +
                      "  " + ShortName(a.name()) + "  " + Painted(state, PaintOf(state), colours);
   // The allocation may be further than the change: its particulars are told only where they belong.
-  if (change.state() != a.state()) return line;
-  if (!a.cluster().empty()) line += "  " + LastPart(a.cluster());
-  if (a.state() == v1::Allocation::STATE_PLANNED && a.has_start_time()) {
-    line += "  starts " + StartText(a, now);
+  if (change.state() == a.state()) {
+    if (!a.cluster().empty()) line += "  " + LastPart(a.cluster());
+    if (a.state() == v1::Allocation::STATE_PLANNED && a.has_start_time()) {
+      line += "  starts " + StartText(a, now);
+    }
+    if (a.state() == v1::Allocation::STATE_ACTIVE && a.has_end_time()) {
+      line += "  until " + EndText(a, now);
+    }
   }
-  if (a.state() == v1::Allocation::STATE_ACTIVE && a.has_end_time()) {
-    line += "  until " + EndText(a, now);
-  }
-  if (!a.message().empty()) line += "  " + Harmless(a.message());
+  if (!change.message().empty()) line += "  " + Harmless(change.message());
   return line;
 }
 

@@ -93,9 +93,10 @@ Progress Judge(Goal goal, State state) {
   return IsFinal(state) ? Progress::kMissed : Progress::kOnItsWay;
 }
 
-Outcome<std::optional<Seconds>> ParseWaitTimeout(const std::string& text) {
-  if (text.empty()) return std::optional<Seconds>();
-  const auto length = ParseLength("--wait-timeout", text);
+Outcome<std::optional<Seconds>> ParseWaitTimeout(const WaitFlags& flags) {
+  if (flags.timeout.empty()) return std::optional<Seconds>();
+  if (!flags.wait) return UsageFailure("--wait-timeout says how long --wait waits", "Add --wait.");
+  const auto length = ParseLength("--wait-timeout", flags.timeout);
   if (!length.ok()) return FailureOf(length.error());
   return std::optional<Seconds>(*length);
 }
@@ -126,6 +127,8 @@ Outcome<ExitCode> WaitFor(Session& session, const std::vector<std::string>& name
       if (!allocation.ok()) return allocation.failure();
       v1::AllocationChange change;
       change.set_state(allocation->state());
+      change.set_reason(allocation->reason());
+      change.set_message(allocation->message());
       *change.mutable_time() = allocation->update_time();
       *change.mutable_allocation() = *allocation;
       tell(change);

@@ -30,7 +30,7 @@ struct WaitFlags {
 Outcome<ExitCode> WaitFor(Session& session, const std::vector<std::string>& names, Goal goal,
                           std::optional<Seconds> timeout);
 
-/// Of --wait-timeout; nothing when it is not given.
-Outcome<std::optional<Seconds>> ParseWaitTimeout(const std::string& text);
+/// Nothing when none is given. A usage failure for a time to wait without --wait.
+Outcome<std::optional<Seconds>> ParseWaitTimeout(const WaitFlags& flags);
 
 }  // namespace allot::cli

@@ -35,11 +35,13 @@ Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
   const bool of_institute = key.role == Role::kMember || key.role == Role::kInstituteAdmin;
   const bool of_provider = key.role == Role::kProvider;
   if (of_institute != !key.institute.empty()) {
-    return FieldError(Reason::kFieldRequired, "api_key.institute", key.institute.str(),
+    return FieldError(of_institute ? Reason::kFieldRequired : Reason::kFieldNotAllowed,
+                      "api_key.institute", key.institute.str(),
                       "an institute for members and institute admins, and only for them");
   }
   if (of_provider != !key.provider.empty()) {
-    return FieldError(Reason::kFieldRequired, "api_key.provider", key.provider.str(),
+    return FieldError(of_provider ? Reason::kFieldRequired : Reason::kFieldNotAllowed,
+                      "api_key.provider", key.provider.str(),
                       "a provider for the role provider, and only for it");
   }
   if (of_institute) {

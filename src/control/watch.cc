@@ -53,7 +53,9 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
           batch.changes.push_back({.revision = event.revision,
                                    .time = event.time,
                                    .allocation = *row->second,
-                                   .state = event.state.value_or(row->second->state)});
+                                   .state = event.state.value_or(row->second->state),
+                                   .reason = event.reason,
+                                   .message = event.message});
         }
         return batch;
       });

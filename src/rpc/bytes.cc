@@ -22,16 +22,11 @@ constexpr std::string_view kDigits =
 /// No message of the API nests deeper; protobuf itself stops at 100.
 constexpr int kNestingMax = 32;
 
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto character = FirstCharacter(text);
-    if (!character) return false;
-    text.remove_prefix(character->bytes);
-  }
-  return true;
-}
-
 Error Malformed(const std::string& path) {
+  if (path.empty()) {
+    return StateError(Reason::kRequestMalformed,
+                      "the message is not of the type that this method takes");
+  }
   return FieldError(Reason::kRequestMalformed, path, "",
                     "a message of the type that this method takes");
 }

@@ -19,7 +19,7 @@ Result<std::string> BytesOf(const grpc::ByteBuffer& message) {
   if (message.Length() > kMessageBytesMax) {
     return FieldError(Reason::kRequestTooLarge, "message",
                       std::to_string(message.Length()) + " bytes",
-                      std::to_string(kMessageBytesMax) + " bytes");
+                      "at most " + std::to_string(kMessageBytesMax) + " bytes");
   }
   auto bytes = FromByteBuffer(message);
   if (!bytes) return StateError(Reason::kRequestMalformed, "the message could not be read");

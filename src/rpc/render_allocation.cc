@@ -73,6 +73,8 @@ v1::AllocationChange Render(const control::AllocationChange& change, const Clust
   rendered.set_revision(change.revision);
   *rendered.mutable_time() = Render(change.time);
   rendered.set_state(Render(change.state));
+  rendered.set_reason(change.reason);
+  rendered.set_message(change.message);
   *rendered.mutable_allocation() = Render(change.allocation, name_of);
   return rendered;
 }

@@ -34,15 +34,15 @@ sed -E 's/ -Winvalid-pch//g; s/ -include [^ ]*cmake_pch\.hxx//g; s/ -fpch-prepro
         s/ -Werror( |$)/ /g' "$build/compile_commands.json" >"$database/compile_commands.json"
 
 tidy_one() {
-  local file=$1 key
+  local file=$1 key report
   # A result depends on the file, on every header of ours, on the settings and on the tool.
   key=$(cat "$file" - <<<"$headers" | sha256sum | cut -d' ' -f1)
   if [ -e "$database/clean/$key" ]; then return 0; fi
-  if clang-tidy --quiet -p "$database" "$file" 2>"$database/stderr.$$"; then
+  if report=$(clang-tidy --quiet -p "$database" "$file" 2>&1); then
     : >"$database/clean/$key"
     return 0
   fi
-  grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated|^Suppressed|^Use -header-filter' "$database/stderr.$$"
+  grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated|^Suppressed|^Use -header-filter' <<<"$report"
   return 1
 }
 headers=$( { tree_files . | grep -E '^(include|src)/.*\.(h|def)$|^\.clang-tidy$|^CMakeLists.txt$' | tr '\n' '\0' | xargs -0 cat

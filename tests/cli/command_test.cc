@@ -91,8 +91,15 @@ TEST_F(Command, ExitCodesFollowTheReason) {
            {"submit", "a/b", "--for", "1h"},
            {"submit", "a/b", "--for", "1h", "--gpus", "1", "--nodes", "1"},
            {"quota", "set", "a/b"},
-           {"list", "--timeout", "0s"}}) {
-    EXPECT_EQ(runner_.Run(usage).code, 2);
+           {"list", "--timeout", "0s"},
+           {"list", "--limit", "0"},
+           {"watch", "--count", "-1"},
+           {"list", "\xff"},
+           {"submit", "a/b", "--gpus", "1", "--for", "1h", "--until", "ended"},
+           {"cancel", "a/b/c", "--wait-timeout", "1h"},
+           {"cancel", "a/b/c", "a/b/d", "--etag", "3"}}) {
+    const Ran ran = runner_.Run(usage);
+    EXPECT_EQ(ran.code, 2) << ran.err;
   }
   EXPECT_EQ(runner_.Run({"submit", "a/b", "--gpus", "x", "--for", "1h"}).code, 3);
 }

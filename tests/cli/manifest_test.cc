@@ -169,5 +169,11 @@ TEST(Manifest, AliasesAreRefusedBeforeTheyGrow) {
   }
 }
 
+TEST(Manifest, ListsWithinListsEndSomewhere) {
+  const Manifest manifest = ParseManifest("f.yaml", std::string(200'000, '['));
+  ASSERT_EQ(manifest.problems.size(), 1U);
+  EXPECT_EQ(Describe(manifest.problems[0]), "f.yaml:1: expected lists and maps nested less deeply");
+}
+
 }  // namespace
 }  // namespace allot::cli

@@ -168,7 +168,7 @@ TEST_F(ServerTest, BytesThatAreNoMessageAndTooManyBytesAreRefused) {
   const auto too_large = CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute",
                                    std::string((4 << 20) + 1, 'x'), As(operator_key_).get());
   EXPECT_EQ(ReasonOf(too_large), "REQUEST_TOO_LARGE");
-  EXPECT_EQ(InfoOf(too_large).metadata().at("limit"), "4194304 bytes");
+  EXPECT_EQ(InfoOf(too_large).metadata().at("limit"), "at most 4194304 bytes");
   EXPECT_EQ(CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute",
                       std::string(9 << 20, 'x'), As(operator_key_).get())
                 .error_code(),

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <thread>
 
@@ -29,6 +30,8 @@ class WatchTest : public Api {
   struct Watch {
     std::unique_ptr<grpc::ClientContext> context;
     std::unique_ptr<grpc::ClientReader<v1::WatchAllocationsResponse>> reader;
+    /// Came, but NextChange did not hand them out yet.
+    std::deque<v1::AllocationChange> ahead;
 
     v1::WatchAllocationsResponse Next() {
       v1::WatchAllocationsResponse message;
@@ -36,11 +39,14 @@ class WatchTest : public Api {
       return message;
     }
     v1::AllocationChange NextChange() {
-      for (;;) {
+      while (ahead.empty()) {
         const auto message = Next();
-        if (message.changes_size() > 0) return message.changes(0);
+        ahead.insert(ahead.end(), message.changes().begin(), message.changes().end());
         if (::testing::Test::HasFailure()) return {};
       }
+      auto change = ahead.front();
+      ahead.pop_front();
+      return change;
     }
     /// Reads to the end.
     grpc::Status End() {
@@ -91,6 +97,20 @@ TEST_F(WatchTest, SaysWhereItBeginsThenEveryChangeOfTheOwnInstitute) {
 
   Schedule();
   EXPECT_EQ(watch.NextChange().state(), v1::Allocation::STATE_PROVISIONING);
+}
+
+TEST_F(WatchTest, EveryChangeKeepsTheWordsOfItsTime) {
+  Begin();
+  Submit("snu", "a1");
+  Schedule();
+  // Both happened before anybody watched: the allocation itself says only the last.
+  auto watch = Open(member_, "parent: 'institutes/-/projects/-' after_revision: 0");
+  const auto first = watch.NextChange();
+  EXPECT_EQ(first.message(), "waits for the next scheduling pass");
+  EXPECT_EQ(first.allocation().state(), v1::Allocation::STATE_PROVISIONING);
+  const auto second = watch.NextChange();
+  EXPECT_EQ(second.state(), v1::Allocation::STATE_PROVISIONING);
+  EXPECT_EQ(second.message(), second.allocation().message());
 }
 
 TEST_F(WatchTest, ResumesAfterARevisionWithoutALoss) {

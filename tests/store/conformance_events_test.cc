@@ -48,6 +48,24 @@ TEST_P(StoreConformance, EachChangedResourceIsOneEventWithItsLastState) {
   EXPECT_EQ(events[2].revision, before + 2);
 }
 
+TEST_P(StoreConformance, AnEventKeepsWhatItsAllocationSaidThen) {
+  const Revision before = CurrentRevision();
+  Allocation allocation = Submit("snu/llm/a");
+  const std::string first = allocation.message;
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    Allocation next = tx.FindAllocation(allocation.id).value().value();
+    next.update_time = kNow + Minutes(5);
+    next.reason = "quota_exhausted";
+    next.message = "waits for quota";
+    return tx.UpdateAllocations(std::span(&next, 1));
+  }));
+  const std::vector<Event> events = EventsAfter(store(), before);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].message, first);
+  EXPECT_EQ(events[1].reason, "quota_exhausted");
+  EXPECT_EQ(events[1].message, "waits for quota");
+}
+
 TEST_P(StoreConformance, AnInstituteSeesItsOwnEventsOnly) {
   Submit("snu/llm/a");
   Submit("kaist/llm/b");

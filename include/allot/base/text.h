@@ -21,6 +21,8 @@ std::optional<Utf8Character> FirstCharacter(std::string_view text);
 /// C0, DEL, C1, line and paragraph separators, and what turns the writing direction.
 bool IsControl(char32_t code_point);
 
+bool IsUtf8(std::string_view text);
+
 /// Valid UTF-8 without control characters.
 bool IsPlainText(std::string_view text);
 

@@ -13,8 +13,10 @@ struct AllocationChange {
   Revision revision = 0;
   Instant time;
   Allocation allocation;
-  /// The state at this revision; the allocation's own fields are the present ones.
+  /// At this revision, and why; the allocation's own fields are the present ones.
   AllocationState state = AllocationState::kPending;
+  std::string reason;
+  std::string message;
 };
 struct WatchBatch {
   /// Resume after this one; never part of a revision.

@@ -39,6 +39,9 @@ struct Event {
   /// Of allocations: the state after the change.
   std::optional<AllocationState> state;
   Instant time;
+  /// Of allocations: why, as the allocation said it at this change; both may be empty.
+  std::string reason;
+  std::string message;
 
   friend bool operator==(const Event&, const Event&) = default;
 };

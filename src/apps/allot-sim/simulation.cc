@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
+#include <iostream>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -101,9 +102,10 @@ Run RunOne(const Workloads& workloads, uint64_t seed, Discipline discipline, boo
   options.policy = SimulatedPolicy();
   if (!quiet) {
     options.on_day = [&](Instant now, int waiting, int running) {
-      std::fprintf(stderr, "%s seed %llu: %s, %d wait, %d run\n",
-                   std::string(Name(discipline)).c_str(), static_cast<unsigned long long>(seed),
-                   FormatRfc3339(now).c_str(), waiting, running);
+      std::ostringstream line;  // Threads report: a line is written at once.
+      line << Name(discipline) << " seed " << seed << ": " << FormatRfc3339(now) << ", " << waiting
+           << " wait, " << running << " run\n";
+      std::cerr << line.str();
     };
   }
   const sim::Outcome outcome = Simulate(workload, options);
@@ -118,8 +120,8 @@ Run RunOne(const Workloads& workloads, uint64_t seed, Discipline discipline, boo
 
 bool Report(const Run& run) {
   for (const std::string& violation : run.violations) {
-    std::fprintf(stderr, "allot-sim: %s seed %llu: %s\n", std::string(Name(run.discipline)).c_str(),
-                 static_cast<unsigned long long>(run.seed), violation.c_str());
+    std::cerr << "allot-sim: " << Name(run.discipline) << " seed " << run.seed << ": " << violation
+              << '\n';
   }
   return run.violations.empty();
 }
@@ -128,56 +130,68 @@ int RunCommand(const Flags& flags) {
   const auto discipline = sim::ParseDiscipline(flags.discipline);
   Workloads workloads(flags);
   if (const auto problem = workloads.Prepare()) {
-    std::fprintf(stderr, "allot-sim: %s\n", problem->c_str());
+    std::cerr << "allot-sim: " << *problem << '\n';
     return 2;
   }
   const Run run = RunOne(workloads, flags.options.seed, *discipline, flags.quiet);
-  std::printf("%s\n", run.json.c_str());
+  std::cout << run.json << std::endl;
   return Report(run) ? 0 : 1;
 }
 
-/// "0.25": a wait in hours.
-std::string Hours(int64_t seconds) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.2f", static_cast<double>(seconds) / 3600);
-  return text;
+std::string Fixed(double value, int decimals) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(decimals) << value;
+  return text.str();
 }
 
 template <class Value>
 int64_t Median(const std::vector<const Run*>& runs, Value value) {
   std::vector<int64_t> values;
+  values.reserve(runs.size());
   for (const Run* run : runs) values.push_back(value(run->measures));
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
 
+/// One column of the comparison: hours are measured in seconds, shares in permille.
+struct Figure {
+  const char* title;
+  int width;
+  bool hours;
+  int64_t (*of)(const sim::Measures&);
+};
+
+using M = sim::Measures;
+constexpr Figure kFigures[] = {
+    {"mean", 9, true, [](const M& m) -> int64_t { return m.all.mean_s; }},
+    {"p95", 9, true, [](const M& m) -> int64_t { return m.all.p95_s; }},
+    {"p99", 9, true, [](const M& m) -> int64_t { return m.all.p99_s; }},
+    {"merit", 9, true, [](const M& m) -> int64_t { return m.merit_weighted_wait_s; }},
+    {"work", 9, true, [](const M& m) -> int64_t { return m.work_weighted_wait_s; }},
+    {"gang p99", 9, true, [](const M& m) -> int64_t { return m.large_gangs.p99_s; }},
+    {"used", 7, false, [](const M& m) -> int64_t { return m.utilisation_permille; }},
+    {"broken", 7, false, [](const M& m) -> int64_t { return m.fragmentation_permille; }},
+    {"unfair", 7, false, [](const M& m) -> int64_t { return m.fair_share_error_permille; }},
+    {"forecast", 9, true, [](const M& m) -> int64_t { return m.forecast_error_s; }},
+};
+
 void PrintTable(const std::vector<Run>& runs, const std::vector<Discipline>& disciplines) {
-  std::printf("%-24s %8s %8s %8s %8s %8s %8s %6s %6s %6s %8s\n", "hours waited: medians", "mean",
-              "p95", "p99", "merit", "work", "gang p99", "used", "broken", "unfair", "forecast");
+  constexpr int kNameWidth = 24;
+  std::cout << std::left << std::setw(kNameWidth) << "hours waited: medians" << std::right;
+  for (const Figure& figure : kFigures) std::cout << std::setw(figure.width) << figure.title;
+  std::cout << '\n';
   for (const Discipline discipline : disciplines) {
     std::vector<const Run*> of_it;
     for (const Run& run : runs) {
       if (run.discipline == discipline) of_it.push_back(&run);
     }
-    const auto hours = [&](auto value) { return Hours(Median(of_it, value)); };
-    const auto percent = [&](auto value) {
-      char text[32];
-      std::snprintf(text, sizeof(text), "%.1f%%", static_cast<double>(Median(of_it, value)) / 10);
-      return std::string(text);
-    };
-    using M = sim::Measures;
-    std::printf("%-24s %8s %8s %8s %8s %8s %8s %6s %6s %6s %8s\n",
-                std::string(Name(discipline)).c_str(),
-                hours([](const M& m) { return m.all.mean_s; }).c_str(),
-                hours([](const M& m) { return m.all.p95_s; }).c_str(),
-                hours([](const M& m) { return m.all.p99_s; }).c_str(),
-                hours([](const M& m) { return m.merit_weighted_wait_s; }).c_str(),
-                hours([](const M& m) { return m.work_weighted_wait_s; }).c_str(),
-                hours([](const M& m) { return m.large_gangs.p99_s; }).c_str(),
-                percent([](const M& m) { return m.utilisation_permille; }).c_str(),
-                percent([](const M& m) { return m.fragmentation_permille; }).c_str(),
-                percent([](const M& m) { return m.fair_share_error_permille; }).c_str(),
-                hours([](const M& m) { return m.forecast_error_s; }).c_str());
+    std::cout << std::left << std::setw(kNameWidth) << Name(discipline) << std::right;
+    for (const Figure& figure : kFigures) {
+      const auto median = static_cast<double>(Median(of_it, figure.of));
+      const std::string text = figure.hours ? Fixed(median / 3600, 2) : Fixed(median / 10, 1) + "%";
+      std::cout << std::setw(figure.width) << text;
+    }
+    std::cout << '\n';
   }
 }
 
@@ -190,7 +204,7 @@ std::optional<std::vector<Discipline>> ParseDisciplines(const std::string& text)
   for (std::string name; std::getline(names, name, ',');) {
     const auto discipline = sim::ParseDiscipline(name);
     if (!discipline) {
-      std::fprintf(stderr, "allot-sim: --disciplines: there is no '%s'\n", name.c_str());
+      std::cerr << "allot-sim: --disciplines: there is no '" << name << "'\n";
       return std::nullopt;
     }
     disciplines.push_back(*discipline);
@@ -203,7 +217,7 @@ int CompareCommand(const Flags& flags) {
   if (!disciplines) return 2;
   Workloads workloads(flags);
   if (const auto problem = workloads.Prepare()) {
-    std::fprintf(stderr, "allot-sim: %s\n", problem->c_str());
+    std::cerr << "allot-sim: " << *problem << '\n';
     return 2;
   }
   std::vector<Run> runs;
@@ -223,9 +237,8 @@ int CompareCommand(const Flags& flags) {
       const std::lock_guard lock(out);
       ++done;
       if (!flags.quiet) {
-        std::fprintf(stderr, "%zu of %zu: %s seed %llu\n", done, runs.size(),
-                     std::string(Name(runs[i].discipline)).c_str(),
-                     static_cast<unsigned long long>(runs[i].seed));
+        std::cerr << done << " of " << runs.size() << ": " << Name(runs[i].discipline) << " seed "
+                  << runs[i].seed << '\n';
       }
     }
   };
@@ -235,7 +248,7 @@ int CompareCommand(const Flags& flags) {
 
   bool sound = true;
   for (const Run& run : runs) {
-    if (flags.json) std::printf("%s\n", run.json.c_str());
+    if (flags.json) std::cout << run.json << '\n';
     sound = Report(run) && sound;
   }
   if (!flags.json) PrintTable(runs, *disciplines);

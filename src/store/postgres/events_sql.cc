@@ -8,17 +8,19 @@ namespace {
 
 using Kind = ResourceKind;
 
-// The state and the tenant are read here rather than passed around: they are those at the end of
-// the transaction, whatever it did before.
+// The state, the message and the tenant are read here rather than passed around: they are those at
+// the end of the transaction, whatever it did before.
 const Statement kWriteEvents{
     "write_events",
     "WITH next AS (UPDATE revision SET value = value + 1 RETURNING value),"
     " written AS ("
-    "  INSERT INTO events (revision, kind, resource, institute_id, state, event_time)"
+    "  INSERT INTO events (revision, kind, resource, institute_id, state, event_time, reason,"
+    "                      message)"
     "  SELECT next.value, c.kind, c.resource,"
     "         CASE WHEN c.kind = 'institute' THEN c.resource"
     "              ELSE COALESCE(a.institute_id, p.institute_id) END,"
-    "         a.state, COALESCE(a.update_time, now())"
+    "         a.state, COALESCE(a.update_time, now()),"
+    "         COALESCE(a.reason, ''), COALESCE(a.message, '')"
     "  FROM next CROSS JOIN unnest($1::text[], $2::text[]) AS c(kind, resource)"
     "  LEFT JOIN allocations a ON c.kind = 'allocation' AND a.id = c.resource"
     "  LEFT JOIN projects p ON c.kind IN ('project', 'quota') AND p.id = c.resource)"

@@ -175,6 +175,8 @@ Event ReadEvent(RowReader& row) {
               .institute = row.AsId<InstituteId>()};
   if (!row.SkipNull()) event.state = row.Named(ParseAllocationState);
   event.time = row.Time();
+  event.reason = row.Text();
+  event.message = row.Text();
   return event;
 }
 

@@ -66,7 +66,7 @@ inline constexpr char kApiKeyColumns[] =
 ApiKey ReadApiKey(RowReader& row);
 
 inline constexpr char kEventColumns[] =
-    "revision, kind, resource, institute_id, state, micros(event_time)";
+    "revision, kind, resource, institute_id, state, micros(event_time), reason, message";
 Event ReadEvent(RowReader& row);
 
 inline constexpr char kAuditColumns[] =
