@@ -14,6 +14,8 @@ std::string StartText(const v1::Allocation& allocation, Instant now) {
   return allocation.has_start_time() ? Moment(InstantOf(allocation.start_time()), now) : "";
 }
 
+std::string StartLabel(bool promised) { return promised ? "Promised start" : "Planned start"; }
+
 std::string EndText(const v1::Allocation& allocation, Instant now) {
   return allocation.has_end_time() ? Moment(InstantOf(allocation.end_time()), now) : "";
 }
@@ -101,7 +103,7 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   }
   if (request.has_deadline()) lines.Add("Ended by", Moment(InstantOf(request.deadline()), now));
   lines.Add("Cluster", ShortName(a.cluster()));
-  lines.Add(a.state() == v1::Allocation::STATE_PLANNED ? "Planned start" : "Start",
+  lines.Add(a.state() != v1::Allocation::STATE_PLANNED ? "Start" : StartLabel(a.promised()),
             StartText(a, now));
   lines.Add(a.state() == v1::Allocation::STATE_PLANNED ? "Planned end" : "End", EndText(a, now));
   if (a.has_active_time()) lines.Add("Active since", Moment(InstantOf(a.active_time()), now));
@@ -150,7 +152,7 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
   lines.Add("Asks for", SizeText(a.request()) + " of " + ModelsText(a.request()) + " for " +
                             FormatDuration(SecondsOf(a.request().duration())));
   if (e.has_planned_start_time()) {
-    lines.Add("Planned start", Moment(InstantOf(e.planned_start_time()), now));
+    lines.Add(StartLabel(e.promised()), Moment(InstantOf(e.planned_start_time()), now));
   }
   if (e.rank_of() > 0) {
     lines.Add("Rank", std::to_string(e.rank()) + " of " + std::to_string(e.rank_of()) +

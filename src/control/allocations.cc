@@ -25,9 +25,12 @@ Result<Allocation> LockForEnd(store::Tx& tx, const EndRequest& request) {
 }
 
 /// Of what waits: where and when it would have run is no fact of its history.
-void ForgetForecast(Allocation& allocation) {
+Status ForgetForecast(store::Tx& tx, Allocation& allocation) {
+  if (allocation.promised) ALLOT_RETURN_IF_ERROR(tx.RemovePromises(std::span(&allocation.id, 1)));
+  allocation.promised = false;
   allocation.window.reset();
   allocation.cluster = ClusterId();
+  return Ok{};
 }
 
 /// Runs `step` on the locked allocation, once for a request_id, with an audit row.
@@ -94,7 +97,7 @@ Result<Allocation> Cancel(const Context& context, const Call& call, const EndReq
                }
                const bool provisioning = a.state == AllocationState::kProvisioning;
                if (provisioning) ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
-               if (!provisioning) ForgetForecast(a);
+               if (!provisioning) ALLOT_RETURN_IF_ERROR(ForgetForecast(tx, a));
                ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kCancel, now, "cancelled", message));
                a.cancel_requested = provisioning;
                return true;
@@ -122,11 +125,11 @@ Result<Allocation> Reject(const Context& context, const Call& call, const EndReq
     return FieldError(Reason::kFieldRequired, "reason", "", "why the request is turned down");
   }
   return End(context, call, request, Permission::kManageTenants, "allocation.reject",
-             [&](store::Tx&, Allocation& a, Instant now) -> Result<bool> {
+             [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
                if (a.state == AllocationState::kRejected) return false;
                ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kReject, now, "rejected",
                                           "turned down by the ministry: " + request.reason));
-               ForgetForecast(a);
+               ALLOT_RETURN_IF_ERROR(ForgetForecast(tx, a));
                return true;
              });
 }

@@ -21,16 +21,30 @@ struct Decision {
   /// One of the two.
   const Placement* placement = nullptr;
   const Deferral* deferral = nullptr;
+  /// With either, when it loses what it was promised.
+  const scheduler::Slip* slip = nullptr;
   /// Of the provision order, when it starts now; minted before the transaction.
   OrderId order;
 };
 
 bool StartsNow(const Pass& pass, const Placement& placement) {
-  return placement.window.start() == pass.plan.now;
+  return placement.window.start() <= pass.plan.now;
+}
+
+const std::optional<scheduler::SnapshotPromise>& PromiseOf(const Pass& pass, int pending) {
+  return pass.snapshot.pending[static_cast<std::size_t>(pending)].promise;
+}
+
+/// It is promised these GPUs for this window already, or neither was nor is promised anything.
+bool SamePromise(const Pass& pass, const Placement& placement) {
+  const auto& promise = PromiseOf(pass, placement.pending);
+  if (!promise || !placement.promised) return promise.has_value() == placement.promised;
+  return promise->window == placement.window && promise->nodes == placement.nodes;
 }
 
 std::string PlannedMessage(const Pass& pass, const Placement& placement) {
-  return "planned to start " + FormatRfc3339(placement.window.start()) + " on " +
+  return (placement.promised ? "promised to start " : "planned to start ") +
+         FormatRfc3339(placement.window.start()) + " on " +
          pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id.str();
 }
 
@@ -43,16 +57,24 @@ bool DeadlinePassedBy(const Allocation& allocation, Instant now) {
 /// Only what differs is written: a pass that changes nothing costs no transaction.
 std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   std::vector<Decision> decisions;
+  std::map<int, const scheduler::Slip*> slips;
+  for (const scheduler::Slip& slip : pass.plan.slips) slips.emplace(slip.pending, &slip);
+  const auto slip_of = [&](int pending) {
+    const auto found = slips.find(pending);
+    return found == slips.end() ? nullptr : found->second;
+  };
   for (const Placement& placement : pass.plan.placements) {
     const auto& seen = pass.waiting[static_cast<std::size_t>(placement.pending)];
     const auto& cluster = pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
     const bool now = StartsNow(pass, placement);
     const bool same = seen->state == AllocationState::kPlanned &&
-                      seen->window == placement.window && seen->cluster == cluster;
+                      seen->window == placement.window && seen->cluster == cluster &&
+                      SamePromise(pass, placement);
     if (same && !now) continue;
     decisions.push_back({.seen = seen,
                          .placement = &placement,
                          .deferral = nullptr,
+                         .slip = slip_of(placement.pending),
                          .order = now ? OrderId(context.ids.Mint(kOrderIdLength)) : OrderId()});
   }
   for (const Deferral& deferral : pass.plan.deferrals) {
@@ -60,8 +82,11 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
     const bool same = seen->state == AllocationState::kPending &&
                       seen->reason == Name(deferral.reason) && seen->message == deferral.message;
     if (same && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
-    decisions.push_back(
-        {.seen = seen, .placement = nullptr, .deferral = &deferral, .order = OrderId()});
+    decisions.push_back({.seen = seen,
+                         .placement = nullptr,
+                         .deferral = &deferral,
+                         .slip = slip_of(deferral.pending),
+                         .order = OrderId()});
   }
   std::sort(decisions.begin(), decisions.end(),
             [](const Decision& a, const Decision& b) { return a.seen->id < b.seen->id; });
@@ -98,7 +123,10 @@ class Application {
       ALLOT_RETURN_IF_ERROR(Decide(decision, *found->second));
     }
     if (!changed_.empty()) ALLOT_RETURN_IF_ERROR(tx_.UpdateAllocations(changed_));
-    if (!claims_.empty()) ALLOT_RETURN_IF_ERROR(InsertClaimsInOrder());
+    // What is booked may be what another gives up.
+    ALLOT_RETURN_IF_ERROR(tx_.RemovePromises(given_up_));
+    if (!claims_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertClaims(claims_));
+    if (!promises_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertPromises(promises_));
     if (!orders_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertOrders(orders_));
     return applied_;
   }
@@ -165,12 +193,56 @@ class Application {
   }
 
   Status Decide(const Decision& decision, Allocation& allocation) {
+    const Placement* placement = decision.placement;
+    const bool starts = placement && StartsNow(pass_, *placement);
+    if (starts && !StillHolds(allocation, *placement)) {
+      ++applied_.skipped;
+      return Ok{};
+    }
+    if (decision.slip) ALLOT_RETURN_IF_ERROR(RecordSlip(decision, allocation));
+    if (allocation.promised) given_up_.push_back(allocation.id);
+    const bool was_promised =
+        std::exchange(allocation.promised, placement && !starts && placement->promised);
     if (decision.deferral) return Defer(*decision.deferral, allocation);
-    const Placement& placement = *decision.placement;
-    if (!StartsNow(pass_, placement)) return PlanLater(placement, allocation);
-    if (StillHolds(allocation, placement)) return Reserve(decision, allocation);
-    ++applied_.skipped;
-    return Ok{};
+    if (starts) return Reserve(decision, allocation);
+    if (allocation.promised) ALLOT_RETURN_IF_ERROR(Promise(*placement, allocation, was_promised));
+    return PlanLater(*placement, allocation);
+  }
+
+  /// A promise that is not kept is on record with its cause, and its owner sees both.
+  Status RecordSlip(const Decision& decision, Allocation& allocation) {
+    std::string message = "its start promised for " + FormatRfc3339(decision.slip->promised) +
+                          " is lost to " + std::string(Name(decision.slip->cause));
+    allocation.setback = FormatRfc3339(pass_.plan.now) + ": " + message;
+    if (decision.placement) {
+      message += "; now " + PlannedMessage(pass_, *decision.placement);
+    } else {
+      message += "; now without a start: " + decision.deferral->message;
+    }
+    ++applied_.slipped;
+    return tx_.Audit(RecordSystem(pass_.plan.now, "allocation.promise_lost", allocation.id.str(),
+                                  InstituteOf(allocation.id), message));
+  }
+
+  /// Moving up needs no word; a first promise is a decision to be defended.
+  Status Promise(const Placement& placement, const Allocation& allocation, bool was_promised) {
+    for (const scheduler::PlacedNode& placed : placement.nodes) {
+      promises_.push_back(ClaimOf(allocation, allocation.attempt + 1, placement, placed));
+    }
+    ++applied_.promised;
+    if (was_promised) return Ok{};
+    return tx_.Audit(RecordSystem(pass_.plan.now, "allocation.promise", allocation.id.str(),
+                                  InstituteOf(allocation.id), PlannedMessage(pass_, placement)));
+  }
+
+  Claim ClaimOf(const Allocation& allocation, int attempt, const Placement& placement,
+                const scheduler::PlacedNode& placed) const {
+    return {.allocation = allocation.id,
+            .attempt = attempt,
+            .node = NodeOf(placed),
+            .gpus = placed.gpus,
+            .window = placement.window,
+            .released_at = std::nullopt};
   }
 
   Status Defer(const Deferral& deferral, Allocation& allocation) {
@@ -199,11 +271,13 @@ class Application {
   }
 
   Status PlanLater(const Placement& placement, Allocation& allocation) {
+    const std::string reason = placement.promised ? "promised" : "planned";
     const std::string message = PlannedMessage(pass_, placement);
     if (allocation.state == AllocationState::kPending) {
       ALLOT_RETURN_IF_ERROR(
-          Move(allocation, AllocationEvent::kPlan, pass_.plan.now, "planned", message));
+          Move(allocation, AllocationEvent::kPlan, pass_.plan.now, reason, message));
     }
+    allocation.reason = reason;
     allocation.message = message;
     allocation.update_time = pass_.plan.now;
     allocation.window = placement.window;
@@ -235,12 +309,7 @@ class Application {
     for (const scheduler::PlacedNode& placed : placement.nodes) {
       const NodeId& node = NodeOf(placed);
       order.nodes.push_back({.node = node, .gpus = placed.gpus});
-      claims_.push_back({.allocation = allocation.id,
-                         .attempt = allocation.attempt,
-                         .node = node,
-                         .gpus = placed.gpus,
-                         .window = placement.window,
-                         .released_at = std::nullopt});
+      claims_.push_back(ClaimOf(allocation, allocation.attempt, placement, placed));
       taken_[node] |= placed.gpus;
     }
     orders_.push_back(std::move(order));
@@ -251,13 +320,6 @@ class Application {
     return Ok{};
   }
 
-  Status InsertClaimsInOrder() {
-    std::sort(claims_.begin(), claims_.end(), [](const Claim& a, const Claim& b) {
-      return std::tie(a.node, a.allocation) < std::tie(b.node, b.allocation);
-    });
-    return tx_.InsertClaims(claims_);
-  }
-
   const Pass& pass_;
   store::Tx& tx_;
   const int64_t epoch_;
@@ -266,6 +328,8 @@ class Application {
   std::map<ProjectId, QuotaLeft> quota_left_;
   std::vector<Allocation> changed_;
   std::vector<Claim> claims_;
+  std::vector<Claim> promises_;
+  std::vector<AllocationId> given_up_;
   std::vector<Order> orders_;
   Applied applied_;
 };

@@ -35,8 +35,12 @@ void PoolView::Apply(const store::Changes& changes) {
   for (const Quota& quota : changes.quotas) Replace(quotas_, quota, quota.project);
   for (const auto& usage : changes.usages) Replace(usages_, usage, usage.project);
 
-  for (const Allocation& allocation : changes.allocations) claims_.erase(allocation.id);
+  for (const Allocation& allocation : changes.allocations) {
+    claims_.erase(allocation.id);
+    promises_.erase(allocation.id);
+  }
   for (const Claim& claim : changes.claims) claims_[claim.allocation].push_back(claim);
+  for (const Claim& claim : changes.promises) promises_[claim.allocation].push_back(claim);
   for (const Allocation& allocation : changes.allocations) {
     if (IsFinal(allocation.state) && !claims_.contains(allocation.id)) {
       allocations_.erase(allocation.id);
@@ -44,10 +48,12 @@ void PoolView::Apply(const store::Changes& changes) {
       allocations_.insert_or_assign(allocation.id, std::make_shared<const Allocation>(allocation));
     }
   }
-  for (auto& [id, claims] : claims_) {
-    std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-      return std::tie(a.attempt, a.node) < std::tie(b.attempt, b.node);
-    });
+  for (auto* claims_by_id : {&claims_, &promises_}) {
+    for (auto& [id, claims] : *claims_by_id) {
+      std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+        return std::tie(a.attempt, a.node) < std::tie(b.attempt, b.node);
+      });
+    }
   }
   revision_ = changes.revision;
 }
@@ -74,8 +80,10 @@ scheduler::Snapshot PoolView::At(Instant now) const {
 
   std::map<NodeId, int> node_positions;
   std::map<NodeId, bool> claimed;
-  for (const auto& [id, claims] : claims_) {
-    for (const Claim& claim : claims) claimed[claim.node] = true;
+  for (const auto* claims_by_id : {&claims_, &promises_}) {
+    for (const auto& [id, claims] : *claims_by_id) {
+      for (const Claim& claim : claims) claimed[claim.node] = true;
+    }
   }
   for (const auto& [id, node] : nodes_) {
     if (node.health == NodeHealth::kRemoved && !claimed.contains(id)) continue;
@@ -122,6 +130,15 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                  .counts_against_quota = CountsAgainstQuota(allocation, claim)});
     }
   }
+  const auto promise_to = [&](const AllocationId& id) -> std::optional<scheduler::SnapshotPromise> {
+    const auto found = promises_.find(id);
+    if (found == promises_.end()) return std::nullopt;
+    scheduler::SnapshotPromise promise{found->second.front().window, {}};
+    for (const Claim& claim : found->second) {
+      promise.nodes.push_back({PositionOf(node_positions, claim.node), claim.gpus});
+    }
+    return promise;
+  };
   for (const auto& allocation : Waiting()) {
     snapshot.pending.push_back({.id = allocation->id,
                                 .project = PositionOf(project_positions, allocation->project),
@@ -130,7 +147,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                 .requeued = allocation->attempt > 0,
                                 .planned_start = allocation->window
                                                      ? std::optional(allocation->window->start())
-                                                     : std::nullopt});
+                                                     : std::nullopt,
+                                .promise = promise_to(allocation->id)});
   }
   scheduler::Canonicalise(snapshot);
   return snapshot;
@@ -142,7 +160,7 @@ bool operator==(const PoolView& a, const PoolView& b) {
   };
   return a.revision_ == b.revision_ && a.clusters_ == b.clusters_ && a.nodes_ == b.nodes_ &&
          a.projects_ == b.projects_ && a.quotas_ == b.quotas_ && a.usages_ == b.usages_ &&
-         a.claims_ == b.claims_ &&
+         a.claims_ == b.claims_ && a.promises_ == b.promises_ &&
          std::equal(a.allocations_.begin(), a.allocations_.end(), b.allocations_.begin(),
                     b.allocations_.end(), equal_rows);
 }

@@ -5,6 +5,7 @@ namespace allot {
 Policy DefaultPolicy() {
   Policy policy;
   policy.gathering_time = Seconds{10};
+  policy.release_time = Minutes(5);
   // Awards run for months: a bound of days would soon have age decide everything and merit nothing.
   policy.starvation_bound = Days(90);
   // In the order of `kGpuModels`: B200, H200. National projects run on NHN's B200, up to the whole

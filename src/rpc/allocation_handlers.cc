@@ -187,6 +187,7 @@ class Handlers {
     response.set_used_share_permille(explanation.used_share_permille);
     if (explanation.planned_start) {
       *response.mutable_planned_start_time() = rpc::Render(*explanation.planned_start);
+      response.set_promised(explanation.promised);
     }
     response.set_reason(explanation.reason);
     response.set_message(explanation.message);

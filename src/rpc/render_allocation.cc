@@ -49,6 +49,7 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
     *rendered.mutable_start_time() = Render(allocation.window->start());
     *rendered.mutable_end_time() = Render(allocation.window->end());
   }
+  rendered.set_promised(allocation.promised);
   if (!allocation.cluster.empty()) rendered.set_cluster(name_of(allocation.cluster));
   if (allocation.active_time) *rendered.mutable_active_time() = Render(*allocation.active_time);
   if (allocation.end_time) *rendered.mutable_finish_time() = Render(*allocation.end_time);

@@ -45,6 +45,7 @@ class Checker {
       CheckDoubleBooking();
       CheckQuotas();
       CheckGpuTime();
+      CheckPromises();
     }
     return std::move(violations_);
   }
@@ -195,14 +196,20 @@ class Checker {
     if (window.end() != window.start() + request.duration) {
       Violate(placement.pending, "has a window of another duration than it asked for");
     }
-    if (window.start() < snapshot_.now) Violate(placement.pending, "starts before now");
     if (request.earliest_start && window.start() < *request.earliest_start) {
       Violate(placement.pending, "starts before its earliest start");
     }
-    if (window.start() < PendingAt(placement.pending).create_time + policy_.gathering_time) {
+    // A promise outlives the policy it was made under, and a pass that comes a little late.
+    const auto& promise = PendingAt(placement.pending).promise;
+    const bool kept = promise && window == promise->window;
+    if (window.start() < (kept ? snapshot_.now - kPromiseGrace : snapshot_.now)) {
+      Violate(placement.pending, "starts before now");
+    }
+    if (!kept &&
+        window.start() < PendingAt(placement.pending).create_time + policy_.gathering_time) {
       Violate(placement.pending, "starts before its gathering time has passed");
     }
-    if (window.start() >= snapshot_.now + policy_.planning_horizon) {
+    if (!kept && window.start() >= snapshot_.now + policy_.planning_horizon) {
       Violate(placement.pending, "starts behind the planning horizon");
     }
     if (request.deadline && window.end() > *request.deadline) {
@@ -318,6 +325,93 @@ class Checker {
       }
       left[project] -= cost;
     }
+  }
+
+  // A promise is kept or said to have slipped, and slips only where something is in its way.
+  void CheckPromises() {
+    std::vector<const Placement*> placed(snapshot_.pending.size(), nullptr);
+    for (const Placement& placement : plan_.placements) {
+      placed[static_cast<std::size_t>(placement.pending)] = &placement;
+    }
+    std::vector<bool> slipped(snapshot_.pending.size(), false);
+    for (const Slip& slip : plan_.slips) {
+      const bool was_promised = Within(slip.pending, slipped.size()) &&
+                                PendingAt(slip.pending).promise &&
+                                PendingAt(slip.pending).promise->window.start() == slip.promised;
+      if (was_promised) {
+        slipped[static_cast<std::size_t>(slip.pending)] = true;
+      } else {
+        Violate(slip.pending, "is said to have lost a promise it did not have");
+      }
+    }
+    for (std::size_t i = 0; i < placed.size(); ++i) {
+      const auto& promise = snapshot_.pending[i].promise;
+      if (!promise) continue;
+      const bool kept =
+          placed[i] != nullptr && placed[i]->window.start() <= promise->window.start();
+      if (kept == slipped[i]) {
+        Violate(static_cast<int>(i), kept ? "keeps its promise and is said to have lost it"
+                                          : "loses its promise without a word");
+      }
+    }
+    for (const Slip& slip : plan_.slips) {
+      if (Within(slip.pending, slipped.size()) && !InTheWay(slip)) {
+        Violate(slip.pending, "loses its promise though nothing is in the way");
+      }
+    }
+  }
+
+  bool InTheWay(const Slip& slip) const {
+    const SnapshotPending& row = PendingAt(slip.pending);
+    if (!row.promise) return true;
+    const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(row.project)];
+    switch (slip.cause) {
+      case SlipCause::kProjectClosed:
+        return !project.open;
+      case SlipCause::kMissed:
+        return slip.promised + kPromiseGrace < snapshot_.now ||
+               row.promise->window.end() <= snapshot_.now;
+      case SlipCause::kNodeLost:
+      case SlipCause::kNodeDraining:
+        return std::any_of(
+            row.promise->nodes.begin(), row.promise->nodes.end(),
+            [&](const PlacedNode& placed) { return !NodeAt(placed.node).schedulable; });
+      case SlipCause::kClusterClosed: {
+        const int cluster = NodeAt(row.promise->nodes.front().node).cluster;
+        const auto& programmes = snapshot_.clusters[static_cast<std::size_t>(cluster)].programmes;
+        return std::find(programmes.begin(), programmes.end(), project.programme) ==
+               programmes.end();
+      }
+      case SlipCause::kReleaseOverdue:
+        return SomethingHolds(row);
+      case SlipCause::kQuotaExhausted:
+      case SlipCause::kGpuHoursExhausted:
+        // How much of either the promises before this one took is the planner's affair.
+        return true;
+    }
+    return false;
+  }
+
+  // A claim or another promise on the same GPUs that ends in the vicinity of the promised start, or
+  // after it: the planner's slots are a day long at the most.
+  bool SomethingHolds(const SnapshotPending& row) const {
+    const Instant from = row.promise->window.start() - Days(1) - policy_.release_time;
+    const auto meets = [&](int node, GpuMask gpus, Instant until) {
+      return until > from && std::any_of(row.promise->nodes.begin(), row.promise->nodes.end(),
+                                         [&](const PlacedNode& placed) {
+                                           return placed.node == node && (placed.gpus & gpus) != 0;
+                                         });
+    };
+    for (const SnapshotClaim& claim : snapshot_.claims) {
+      if (meets(claim.node, claim.gpus, HeldUntil(claim))) return true;
+    }
+    for (const SnapshotPending& other : snapshot_.pending) {
+      if (!other.promise || other.id == row.id) continue;
+      for (const PlacedNode& placed : other.promise->nodes) {
+        if (meets(placed.node, placed.gpus, other.promise->window.end())) return true;
+      }
+    }
+    return false;
   }
 
   const Snapshot& snapshot_;

@@ -143,6 +143,41 @@ void ClusterCalendar::Book(const std::vector<std::pair<int, GpuMask>>& nodes, in
   Take(blocks_, nodes, first_slot / kSlotsPerBlock, last_slot / kSlotsPerBlock);
 }
 
+void ClusterCalendar::Unbook(const std::vector<std::pair<int, GpuMask>>& nodes, int first_slot,
+                             int last_slot) {
+  const auto set = [&](Level& level, int row, int node, GpuMask to) {
+    GpuMask& mask = MaskAt(Row(level, row), node);
+    level.counts[static_cast<std::size_t>(row)] += CountsOf(to) - CountsOf(mask);
+    mask = to;
+  };
+  for (int slot = first_slot; slot <= last_slot; ++slot) {
+    for (const auto& [node, gpus] : nodes) {
+      set(slots_, slot, node, static_cast<GpuMask>(MaskAt(Row(slots_, slot), node) | gpus));
+    }
+  }
+  for (int block = first_slot / kSlotsPerBlock; block <= last_slot / kSlotsPerBlock; ++block) {
+    const int end = std::min((block + 1) * kSlotsPerBlock, grid_.slots());
+    for (const auto& [node, gpus] : nodes) {
+      GpuMask free = kAllGpus;
+      for (int slot = block * kSlotsPerBlock; slot < end; ++slot) {
+        free = static_cast<GpuMask>(free & MaskAt(Row(slots_, slot), node));
+      }
+      set(blocks_, block, node, free);
+    }
+  }
+}
+
+bool ClusterCalendar::IsFree(const std::vector<std::pair<int, GpuMask>>& nodes, int first_slot,
+                             int last_slot) const {
+  for (int slot = first_slot; slot <= last_slot; ++slot) {
+    const MaskLine* row = Row(slots_, slot);
+    for (const auto& [node, gpus] : nodes) {
+      if ((gpus & ~MaskAt(row, node)) != 0) return false;
+    }
+  }
+  return true;
+}
+
 // Windows that start later never end earlier. So when what is free from `slot` to the end of the
 // window is too little, every start up to `slot` fails too, and the search goes on behind it: it
 // never looks at a start twice.

@@ -52,6 +52,11 @@ class ClusterCalendar {
                                                    int last_slot, SearchRows& rows) const;
 
   void Book(const std::vector<std::pair<int, GpuMask>>& nodes, int first_slot, int last_slot);
+  /// Takes back what was booked like that.
+  void Unbook(const std::vector<std::pair<int, GpuMask>>& nodes, int first_slot, int last_slot);
+  /// Whether all of it is free in all of these slots.
+  bool IsFree(const std::vector<std::pair<int, GpuMask>>& nodes, int first_slot,
+              int last_slot) const;
 
  private:
   // For g = 1..8 at [g - 1]: how many nodes have at least g GPUs free.

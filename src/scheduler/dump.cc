@@ -5,6 +5,11 @@
 namespace allot::scheduler {
 namespace {
 
+void Put(std::ostringstream& out, const std::vector<PlacedNode>& nodes) {
+  out << " nodes=";
+  for (const PlacedNode& placed : nodes) out << placed.node << ':' << int{placed.gpus} << ',';
+}
+
 void Put(std::ostringstream& out, const Request& request) {
   out << " shape=" << request.shape.nodes << 'x' << request.shape.gpus_per_node << '+'
       << request.shape.remainder_gpus << " models=";
@@ -48,6 +53,10 @@ void Put(std::ostringstream& out, const Snapshot& snapshot) {
         << " create_time=" << pending.create_time.micros << " requeued=" << pending.requeued;
     Put(out, pending.request);
     if (pending.planned_start) out << " planned_start=" << pending.planned_start->micros;
+    if (pending.promise) {
+      out << " promised_start=" << pending.promise->window.start().micros;
+      Put(out, pending.promise->nodes);
+    }
     out << '\n';
   }
 }
@@ -56,11 +65,13 @@ void Put(std::ostringstream& out, const Plan& plan) {
   for (const Placement& placement : plan.placements) {
     out << "placed pending=" << placement.pending << " model=" << Name(placement.model)
         << " cluster=" << placement.cluster << " start=" << placement.window.start().micros
-        << " end=" << placement.window.end().micros << " nodes=";
-    for (const PlacedNode& placed : placement.nodes) {
-      out << placed.node << ':' << int{placed.gpus} << ',';
-    }
+        << " end=" << placement.window.end().micros << " promised=" << placement.promised;
+    Put(out, placement.nodes);
     out << '\n';
+  }
+  for (const Slip& slip : plan.slips) {
+    out << "slipped pending=" << slip.pending << " promised=" << slip.promised.micros
+        << " cause=" << Name(slip.cause) << '\n';
   }
   for (const Deferral& deferral : plan.deferrals) {
     out << "deferred pending=" << deferral.pending << " reason=" << Name(deferral.reason) << ' '

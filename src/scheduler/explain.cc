@@ -175,6 +175,7 @@ class Explainer {
                                         [&](const Placement& p) { return p.pending == position_; });
     if (placement == plan_.placements.end()) return;
     result_.planned_start = placement->window.start();
+    result_.promised = placement->promised;
     result_.reason = WhyNotNow(placement->window.start());
     result_.message = DescribeAsk(request());
     if (result_.reason == "quota_exhausted") {
@@ -182,7 +183,8 @@ class Explainer {
                          Count(result_.quota_limit, "GPU") + " it may hold at the same time";
     }
     result_.message += found + "; rank " + std::to_string(result_.rank) + " of " +
-                       std::to_string(result_.rank_of) + "; planned to start " +
+                       std::to_string(result_.rank_of) +
+                       (placement->promised ? "; promised to start " : "; planned to start ") +
                        FormatRfc3339(placement->window.start());
   }
 

@@ -27,13 +27,17 @@ bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy
 /// Hands out the pending allocations in rank order (the formula: plan.h, Schedule).
 class FairOrder {
  public:
-  FairOrder(const Snapshot& snapshot, const Policy& policy);
+  /// `settled`, by position: pending allocations that have their turn elsewhere. Whoever was
+  /// promised a start and is not settled has lost it, and goes first.
+  FairOrder(const Snapshot& snapshot, const Policy& policy, const std::vector<bool>& settled);
 
   bool Done() const { return left_ == 0; }
   /// Position of the next one. Requires: not done.
   int Next();
   /// The last one handed out was placed.
-  void ChargeLast();
+  void ChargeLast() { AddCharge(last_); }
+  /// One that is settled was placed. Requires: none was handed out yet.
+  void ChargeSettled(int pending) { AddCharge(pending); }
 
  private:
   struct Queue {
@@ -44,10 +48,11 @@ class FairOrder {
 
   bool GoesAfter(int project, int other) const;
   void PushProject(int project);
+  void AddCharge(int pending);
 
   const Snapshot& snapshot_;
   std::size_t left_ = 0;
-  // Requeued ones, then starved ones; the longest waiting first.
+  // Those who lost a promise, requeued ones, then starved ones; the longest waiting first.
   std::deque<int> ahead_;
   std::vector<Queue> queues_;
   std::vector<Charge> charges_;

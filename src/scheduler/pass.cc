@@ -26,7 +26,9 @@ auto& At(T& values, int position) {
 }  // namespace
 
 Pass::Pass(const Snapshot& snapshot, const Policy& policy)
-    : snapshot_(snapshot), policy_(policy), grid_(snapshot.now, policy.planning_horizon) {
+    : snapshot_(snapshot),
+      policy_(policy),
+      grid_(snapshot.now, policy.planning_horizon, policy.release_time) {
   NumberAsks();
   BuildClusters();
   FindClustersByProgramme();
@@ -79,14 +81,12 @@ void Pass::BuildClusters() {
       At(holds, node.cluster).push_back({position_in_cluster_[i], kAllGpus, 0, last_slot});
     }
   }
-  const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
   for (const SnapshotClaim& claim : snapshot_.claims) {
     const SnapshotNode& node = At(snapshot_.nodes, claim.node);
     if (!node.schedulable) continue;
-    const Instant until = claim.until > snapshot_.now ? claim.until : overdue_until;
     At(holds, node.cluster)
         .push_back({At(position_in_cluster_, claim.node), claim.gpus, grid_.SlotOf(claim.start),
-                    grid_.SlotBefore(until)});
+                    LastHeldBy(claim)});
   }
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
     Cluster& cluster = clusters_[i];
@@ -95,6 +95,11 @@ void Pass::BuildClusters() {
     cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.nodes, std::move(holds[i]));
     cluster.bounds = std::make_unique<StartBounds>(ask_count_);
   }
+}
+
+int Pass::LastHeldBy(const SnapshotClaim& claim) const {
+  if (claim.until > snapshot_.now) return grid_.LastHeld(claim.until);
+  return grid_.SlotBefore(snapshot_.now + kOverdueReleaseGrace);
 }
 
 // Of one model the smallest cluster comes first, which leaves the large ones to large gangs; then
@@ -128,14 +133,93 @@ void Pass::BookQuotas() {
     quotas_.emplace_back(grid_, project.concurrent_gpus);
     gpu_time_left_.push_back(project.gpu_time_left);
   }
-  const Instant overdue_until = snapshot_.now + kOverdueReleaseGrace;
   for (const SnapshotClaim& claim : snapshot_.claims) {
     if (!claim.counts_against_quota) continue;
     const GpuModel model = At(clusters_, At(snapshot_.nodes, claim.node).cluster).model;
-    const Instant until = claim.until > snapshot_.now ? claim.until : overdue_until;
     At(quotas_, claim.project)
-        .Book(model, CountGpus(claim.gpus), grid_.SlotOf(claim.start), grid_.SlotBefore(until));
+        .Book(model, CountGpus(claim.gpus), grid_.SlotOf(claim.start), LastHeldBy(claim));
   }
+}
+
+// ---- What was promised
+// -----------------------------------------------------------------------------
+
+std::optional<SlipCause> Pass::Keep(int pending) {
+  const SnapshotPending& row = Pending(pending);
+  const SnapshotPromise& promise = *row.promise;
+  const SnapshotProject& project = ProjectOf(row);
+  if (!project.open) return SlipCause::kProjectClosed;
+  const bool due_long_ago = promise.window.start() + kPromiseGrace < snapshot_.now;
+  if (due_long_ago || promise.window.end() <= snapshot_.now) return SlipCause::kMissed;
+  for (const PlacedNode& placed : promise.nodes) {
+    const SnapshotNode& node = At(snapshot_.nodes, placed.node);
+    if (node.health != NodeHealth::kReady) return SlipCause::kNodeLost;
+    if (!node.schedulable) return SlipCause::kNodeDraining;
+  }
+  const Booking booking = BookingOf(promise.window, promise.nodes);
+  const std::vector<Cluster*>& open = OpenTo(row);
+  if (std::find(open.begin(), open.end(), booking.cluster) == open.end()) {
+    return SlipCause::kClusterClosed;
+  }
+  if (!booking.cluster->calendar->IsFree(booking.nodes, booking.first_slot, booking.last_slot)) {
+    return SlipCause::kReleaseOverdue;
+  }
+  if (!QuotaOf(row).Allows(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
+                           booking.last_slot)) {
+    return SlipCause::kQuotaExhausted;
+  }
+  const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
+  if (cost > At(gpu_time_left_, row.project)) return SlipCause::kGpuHoursExhausted;
+  Book(row, booking);
+  return std::nullopt;
+}
+
+Placement Pass::MoveUp(int pending) {
+  const SnapshotPending& row = Pending(pending);
+  const SnapshotPromise& promise = *row.promise;
+  const Booking booking = BookingOf(promise.window, promise.nodes);
+  const Wanted wanted = Want(pending);
+  if (booking.first_slot > grid_.SlotOf(wanted.span.not_before)) {
+    Unbook(row, booking);
+    const Found found =
+        Search(wanted, Fitting(OpenTo(row), row.request.shape), booking.first_slot - 1);
+    if (found.cluster != nullptr) return Book(pending, found, wanted.span);
+    Book(row, booking);
+  }
+  return {.pending = pending,
+          .model = booking.cluster->model,
+          .cluster = booking.cluster->position,
+          .window = promise.window,
+          .nodes = promise.nodes};
+}
+
+Pass::Booking Pass::BookingOf(const TimeWindow& window, const std::vector<PlacedNode>& nodes) {
+  Booking booking;
+  booking.cluster = &At(clusters_, At(snapshot_.nodes, nodes.front().node).cluster);
+  booking.first_slot = grid_.SlotOf(window.start());
+  booking.last_slot = grid_.LastHeld(window.end());
+  booking.nodes.reserve(nodes.size());
+  for (const PlacedNode& placed : nodes) {
+    booking.nodes.emplace_back(At(position_in_cluster_, placed.node), placed.gpus);
+  }
+  return booking;
+}
+
+void Pass::Book(const SnapshotPending& row, const Booking& booking) {
+  booking.cluster->calendar->Book(booking.nodes, booking.first_slot, booking.last_slot);
+  QuotaOf(row).Book(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
+                    booking.last_slot);
+  GpuSeconds& left = At(gpu_time_left_, row.project);
+  left = *left.Minus(*CostOf(row.request));
+}
+
+void Pass::Unbook(const SnapshotPending& row, const Booking& booking) {
+  booking.cluster->calendar->Unbook(booking.nodes, booking.first_slot, booking.last_slot);
+  booking.cluster->bounds->Clear();
+  QuotaOf(row).Unbook(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
+                      booking.last_slot);
+  GpuSeconds& left = At(gpu_time_left_, row.project);
+  left = *left.Plus(*CostOf(row.request));
 }
 
 // ---- One pending allocation
@@ -180,18 +264,7 @@ std::optional<Placement> Pass::PlaceNow(int pending) {
 }
 
 void Pass::Adopt(const Placement& placement) {
-  const SnapshotPending& row = Pending(placement.pending);
-  const int first_slot = grid_.SlotOf(placement.window.start());
-  const int last_slot = grid_.SlotBefore(placement.window.end());
-  std::vector<std::pair<int, GpuMask>> nodes;
-  nodes.reserve(placement.nodes.size());
-  for (const PlacedNode& placed : placement.nodes) {
-    nodes.emplace_back(At(position_in_cluster_, placed.node), placed.gpus);
-  }
-  At(clusters_, placement.cluster).calendar->Book(nodes, first_slot, last_slot);
-  QuotaOf(row).Book(placement.model, row.request.shape.gpus(), first_slot, last_slot);
-  GpuSeconds& left = At(gpu_time_left_, row.project);
-  left = *left.Minus(*CostOf(row.request));
+  Book(Pending(placement.pending), BookingOf(placement.window, placement.nodes));
 }
 
 std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
@@ -293,12 +366,8 @@ Placement Pass::Book(int pending, const Found& found, const Span& span) {
   const SnapshotPending& row = Pending(pending);
   Cluster& cluster = *found.cluster;
   const int last_slot = grid_.LastSlot(found.slot, span);
-  const auto nodes =
+  NodeMasks nodes =
       cluster.calendar->ChooseNodes(row.request.shape, found.slot, last_slot, best_rows_);
-  cluster.calendar->Book(nodes, found.slot, last_slot);
-  QuotaOf(row).Book(cluster.model, row.request.shape.gpus(), found.slot, last_slot);
-  GpuSeconds& left = At(gpu_time_left_, row.project);
-  left = *left.Minus(*CostOf(row.request));
 
   Placement placement;
   placement.pending = pending;
@@ -309,6 +378,7 @@ Placement Pass::Book(int pending, const Found& found, const Span& span) {
   for (const auto& [node, gpus] : nodes) {
     placement.nodes.push_back({At(cluster.node_positions, node), gpus});
   }
+  Book(row, {&cluster, std::move(nodes), found.slot, last_slot});
   return placement;
 }
 

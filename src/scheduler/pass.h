@@ -18,10 +18,18 @@ namespace allot::scheduler {
 /// until then, so that nothing starts on them in this pass and forecasts stay honest.
 inline constexpr Seconds kOverdueReleaseGrace = Minutes(15);
 
-/// The calendars of one pass: places one pending allocation after the other and never moves one.
+/// The calendars of one pass: places one pending allocation after the other. None is moved but
+/// those with a promise, before the others are placed.
 class Pass {
  public:
   Pass(const Snapshot& snapshot, const Policy& policy);
+
+  /// Books what was promised as it was promised; or books nothing and says what is gone. Requires:
+  /// nothing was placed yet.
+  std::optional<SlipCause> Keep(int pending);
+  /// Moves what is kept to the earliest start that all others leave, on whichever GPUs; never
+  /// later. Requires: kept, and nothing was placed yet.
+  Placement MoveUp(int pending);
 
   /// Books the earliest start there is, or says why there is none.
   std::variant<Placement, Deferral> Place(int pending);
@@ -56,6 +64,16 @@ class Pass {
     int slot = 0;
   };
 
+  using NodeMasks = std::vector<std::pair<int, GpuMask>>;
+
+  // A window in one cluster's calendar, as it is booked there.
+  struct Booking {
+    Cluster* cluster = nullptr;
+    NodeMasks nodes;
+    int first_slot = 0;
+    int last_slot = 0;
+  };
+
   // One pending allocation under search.
   struct Wanted {
     const SnapshotPending& row;
@@ -72,11 +90,15 @@ class Pass {
   void FindClustersByProgramme();
   void NumberAsks();
   void BookQuotas();
+  int LastHeldBy(const SnapshotClaim& claim) const;
 
   const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open, const Shape& shape);
   Found Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
   Wanted Want(int pending) const;
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
+  Booking BookingOf(const TimeWindow& window, const std::vector<PlacedNode>& nodes);
+  void Book(const SnapshotPending& row, const Booking& booking);
+  void Unbook(const SnapshotPending& row, const Booking& booking);
   Placement Book(int pending, const Found& found, const Span& span);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
   Deferral DeferOverBudget(int pending, GpuSeconds cost) const;

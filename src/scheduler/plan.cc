@@ -28,6 +28,69 @@ std::string_view Name(DeferralReason reason) {
   return "unknown";
 }
 
+std::string_view Name(SlipCause cause) {
+  switch (cause) {
+    case SlipCause::kNodeLost:
+      return "node_lost";
+    case SlipCause::kNodeDraining:
+      return "node_draining";
+    case SlipCause::kReleaseOverdue:
+      return "release_overdue";
+    case SlipCause::kMissed:
+      return "missed";
+    case SlipCause::kQuotaExhausted:
+      return "quota_exhausted";
+    case SlipCause::kGpuHoursExhausted:
+      return "gpu_hours_exhausted";
+    case SlipCause::kClusterClosed:
+      return "cluster_closed";
+    case SlipCause::kProjectClosed:
+      return "project_closed";
+  }
+  return "unknown";
+}
+
+namespace {
+
+/// The promised, in the order of their starts.
+std::vector<int> Promised(const Snapshot& snapshot) {
+  std::vector<int> promised;
+  for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
+    if (snapshot.pending[static_cast<std::size_t>(i)].promise) promised.push_back(i);
+  }
+  const auto start = [&](int i) {
+    return snapshot.pending[static_cast<std::size_t>(i)].promise->window.start();
+  };
+  std::sort(promised.begin(), promised.end(),
+            [&](int a, int b) { return std::pair(start(a), a) < std::pair(start(b), b); });
+  return promised;
+}
+
+bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Placement& placement) {
+  const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(placement.pending)];
+  const Instant start = placement.window.start();
+  if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
+  return row.request.shape.node_count() >= policy.promise_nodes ||
+         IsStarved(row, snapshot.now, policy);
+}
+
+/// Lost promises are slips unless they start as early as promised all the same.
+std::vector<Slip> SlipsOf(const Snapshot& snapshot, const Plan& plan, std::vector<Slip> lost) {
+  std::vector<bool> kept(snapshot.pending.size(), false);
+  for (const Placement& placement : plan.placements) {
+    const auto position = static_cast<std::size_t>(placement.pending);
+    const auto& promise = snapshot.pending[position].promise;
+    kept[position] = promise && placement.window.start() <= promise->window.start();
+  }
+  std::erase_if(lost,
+                [&](const Slip& slip) { return kept[static_cast<std::size_t>(slip.pending)]; });
+  std::sort(lost.begin(), lost.end(),
+            [](const Slip& a, const Slip& b) { return a.pending < b.pending; });
+  return lost;
+}
+
+}  // namespace
+
 Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
   Plan plan;
   plan.now = snapshot.now;
@@ -36,13 +99,32 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
   plan.placements.reserve(snapshot.pending.size());
 
   Pass pass(snapshot, policy);
-  FairOrder order(snapshot, policy);
+  std::vector<Slip> lost;
+  std::vector<bool> kept(snapshot.pending.size(), false);
+  const std::vector<int> promised = Promised(snapshot);
+  for (const int pending : promised) {
+    const auto& window = snapshot.pending[static_cast<std::size_t>(pending)].promise->window;
+    if (const auto cause = pass.Keep(pending)) {
+      lost.push_back({pending, window.start(), *cause});
+    } else {
+      kept[static_cast<std::size_t>(pending)] = true;
+    }
+  }
+  FairOrder order(snapshot, policy, kept);
+  for (const int pending : promised) {
+    if (!kept[static_cast<std::size_t>(pending)]) continue;
+    plan.order.push_back(pending);
+    plan.placements.push_back(pass.MoveUp(pending));
+    plan.placements.back().promised = true;
+    order.ChargeSettled(pending);
+  }
   while (!order.Done()) {
     const int pending = order.Next();
     plan.order.push_back(pending);
     auto outcome = pass.Place(pending);
     if (auto* placement = std::get_if<Placement>(&outcome)) {
       order.ChargeLast();
+      placement->promised = DeservesPromise(snapshot, policy, *placement);
       plan.placements.push_back(std::move(*placement));
     } else {
       plan.deferrals.push_back(std::move(std::get<Deferral>(outcome)));
@@ -50,6 +132,7 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
   }
   std::sort(plan.deferrals.begin(), plan.deferrals.end(),
             [](const Deferral& a, const Deferral& b) { return a.pending < b.pending; });
+  plan.slips = SlipsOf(snapshot, plan, std::move(lost));
   return plan;
 }
 
@@ -66,6 +149,7 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan) {
     fnv.Add(snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id.str());
     fnv.Add(placement.window.start().micros);
     fnv.Add(placement.window.end().micros);
+    fnv.Add(placement.promised ? 1 : 0);
     fnv.Add(static_cast<int64_t>(placement.nodes.size()));
     for (const PlacedNode& node : placement.nodes) {
       fnv.Add(snapshot.nodes[static_cast<std::size_t>(node.node)].id.str());
@@ -77,6 +161,12 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan) {
     fnv.Add(pending_id(deferral.pending));
     fnv.Add(Name(deferral.reason));
     fnv.Add(deferral.message);
+  }
+  fnv.Add(static_cast<int64_t>(plan.slips.size()));
+  for (const Slip& slip : plan.slips) {
+    fnv.Add(pending_id(slip.pending));
+    fnv.Add(slip.promised.micros);
+    fnv.Add(Name(slip.cause));
   }
   return fnv.value();
 }

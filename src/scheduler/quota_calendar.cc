@@ -13,6 +13,22 @@ void QuotaCalendar::Book(GpuModel model, int gpus, int first_slot, int last_slot
   }
 }
 
+void QuotaCalendar::Unbook(GpuModel model, int gpus, int first_slot, int last_slot) {
+  std::vector<int>& held = held_[static_cast<std::size_t>(model)];
+  for (int slot = first_slot; slot <= last_slot; ++slot) {
+    held[static_cast<std::size_t>(slot)] -= gpus;
+  }
+}
+
+bool QuotaCalendar::Allows(GpuModel model, int gpus, int first_slot, int last_slot) const {
+  const int most_held = Limit(model) - gpus;
+  if (most_held < 0) return false;
+  if (Peak(model) <= most_held) return true;
+  const std::vector<int>& held = held_[static_cast<std::size_t>(model)];
+  return std::all_of(held.begin() + first_slot, held.begin() + last_slot + 1,
+                     [=](int gpus_held) { return gpus_held <= most_held; });
+}
+
 int QuotaCalendar::EarliestStart(GpuModel model, int gpus, const Span& span, int from,
                                  int last) const {
   const int most_held = Limit(model) - gpus;

@@ -17,10 +17,13 @@ class QuotaCalendar {
   QuotaCalendar(const TimeGrid& grid, const GpusByModel& limits) : grid_(grid), limits_(limits) {}
 
   int Limit(GpuModel model) const { return At(limits_, model); }
-  /// The most held in any slot.
+  /// At least the most held in any slot.
   int Peak(GpuModel model) const { return peaks_[static_cast<std::size_t>(model)]; }
 
   void Book(GpuModel model, int gpus, int first_slot, int last_slot);
+  void Unbook(GpuModel model, int gpus, int first_slot, int last_slot);
+  /// Whether `gpus` more stay within the quota in all of these slots.
+  bool Allows(GpuModel model, int gpus, int first_slot, int last_slot) const;
   /// The first slot in [from, last] from which `gpus` more stay within the quota over the whole
   /// window; last + 1 when there is none.
   int EarliestStart(GpuModel model, int gpus, const Span& span, int from, int last) const;

@@ -65,7 +65,13 @@ void Canonicalise(Snapshot& snapshot) {
   for (SnapshotNode& node : snapshot.nodes) Follow(clusters, node.cluster);
   const std::vector<int> projects = SortById(snapshot.projects);
   SortById(snapshot.pending);
-  for (SnapshotPending& pending : snapshot.pending) Follow(projects, pending.project);
+  for (SnapshotPending& pending : snapshot.pending) {
+    Follow(projects, pending.project);
+    if (!pending.promise) continue;
+    for (PlacedNode& placed : pending.promise->nodes) Follow(nodes, placed.node);
+    std::sort(pending.promise->nodes.begin(), pending.promise->nodes.end(),
+              [](const PlacedNode& a, const PlacedNode& b) { return a.node < b.node; });
+  }
 
   for (SnapshotClaim& claim : snapshot.claims) {
     Follow(nodes, claim.node);
@@ -135,6 +141,14 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(pending.create_time.micros);
     fnv.Add(pending.requeued ? 1 : 0);
     AddTime(fnv, pending.planned_start);
+    fnv.Add(pending.promise.has_value() ? 1 : 0);
+    if (!pending.promise) continue;
+    fnv.Add(pending.promise->window.start().micros);
+    fnv.Add(pending.promise->window.end().micros);
+    for (const PlacedNode& placed : pending.promise->nodes) {
+      fnv.Add(placed.node);
+      fnv.Add(placed.gpus);
+    }
   }
   return fnv.value();
 }

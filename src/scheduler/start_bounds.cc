@@ -80,4 +80,9 @@ void StartBounds::Raise(const Ask& ask, int slot) {
   }
 }
 
+void StartBounds::Clear() {
+  std::fill(exact_.begin(), exact_.end(), 0);
+  table_ = {};
+}
+
 }  // namespace allot::scheduler

@@ -41,6 +41,8 @@ class StartBounds {
   int Get(const Ask& ask) const;
   /// No start before `slot` exists for this ask, whoever asks.
   void Raise(const Ask& ask, int slot);
+  /// Something came free: nothing is known any more.
+  void Clear();
 
  private:
   // Nodes and durations in classes; the table is monotone along each axis.

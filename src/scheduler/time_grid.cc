@@ -30,8 +30,8 @@ Instant NextMultiple(Instant t, Seconds step) {
 
 }  // namespace
 
-TimeGrid::TimeGrid(Instant now, Seconds horizon)
-    : starts_{now}, horizon_end_(now + std::max(horizon, Seconds{1})) {
+TimeGrid::TimeGrid(Instant now, Seconds horizon, Seconds release_time)
+    : starts_{now}, horizon_end_(now + std::max(horizon, Seconds{1})), release_time_(release_time) {
   for (const Resolution& resolution : kResolutions) {
     const Instant reach = std::min(now + resolution.reach, horizon_end_);
     if (starts_.back() >= reach) continue;

@@ -20,7 +20,8 @@ struct Span {
 /// conflict there as they would in reality, because all of them cover its beginning.
 class TimeGrid {
  public:
-  TimeGrid(Instant now, Seconds horizon);
+  /// `release_time`: for how long GPUs are still held after a window.
+  TimeGrid(Instant now, Seconds horizon, Seconds release_time = {});
 
   int slots() const { return static_cast<int>(starts_.size()); }
   /// The last slot in which a window may start.
@@ -34,11 +35,11 @@ class TimeGrid {
 
   /// The window of a span that starts in `slot`: at the slot's start, or at `not_before` inside it.
   TimeWindow WindowFrom(int slot, const Span& span) const;
-  /// The last slot that window touches. Does not fall when `slot` rises.
-  int LastSlot(int slot, const Span& span) const {
-    return SlotBefore(WindowFrom(slot, span).end());
-  }
-  /// The last slot that a window ending at `end` touches.
+  /// The last slot in which that window's GPUs are held. Does not fall when `slot` rises.
+  int LastSlot(int slot, const Span& span) const { return LastHeld(WindowFrom(slot, span).end()); }
+  /// The last slot in which GPUs are held whose window ends at `end`.
+  int LastHeld(Instant end) const { return SlotBefore(end + release_time_); }
+  /// The last slot that holds any time before `end`.
   int SlotBefore(Instant end) const { return SlotOf(Instant{end.micros - 1}); }
 
  private:
@@ -52,6 +53,7 @@ class TimeGrid {
   std::vector<Instant> starts_;
   std::vector<Run> runs_;
   Instant horizon_end_;
+  Seconds release_time_;
 };
 
 }  // namespace allot::scheduler

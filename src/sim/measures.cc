@@ -78,6 +78,10 @@ void MeasureForecasts(const Workload& workload, const Outcome& outcome, Measures
   int later = 0;
   for (std::size_t i = 0; i < workload.jobs.size(); ++i) {
     const JobOutcome& job = outcome.jobs[i];
+    if (job.promised) {
+      ++measures.promises;
+      if (job.start > *job.promised + workload.pass_every) ++measures.promise_slips;
+    }
     if (workload.jobs[i].submit < workload.begin) continue;
     // Told to start at the pass that saw it first: no forecast, a start.
     if (!job.first_forecast ||
@@ -141,6 +145,8 @@ std::string FormatJson(const Workload& workload, const Outcome& outcome, const M
   line["forecasts"] = measures.forecasts;
   line["later_than_forecast_permille"] = measures.later_than_forecast_permille;
   line["forecast_error_s"] = measures.forecast_error_s;
+  line["promises"] = measures.promises;
+  line["promise_slips"] = measures.promise_slips;
   line["passes"] = outcome.passes;
   line["largest_queue"] = outcome.largest_queue;
   line["violations"] = outcome.violations.size();

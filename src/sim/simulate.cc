@@ -135,6 +135,10 @@ class Simulation {
       JobOutcome& job = outcome_.jobs[waiting_[position]];
       const Instant start = placement.window.start();
       if (!job.first_forecast) job.first_forecast = start;
+      if (placement.promised && start > now_) {
+        job.promised = start;
+        snapshot_.pending[position].promise = {placement.window, placement.nodes};
+      }
       if (start > now_) {
         next_planned_ = std::min(next_planned_.value_or(kEndOfTime), start);
         continue;

@@ -49,7 +49,7 @@ double Quantile(std::vector<double> values, std::size_t permille) {
 }
 
 void RunOrder(const scheduler::Snapshot& snapshot, const Policy& policy) {
-  scheduler::FairOrder order(snapshot, policy);
+  scheduler::FairOrder order(snapshot, policy, std::vector<bool>(snapshot.pending.size(), false));
   while (!order.Done()) {
     order.Next();
     order.ChargeLast();

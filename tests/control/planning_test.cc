@@ -19,6 +19,7 @@ class Planning : public World {
 };
 
 TEST_F(Planning, TheViewKeptCurrentFromEventsEqualsAFreshLoad) {
+  policy.promise_nodes = 2;
   SeededRandom random(7);
   std::vector<std::string> made;
   for (int step = 0; step < 120; ++step) {

@@ -81,6 +81,35 @@ TEST(Crash, ASubmissionRepeatedWithItsRequestIdAfterACrashIsTheSameOne) {
   EXPECT_EQ(NamesOf(nation).size(), 1U);
 }
 
+TEST(Crash, APromiseOutlivesTheServerThatMadeIt) {
+  Installation nation("policy: {gathering_time: 0s, promise_nodes: 4}\n");
+  nation.RegisterSmallNation();
+  auto agent = nation.StartAgent("naver-a");
+  const auto submit = [&](const std::string& name, const std::string& nodes) {
+    return nation.Allot({"submit", "snu/llm", "--name", name, "--nodes", nodes, "--models", "H200",
+                         "--for", "1d", "--wait", "--until",
+                         name == "gang" ? "planned" : "active"});
+  };
+  ASSERT_EQ(submit("first", "2").exit_code, 0);
+  ASSERT_EQ(submit("gang", "4").exit_code, 0);
+  const auto promised = nation.AllotJson({"get", "snu/llm/gang"});
+  ASSERT_TRUE(promised.value("promised", false)) << promised;
+
+  nation.server().Kill();
+  nation.StartServer();
+  agent->Kill();
+  agent = nation.StartAgent("naver-a");  // The server has another port now.
+  const auto kept = nation.AllotJson({"get", "snu/llm/gang"});
+  EXPECT_EQ(kept["startTime"], promised["startTime"]) << kept;
+  // It moves up when GPUs come free, and starts on them; what was booked is held once.
+  ASSERT_EQ(nation.Allot({"release", "snu/llm/first", "--wait"}).exit_code, 0);
+  const auto watch = nation.StartAllot({"watch", "snu/llm/gang", "--from-revision", "0"});
+  EXPECT_TRUE(watch->AwaitOut("promised to start")) << watch->out();
+  EXPECT_TRUE(watch->AwaitOut("active")) << watch->out() << watch->err();
+  const auto runs = nation.AllotJson({"get", "snu/llm/gang"});
+  EXPECT_EQ(runs["nodes"].size(), 4U) << runs;
+}
+
 TEST(Crash, AKilledAgentFinishesWhatItHadBegun) {
   const Installation nation;
   nation.RegisterSmallNation();

@@ -237,6 +237,9 @@ std::string Scenario::SetPolicy(const Line& line) {
   policy_.usage_half_life = line.Length("half-life").value_or(policy_.usage_half_life);
   policy_.planning_horizon = line.Length("horizon").value_or(policy_.planning_horizon);
   policy_.gathering_time = line.Length("gathering").value_or(policy_.gathering_time);
+  policy_.release_time = line.Length("release").value_or(policy_.release_time);
+  policy_.promise_nodes = line.Number("promise-nodes").value_or(policy_.promise_nodes);
+  policy_.promise_within = line.Length("promise-within").value_or(policy_.promise_within);
   return "";
 }
 
@@ -337,13 +340,21 @@ std::string Scenario::Pass() {
       answer += id + " deferred " + std::string(Name(deferral.reason)) + ": " +
                 TellTimesIn(deferral.message) + "\n";
     }
+    for (const scheduler::Slip& slip : plan_.slips) {
+      if (slip.pending != pending) continue;
+      answer += id + " was promised " + TellTime(slip.promised) + ", lost to " +
+                std::string(Name(slip.cause)) + "\n";
+    }
   }
+  Promise(plan_);
   Start(plan_);
   return answer;
 }
 
 std::string Scenario::Tell(const Placement& placement) const {
-  std::string text = placement.window.start() == planned_.now ? "starts on " : "planned on ";
+  std::string text = placement.window.start() <= planned_.now ? "starts on "
+                     : placement.promised                     ? "promised on "
+                                                              : "planned on ";
   text += planned_.clusters[static_cast<std::size_t>(placement.cluster)].id.str();
   for (std::size_t i = 0; i < placement.nodes.size(); ++i) {
     text += (i == 0 ? " " : ",") + TellNode(placement.nodes[i]);
@@ -362,14 +373,32 @@ std::string Scenario::TellNode(const scheduler::PlacedNode& placed) const {
   return text;
 }
 
+std::vector<scheduler::SnapshotPending>::iterator Scenario::Waiting(const AllocationId& id) {
+  return std::find_if(world_.pending.begin(), world_.pending.end(),
+                      [&](const auto& pending) { return pending.id == id; });
+}
+
+// What is promised stays booked until the next pass; what is not promised any more is not.
+void Scenario::Promise(const scheduler::Plan& plan) {
+  for (auto& pending : world_.pending) pending.promise.reset();
+  for (const Placement& placement : plan.placements) {
+    if (!placement.promised) continue;
+    const auto& promised = planned_.pending[static_cast<std::size_t>(placement.pending)];
+    scheduler::SnapshotPromise promise{placement.window, {}};
+    for (const scheduler::PlacedNode& placed : placement.nodes) {
+      const auto& id = planned_.nodes[static_cast<std::size_t>(placed.node)].id;
+      promise.nodes.push_back({FindNode(LocalName(id.str())), placed.gpus});
+    }
+    Waiting(promised.id)->promise = std::move(promise);
+  }
+}
+
 // What starts now stops waiting and holds its GPUs, as when the plan is applied.
 void Scenario::Start(const scheduler::Plan& plan) {
   for (const Placement& placement : plan.placements) {
-    if (placement.window.start() != planned_.now) continue;
+    if (placement.window.start() > planned_.now) continue;
     const auto& started = planned_.pending[static_cast<std::size_t>(placement.pending)];
-    const auto waiting =
-        std::find_if(world_.pending.begin(), world_.pending.end(),
-                     [&](const auto& pending) { return pending.id == started.id; });
+    const auto waiting = Waiting(started.id);
     for (const scheduler::PlacedNode& placed : placement.nodes) {
       const auto& id = planned_.nodes[static_cast<std::size_t>(placed.node)].id;
       world_.claims.push_back({started.id, waiting->project, FindNode(LocalName(id.str())),

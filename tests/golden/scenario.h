@@ -17,7 +17,8 @@ namespace allot::testing {
 ///   node n01 ready|draining|unknown|down
 ///   project NAME [quota=GPUS] [h200=GPUS] [b200=GPUS] [gpu-hours=LEFT] [merit=N] [programme=NAME]
 ///           [closed]
-///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s]
+///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s] [release=0s]
+///          [promise-nodes=16] [promise-within=14d]
 ///   submit NAME PROJECT nodes=N [per-node=8] for=4h [models=H200,B200] [waiting=2d]
 ///          [earliest=TIME] [deadline=TIME]         or gpus=N instead of nodes and per-node;
 ///                                                  `waiting`: for how long already
@@ -57,6 +58,8 @@ class Scenario {
   std::string TellNode(const scheduler::PlacedNode& placed) const;
   scheduler::SnapshotProject* FindProject(const std::string& name);
   int FindNode(const std::string& name) const;
+  std::vector<scheduler::SnapshotPending>::iterator Waiting(const AllocationId& id);
+  void Promise(const scheduler::Plan& plan);
   void Start(const scheduler::Plan& plan);
 
   Policy policy_;

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::SnapshotBuilder;
 
 constexpr Instant kNow = SnapshotBuilder::kNow;
@@ -261,6 +262,62 @@ TEST_F(CheckPlanTest, WhatWasLostWithItsNodeSparesTheQuota) {
   Project("i/p").concurrent_gpus = {16, 15};
   for (SnapshotClaim& claim : snapshot_.claims) claim.counts_against_quota = false;
   EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+}
+
+// ---- Promises: i/p/two is promised the start that the plan gives it.
+
+class CheckPromisesTest : public CheckPlanTest {
+ protected:
+  CheckPromisesTest() {
+    Placement& placement = Of("i/p/two");
+    start_ = placement.window.start();
+    Pending("i/p/two").promise = {placement.window, placement.nodes};
+    plan_ = Schedule(snapshot_, policy_);
+  }
+  int two() { return SnapshotBuilder::PositionOf(snapshot_.pending, "i/p/two"); }
+  SnapshotNode& PromisedNode() {
+    return snapshot_.nodes[static_cast<std::size_t>(Pending("i/p/two").promise->nodes[0].node)];
+  }
+  Instant start_;
+};
+
+TEST_F(CheckPromisesTest, AcceptsAKeptPromiseThoughPolicyAndClockWentOn) {
+  EXPECT_TRUE(Of("i/p/two").promised);
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+  policy_.gathering_time = Days(1);
+  snapshot_.now = snapshot_.now + Seconds{60};
+  plan_ = Schedule(snapshot_, policy_);
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+  EXPECT_EQ(Of("i/p/two").window.start(), start_);
+  Of("i/p/two").window = *TimeWindow::Make(start_ - Seconds{1}, start_ + Hours(1) - Seconds{1});
+  ExpectViolation("i/p/two: starts before now");
+}
+TEST_F(CheckPromisesTest, LostWithoutAWord) {
+  MoveTo(Of("i/p/two"), start_ + Hours(1), Hours(1));
+  ExpectViolation("i/p/two: loses its promise without a word");
+}
+TEST_F(CheckPromisesTest, LostThoughNothingIsInTheWay) {
+  MoveTo(Of("i/p/two"), start_ + Hours(1), Hours(1));
+  for (const SlipCause cause : {SlipCause::kNodeLost, SlipCause::kNodeDraining, SlipCause::kMissed,
+                                SlipCause::kClusterClosed, SlipCause::kProjectClosed}) {
+    plan_.slips = {{two(), start_, cause}};
+    ExpectViolation("i/p/two: loses its promise though nothing is in the way");
+  }
+}
+TEST_F(CheckPromisesTest, LostToWhatIsInTheWay) {
+  MoveTo(Of("i/p/two"), start_ + Hours(1), Hours(1));
+  PromisedNode().schedulable = false;
+  plan_.slips = {{two(), start_, SlipCause::kNodeLost}};
+  EXPECT_THAT(CheckPlan(snapshot_, policy_, plan_), Not(Contains(HasSubstr("loses its promise"))));
+}
+TEST_F(CheckPromisesTest, KeptAndSaidToBeLost) {
+  plan_.slips = {{two(), start_, SlipCause::kNodeLost}};
+  ExpectViolation("keeps its promise and is said to have lost it");
+}
+TEST_F(CheckPromisesTest, LostWithoutEverBeingMade) {
+  plan_.slips = {
+      {SnapshotBuilder::PositionOf(snapshot_.pending, "i/p/one"), start_, SlipCause::kNodeLost}};
+  ExpectViolation("i/p/one: is said to have lost a promise it did not have");
 }
 
 }  // namespace

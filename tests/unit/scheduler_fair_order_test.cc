@@ -20,7 +20,7 @@ constexpr Shape kOneNode = {1, 8, 0};
 enum class Outcome { kPlaced, kDeferred };
 Ids Order(const SnapshotBuilder& builder, Outcome outcome = Outcome::kPlaced) {
   const Snapshot snapshot = builder.Build();
-  FairOrder order(snapshot, Policy{});
+  FairOrder order(snapshot, Policy{}, std::vector<bool>(snapshot.pending.size(), false));
   Ids ids;
   while (!order.Done()) {
     ids.push_back(snapshot.pending[static_cast<std::size_t>(order.Next())].id.str());

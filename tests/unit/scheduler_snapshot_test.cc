@@ -77,6 +77,10 @@ TEST(Snapshot, CanonicaliseAgainChangesNothing) {
   EXPECT_EQ(Digest(snapshot), digest);
 }
 
+SnapshotPromise PromiseOn(int node, GpuMask gpus, Instant start, Seconds length) {
+  return {*TimeWindow::Make(start, start + length), {{node, gpus}}};
+}
+
 TEST(Snapshot, EveryFieldMovesTheDigest) {
   const std::vector<std::function<void(Snapshot&)>> changes = {
       [](Snapshot&) {},
@@ -119,6 +123,11 @@ TEST(Snapshot, EveryFieldMovesTheDigest) {
       [](Snapshot& s) { ++s.pending[0].create_time.micros; },
       [](Snapshot& s) { s.pending[0].requeued = true; },
       [](Snapshot& s) { s.pending[0].planned_start = kNow; },
+      [](Snapshot& s) { s.pending[0].promise = PromiseOn(0, 1, kNow, Hours(1)); },
+      [](Snapshot& s) { s.pending[0].promise = PromiseOn(1, 1, kNow, Hours(1)); },
+      [](Snapshot& s) { s.pending[0].promise = PromiseOn(0, 2, kNow, Hours(1)); },
+      [](Snapshot& s) { s.pending[0].promise = PromiseOn(0, 1, kNow + Hours(1), Hours(1)); },
+      [](Snapshot& s) { s.pending[0].promise = PromiseOn(0, 1, kNow, Hours(2)); },
   };
   std::set<uint64_t> digests;
   for (const auto& change : changes) {

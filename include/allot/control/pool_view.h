@@ -28,11 +28,14 @@ class PoolView {
   }
   /// Not released, by allocation.
   const std::map<AllocationId, std::vector<Claim>>& claims() const { return claims_; }
+  /// Booked ahead, by allocation.
+  const std::map<AllocationId, std::vector<Claim>>& promises() const { return promises_; }
 
   /// Those that wait, by id: the rows behind Snapshot::pending, position by position.
   std::vector<std::shared_ptr<const Allocation>> Waiting() const;
 
-  /// Canonical. Nodes removed from the inventory are left out unless claims still hold them.
+  /// Canonical. Nodes removed from the inventory are left out unless claims still hold them, or
+  /// promises need them.
   scheduler::Snapshot At(Instant now) const;
 
   /// By content.
@@ -47,6 +50,7 @@ class PoolView {
   std::map<ProjectId, store::ProjectUsage> usages_;
   std::map<AllocationId, std::shared_ptr<const Allocation>> allocations_;
   std::map<AllocationId, std::vector<Claim>> claims_;
+  std::map<AllocationId, std::vector<Claim>> promises_;
 };
 
 }  // namespace allot::control

@@ -89,19 +89,21 @@ struct Allocation {
   int failures = 0;
   Instant create_time;
   Instant update_time;
-  /// Of planned: the forecast. Of later states: the window held; its end moves to the present
-  /// when it is released early.
+  /// Of planned: the forecast, or the promise. Of later states: the window held; its end moves to
+  /// the present when it is released early.
   std::optional<TimeWindow> window;
   /// Where it is planned or runs; empty before.
   ClusterId cluster;
+  /// Of planned: the window is promised, and GPUs are booked for it.
+  bool promised = false;
   std::optional<Instant> active_time;
   std::optional<Instant> end_time;
   /// Why it waits or ended: a stable name ("no_capacity", "quota_exhausted", "node_lost" …) …
   std::string reason;
   /// … and one sentence with the numbers.
   std::string message;
-  /// When and why it last lost its GPUs before its time ("2026-03-01T00:00:07Z: node …"); kept
-  /// while it is planned anew, empty when it never did.
+  /// When and why it last lost its GPUs before its time, or a promised start
+  /// ("2026-03-01T00:00:07Z: node …"); kept while it is planned anew, empty when it never did.
   std::string setback;
   /// Ends in cancelled rather than completed once the release is confirmed.
   bool cancel_requested = false;

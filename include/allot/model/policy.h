@@ -40,6 +40,13 @@ struct Policy {
   Seconds gathering_time{0};
   /// Planned starts lie within this from now; what does not fit stays pending with the reason.
   Seconds planning_horizon = Days(2 * 366);
+  /// What a provider needs to clear GPUs: plans count them as held for so long after their window.
+  Seconds release_time{0};
+  /// Gangs of so many nodes and more, and whoever waited past the starvation bound, are promised
+  /// their start, with the GPUs booked …
+  int promise_nodes = 16;
+  /// … once it lies within this from now. Nobody else is promised anything.
+  Seconds promise_within = Days(14);
   /// An agent silent for this long makes its nodes unknown …
   Seconds heartbeat_expiry{30};
   /// … and for this long down.

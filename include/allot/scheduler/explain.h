@@ -43,6 +43,8 @@ struct Explanation {
   int entitled_share_permille = 0;
   int used_share_permille = 0;
   std::optional<Instant> planned_start;
+  /// The start is a promise.
+  bool promised = false;
   /// Of one that is deferred, the deferral's name. Else the first of these that holds, each enough
   /// on its own to keep it from starting now: "starts_now" (nothing does), "earliest_start" (it
   /// asked not to), "gathering" (it came a moment ago: what arrives together is ranked

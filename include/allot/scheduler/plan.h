@@ -11,13 +11,6 @@
 
 namespace allot::scheduler {
 
-struct PlacedNode {
-  /// Position in Snapshot::nodes.
-  int node = 0;
-  GpuMask gpus = 0;
-  friend bool operator==(const PlacedNode&, const PlacedNode&) = default;
-};
-
 /// A whole gang with its physical GPUs for the whole window.
 struct Placement {
   /// Position in Snapshot::pending.
@@ -25,10 +18,13 @@ struct Placement {
   GpuModel model = GpuModel::kH200;
   /// Position in Snapshot::clusters.
   int cluster = 0;
-  /// Starts at `now` exactly when it is to be reserved in this pass, else later.
+  /// Starts at `now` when it is to be reserved in this pass, else later. What was promised and is
+  /// due keeps its window, which may have begun a moment ago.
   TimeWindow window = *TimeWindow::Make(Instant{0}, Instant{1});
   /// Sorted by node.
   std::vector<PlacedNode> nodes;
+  /// The start is a promise, kept or new: book these GPUs for this window.
+  bool promised = false;
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
@@ -53,7 +49,32 @@ struct Deferral {
   friend bool operator==(const Deferral&, const Deferral&) = default;
 };
 
-/// Every pending allocation is in exactly one of the two.
+/// For so long after it was due a promised start keeps its window: the pass came late, not the
+/// GPUs.
+inline constexpr Seconds kPromiseGrace = Minutes(1);
+
+/// Why a promise could not be kept. The names are stable.
+enum class SlipCause : uint8_t {
+  kNodeLost,           ///< a node it was promised is not ready
+  kNodeDraining,       ///< an operator drains a node it was promised
+  kReleaseOverdue,     ///< the provider still holds GPUs it was promised, past the release time
+  kMissed,             ///< no pass ran until long after it was due
+  kQuotaExhausted,     ///< the project's quota was lowered since
+  kGpuHoursExhausted,  ///< or its GPU time
+  kClusterClosed,      ///< the cluster does not serve its programme any more
+  kProjectClosed,
+};
+std::string_view Name(SlipCause cause);
+
+struct Slip {
+  /// Position in Snapshot::pending.
+  int pending = 0;
+  Instant promised;
+  SlipCause cause = SlipCause::kNodeLost;
+  friend bool operator==(const Slip&, const Slip&) = default;
+};
+
+/// Every pending allocation is either placed or deferred.
 struct Plan {
   Instant now;
   int64_t revision = 0;
@@ -61,6 +82,9 @@ struct Plan {
   std::vector<Placement> placements;
   /// Sorted by pending.
   std::vector<Deferral> deferrals;
+  /// Promises of the snapshot that this plan does not keep; sorted by pending. One that lost its
+  /// GPUs and starts as early on others is kept.
+  std::vector<Slip> slips;
   /// Position in Snapshot::pending, in rank order: the order in which they were considered.
   std::vector<int> order;
 };
@@ -71,9 +95,17 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// A full plan: every pending allocation gets a start or a reason. Pure and deterministic: equal
 /// (canonical) snapshots give equal plans.
 ///
-/// Order. First those that were requeued, which had their turn and lost it with a node; then those
-/// that waited longer than the policy's starvation bound; of each the longest wait first. A wait
-/// begins at the later of create_time and earliest_start. All others by the lowest
+/// Promises. A promised start is kept on the GPUs booked for it, whoever else waits: promises are
+/// looked at first, in the order of their starts, and each is moved up to the earliest start that
+/// the other promises leave. It slips only when what it needs is gone (SlipCause); then it is
+/// planned before all others. Gangs of the policy's promise_nodes nodes and more, and those that
+/// waited longer than its starvation bound, are promised the start planned for them as soon as it
+/// lies within promise_within.
+///
+/// Order. First those whose promise is gone, then those that were requeued, which had their turn
+/// and lost it with a node; then those that waited longer than the policy's starvation bound; of
+/// each the longest wait first. A wait begins at the later of create_time and earliest_start. All
+/// others by the lowest
 ///     charge / weight      of their project, compared exactly, in integers;
 ///     weight = max(1, concurrent quota in GPUs, all models) × max(1, merit)
 ///     charge = GPU-seconds released, decayed by the policy's half-life
@@ -87,15 +119,16 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
 /// same physical GPUs for the whole window, in one cluster open to the programme, within the
 /// project's concurrent quota at every instant and its GPU time in all, on nodes that take new
-/// work. Nothing placed is
-/// moved, so nobody is delayed by somebody behind. Of several acceptable models and clusters the
-/// earliest start wins; of equal starts the preferred model, then the cluster with the fewest
-/// schedulable nodes (large ones are left to large gangs), then the cluster's id. Starts lie at
-/// `now`, at boundaries of the planner's time grid (a quarter of an hour for two days, an hour for
-/// two weeks, four hours for two months, then a day; UTC), or at an earliest_start between two.
-/// They are forecasts: a pass made when GPUs come free between boundaries starts work at once.
+/// work. Nothing placed is moved, so nobody is delayed by somebody behind. Of several acceptable
+/// models and clusters the earliest start wins; of equal starts the preferred model, then the
+/// cluster with the fewest schedulable nodes (large ones are left to large gangs), then the
+/// cluster's id. Starts lie at `now`, at boundaries of the planner's time grid (a quarter of an
+/// hour for two days, an hour for two weeks, four hours for two months, then a day; UTC), or at an
+/// earliest_start between two. They are forecasts: a pass made when GPUs come free between
+/// boundaries starts work at once.
 ///
-/// A claim whose release is overdue counts as held for another quarter of an hour.
+/// GPUs are held for the policy's release_time after their window; a claim whose release is overdue
+/// counts as held for another quarter of an hour.
 /// Requires: a canonical snapshot. About 10 µs a pending allocation on the national pool.
 Plan Schedule(const Snapshot& snapshot, const Policy& policy);
 

@@ -70,6 +70,20 @@ struct SnapshotClaim {
   bool counts_against_quota = true;
 };
 
+struct PlacedNode {
+  /// Position in Snapshot::nodes.
+  int node = 0;
+  GpuMask gpus = 0;
+  friend bool operator==(const PlacedNode&, const PlacedNode&) = default;
+};
+
+/// A start that was promised, with the GPUs that are booked for it.
+struct SnapshotPromise {
+  TimeWindow window;
+  /// In one cluster; sorted by node, not empty.
+  std::vector<PlacedNode> nodes;
+};
+
 struct SnapshotPending {
   AllocationId id;
   /// Position in Snapshot::projects.
@@ -80,6 +94,8 @@ struct SnapshotPending {
   bool requeued = false;
   /// The start it was last told, if any; for estimates and stability, never for its rank.
   std::optional<Instant> planned_start;
+  /// Kept by every later pass unless what it needs is lost; see Schedule.
+  std::optional<SnapshotPromise> promise;
 };
 
 struct Snapshot {

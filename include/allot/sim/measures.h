@@ -41,6 +41,10 @@ struct Measures {
   int forecasts = 0;
   int later_than_forecast_permille = 0;
   int64_t forecast_error_s = 0;
+  /// Of all jobs, those of the first days too: how many were promised a start, and how many of them
+  /// started later than that by more than the time between two passes.
+  int promises = 0;
+  int promise_slips = 0;
 };
 
 Measures Measure(const Workload& workload, const Outcome& outcome);

@@ -16,6 +16,8 @@ struct JobOutcome {
   Instant start;
   /// The start it was told at its first pass, where the discipline plans ahead.
   std::optional<Instant> first_forecast;
+  /// The last start it was promised before it started, if any.
+  std::optional<Instant> promised;
 };
 
 /// One simulation: what happened, and the sums taken over time while jobs arrived.

@@ -76,6 +76,8 @@ struct Changes {
   std::vector<Allocation> allocations;
   /// All claims not released of the allocations above, and none of others.
   std::vector<Claim> claims;
+  /// All that is promised to the allocations above, and nothing to others.
+  std::vector<Claim> promises;
 };
 
 struct Leadership {
@@ -166,6 +168,13 @@ class Tx {
   virtual Result<std::vector<Claim>> ClaimsOf(const AllocationId& allocation) = 0;
   /// A GPU already booked: store_conflict for the whole transaction, nothing is changed.
   virtual Status InsertClaims(std::span<const Claim> claims) = 0;
+  /// What these allocations are promised: claims of their next attempt that are not held yet, and
+  /// that OpenClaims leaves out; by node, then allocation.
+  virtual Result<std::vector<Claim>> Promises(std::span<const AllocationId> allocations) = 0;
+  /// As InsertClaims. When the transaction ends, their allocations must be `promised`.
+  virtual Status InsertPromises(std::span<const Claim> claims) = 0;
+  /// Removes all that these allocations are promised.
+  virtual Status RemovePromises(std::span<const AllocationId> allocations) = 0;
   /// Ends all claims of an attempt at `at` (their windows end there, never before they start).
   virtual Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) = 0;
   virtual Status InsertOrders(std::span<const Order> orders) = 0;

@@ -46,6 +46,8 @@ struct Run {
 Policy SimulatedPolicy() {
   Policy policy = DefaultPolicy();
   policy.gathering_time = Seconds{0};
+  // GPUs are free the moment a job ends.
+  policy.release_time = Seconds{0};
   // Nothing that runs for 14 days at most is planned further ahead, and shorter is faster.
   policy.planning_horizon = Days(120);
   return policy;

@@ -60,6 +60,9 @@ void ReadPolicy(YamlFields policy, Policy& result) {
   policy.Read("starvation_bound", result.starvation_bound, Hours(1), Days(3'660));
   policy.Read("gathering_time", result.gathering_time, Seconds{0}, Days(30));
   policy.Read("planning_horizon", result.planning_horizon, Days(1), kAheadMax);
+  policy.Read("release_time", result.release_time, Seconds{0}, Hours(6));
+  policy.Read("promise_nodes", result.promise_nodes, 1, kNodesMax);
+  policy.Read("promise_within", result.promise_within, Seconds{0}, kAheadMax);
   policy.Read("heartbeat_expiry", result.heartbeat_expiry, Seconds{1}, Hours(1));
   policy.Read("node_down_after", result.node_down_after, Seconds{2}, Days(7));
   std::string node_loss = result.node_loss == NodeLoss::kRequeue ? "requeue" : "fail";

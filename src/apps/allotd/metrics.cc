@@ -79,6 +79,8 @@ void SchedulerMetrics::OnPass(const control::PassReport& report) {
   apply_seconds_.Observe(static_cast<double>(report.apply_micros) / kMicrosPerSecond);
   outcomes_.Add({{"outcome", "reserved"}}).Increment(report.applied.reserved);
   outcomes_.Add({{"outcome", "planned"}}).Increment(report.applied.planned);
+  outcomes_.Add({{"outcome", "promised"}}).Increment(report.applied.promised);
+  outcomes_.Add({{"outcome", "slipped"}}).Increment(report.applied.slipped);
   outcomes_.Add({{"outcome", "expired"}}).Increment(report.applied.expired);
   outcomes_.Add({{"outcome", "skipped"}}).Increment(report.applied.skipped);
 }

@@ -157,6 +157,8 @@ class Serving {
                      {"apply_micros", report.apply_micros},
                      {"reserved", applied.reserved},
                      {"planned", applied.planned},
+                     {"promised", applied.promised},
+                     {"slipped", applied.slipped},
                      {"expired", applied.expired},
                      {"skipped", applied.skipped}});
   }

@@ -19,24 +19,25 @@ const Statement kInsertAllocation{
     "INSERT INTO allocations (id, project_id, institute_id, display_name, nodes, gpus_per_node,"
     " remainder_gpus, gpu_models, duration_s, earliest_start, deadline, preemptible, state,"
     " attempt, failures, create_time, update_time, window_start, window_end, cluster_id,"
-    " active_time, end_time, reason, message, setback, cancel_requested, version)"
+    " promised, active_time, end_time, reason, message, setback, cancel_requested, version)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
-    " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, instant($21),"
-    " instant($22), $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING"};
+    " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, $21, instant($22),"
+    " instant($23), $24, $25, $26, $27, $28) ON CONFLICT DO NOTHING"};
 // The request stays as it was admitted.
 const Statement kUpdateAllocations{
     "update_allocations",
     "UPDATE allocations a SET display_name = u.display_name, state = u.state, attempt = u.attempt,"
     " failures = u.failures, update_time = instant(u.update_time),"
     " window_start = instant(u.window_start), window_end = instant(u.window_end),"
-    " cluster_id = u.cluster_id, active_time = instant(u.active_time),"
+    " cluster_id = u.cluster_id, promised = u.promised, active_time = instant(u.active_time),"
     " end_time = instant(u.end_time), reason = u.reason, message = u.message,"
     " setback = u.setback, cancel_requested = u.cancel_requested, version = a.version + 1"
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[],"
     " $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[],"
-    " $13::text[], $14::text[], $15::boolean[], $16::bigint[])"
+    " $13::text[], $14::text[], $15::boolean[], $16::bigint[], $17::boolean[])"
     " AS u(id, display_name, state, attempt, failures, update_time, window_start, window_end,"
-    " cluster_id, active_time, end_time, reason, message, setback, cancel_requested, version)"
+    " cluster_id, active_time, end_time, reason, message, setback, cancel_requested, version, "
+    "promised)"
     " WHERE a.id = u.id AND a.version = u.version"};
 
 std::optional<Instant> StartOf(const Allocation& allocation) {
@@ -84,23 +85,25 @@ Status PostgresTx::InsertAllocation(const Allocation& allocation) {
                 request.earliest_start, request.deadline, request.preemptible, allocation.state,
                 allocation.attempt, allocation.failures, allocation.create_time,
                 allocation.update_time, StartOf(allocation), EndOf(allocation), allocation.cluster,
-                allocation.active_time, allocation.end_time, allocation.reason, allocation.message,
-                allocation.setback, allocation.cancel_requested, allocation.version));
+                allocation.promised, allocation.active_time, allocation.end_time, allocation.reason,
+                allocation.message, allocation.setback, allocation.cancel_requested,
+                allocation.version));
 }
 
 Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {
   if (allocations.empty()) return Ok{};
   const auto column = [&](auto part) { return SqlArray(allocations, part); };
-  ALLOT_RETURN_IF_ERROR(Update(
-      kUpdateAllocations,
-      Arguments(column(&Allocation::id), column(&Allocation::display_name),
-                column(&Allocation::state), column(&Allocation::attempt),
-                column(&Allocation::failures), column(&Allocation::update_time), column(StartOf),
-                column(EndOf), column(&Allocation::cluster), column(&Allocation::active_time),
-                column(&Allocation::end_time), column(&Allocation::reason),
-                column(&Allocation::message), column(&Allocation::setback),
-                column(&Allocation::cancel_requested), column(&Allocation::version)),
-      allocations.size()));
+  ALLOT_RETURN_IF_ERROR(
+      Update(kUpdateAllocations,
+             Arguments(column(&Allocation::id), column(&Allocation::display_name),
+                       column(&Allocation::state), column(&Allocation::attempt),
+                       column(&Allocation::failures), column(&Allocation::update_time),
+                       column(StartOf), column(EndOf), column(&Allocation::cluster),
+                       column(&Allocation::active_time), column(&Allocation::end_time),
+                       column(&Allocation::reason), column(&Allocation::message),
+                       column(&Allocation::setback), column(&Allocation::cancel_requested),
+                       column(&Allocation::version), column(&Allocation::promised)),
+             allocations.size()));
   for (Allocation& allocation : allocations) {
     Changed(ResourceKind::kAllocation, allocation.id);
     ++allocation.version;

@@ -12,19 +12,27 @@ const std::string kSelectClaim = std::string("SELECT ") + kClaimColumns + " FROM
 const Statement kOpenClaims{"open_claims",
                             kSelectClaim +
                                 " WHERE allocation_id = ANY ($1::text[]) AND released_at IS NULL"
+                                " AND NOT promised"
                                 " ORDER BY node_id, allocation_id, attempt"};
 const Statement kOpenClaimsOnNodes{"open_claims_on_nodes",
                                    kSelectClaim +
                                        " WHERE node_id = ANY ($1::text[]) AND released_at IS NULL"
+                                       " AND NOT promised"
                                        " ORDER BY node_id, allocation_id, attempt"};
-const Statement kClaimsOf{"claims_of",
-                          kSelectClaim + " WHERE allocation_id = $1 ORDER BY attempt, node_id"};
+const Statement kClaimsOf{"claims_of", kSelectClaim +
+                                           " WHERE allocation_id = $1 AND NOT promised"
+                                           " ORDER BY attempt, node_id"};
+const Statement kPromises{"promises", kSelectClaim +
+                                          " WHERE allocation_id = ANY ($1::text[]) AND promised"
+                                          " ORDER BY node_id, allocation_id, attempt"};
+const Statement kRemovePromises{
+    "remove_promises", "DELETE FROM claims WHERE allocation_id = ANY ($1::text[]) AND promised"};
 const Statement kInsertClaims{
     "insert_claims",
     "INSERT INTO claims (allocation_id, attempt, node_id, gpu_mask, start_time, end_time,"
-    " released_at)"
+    " released_at, promised)"
     " SELECT u.allocation_id, u.attempt, u.node_id, u.gpu_mask, instant(u.start_time),"
-    " instant(u.end_time), instant(u.released_at)"
+    " instant(u.end_time), instant(u.released_at), $8"
     " FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[],"
     " $7::bigint[])"
     " AS u(allocation_id, attempt, node_id, gpu_mask, start_time, end_time, released_at)"};
@@ -34,7 +42,7 @@ const Statement kReleaseClaims{
     "release_claims",
     "UPDATE claims SET released_at = instant($3),"
     " end_time = greatest(instant($3), start_time + interval '1 microsecond')"
-    " WHERE allocation_id = $1 AND attempt = $2 AND released_at IS NULL"};
+    " WHERE allocation_id = $1 AND attempt = $2 AND released_at IS NULL AND NOT promised"};
 
 Instant StartOf(const Claim& claim) { return claim.window.start(); }
 Instant EndOf(const Claim& claim) { return claim.window.end(); }
@@ -53,7 +61,28 @@ Result<std::vector<Claim>> PostgresTx::ClaimsOf(const AllocationId& allocation) 
   return FindAll(ReadClaim, kClaimsOf, Arguments(allocation));
 }
 
+Result<std::vector<Claim>> PostgresTx::Promises(std::span<const AllocationId> allocations) {
+  return FindAll(ReadClaim, kPromises, Arguments(SqlArray(allocations)));
+}
+
+Status PostgresTx::RemovePromises(std::span<const AllocationId> allocations) {
+  if (allocations.empty()) return Ok{};
+  return Verb([&]() -> Status {
+    Execute(kRemovePromises, Arguments(SqlArray(allocations)));
+    for (const AllocationId& id : allocations) Changed(ResourceKind::kAllocation, id);
+    return Ok{};
+  });
+}
+
 Status PostgresTx::InsertClaims(std::span<const Claim> claims) {
+  return InsertBookings(claims, /*promised=*/false);
+}
+
+Status PostgresTx::InsertPromises(std::span<const Claim> claims) {
+  return InsertBookings(claims, /*promised=*/true);
+}
+
+Status PostgresTx::InsertBookings(std::span<const Claim> claims, bool promised) {
   if (claims.empty()) return Ok{};
   // In one order for all writers: two that want the same nodes wait for each other, not crosswise.
   std::vector<Claim> ordered(claims.begin(), claims.end());
@@ -64,7 +93,7 @@ Status PostgresTx::InsertClaims(std::span<const Claim> claims) {
   return Verb([&]() -> Status {
     Execute(kInsertClaims, Arguments(column(&Claim::allocation), column(&Claim::attempt),
                                      column(&Claim::node), column(&Claim::gpus), column(StartOf),
-                                     column(EndOf), column(&Claim::released_at)));
+                                     column(EndOf), column(&Claim::released_at), promised));
     for (const Claim& claim : ordered) Changed(ResourceKind::kAllocation, claim.allocation);
     return Ok{};
   });

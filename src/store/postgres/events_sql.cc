@@ -90,7 +90,11 @@ const Load kAllocations{
     " OR id IN (SELECT allocation_id FROM claims WHERE released_at IS NULL))"};
 const Statement kAllOpenClaims{"all_open_claims", std::string("SELECT ") + kClaimColumns +
                                                       " FROM claims WHERE released_at IS NULL"
+                                                      " AND NOT promised"
                                                       " ORDER BY node_id, allocation_id, attempt"};
+const Statement kAllPromises{"all_promises", std::string("SELECT ") + kClaimColumns +
+                                                 " FROM claims WHERE promised"
+                                                 " ORDER BY node_id, allocation_id, attempt"};
 
 }  // namespace
 
@@ -165,10 +169,12 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
       load(changes.allocations, ReadAllocation, kAllocations, changed[Kind::kAllocation]));
   if (changes.complete) {
     ALLOT_ASSIGN_OR_RETURN(changes.claims, FindAll(ReadClaim, kAllOpenClaims, Arguments()));
+    ALLOT_ASSIGN_OR_RETURN(changes.promises, FindAll(ReadClaim, kAllPromises, Arguments()));
   } else if (!changes.allocations.empty()) {
     std::vector<AllocationId> ids;
     for (const Allocation& allocation : changes.allocations) ids.push_back(allocation.id);
     ALLOT_ASSIGN_OR_RETURN(changes.claims, OpenClaims(ids));
+    ALLOT_ASSIGN_OR_RETURN(changes.promises, Promises(ids));
   }
   return changes;
 }

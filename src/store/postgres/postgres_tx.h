@@ -111,6 +111,9 @@ class PostgresTx final : public Tx {
   Result<std::vector<Claim>> OpenClaimsOnNodes(std::span<const NodeId> nodes) override;
   Result<std::vector<Claim>> ClaimsOf(const AllocationId& allocation) override;
   Status InsertClaims(std::span<const Claim> claims) override;
+  Result<std::vector<Claim>> Promises(std::span<const AllocationId> allocations) override;
+  Status InsertPromises(std::span<const Claim> claims) override;
+  Status RemovePromises(std::span<const AllocationId> allocations) override;
   Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) override;
 
   // Orders: orders_sql.cc.
@@ -224,6 +227,7 @@ class PostgresTx final : public Tx {
     });
   }
 
+  Status InsertBookings(std::span<const Claim> claims, bool promised);
   /// Runs an INSERT … ON CONFLICT DO NOTHING of `count` rows. When one of them exists already, the
   /// work is rerun once, because it may have looked before the other committed; then the caller is
   /// told that it exists.

@@ -113,6 +113,7 @@ Allocation ReadAllocation(RowReader& row) {
   const std::optional<Instant> end = row.OptionalTime();
   if (start && end) allocation.window = WindowOf(*start, *end);
   allocation.cluster = row.AsId<ClusterId>();
+  allocation.promised = row.Bool();
   allocation.active_time = row.OptionalTime();
   allocation.end_time = row.OptionalTime();
   allocation.reason = row.Text();

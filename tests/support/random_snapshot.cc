@@ -1,0 +1,229 @@
+#include "support/random_snapshot.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allot/base/random.h"
+#include "allot/scheduler/plan.h"
+#include "support/manual_clock.h"
+#include "support/snapshot_builder.h"
+
+namespace allot::testing {
+
+using namespace scheduler;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+template <class Row>
+void Shuffle(SeededRandom& random, std::vector<Row>& rows) {
+  for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.Below(i)]);
+}
+
+}  // namespace
+
+Policy RandomPolicy(uint64_t seed) {
+  SeededRandom random(seed ^ 0x706f6c696379);
+  Policy policy;
+  policy.planning_horizon = Days(12);
+  policy.release_time = Minutes(random.Between(0, 2) * 5);
+  policy.promise_nodes = static_cast<int>(random.Between(1, 6));
+  policy.promise_within = Hours(random.Between(0, 200));
+  return policy;
+}
+
+Snapshot RandomSnapshot(uint64_t seed) {
+  SeededRandom random(seed);
+  const auto chance = [&](uint64_t percent) { return random.Below(100) < percent; };
+  const auto pick = [&](int low, int high) { return static_cast<int>(random.Between(low, high)); };
+  Snapshot snapshot;
+  snapshot.now = ManualClock::kStart + Seconds{random.Between(0, 7'200)};
+
+  const int clusters = pick(1, 4);
+  for (int i = 0; i < clusters; ++i) {
+    std::vector<ProgrammeId> programmes = {ProgrammeId("call")};
+    if (chance(40)) programmes.emplace_back("national");
+    snapshot.clusters.push_back({ClusterId("c" + std::to_string(i)),
+                                 chance(50) ? GpuModel::kH200 : GpuModel::kB200,
+                                 std::move(programmes)});
+    const int nodes = pick(1, 10);
+    for (int n = 0; n < nodes; ++n) {
+      SnapshotNode node;
+      node.id = NodeId("c" + std::to_string(i) + "/n" + std::to_string(10 + n));
+      node.cluster = i;
+      node.schedulable = !chance(8);
+      snapshot.nodes.push_back(std::move(node));
+    }
+  }
+  const int projects = pick(1, 8);
+  for (int i = 0; i < projects; ++i) {
+    SnapshotProject project;
+    project.id = ProjectId("i/p" + std::to_string(i));
+    project.programme = ProgrammeId(chance(25) ? "national" : "call");
+    project.merit = pick(0, kMeritMax);
+    project.open = !chance(5);
+    project.concurrent_gpus = {pick(0, 80), pick(0, 80)};
+    if (chance(30))
+      project.gpu_time_left = GpuSeconds::FromCount(random.Between(-1'000, 9'000'000));
+    project.usage = {random.Between(0, int64_t{1} << 30), snapshot.now - Hours(1)};
+    snapshot.projects.push_back(std::move(project));
+  }
+  for (int node = 0; node < static_cast<int>(snapshot.nodes.size()); ++node) {
+    if (!chance(50)) continue;
+    const auto gpus = static_cast<GpuMask>(chance(50) ? 255 : random.Between(1, 255));
+    const Instant until = snapshot.now + Minutes(chance(10) ? -5 : random.Between(1, 6'000));
+    const int project = pick(0, projects - 1);
+    snapshot.claims.push_back({AllocationId("i/r" + std::to_string(node)), project, node, gpus,
+                               snapshot.now - Hours(2), until, !chance(10)});
+    if (chance(20) && gpus != 255) {
+      // A booking ahead, on what is left of the node.
+      snapshot.claims.push_back({AllocationId("i/f" + std::to_string(node)), project, node,
+                                 static_cast<GpuMask>(~gpus), snapshot.now + Hours(30),
+                                 snapshot.now + Hours(60)});
+    }
+  }
+  const int pending = pick(0, 45);
+  for (int i = 0; i < pending; ++i) {
+    SnapshotPending row;
+    row.id = AllocationId("i/w" + std::to_string(100 + i));
+    row.project = pick(0, projects - 1);
+    row.create_time = snapshot.now - Minutes(random.Between(0, 20 * 24 * 60));
+    Request& request = row.request;
+    request.shape = chance(50) ? ShapeForGpus(pick(1, 40)) : Shape{pick(1, 6), pick(1, 8), 0};
+    request.models = {chance(50) ? GpuModel::kH200 : GpuModel::kB200};
+    if (chance(40)) {
+      request.models.push_back(request.models[0] == GpuModel::kH200 ? GpuModel::kB200
+                                                                    : GpuModel::kH200);
+    }
+    // Few different ones, so that bounds learnt from others matter.
+    request.duration = chance(70) ? Hours(int64_t{1} << pick(0, 6)) : Minutes(pick(1, 5'000));
+    if (chance(20)) request.earliest_start = snapshot.now + Minutes(pick(-100, 20'000));
+    if (chance(20)) request.deadline = snapshot.now + request.duration + Minutes(pick(0, 9'000));
+    snapshot.pending.push_back(std::move(row));
+  }
+  Canonicalise(snapshot);
+  return snapshot;
+}
+
+namespace {
+
+// What starts in a plan holds its GPUs from then on.
+void StartDue(Snapshot& snapshot, const Plan& plan, std::vector<bool>& leaves) {
+  for (const Placement& placement : plan.placements) {
+    const auto position = static_cast<std::size_t>(placement.pending);
+    const SnapshotPending& row = snapshot.pending[position];
+    if (placement.window.start() > plan.now) continue;
+    leaves[position] = true;
+    for (const PlacedNode& placed : placement.nodes) {
+      snapshot.claims.push_back({row.id, row.project, placed.node, placed.gpus,
+                                 placement.window.start(), placement.window.end()});
+    }
+    GpuSeconds& left = snapshot.projects[static_cast<std::size_t>(row.project)].gpu_time_left;
+    left = *left.Minus(*CostOf(row.request));
+  }
+}
+
+void BreakSomething(Snapshot& snapshot, SeededRandom& random) {
+  const auto chance = [&](uint64_t percent) { return random.Below(100) < percent; };
+  for (SnapshotNode& node : snapshot.nodes) {
+    if (chance(10)) {
+      node.draining = chance(50);
+      if (!node.draining) node.health = NodeHealth::kDown;
+      node.schedulable = false;
+    }
+  }
+  for (SnapshotProject& project : snapshot.projects) {
+    if (chance(15)) project.concurrent_gpus = {8, 8};
+    if (chance(10)) project.gpu_time_left = GpuSeconds::FromCount(random.Between(0, 2'000'000));
+    if (chance(10)) project.open = false;
+    if (chance(10)) project.programme = ProgrammeId("national");
+  }
+}
+
+}  // namespace
+
+Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t seed, bool faults) {
+  SeededRandom random(seed ^ 0x70726f6d697365);
+  const auto chance = [&](uint64_t percent) { return random.Below(100) < percent; };
+  Snapshot snapshot = before;
+  const Plan plan = scheduler::Schedule(before, policy);
+  std::vector<bool> leaves(snapshot.pending.size(), false);
+  StartDue(snapshot, plan, leaves);
+  Instant first_promised = snapshot.now + Hours(40);
+  for (SnapshotPending& row : snapshot.pending) row.promise.reset();
+  for (const Placement& placement : plan.placements) {
+    if (placement.window.start() <= plan.now) continue;
+    // Whatever was planned could have been promised.
+    if (!placement.promised && !chance(30)) continue;
+    snapshot.pending[static_cast<std::size_t>(placement.pending)].promise = {placement.window,
+                                                                             placement.nodes};
+    first_promised = std::min(first_promised, placement.window.start());
+  }
+  std::vector<SnapshotPending> waiting;
+  for (std::size_t i = 0; i < snapshot.pending.size(); ++i) {
+    if (!leaves[i]) waiting.push_back(std::move(snapshot.pending[i]));
+  }
+  snapshot.pending = std::move(waiting);
+
+  // Time passes up to the first promise that is due; of what runs some ends early, and whatever is
+  // over by then was released in time.
+  const int64_t due_in = std::max<int64_t>(Between(snapshot.now, first_promised).count, 0);
+  snapshot.now = snapshot.now + Seconds{faults && chance(30) ? due_in : random.Between(0, due_in)};
+  std::erase_if(snapshot.claims, [&](const SnapshotClaim& claim) {
+    if (claim.until <= snapshot.now) return !(faults && chance(30));
+    return claim.start < snapshot.now && chance(20);
+  });
+  // Newcomers, some of whom rank before everybody.
+  const auto newcomers = random.Below(12);
+  for (uint64_t i = 0; i < newcomers && !snapshot.projects.empty(); ++i) {
+    SnapshotPending row;
+    row.id = AllocationId("i/new" + std::to_string(100 + i));
+    row.project = static_cast<int>(random.Below(snapshot.projects.size()));
+    row.create_time = snapshot.now - Minutes(random.Between(0, 20 * 24 * 60));
+    row.requeued = chance(30);
+    row.request.shape = ShapeForGpus(static_cast<int>(random.Between(1, 40)));
+    row.request.models = {chance(50) ? GpuModel::kH200 : GpuModel::kB200};
+    row.request.duration = Hours(random.Between(1, 50));
+    snapshot.pending.push_back(std::move(row));
+  }
+  if (faults) {
+    if (chance(30)) snapshot.now = snapshot.now + Minutes(random.Between(0, 3'000));
+    BreakSomething(snapshot, random);
+  }
+  Canonicalise(snapshot);
+  return snapshot;
+}
+
+Snapshot Shuffled(const Snapshot& original, uint64_t seed) {
+  SeededRandom random(seed);
+  Snapshot snapshot = original;
+  Shuffle(random, snapshot.clusters);
+  Shuffle(random, snapshot.nodes);
+  Shuffle(random, snapshot.projects);
+  Shuffle(random, snapshot.pending);
+  Shuffle(random, snapshot.claims);
+  for (SnapshotCluster& cluster : snapshot.clusters) Shuffle(random, cluster.programmes);
+  const auto follow = [](const auto& from, const auto& to, int& position) {
+    const std::string& id = from[static_cast<std::size_t>(position)].id.str();
+    position = SnapshotBuilder::PositionOf(to, id);
+  };
+  for (SnapshotNode& node : snapshot.nodes) {
+    follow(original.clusters, snapshot.clusters, node.cluster);
+  }
+  for (SnapshotPending& pending : snapshot.pending) {
+    follow(original.projects, snapshot.projects, pending.project);
+    if (!pending.promise) continue;
+    for (PlacedNode& placed : pending.promise->nodes) {
+      follow(original.nodes, snapshot.nodes, placed.node);
+    }
+    Shuffle(random, pending.promise->nodes);
+  }
+  for (SnapshotClaim& claim : snapshot.claims) {
+    follow(original.nodes, snapshot.nodes, claim.node);
+    follow(original.projects, snapshot.projects, claim.project);
+  }
+  return snapshot;
+}
+
+}  // namespace allot::testing
