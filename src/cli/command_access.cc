@@ -158,10 +158,27 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
       [&chosen, name] { chosen = [name](Session& session) { return RevokeKey(session, *name); }; });
 }
 
+ExitCode Record(Session& session) {
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  const auto recorded = (*client)->Call(&Operators::RecordPass, v1::RecordPassRequest());
+  if (!recorded.ok()) return session.Fail(recorded.failure());
+  session.environment().out << recorded->recording();
+  session.output().Note("recorded the pass of revision " + std::to_string(recorded->revision()));
+  return ExitCode::kOk;
+}
+
 }  // namespace
 
 void AddAccessCommands(CLI::App& root, Action& chosen) {
   AddKeyCommands(root, chosen);
+
+  CLI::App* record =
+      AddCommand(root, "record", "Prints the present plan with all it was decided from, as JSON",
+                 "  allot record >pass.json\n"
+                 "  allot-sim replay pass.json\n"
+                 "  allot-sim what-if pass.json --drain naver-a");
+  record->callback([&chosen] { chosen = Record; });
 
   auto resource = std::make_shared<std::string>();
   auto limit = std::make_shared<int64_t>(100);

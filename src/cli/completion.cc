@@ -56,7 +56,8 @@ std::string FindWords(const std::vector<Command>& all) {
     const std::string parent = blank == std::string::npos ? "" : command.path.substr(0, blank);
     const std::string name =
         blank == std::string::npos ? command.path : command.path.substr(blank + 1);
-    text += "      '" + parent + "/" + name + "') path='" + command.path + "' ;;\n";
+    text.append("      '").append(parent).append("/").append(name);
+    text.append("') path='").append(command.path).append("' ;;\n");
   }
   text +=
       "    esac\n"

@@ -41,7 +41,7 @@ bool Reaches(Goal goal, State state) {
 
 /// The parent that covers all names: their project, or every project.
 std::string CommonParent(const std::vector<std::string>& names) {
-  const std::string parent = ParentOf(names.front());
+  std::string parent = ParentOf(names.front());
   for (const std::string& name : names) {
     if (ParentOf(name) != parent) return "institutes/-/projects/-";
   }

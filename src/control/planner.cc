@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "allot/replay/recording.h"
 #include "allot/scheduler/check_plan.h"
 #include "control/record.h"
 
@@ -87,6 +88,14 @@ Result<scheduler::Explanation> ExplainAllocation(const Context& context, const P
       allocation.reason.empty() ? std::string(Name(allocation.state)) : allocation.reason;
   explanation.message = allocation.message;
   return explanation;
+}
+
+Result<RecordedPass> RecordPass(const Context& context, const Principal& principal,
+                                Planner& planner) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
+  ALLOT_ASSIGN_OR_RETURN(const auto pass, planner.Latest());
+  return RecordedPass{replay::FormatRecording(pass->snapshot, context.policy, pass->plan),
+                      pass->snapshot.revision};
 }
 
 }  // namespace allot::control

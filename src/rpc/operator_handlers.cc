@@ -4,6 +4,7 @@
 
 #include "allot/control/allocations.h"
 #include "allot/control/identity.h"
+#include "allot/control/planner.h"
 #include "allot/control/pool.h"
 #include "allot/control/tenants.h"
 #include "allot/v1/operator_service.pb.h"
@@ -114,6 +115,15 @@ class Handlers {
     return Render(key);
   }
 
+  Result<v1::RecordPassResponse> RecordPass(const Caller& caller, const v1::RecordPassRequest&) {
+    ALLOT_ASSIGN_OR_RETURN(auto recorded,
+                           control::RecordPass(s_.context, caller.principal, s_.planner));
+    v1::RecordPassResponse response;
+    response.set_recording(std::move(recorded.recording));
+    response.set_revision(recorded.revision);
+    return response;
+  }
+
   Result<v1::ListAuditEntriesResponse> ListAuditEntries(
       const Caller& caller, const v1::ListAuditEntriesRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAuditedName(request.resource(), "resource"));
@@ -147,6 +157,7 @@ ServiceMethods OperatorMethods(const Services& services) {
   table.Unary(handlers.get(), &Handlers::UndrainNode);
   table.Unary(handlers.get(), &Handlers::DrainCluster);
   table.Unary(handlers.get(), &Handlers::UndrainCluster);
+  table.Unary(handlers.get(), &Handlers::RecordPass);
   table.Unary(handlers.get(), &Handlers::CreateApiKey);
   table.Unary(handlers.get(), &Handlers::ListApiKeys);
   table.Unary(handlers.get(), &Handlers::RevokeApiKey);

@@ -1,6 +1,7 @@
 #include "allot/scheduler/plan.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 
@@ -10,47 +11,27 @@
 
 namespace allot::scheduler {
 
-std::string_view Name(DeferralReason reason) {
-  switch (reason) {
-    case DeferralReason::kNoCapacity:
-      return "no_capacity";
-    case DeferralReason::kQuotaExhausted:
-      return "quota_exhausted";
-    case DeferralReason::kGpuHoursExhausted:
-      return "gpu_hours_exhausted";
-    case DeferralReason::kDeadlineUnreachable:
-      return "deadline_unreachable";
-    case DeferralReason::kLargerThanPool:
-      return "larger_than_pool";
-    case DeferralReason::kProjectClosed:
-      return "project_closed";
-  }
-  return "unknown";
-}
-
-std::string_view Name(SlipCause cause) {
-  switch (cause) {
-    case SlipCause::kNodeLost:
-      return "node_lost";
-    case SlipCause::kNodeDraining:
-      return "node_draining";
-    case SlipCause::kReleaseOverdue:
-      return "release_overdue";
-    case SlipCause::kMissed:
-      return "missed";
-    case SlipCause::kQuotaExhausted:
-      return "quota_exhausted";
-    case SlipCause::kGpuHoursExhausted:
-      return "gpu_hours_exhausted";
-    case SlipCause::kClusterClosed:
-      return "cluster_closed";
-    case SlipCause::kProjectClosed:
-      return "project_closed";
-  }
-  return "unknown";
-}
-
 namespace {
+
+template <class Value, std::size_t kCount>
+struct Names {
+  std::array<std::string_view, kCount> names;
+
+  std::string_view Of(Value value) const { return names[static_cast<std::size_t>(value)]; }
+  std::optional<Value> Parse(std::string_view name) const {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<Value>(found - names.begin());
+  }
+};
+
+// In the order of the enums.
+constexpr Names<DeferralReason, 6> kDeferralReasons = {
+    {"no_capacity", "quota_exhausted", "gpu_hours_exhausted", "deadline_unreachable",
+     "larger_than_pool", "project_closed"}};
+constexpr Names<SlipCause, 8> kSlipCauses = {{"node_lost", "node_draining", "release_overdue",
+                                              "missed", "quota_exhausted", "gpu_hours_exhausted",
+                                              "cluster_closed", "project_closed"}};
 
 /// The promised, in the order of their starts.
 std::vector<int> Promised(const Snapshot& snapshot) {
@@ -90,6 +71,13 @@ std::vector<Slip> SlipsOf(const Snapshot& snapshot, const Plan& plan, std::vecto
 }
 
 }  // namespace
+
+std::string_view Name(DeferralReason reason) { return kDeferralReasons.Of(reason); }
+std::optional<DeferralReason> ParseDeferralReason(std::string_view name) {
+  return kDeferralReasons.Parse(name);
+}
+std::string_view Name(SlipCause cause) { return kSlipCauses.Of(cause); }
+std::optional<SlipCause> ParseSlipCause(std::string_view name) { return kSlipCauses.Parse(name); }
 
 Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
   Plan plan;

@@ -1,5 +1,7 @@
 // What an institute lives through, with the real programs.
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -72,6 +74,33 @@ TEST(Lifecycle, WhatIsCancelledWhileItWaitsHoldsNothing) {
   ASSERT_EQ(cancelled.exit_code, 0) << cancelled.err;
   EXPECT_EQ(nation.StateOf("snu/llm/later"), "cancelled");
   EXPECT_EQ(nation.AllotJson({"pool"})["clusters"][1]["gpusHeld"], 0);
+}
+
+TEST(Lifecycle, APassIsRecordedAndDecidedAgain) {
+  const Installation nation("policy: {gathering_time: 0s}\n");
+  nation.RegisterSmallNation();
+  const auto agent = nation.StartAgent("naver-a");
+  ASSERT_EQ(nation
+                .Allot({"submit", "snu/llm", "--name", "long", "--nodes", "4", "--models", "H200",
+                        "--for", "1d", "--wait"})
+                .exit_code,
+            0);
+  ASSERT_EQ(nation
+                .Allot({"submit", "snu/llm", "--name", "next", "--gpus", "2", "--models", "H200",
+                        "--for", "4h", "--wait", "--until", "planned"})
+                .exit_code,
+            0);
+  const Ended recorded = nation.Allot({"record"});
+  ASSERT_EQ(recorded.exit_code, 0) << recorded.err;
+  const std::string file = nation.data_dir() + "/pass.json";
+  std::ofstream(file) << recorded.out;
+  const Ended again = RunToEnd({Binary("allot-sim"), "replay", file, "--explain", "snu/llm/next"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("the plan is the same"));
+  EXPECT_THAT(again.out, HasSubstr("rank 1 of 1"));
+  const Ended drained = RunToEnd({Binary("allot-sim"), "what-if", file, "--drain", "naver-a"});
+  EXPECT_EQ(drained.exit_code, 0) << drained.err;
+  EXPECT_THAT(drained.out, HasSubstr("snu/llm"));
 }
 
 }  // namespace

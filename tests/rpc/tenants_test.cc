@@ -103,6 +103,15 @@ TEST_F(TenantsTest, RolesMayDoWhatTheTableSaysAndNoMore) {
   EXPECT_EQ(ReasonOf(Call<v1::AllocationService>(auditor, &Allocations::CreateAllocation,
                                                  CreateText("snu", "a1"))),
             "ROLE_INSUFFICIENT");
+  for (const std::string& key : {member_, agent_key_}) {
+    EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(key, &Operators::RecordPass, "")),
+              "ROLE_INSUFFICIENT")
+        << "a recording names every tenant";
+  }
+  v1::RecordPassResponse recorded;
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(auditor, &Operators::RecordPass, "", &recorded)),
+            "OK");
+  EXPECT_EQ(recorded.recording().rfind("{\"allot_recording\":1,", 0), 0U);
   EXPECT_EQ(ReasonOf(Call<v1::PoolService>(member_, &Pool::ListNodes,
                                            "parent: 'providers/prov/clusters/c'")),
             "ROLE_INSUFFICIENT");

@@ -1,9 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "allot/replay/recording.h"
 #include "allot/sim/national_call.h"
 #include "support/process.h"
+#include "support/random_snapshot.h"
+#include "support/temp_dir.h"
 
 namespace allot::sim {
 namespace {
@@ -53,6 +59,87 @@ TEST(AllotSim, RefusesWhatItCannotRun) {
   EXPECT_EQ(nobody.exit_code, 2);
   EXPECT_NE(nobody.err.find("there is no 'slurm'"), std::string::npos) << nobody.err;
   EXPECT_NE(RunToEnd({Binary("allot-sim"), "run", "--load", "0"}).exit_code, 0);
+}
+
+// ---- Recordings
+
+/// A pass of a small pool on file.
+class Recorded : public ::testing::Test {
+ protected:
+  Recorded() {
+    const scheduler::Snapshot snapshot = testing::RandomSnapshot(14);
+    const Policy policy = testing::RandomPolicy(14);
+    const scheduler::Plan plan = Schedule(snapshot, policy);
+    EXPECT_FALSE(plan.placements.empty());
+    first_ = snapshot.pending[static_cast<std::size_t>(plan.order[0])].id.str();
+    cluster_ = snapshot.clusters[0].id.str();
+    recording_ = replay::FormatRecording(snapshot, policy, plan);
+    std::ofstream(path()) << recording_;
+  }
+  std::string path() const { return dir_.path() / "pass.json"; }
+
+  testing::TempDir dir_;
+  std::string recording_;
+  std::string first_;
+  std::string cluster_;
+};
+
+TEST_F(Recorded, IsDecidedAgainTheSame) {
+  const Ended ended = RunToEnd({Binary("allot-sim"), "replay", path(), "--explain", first_});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_NE(ended.out.find("Decided again, the plan is the same"), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find(first_ + ": "), std::string::npos) << ended.out;
+  const auto json =
+      nlohmann::json::parse(RunToEnd({Binary("allot-sim"), "replay", path(), "--json"}).out);
+  EXPECT_EQ(json["equal"], true);
+  EXPECT_EQ(json["recorded_hash"], json["replayed_hash"]);
+}
+
+TEST_F(Recorded, APlanThatIsAnotherIsSaidToBe) {
+  auto tampered = nlohmann::ordered_json::parse(recording_);
+  // A policy that decides otherwise than the recorded plan says.
+  tampered["policy"]["planning_horizon_s"] = 60;
+  std::ofstream(path()) << tampered;
+  const Ended ended = RunToEnd({Binary("allot-sim"), "replay", path()});
+  EXPECT_EQ(ended.exit_code, 1) << ended.err;
+  EXPECT_NE(ended.out.find("the plan is ANOTHER"), std::string::npos) << ended.out;
+}
+
+TEST_F(Recorded, ADrainIsToldByProject) {
+  const Ended ended =
+      RunToEnd({Binary("allot-sim"), "what-if", path(), "--drain", cluster_, "--json"});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  const auto json = nlohmann::json::parse(ended.out);
+  EXPECT_GT(json["projects"].size(), 0U);
+  EXPECT_LT(json["then"]["starts_now"], json["now"]["starts_now"]);
+  const Ended told = RunToEnd({Binary("allot-sim"), "what-if", path(), "--set", "promise_nodes=1",
+                               "--set", "promise_within=300d"});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_NE(told.out.find("of them promised"), std::string::npos) << told.out;
+}
+
+TEST_F(Recorded, WhatCannotBeReadIsNamed) {
+  using Words = std::vector<std::string>;
+  for (const auto& [words, problem] : std::vector<std::pair<Words, std::string>>{
+           {{"what-if", path()}, "needs something that is otherwise"},
+           {{"what-if", path(), "--merit", "snu/llm"}, "--merit takes INSTITUTE/PROJECT=MERIT"},
+           {{"what-if", path(), "--merit", "snu/llm=1"}, "not_found"},
+           {{"what-if", path(), "--merit", "i/p0=99999999999"}, "--merit takes"},
+           {{"what-if", path(), "--quota", "i/p0=64"}, "--quota takes"},
+           {{"what-if", path(), "--drain", "mars"}, "not_found"},
+           {{"what-if", path(), "--withdraw", "i/nobody"}, "not_found"},
+           {{"what-if", path(), "--set", "promise_nodes=-3"}, "--set takes"},
+           {{"what-if", path(), "--set", "weather=9d"}, "--set takes"},
+           {{"replay", "/no/such/pass.json"}, "cannot be read"},
+           {{"replay", "/"}, "cannot be read"},
+           {{"replay", Binary("allot-sim")}, "config_invalid"},
+           {{"replay", path(), "--explain", "i/nobody"}, "did not wait"}}) {
+    Words line = {Binary("allot-sim")};
+    line.insert(line.end(), words.begin(), words.end());
+    const Ended ended = RunToEnd(line);
+    EXPECT_EQ(ended.exit_code, 2) << problem;
+    EXPECT_NE(ended.err.find(problem), std::string::npos) << ended.err;
+  }
 }
 
 }  // namespace

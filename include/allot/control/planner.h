@@ -56,4 +56,13 @@ Result<scheduler::Explanation> ExplainAllocation(const Context& context, const P
                                                  Planner& planner, const AllocationId& id,
                                                  std::shared_ptr<const Pass>* pass);
 
+struct RecordedPass {
+  /// As allot/replay/recording.h defines it.
+  std::string recording;
+  Revision revision = 0;
+};
+/// The present pass with all that it was decided from. For who may read the audit.
+Result<RecordedPass> RecordPass(const Context& context, const Principal& principal,
+                                Planner& planner);
+
 }  // namespace allot::control

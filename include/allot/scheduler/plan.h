@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,7 @@ enum class DeferralReason : uint8_t {
   kProjectClosed,
 };
 std::string_view Name(DeferralReason reason);
+std::optional<DeferralReason> ParseDeferralReason(std::string_view name);
 
 struct Deferral {
   /// Position in Snapshot::pending.
@@ -65,6 +67,7 @@ enum class SlipCause : uint8_t {
   kProjectClosed,
 };
 std::string_view Name(SlipCause cause);
+std::optional<SlipCause> ParseSlipCause(std::string_view name);
 
 struct Slip {
   /// Position in Snapshot::pending.

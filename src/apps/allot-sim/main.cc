@@ -6,6 +6,7 @@
 #include <string>
 
 #include "allot/sim/national_call.h"
+#include "apps/allot-sim/recordings.h"
 #include "apps/allot-sim/simulation.h"
 
 namespace {
@@ -27,7 +28,9 @@ bool Write(const std::string& path, const std::string& text) {
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Tries the scheduler on the national pool: workloads from a seed, simulations, comparisons."};
+      "Tries the scheduler on the national pool: workloads from a seed, simulations, comparisons, "
+      "and "
+      "recorded passes decided again."};
   app.require_subcommand(1);
 
   uint64_t seed = allot::sim::kNationalCallSeed;
@@ -45,6 +48,7 @@ int main(int argc, char** argv) {
     exit_code = Write(out, text) ? 0 : 1;
   });
   allot::apps::AddSimulationCommands(app, exit_code);
+  allot::apps::AddRecordingCommands(app, exit_code);
   CLI11_PARSE(app, argc, argv);
   return exit_code;
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <iterator>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "allot/sim/measures.h"
+#include "apps/allot-sim/whole_file.h"
 
 namespace allot::apps {
 namespace {
@@ -61,19 +60,12 @@ class Workloads {
   /// Why there is none, for people; nothing when it is ready.
   std::optional<std::string> Prepare() {
     if (flags_.workload == "synthetic" || flags_.workload == "national-call") return std::nullopt;
-    // A folder opens like a file and throws only when it is read.
-    std::error_code unknown;
-    std::ifstream file;
-    if (!std::filesystem::is_directory(flags_.workload, unknown)) {
-      file.open(flags_.workload, std::ios::binary);
-    }
-    const std::string text((std::istreambuf_iterator<char>(file)),
-                           std::istreambuf_iterator<char>());
-    if (!file.is_open()) {
+    const auto text = ReadWholeFile(flags_.workload);
+    if (!text) {
       return flags_.workload +
              ": cannot be read; --workload is synthetic, national-call or a trace's file";
     }
-    auto trace = sim::ReadTrace(flags_.workload, text);
+    auto trace = sim::ReadTrace(flags_.workload, *text);
     if (!trace.ok()) {
       const Error& error = trace.error();
       return flags_.workload + ": " + error.field + ": '" + error.value + "' is not " + error.limit;

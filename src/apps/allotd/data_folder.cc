@@ -48,11 +48,12 @@ Status DataFolder::WriteServerAddress(const std::string& address) const {
   return WriteWhole(server_address(), address + "\n", 0644);
 }
 
-Result<std::string> DataFolder::WriteRefusedPass(int64_t revision, const std::string& dump) const {
+Result<std::string> DataFolder::WriteRefusedPass(int64_t revision,
+                                                 const std::string& recording) const {
   const std::string folder = path_ + "/refused";
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return Unwritable(folder);
-  const std::string file = folder + "/" + std::to_string(revision) + ".txt";
-  ALLOT_RETURN_IF_ERROR(WriteWhole(file, dump, 0600));
+  const std::string file = folder + "/" + std::to_string(revision) + ".json";
+  ALLOT_RETURN_IF_ERROR(WriteWhole(file, recording, 0600));
   return file;
 }
 

@@ -26,7 +26,7 @@ class DataFolder {
   /// All at once: a reader sees the old address or the new one.
   Status WriteServerAddress(const std::string& address) const;
   /// A pass the checker refused, for whoever looks into the alarm. Returns the file.
-  Result<std::string> WriteRefusedPass(int64_t revision, const std::string& dump) const;
+  Result<std::string> WriteRefusedPass(int64_t revision, const std::string& recording) const;
   /// Nobody listens any more.
   void RemoveServerAddress() const;
 

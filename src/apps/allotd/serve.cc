@@ -13,8 +13,8 @@
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
 #include "allot/control/scheduler_loop.h"
+#include "allot/replay/recording.h"
 #include "allot/rpc/server.h"
-#include "allot/scheduler/dump.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
 #include "apps/allotd/cluster_watch.h"
@@ -173,15 +173,15 @@ class Serving {
   /// Nothing was written of the pass; what it was decided from must not be lost.
   void KeepRefused(const control::Pass& pass) const {
     const int64_t revision = pass.snapshot.revision;
+    const std::string recording =
+        replay::FormatRecording(pass.snapshot, context_.policy, pass.plan);
     if (data_dir_.empty()) {
-      LogInfo("pass_refused",
-              {{"revision", revision}, {"dump", scheduler::Dump(pass.snapshot, pass.plan)}});
+      LogInfo("pass_refused", {{"revision", revision}, {"recording", recording}});
       return;
     }
-    const auto file =
-        DataFolder(data_dir_).WriteRefusedPass(revision, scheduler::Dump(pass.snapshot, pass.plan));
+    const auto file = DataFolder(data_dir_).WriteRefusedPass(revision, recording);
     if (file.ok()) {
-      LogInfo("pass_refused", {{"revision", revision}, {"dump_file", *file}});
+      LogInfo("pass_refused", {{"revision", revision}, {"recording_file", *file}});
     } else {
       LogError("pass_refused", file.error());
     }

@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "allot/replay/recording.h"
+#include "replay/fields.h"
+
+namespace allot::replay {
+namespace {
+
+using scheduler::Snapshot;
+
+constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+// Far from where sums of times overflow.
+constexpr int64_t kMicrosMax = int64_t{1} << 58;
+constexpr int64_t kSecondsMax = Days(100'000).count;
+constexpr int kNodesMax = 2'000'000;
+
+Instant ReadInstant(const Fields& fields, const char* name) {
+  return Instant{fields.Int(name, -kMicrosMax, kMicrosMax)};
+}
+
+std::optional<Instant> ReadOptionalInstant(const Fields& fields, const char* name) {
+  if (!fields.Has(name)) return std::nullopt;
+  return ReadInstant(fields, name);
+}
+
+Seconds ReadSeconds(const Fields& fields, const char* name, int64_t min) {
+  return Seconds{fields.Int(name, min, kSecondsMax)};
+}
+
+GpuModel ReadModel(const Fields& fields, const char* name) {
+  return fields.Named(name, ParseGpuModel, "B200 or H200");
+}
+
+GpusByModel ReadByModel(const Fields& fields) {
+  GpusByModel gpus{};
+  for (const GpuModel model : kGpuModels) {
+    const std::string name(Name(model));
+    gpus[static_cast<std::size_t>(model)] =
+        static_cast<int>(fields.Int(name.c_str(), 0, kNodesMax * kGpusPerNode));
+  }
+  return gpus;
+}
+
+TimeWindow ReadWindow(const Fields& fields) {
+  const Instant start = ReadInstant(fields, "start_us");
+  const Instant end = ReadInstant(fields, "end_us");
+  const auto window = TimeWindow::Make(start, end);
+  if (!window) fields.Note("end_us", std::to_string(end.micros), "after start_us");
+  return window.value_or(*TimeWindow::Make(Instant{0}, Instant{1}));
+}
+
+Policy ReadPolicy(const Fields& fields) {
+  Policy policy;
+  policy.version = fields.Text("version");
+  policy.usage_half_life = Seconds{fields.Int("usage_half_life_s", 1, kUsageHalfLifeMax.count)};
+  policy.starvation_bound = ReadSeconds(fields, "starvation_bound_s", 0);
+  policy.gathering_time = ReadSeconds(fields, "gathering_time_s", 0);
+  policy.planning_horizon = ReadSeconds(fields, "planning_horizon_s", 1);
+  policy.release_time = ReadSeconds(fields, "release_time_s", 0);
+  policy.promise_nodes = static_cast<int>(fields.Int("promise_nodes", 1, kNodesMax));
+  policy.promise_within = ReadSeconds(fields, "promise_within_s", 0);
+  fields.Each("programmes", [&](const Fields& row) {
+    ProgrammeCaps caps{.programme = ProgrammeId(row.Text("id")),
+                       .duration_max = ReadSeconds(row, "duration_max_s", 0)};
+    caps.gpus_max = ReadByModel(row.Object("gpus_max"));
+    policy.programmes.push_back(std::move(caps));
+  });
+  return policy;
+}
+
+Request ReadRequest(const Fields& fields) {
+  Request request;
+  request.shape.nodes = static_cast<int>(fields.Int("nodes", 1, kNodesMax));
+  request.shape.gpus_per_node = static_cast<int>(fields.Int("gpus_per_node", 1, kGpusPerNode));
+  request.shape.remainder_gpus =
+      static_cast<int>(fields.Int("remainder_gpus", 0, request.shape.gpus_per_node - 1));
+  for (const std::string& text : fields.Texts("models")) {
+    const auto model = ParseGpuModel(text);
+    if (!model) fields.Note("models", text, "B200 or H200");
+    request.models.push_back(model.value_or(GpuModel::kH200));
+  }
+  if (request.models.empty()) fields.Note("models", "", "at least one model");
+  request.duration = ReadSeconds(fields, "duration_s", 1);
+  request.earliest_start = ReadOptionalInstant(fields, "earliest_start_us");
+  request.deadline = ReadOptionalInstant(fields, "deadline_us");
+  request.preemptible = fields.Bool("preemptible");
+  return request;
+}
+
+std::vector<scheduler::PlacedNode> ReadNodes(const Fields& fields, const Snapshot& snapshot) {
+  std::vector<scheduler::PlacedNode> nodes;
+  fields.Each("nodes", [&](const Fields& row) {
+    nodes.push_back({row.Position("node", snapshot.nodes.size()),
+                     static_cast<GpuMask>(row.Int("gpus", 1, 255))});
+  });
+  if (nodes.empty()) fields.Note("nodes", "", "at least one node");
+  return nodes;
+}
+
+void ReadRows(const Fields& fields, Snapshot& snapshot) {
+  fields.Each("clusters", [&](const Fields& row) {
+    scheduler::SnapshotCluster cluster{ClusterId(row.Text("id")), ReadModel(row, "model"), {}};
+    for (const std::string& text : row.Texts("programmes")) cluster.programmes.emplace_back(text);
+    snapshot.clusters.push_back(std::move(cluster));
+  });
+  fields.Each("nodes", [&](const Fields& row) {
+    snapshot.nodes.push_back(
+        {.id = NodeId(row.Text("id")),
+         .cluster = row.Position("cluster", snapshot.clusters.size()),
+         .schedulable = row.Bool("schedulable"),
+         .health = row.Named("health", ParseNodeHealth, "ready, unknown, down or removed"),
+         .draining = row.Bool("draining")});
+  });
+  fields.Each("projects", [&](const Fields& row) {
+    snapshot.projects.push_back(
+        {.id = ProjectId(row.Text("id")),
+         .programme = ProgrammeId(row.Text("programme")),
+         .merit = static_cast<int>(row.Int("merit", 0, kMeritMax)),
+         .open = row.Bool("open"),
+         .concurrent_gpus = ReadByModel(row.Object("concurrent_gpus")),
+         .gpu_time_left = GpuSeconds::FromCount(row.Int("gpu_seconds_left", -kAny, kAny)),
+         .usage = {row.Int("decayed_usage", 0, kAny), ReadInstant(row, "decayed_as_of_us")}});
+  });
+  fields.Each("claims", [&](const Fields& row) {
+    snapshot.claims.push_back({.allocation = AllocationId(row.Text("allocation")),
+                               .project = row.Position("project", snapshot.projects.size()),
+                               .node = row.Position("node", snapshot.nodes.size()),
+                               .gpus = static_cast<GpuMask>(row.Int("gpus", 1, 255)),
+                               .start = ReadInstant(row, "start_us"),
+                               .until = ReadInstant(row, "until_us"),
+                               .counts_against_quota = row.Bool("counts_against_quota")});
+  });
+  fields.Each("pending", [&](const Fields& row) {
+    scheduler::SnapshotPending pending{
+        .id = AllocationId(row.Text("id")),
+        .project = row.Position("project", snapshot.projects.size()),
+        .request = ReadRequest(row.Object("request")),
+        .create_time = ReadInstant(row, "create_us"),
+        .requeued = row.Bool("requeued"),
+        .planned_start = ReadOptionalInstant(row, "planned_start_us"),
+        .promise = std::nullopt};
+    if (row.Has("promise")) {
+      const Fields promise = row.Object("promise");
+      pending.promise = {ReadWindow(promise), ReadNodes(promise, snapshot)};
+    }
+    snapshot.pending.push_back(std::move(pending));
+  });
+}
+
+scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
+  using scheduler::DeferralReason;
+  using scheduler::SlipCause;
+  const std::size_t waiting = snapshot.pending.size();
+  scheduler::Plan plan;
+  plan.now = ReadInstant(fields, "now_us");
+  plan.revision = fields.Int("revision", 0, kAny);
+  fields.Each("placements", [&](const Fields& row) {
+    plan.placements.push_back({.pending = row.Position("pending", waiting),
+                               .model = ReadModel(row, "model"),
+                               .cluster = row.Position("cluster", snapshot.clusters.size()),
+                               .window = ReadWindow(row),
+                               .nodes = ReadNodes(row, snapshot),
+                               .promised = row.Bool("promised")});
+  });
+  fields.Each("deferrals", [&](const Fields& row) {
+    plan.deferrals.push_back(
+        {.pending = row.Position("pending", waiting),
+         .reason = row.Named("reason", scheduler::ParseDeferralReason, "a reason to wait"),
+         .message = row.Text("message")});
+  });
+  fields.Each("slips", [&](const Fields& row) {
+    plan.slips.push_back({.pending = row.Position("pending", waiting),
+                          .promised = ReadInstant(row, "promised_us"),
+                          .cause = row.Named("cause", scheduler::ParseSlipCause, "a cause")});
+  });
+  plan.order = fields.Ints("order", 0, static_cast<int64_t>(waiting) - 1);
+  return plan;
+}
+
+template <class Row>
+bool EachOnce(const std::vector<Row>& sorted) {
+  return std::adjacent_find(sorted.begin(), sorted.end(), [](const Row& a, const Row& b) {
+           return a.id == b.id;
+         }) == sorted.end();
+}
+
+}  // namespace
+
+Result<Recording> ParseRecording(std::string_view text) {
+  const nlohmann::json json =
+      nlohmann::json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded() || !json.is_object()) {
+    return FieldError(Reason::kConfigInvalid, "allot_recording", "",
+                      "one JSON object, as 'allot record' writes it");
+  }
+  FirstError first;
+  const Fields fields(json, "", first);
+  const int64_t version = fields.Int("allot_recording", 1, kAny);
+  if (version > kRecordingVersion) {
+    return FieldError(
+        Reason::kConfigInvalid, "allot_recording", std::to_string(version),
+        std::to_string(kRecordingVersion) +
+            " at most: a newer release wrote it, and only that or a newer one reads it");
+  }
+  Recording recording;
+  recording.policy = ReadPolicy(fields.Object("policy"));
+  const Fields snapshot = fields.Object("snapshot");
+  recording.snapshot.now = ReadInstant(snapshot, "now_us");
+  recording.snapshot.revision = snapshot.Int("revision", 0, kAny);
+  ReadRows(snapshot, recording.snapshot);
+  const Fields plan = fields.Object("plan");
+  recording.plan = ReadPlan(plan, recording.snapshot);
+  const std::string hash = plan.Text("hash");
+  if (first.error) return *first.error;
+
+  // Positions are those of the canonical order, or they mean other rows after it is made.
+  const uint64_t digest = Digest(recording.snapshot);
+  Canonicalise(recording.snapshot);
+  const Snapshot& rows = recording.snapshot;
+  if (Digest(rows) != digest || !EachOnce(rows.clusters) || !EachOnce(rows.nodes) ||
+      !EachOnce(rows.projects) || !EachOnce(rows.pending)) {
+    return FieldError(Reason::kConfigInvalid, "snapshot", "", "rows in canonical order, each once");
+  }
+  const std::string is = FormatHash(scheduler::Hash(recording.snapshot, recording.plan));
+  if (is != hash) return FieldError(Reason::kConfigInvalid, "plan.hash", hash, is);
+  return recording;
+}
+
+}  // namespace allot::replay
