@@ -35,6 +35,11 @@ class Search {
       if (position == pending) break;
       ahead[static_cast<std::size_t>(position)] = true;
     }
+    // Promises are kept against whoever is ahead of them.
+    for (int i = 0; i < static_cast<int>(ahead.size()); ++i) {
+      const auto position = static_cast<std::size_t>(i);
+      if (snapshot_.pending[position].promise && !ahead[position]) pass_.Keep(i);
+    }
     for (const Placement& placement : plan.placements) {
       if (ahead[static_cast<std::size_t>(placement.pending)]) pass_.Adopt(placement);
     }

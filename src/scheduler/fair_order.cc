@@ -66,19 +66,18 @@ bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy
   return WaitingSince(pending) + policy.starvation_bound < now;
 }
 
-FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy,
-                     const std::vector<bool>& settled)
+FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::vector<bool>& first)
     : snapshot_(snapshot),
-      left_(static_cast<std::size_t>(std::count(settled.begin(), settled.end(), false))),
+      left_(snapshot.pending.size()),
       queues_(snapshot.projects.size()),
       charges_(ChargesAtStart(snapshot, policy)) {
   weights_.reserve(snapshot.projects.size());
   for (const SnapshotProject& project : snapshot.projects) weights_.push_back(Weight(project));
 
   for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
-    if (settled[static_cast<std::size_t>(i)]) continue;
     const SnapshotPending& pending = At(snapshot.pending, i);
-    if (pending.promise || pending.requeued || IsStarved(pending, snapshot.now, policy)) {
+    if (first[static_cast<std::size_t>(i)] || pending.requeued ||
+        IsStarved(pending, snapshot.now, policy)) {
       ahead_.push_back(i);
     } else {
       At(queues_, pending.project).pending.push_back(i);
@@ -87,7 +86,8 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy,
   // Total orders: positions follow the ids.
   const auto turn = [&](int i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
-    return std::tuple(!pending.promise, !pending.requeued, WaitingSince(pending), i);
+    return std::tuple(!first[static_cast<std::size_t>(i)], !pending.requeued, WaitingSince(pending),
+                      i);
   };
   std::sort(ahead_.begin(), ahead_.end(), [&](int a, int b) { return turn(a) < turn(b); });
   for (Queue& queue : queues_) {
@@ -148,9 +148,9 @@ int FairOrder::Next() {
   return last_;
 }
 
-void FairOrder::AddCharge(int pending) {
-  const SnapshotPending& row = At(snapshot_.pending, pending);
-  At(charges_, row.project) += ChargeOf(row.request);
+void FairOrder::ChargeLast() {
+  const SnapshotPending& pending = At(snapshot_.pending, last_);
+  At(charges_, pending.project) += ChargeOf(pending.request);
 }
 
 }  // namespace allot::scheduler

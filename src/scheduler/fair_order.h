@@ -27,17 +27,14 @@ bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy
 /// Hands out the pending allocations in rank order (the formula: plan.h, Schedule).
 class FairOrder {
  public:
-  /// `settled`, by position: pending allocations that have their turn elsewhere. Whoever was
-  /// promised a start and is not settled has lost it, and goes first.
-  FairOrder(const Snapshot& snapshot, const Policy& policy, const std::vector<bool>& settled);
+  /// `first`, by position: those who go before all others, for they lost what they were promised.
+  FairOrder(const Snapshot& snapshot, const Policy& policy, const std::vector<bool>& first);
 
   bool Done() const { return left_ == 0; }
   /// Position of the next one. Requires: not done.
   int Next();
   /// The last one handed out was placed.
-  void ChargeLast() { AddCharge(last_); }
-  /// One that is settled was placed. Requires: none was handed out yet.
-  void ChargeSettled(int pending) { AddCharge(pending); }
+  void ChargeLast();
 
  private:
   struct Queue {
@@ -48,7 +45,6 @@ class FairOrder {
 
   bool GoesAfter(int project, int other) const;
   void PushProject(int project);
-  void AddCharge(int pending);
 
   const Snapshot& snapshot_;
   std::size_t left_ = 0;

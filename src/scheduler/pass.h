@@ -18,8 +18,8 @@ namespace allot::scheduler {
 /// until then, so that nothing starts on them in this pass and forecasts stay honest.
 inline constexpr Seconds kOverdueReleaseGrace = Minutes(15);
 
-/// The calendars of one pass: places one pending allocation after the other. None is moved but
-/// those with a promise, before the others are placed.
+/// The calendars of one pass: what was promised is booked first; then one pending allocation after
+/// the other is placed. None is moved but those with a promise, at their turn.
 class Pass {
  public:
   Pass(const Snapshot& snapshot, const Policy& policy);
@@ -28,7 +28,7 @@ class Pass {
   /// nothing was placed yet.
   std::optional<SlipCause> Keep(int pending);
   /// Moves what is kept to the earliest start that all others leave, on whichever GPUs; never
-  /// later. Requires: kept, and nothing was placed yet.
+  /// later. Requires: kept.
   Placement MoveUp(int pending);
 
   /// Books the earliest start there is, or says why there is none.

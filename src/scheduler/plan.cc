@@ -88,27 +88,25 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
 
   Pass pass(snapshot, policy);
   std::vector<Slip> lost;
-  std::vector<bool> kept(snapshot.pending.size(), false);
-  const std::vector<int> promised = Promised(snapshot);
-  for (const int pending : promised) {
-    const auto& window = snapshot.pending[static_cast<std::size_t>(pending)].promise->window;
+  std::vector<bool> has_lost(snapshot.pending.size(), false);
+  for (const int pending : Promised(snapshot)) {
+    const auto position = static_cast<std::size_t>(pending);
     if (const auto cause = pass.Keep(pending)) {
-      lost.push_back({pending, window.start(), *cause});
-    } else {
-      kept[static_cast<std::size_t>(pending)] = true;
+      lost.push_back({pending, snapshot.pending[position].promise->window.start(), *cause});
+      has_lost[position] = true;
     }
   }
-  FairOrder order(snapshot, policy, kept);
-  for (const int pending : promised) {
-    if (!kept[static_cast<std::size_t>(pending)]) continue;
-    plan.order.push_back(pending);
-    plan.placements.push_back(pass.MoveUp(pending));
-    plan.placements.back().promised = true;
-    order.ChargeSettled(pending);
-  }
+  FairOrder order(snapshot, policy, has_lost);
   while (!order.Done()) {
     const int pending = order.Next();
+    const auto position = static_cast<std::size_t>(pending);
     plan.order.push_back(pending);
+    if (snapshot.pending[position].promise && !has_lost[position]) {
+      order.ChargeLast();
+      plan.placements.push_back(pass.MoveUp(pending));
+      plan.placements.back().promised = true;
+      continue;
+    }
     auto outcome = pass.Place(pending);
     if (auto* placement = std::get_if<Placement>(&outcome)) {
       order.ChargeLast();

@@ -140,6 +140,7 @@ std::vector<ProjectShift> ComparePlans(const Snapshot& snapshot, const Plan& pla
     }
   }
   std::vector<ProjectShift> by_id;
+  by_id.reserve(shifts.size());
   for (auto& [id, shift] : shifts) by_id.push_back(std::move(shift));
   return by_id;
 }

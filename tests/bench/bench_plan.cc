@@ -1,9 +1,11 @@
 // A full plan over the national pool: how long it takes, and that it is valid. Prints one JSON
 // line.
+#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "allot/scheduler/check_plan.h"
 #include "allot/scheduler/explain.h"
 #include "allot/scheduler/plan.h"
+#include "allot/scheduler/what_if.h"
 #include "scheduler/fair_order.h"
 #include "support/manual_clock.h"
 #include "support/national_pool.h"
@@ -62,31 +65,45 @@ std::string Hex(uint64_t value) {
   return text;
 }
 
-int Main(int argc, char** argv) {
+int64_t PeakMemoryMib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss / 1024;
+}
+
+struct Flags {
   testing::MixedQueue queue;
-  queue.pending = 10'000;
+  int pool_times = 1;
   int runs = 50;
-  CLI::App app(
-      "Times a full plan over the national pool (1,307 nodes in five clusters, partly busy).");
-  app.add_option("--pending", queue.pending, "Pending allocations")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  app.add_option("--seed", queue.seed, "Seed of the queue")->capture_default_str();
-  app.add_option("--runs", runs, "Plans to time")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  bool standing = false;
+};
 
-  scheduler::Snapshot snapshot = testing::NationalPool(testing::ManualClock::kStart);
+/// The pool and its queue. A standing one is as the next pass finds it: what was promised is
+/// booked, nothing has started.
+scheduler::Snapshot MakeSnapshot(const Flags& flags, const Policy& policy) {
+  testing::MixedQueue queue = flags.queue;
+  queue.projects *= flags.pool_times;
+  scheduler::Snapshot snapshot =
+      testing::NationalPool(testing::ManualClock::kStart, flags.pool_times);
   testing::AddMixedQueue(queue, snapshot);
-  const Policy policy;
+  if (!flags.standing) return snapshot;
+  for (const scheduler::Placement& placement : scheduler::Schedule(snapshot, policy).placements) {
+    if (!placement.promised) continue;
+    snapshot.pending[static_cast<std::size_t>(placement.pending)].promise = {placement.window,
+                                                                             placement.nodes};
+  }
+  return snapshot;
+}
 
+int TimePlan(const Flags& flags) {
+  const Policy policy;
+  const scheduler::Snapshot snapshot = MakeSnapshot(flags, policy);
   scheduler::Plan plan = scheduler::Schedule(snapshot, policy);
   const uint64_t hash = Hash(snapshot, plan);
   std::vector<double> times_ms;
   std::vector<double> cpu_times_ms;
   bool repeats = true;
-  for (int i = 0; i < runs; ++i) {
+  for (int i = 0; i < flags.runs; ++i) {
     const Timed timed = Time([&] { plan = scheduler::Schedule(snapshot, policy); });
     times_ms.push_back(timed.wall_ms);
     cpu_times_ms.push_back(timed.cpu_ms);
@@ -97,10 +114,8 @@ int Main(int argc, char** argv) {
   const double check_ms =
       Time([&] { violations = scheduler::CheckPlan(snapshot, policy, plan); }).cpu_ms;
   const double explain_ms =
-      Time([&] { Explain(snapshot, policy, plan, queue.pending / 2); }).cpu_ms;
-  const auto now = std::count_if(
-      plan.placements.begin(), plan.placements.end(),
-      [&](const scheduler::Placement& p) { return p.window.start() == snapshot.now; });
+      Time([&] { Explain(snapshot, policy, plan, flags.queue.pending / 2); }).cpu_ms;
+  const scheduler::PlanSummary summary = Summarise(snapshot, plan);
 
   for (const std::string& violation : violations) std::fprintf(stderr, "%s\n", violation.c_str());
   nlohmann::ordered_json line;
@@ -108,22 +123,100 @@ int Main(int argc, char** argv) {
   line["pending"] = snapshot.pending.size();
   line["nodes"] = snapshot.nodes.size();
   line["claims"] = snapshot.claims.size();
+  line["standing_promises"] =
+      std::count_if(snapshot.pending.begin(), snapshot.pending.end(),
+                    [](const auto& row) { return row.promise.has_value(); });
   line["median_ms"] = Quantile(times_ms, 500);
   line["p99_ms"] = Quantile(times_ms, 990);
   line["cpu_median_ms"] = Quantile(cpu_times_ms, 500);
   line["order_ms"] = order_ms;
   line["check_ms"] = check_ms;
   line["explain_ms"] = explain_ms;
+  line["peak_mib"] = PeakMemoryMib();
   line["planned"] = plan.placements.size();
-  line["planned_now"] = now;
+  line["planned_now"] = summary.starts_now;
+  line["promised"] = summary.promised;
   line["deferred"] = plan.deferrals.size();
+  line["slips"] = plan.slips.size();
   line["violations"] = violations.size();
   line["repeats"] = repeats;
   line["plan_hash"] = Hex(hash);
-  line["seed"] = queue.seed;
-  line["runs"] = runs;
+  line["seed"] = flags.queue.seed;
+  line["runs"] = flags.runs;
   std::printf("%s\n", line.dump().c_str());
   return violations.empty() && repeats ? 0 : 1;
+}
+
+/// The slope of log(time) over log(size), by least squares: 1 is linear growth.
+double Exponent(const std::vector<double>& sizes, const std::vector<double>& times_ms) {
+  const auto n = static_cast<double>(sizes.size());
+  double x = 0;
+  double y = 0;
+  double xx = 0;
+  double xy = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const double log_size = std::log(sizes[i]);
+    const double log_time = std::log(times_ms[i]);
+    x += log_size;
+    y += log_time;
+    xx += log_size * log_size;
+    xy += log_size * log_time;
+  }
+  return (n * xy - x * y) / (n * xx - x * x);
+}
+
+/// CPU medians over growing queues and pools, and how fast they grow.
+int TimeGrowth(Flags flags) {
+  const Policy policy;
+  const auto median_ms = [&] {
+    const scheduler::Snapshot snapshot = MakeSnapshot(flags, policy);
+    std::vector<double> times_ms;
+    for (int i = 0; i < flags.runs; ++i) {
+      times_ms.push_back(Time([&] { scheduler::Schedule(snapshot, policy); }).cpu_ms);
+    }
+    return Quantile(times_ms, 500);
+  };
+  nlohmann::ordered_json line;
+  line["bench"] = "plan-growth";
+  const auto measure = [&](const char* what, int& size, const std::vector<int>& sizes) {
+    std::vector<double> xs;
+    std::vector<double> times_ms;
+    for (const int value : sizes) {
+      size = value;
+      xs.push_back(value);
+      times_ms.push_back(median_ms());
+    }
+    line[what] = {{"sizes", sizes}, {"median_ms", times_ms}, {"exponent", Exponent(xs, times_ms)}};
+  };
+  measure("pending", flags.queue.pending, {1'000, 3'000, 10'000, 30'000, 100'000});
+  flags.queue.pending = 10'000;
+  measure("pools", flags.pool_times, {1, 2, 5, 10});
+  line["seed"] = flags.queue.seed;
+  line["runs"] = flags.runs;
+  std::printf("%s\n", line.dump().c_str());
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  flags.queue.pending = 10'000;
+  bool growth = false;
+  CLI::App app(
+      "Times a full plan over the national pool (1,307 nodes in five clusters, partly busy).");
+  app.add_option("--pending", flags.queue.pending, "Pending allocations")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--pool-times", flags.pool_times, "So many national pools in one")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app.add_option("--seed", flags.queue.seed, "Seed of the queue")->capture_default_str();
+  app.add_option("--runs", flags.runs, "Plans to time")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app.add_flag("--standing", flags.standing, "As the next pass finds it, with promises to keep");
+  app.add_flag("--growth", growth, "Instead: growing queues and pools, with fitted exponents");
+  CLI11_PARSE(app, argc, argv);
+  return growth ? TimeGrowth(flags) : TimePlan(flags);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy with the checked-in .clang-tidy. By default over base, model, scheduler and control, the layers
+# clang-tidy with the checked-in .clang-tidy. By default over base, model, scheduler, replay and control, the layers
 # that hold the rules and see no gRPC header; ALLOT_TIDY=all takes every file of src/ (about half a minute
 # for each that includes gRPC's headers), ALLOT_TIDY=changed the .cc files that differ from HEAD.
 # A file whose text, headers and settings were clean once is not looked at again: the answers are kept in the
@@ -20,7 +20,7 @@ fi
 case "${ALLOT_TIDY:-}" in
   all) pattern='^src/.*\.cc$' ;;
   changed) pattern="^($(git diff --name-only HEAD -- 'src/*.cc' | paste -sd'|'))\$" ;;
-  *) pattern='^src/(base|model|scheduler|control)/.*\.cc$' ;;
+  *) pattern='^src/(base|model|scheduler|replay|control)/.*\.cc$' ;;
 esac
 mapfile -t files < <(tree_files . | grep -E "$pattern")
 if [ "${#files[@]}" -eq 0 ]; then exit 0; fi

@@ -16,12 +16,12 @@ std::string Numbered(const std::string& name, int number) {
   return name + std::string(5 - std::min<std::size_t>(digits.size(), 4), '0') + digits;
 }
 
-void AddCluster(const char* id, GpuModel model, int nodes, Snapshot& snapshot) {
+void AddCluster(const std::string& id, GpuModel model, int nodes, Snapshot& snapshot) {
   const int position = static_cast<int>(snapshot.clusters.size());
   snapshot.clusters.push_back({ClusterId(id), model, {ProgrammeId(kPoolProgramme)}});
   for (int i = 0; i < nodes; ++i) {
     scheduler::SnapshotNode node;
-    node.id = NodeId(Numbered(std::string(id) + "/n", i));
+    node.id = NodeId(Numbered(id + "/n", i));
     node.cluster = position;
     snapshot.nodes.push_back(std::move(node));
   }
@@ -132,14 +132,17 @@ class Mixer {
 
 }  // namespace
 
-Snapshot NationalPool(Instant now) {
+Snapshot NationalPool(Instant now, int times) {
   Snapshot snapshot;
   snapshot.now = now;
-  AddCluster("kakao-a", GpuModel::kB200, 255, snapshot);
-  AddCluster("naver-a", GpuModel::kH200, 255, snapshot);
-  AddCluster("naver-b", GpuModel::kH200, 32, snapshot);
-  AddCluster("nhn-a", GpuModel::kB200, 510, snapshot);
-  AddCluster("nhn-b", GpuModel::kB200, 255, snapshot);
+  for (int i = 1; i <= times; ++i) {
+    const std::string copy = i == 1 ? "" : "-" + std::to_string(i);
+    AddCluster("kakao-a" + copy, GpuModel::kB200, 255, snapshot);
+    AddCluster("naver-a" + copy, GpuModel::kH200, 255, snapshot);
+    AddCluster("naver-b" + copy, GpuModel::kH200, 32, snapshot);
+    AddCluster("nhn-a" + copy, GpuModel::kB200, 510, snapshot);
+    AddCluster("nhn-b" + copy, GpuModel::kB200, 255, snapshot);
+  }
   return snapshot;
 }
 

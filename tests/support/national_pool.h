@@ -10,8 +10,8 @@ namespace allot::testing {
 inline constexpr const char* kPoolProgramme = "national-pool";
 
 /// The five clusters with their 1,307 nodes (naver-a 255 and naver-b 32 of H200; nhn-a 510, nhn-b
-/// 255 and kakao-a 255 of B200), all free, and nobody on them.
-scheduler::Snapshot NationalPool(Instant now);
+/// 255 and kakao-a 255 of B200), all free, and nobody on them; `times` as many of each.
+scheduler::Snapshot NationalPool(Instant now, int times = 1);
 
 /// What a mixed queue is made of; the same seed gives the same queue on any machine.
 struct MixedQueue {

@@ -98,12 +98,12 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// A full plan: every pending allocation gets a start or a reason. Pure and deterministic: equal
 /// (canonical) snapshots give equal plans.
 ///
-/// Promises. A promised start is kept on the GPUs booked for it, whoever else waits: promises are
-/// looked at first, in the order of their starts, and each is moved up to the earliest start that
-/// the other promises leave. It slips only when what it needs is gone (SlipCause); then it is
-/// planned before all others. Gangs of the policy's promise_nodes nodes and more, and those that
-/// waited longer than its starvation bound, are promised the start planned for them as soon as it
-/// lies within promise_within.
+/// Promises. A promised start is kept on the GPUs booked for it, whoever else waits: all promises
+/// are booked before anybody is placed. At its turn each is moved up to the earliest start that the
+/// other promises and those ahead leave. It slips only when what it needs is gone (SlipCause).
+/// Gangs of the policy's promise_nodes nodes and more, and those that waited longer than its
+/// starvation bound, are promised the start planned for them as soon as it lies within
+/// promise_within.
 ///
 /// Order. First those whose promise is gone, then those that were requeued, which had their turn
 /// and lost it with a node; then those that waited longer than the policy's starvation bound; of

@@ -13,6 +13,7 @@
 #include "allot/scheduler/check_plan.h"
 #include "allot/scheduler/explain.h"
 #include "allot/scheduler/what_if.h"
+#include "apps/allot-sim/settings.h"
 #include "apps/allot-sim/whole_file.h"
 
 namespace allot::apps {
@@ -143,21 +144,6 @@ int Replay(const Flags& flags) {
 // ---- what-if
 // ---------------------------------------------------------------------------------------
 
-/// "a=b" as its two halves.
-std::optional<std::pair<std::string, std::string>> Halves(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) return std::nullopt;
-  return std::pair(text.substr(0, equals), text.substr(equals + 1));
-}
-
-std::optional<int> Number(const std::string& text) {
-  if (text.empty() || text.size() > 9 ||
-      text.find_first_not_of("0123456789") != std::string::npos) {
-    return std::nullopt;
-  }
-  return std::stoi(text);
-}
-
 /// Reads the flags; empty with a problem told when one cannot be read.
 std::optional<std::vector<scheduler::Change>> Changes(const Flags& flags, std::string& problem) {
   std::vector<scheduler::Change> changes;
@@ -188,32 +174,6 @@ std::optional<std::vector<scheduler::Change>> Changes(const Flags& flags, std::s
     changes.push_back(scheduler::Withdraw{AllocationId(id)});
   }
   return changes;
-}
-
-/// The settings of the policy that a plan depends on, by the names of the server's configuration.
-bool Set(const std::string& name, const std::string& value, Policy& policy) {
-  if (name == "promise_nodes") {
-    const auto nodes = Number(value);
-    if (!nodes || *nodes < 1) return false;
-    policy.promise_nodes = *nodes;
-    return true;
-  }
-  const std::pair<const char*, Seconds Policy::*> lengths[] = {
-      {"usage_half_life", &Policy::usage_half_life},
-      {"starvation_bound", &Policy::starvation_bound},
-      {"gathering_time", &Policy::gathering_time},
-      {"planning_horizon", &Policy::planning_horizon},
-      {"release_time", &Policy::release_time},
-      {"promise_within", &Policy::promise_within}};
-  for (const auto& [setting, member] : lengths) {
-    if (name != setting) continue;
-    const auto length = ParseDuration(value);
-    const bool positive = member == &Policy::usage_half_life || member == &Policy::planning_horizon;
-    if (!length || length->count < (positive ? 1 : 0) || *length > kUsageHalfLifeMax) return false;
-    policy.*member = *length;
-    return true;
-  }
-  return false;
 }
 
 Json ToJson(const PlanSummary& summary) {
@@ -282,15 +242,7 @@ int WhatIf(const Flags& flags) {
   const auto recording = Read(flags.file, exit_code);
   if (!recording) return exit_code;
   Policy policy = recording->policy;
-  for (const std::string& text : flags.settings) {
-    const auto halves = Halves(text);
-    if (!halves || !Set(halves->first, halves->second, policy)) {
-      return Fail(
-          "--set takes a setting of the policy such as promise_nodes=8 or "
-          "starvation_bound=30d, not '" +
-          text + "'");
-    }
-  }
+  if (const auto unknown = SetAll(flags.settings, policy)) return Fail(*unknown);
   Snapshot changed = recording->snapshot;
   for (const auto& change : *changes) {
     if (const auto applied = Apply(change, changed); !applied.ok()) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "allot/sim/measures.h"
+#include "apps/allot-sim/settings.h"
 #include "apps/allot-sim/whole_file.h"
 
 namespace allot::apps {
@@ -28,6 +29,7 @@ struct Flags {
   sim::LoadOptions options;
   int seeds = 5;
   std::string disciplines;
+  std::vector<std::string> settings;
   int threads = static_cast<int>(std::thread::hardware_concurrency());
   bool json = false;
   bool quiet = false;
@@ -49,6 +51,16 @@ Policy SimulatedPolicy() {
   policy.release_time = Seconds{0};
   // Nothing that runs for 14 days at most is planned further ahead, and shorter is faster.
   policy.planning_horizon = Days(120);
+  return policy;
+}
+
+/// Nothing when a setting cannot be read, which is then told.
+std::optional<Policy> ReadPolicy(const Flags& flags) {
+  Policy policy = SimulatedPolicy();
+  if (const auto unknown = SetAll(flags.settings, policy)) {
+    std::cerr << "allot-sim: " << *unknown << '\n';
+    return std::nullopt;
+  }
   return policy;
 }
 
@@ -89,11 +101,12 @@ class Workloads {
   sim::Trace trace_;
 };
 
-Run RunOne(const Workloads& workloads, uint64_t seed, Discipline discipline, bool quiet) {
+Run RunOne(const Workloads& workloads, const Policy& policy, uint64_t seed, Discipline discipline,
+           bool quiet) {
   const sim::Workload workload = workloads.Make(seed);
   sim::SimulationOptions options;
   options.discipline = discipline;
-  options.policy = SimulatedPolicy();
+  options.policy = policy;
   if (!quiet) {
     options.on_day = [&](Instant now, int waiting, int running) {
       std::ostringstream line;  // Threads report: a line is written at once.
@@ -127,7 +140,9 @@ int RunCommand(const Flags& flags) {
     std::cerr << "allot-sim: " << *problem << '\n';
     return 2;
   }
-  const Run run = RunOne(workloads, flags.options.seed, *discipline, flags.quiet);
+  const auto policy = ReadPolicy(flags);
+  if (!policy) return 2;
+  const Run run = RunOne(workloads, *policy, flags.options.seed, *discipline, flags.quiet);
   std::cout << run.json << std::endl;
   return Report(run) ? 0 : 1;
 }
@@ -214,6 +229,8 @@ int CompareCommand(const Flags& flags) {
     std::cerr << "allot-sim: " << *problem << '\n';
     return 2;
   }
+  const auto policy = ReadPolicy(flags);
+  if (!policy) return 2;
   std::vector<Run> runs;
   for (int i = 0; i < flags.seeds; ++i) {
     for (const Discipline discipline : *disciplines) {
@@ -227,7 +244,7 @@ int CompareCommand(const Flags& flags) {
   std::size_t done = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < runs.size(); i = next++) {
-      runs[i] = RunOne(workloads, runs[i].seed, runs[i].discipline, true);
+      runs[i] = RunOne(workloads, *policy, runs[i].seed, runs[i].discipline, true);
       const std::lock_guard lock(out);
       ++done;
       if (!flags.quiet) {
@@ -265,6 +282,7 @@ void AddLoadOptions(CLI::App& command, Flags& flags) {
   command.add_option("--scale", flags.options.scale, "The national pool divided by this")
       ->check(CLI::Range(1, 32))
       ->capture_default_str();
+  command.add_option("--set", flags.settings, "A setting of the policy: promise_nodes=8");
   command.add_flag("--quiet", flags.quiet, "No progress on standard error");
 }
 
