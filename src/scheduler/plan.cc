@@ -50,6 +50,11 @@ std::vector<int> Promised(const Snapshot& snapshot) {
 bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Placement& placement) {
   const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(placement.pending)];
   const Instant start = placement.window.start();
+  // What arrives together is ranked together: the first to arrive must not be promised what the
+  // best of them are to have.
+  // Passes know whole seconds only.
+  const Instant created = Instant::FromSeconds(row.create_time.seconds());
+  if (created + policy.gathering_time > snapshot.now) return false;
   if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
   return row.request.shape.node_count() >= policy.promise_nodes ||
          IsStarved(row, snapshot.now, policy);

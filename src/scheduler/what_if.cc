@@ -99,6 +99,8 @@ PlanSummary Summarise(const Snapshot& snapshot, const Plan& plan) {
   int64_t held = 0;
   for (const SnapshotClaim& claim : snapshot.claims) {
     if (claim.start <= snapshot.now) summary.gpus_now += CountGpus(claim.gpus);
+    // What runs on a node that drains is no use of what is left.
+    if (!snapshot.nodes[static_cast<std::size_t>(claim.node)].schedulable) continue;
     held += InWeek(snapshot.now, claim.start, claim.until, CountGpus(claim.gpus));
   }
   for (const Placement& placement : plan.placements) {

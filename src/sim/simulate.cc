@@ -136,7 +136,7 @@ class Simulation {
       const Instant start = placement.window.start();
       if (!job.first_forecast) job.first_forecast = start;
       if (placement.promised && start > now_) {
-        job.promised = start;
+        job.promised = std::min(job.promised.value_or(start), start);
         snapshot_.pending[position].promise = {placement.window, placement.nodes};
       }
       if (start > now_) {

@@ -162,6 +162,21 @@ TEST_P(EveryDiscipline, RunsASeededLoadToItsEndSoundlyAndAlike) {
   EXPECT_EQ(line(outcome), line(Simulate(workload, simulation)));
 }
 
+TEST(Simulate, NoPromiseSlipsUnderOverload) {
+  LoadOptions options;
+  options.scale = 16;
+  options.days = 1;
+  options.load_permille = 1'200;
+  const Workload workload = LoadSynthetic(options);
+  Policy policy;
+  policy.promise_nodes = 4;
+  const Outcome outcome = Simulate(workload, {.discipline = Discipline::kAllot, .policy = policy});
+  const Measures measures = Measure(workload, outcome);
+  EXPECT_GT(measures.promises, 20);
+  EXPECT_EQ(measures.promise_slips, 0);
+  EXPECT_EQ(outcome.violations, std::vector<std::string>{});
+}
+
 INSTANTIATE_TEST_SUITE_P(All, EveryDiscipline, ::testing::ValuesIn(kDisciplines),
                          [](const auto& tested) {
                            std::string name(Name(tested.param));

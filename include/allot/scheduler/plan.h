@@ -102,8 +102,8 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// are booked before anybody is placed. At its turn each is moved up to the earliest start that the
 /// other promises and those ahead leave. It slips only when what it needs is gone (SlipCause).
 /// Gangs of the policy's promise_nodes nodes and more, and those that waited longer than its
-/// starvation bound, are promised the start planned for them as soon as it lies within
-/// promise_within.
+/// starvation bound, are promised the start planned for them once it lies within promise_within and
+/// their gathering time has passed.
 ///
 /// Order. First those whose promise is gone, then those that were requeued, which had their turn
 /// and lost it with a node; then those that waited longer than the policy's starvation bound; of

@@ -16,7 +16,7 @@ struct JobOutcome {
   Instant start;
   /// The start it was told at its first pass, where the discipline plans ahead.
   std::optional<Instant> first_forecast;
-  /// The last start it was promised before it started, if any.
+  /// The earliest start it was promised before it started, if any.
   std::optional<Instant> promised;
 };
 
