@@ -31,13 +31,9 @@ bool StartsNow(const Pass& pass, const Placement& placement) {
   return placement.window.start() <= pass.plan.now;
 }
 
-const std::optional<scheduler::SnapshotPromise>& PromiseOf(const Pass& pass, int pending) {
-  return pass.snapshot.pending[static_cast<std::size_t>(pending)].promise;
-}
-
 /// It is promised these GPUs for this window already, or neither was nor is promised anything.
 bool SamePromise(const Pass& pass, const Placement& placement) {
-  const auto& promise = PromiseOf(pass, placement.pending);
+  const auto& promise = pass.snapshot.pending[static_cast<std::size_t>(placement.pending)].promise;
   if (!promise || !placement.promised) return promise.has_value() == placement.promised;
   return promise->window == placement.window && promise->nodes == placement.nodes;
 }

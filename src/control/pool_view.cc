@@ -48,12 +48,11 @@ void PoolView::Apply(const store::Changes& changes) {
       allocations_.insert_or_assign(allocation.id, std::make_shared<const Allocation>(allocation));
     }
   }
-  for (auto* claims_by_id : {&claims_, &promises_}) {
-    for (auto& [id, claims] : *claims_by_id) {
-      std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-        return std::tie(a.attempt, a.node) < std::tie(b.attempt, b.node);
-      });
-    }
+  // Promises are of one attempt each, and come by node.
+  for (auto& [id, claims] : claims_) {
+    std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+      return std::tie(a.attempt, a.node) < std::tie(b.attempt, b.node);
+    });
   }
   revision_ = changes.revision;
 }

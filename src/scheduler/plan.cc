@@ -1,37 +1,23 @@
 #include "allot/scheduler/plan.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <variant>
 
+#include "model/name_table.h"
 #include "scheduler/fair_order.h"
 #include "scheduler/fnv.h"
 #include "scheduler/pass.h"
 
 namespace allot::scheduler {
-
 namespace {
 
-template <class Value, std::size_t kCount>
-struct Names {
-  std::array<std::string_view, kCount> names;
-
-  std::string_view Of(Value value) const { return names[static_cast<std::size_t>(value)]; }
-  std::optional<Value> Parse(std::string_view name) const {
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) return std::nullopt;
-    return static_cast<Value>(found - names.begin());
-  }
-};
-
-// In the order of the enums.
-constexpr Names<DeferralReason, 6> kDeferralReasons = {
+constexpr NameTable<DeferralReason, 6> kDeferralReasons = {
     {"no_capacity", "quota_exhausted", "gpu_hours_exhausted", "deadline_unreachable",
      "larger_than_pool", "project_closed"}};
-constexpr Names<SlipCause, 8> kSlipCauses = {{"node_lost", "node_draining", "release_overdue",
-                                              "missed", "quota_exhausted", "gpu_hours_exhausted",
-                                              "cluster_closed", "project_closed"}};
+constexpr NameTable<SlipCause, 8> kSlipCauses = {
+    {"node_lost", "node_draining", "release_overdue", "missed", "quota_exhausted",
+     "gpu_hours_exhausted", "cluster_closed", "project_closed"}};
 
 /// The promised, in the order of their starts.
 std::vector<int> Promised(const Snapshot& snapshot) {
@@ -51,8 +37,7 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
   const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(placement.pending)];
   const Instant start = placement.window.start();
   // What arrives together is ranked together: the first to arrive must not be promised what the
-  // best of them are to have.
-  // Passes know whole seconds only.
+  // best of them are to have. Passes know whole seconds only.
   const Instant created = Instant::FromSeconds(row.create_time.seconds());
   if (created + policy.gathering_time > snapshot.now) return false;
   if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
@@ -77,11 +62,11 @@ std::vector<Slip> SlipsOf(const Snapshot& snapshot, const Plan& plan, std::vecto
 
 }  // namespace
 
-std::string_view Name(DeferralReason reason) { return kDeferralReasons.Of(reason); }
+std::string_view Name(DeferralReason reason) { return kDeferralReasons.NameOf(reason); }
 std::optional<DeferralReason> ParseDeferralReason(std::string_view name) {
   return kDeferralReasons.Parse(name);
 }
-std::string_view Name(SlipCause cause) { return kSlipCauses.Of(cause); }
+std::string_view Name(SlipCause cause) { return kSlipCauses.NameOf(cause); }
 std::optional<SlipCause> ParseSlipCause(std::string_view name) { return kSlipCauses.Parse(name); }
 
 Plan Schedule(const Snapshot& snapshot, const Policy& policy) {

@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "allot/replay/recording.h"
 #include "allot/scheduler/check_plan.h"
 #include "allot/scheduler/explain.h"
 #include "allot/scheduler/plan.h"
@@ -57,12 +58,6 @@ void RunOrder(const scheduler::Snapshot& snapshot, const Policy& policy) {
     order.Next();
     order.ChargeLast();
   }
-}
-
-std::string Hex(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
-  return text;
 }
 
 int64_t PeakMemoryMib() {
@@ -140,7 +135,7 @@ int TimePlan(const Flags& flags) {
   line["slips"] = plan.slips.size();
   line["violations"] = violations.size();
   line["repeats"] = repeats;
-  line["plan_hash"] = Hex(hash);
+  line["plan_hash"] = replay::FormatHash(hash);
   line["seed"] = flags.queue.seed;
   line["runs"] = flags.runs;
   std::printf("%s\n", line.dump().c_str());

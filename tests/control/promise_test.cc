@@ -39,6 +39,15 @@ class PromiseTest : public World {
     Must(Release(*context, As(Operator()), {.id = AllocationId("kist/p/running"), .reason = "x"}));
     EnactAll();
   }
+  /// Instead of the gang: "snu/p/due", promised on the free pool in an hour.
+  void SubmitDue() {
+    Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/gang"), .reason = "x"}));
+    EndRunning();
+    Submission ask = Ask("snu", "due", 4, Hours(2));
+    ask.request.earliest_start = clock.Now() + Hours(1);
+    Must(Submit(*context, As(Member("snu")), ask));
+    Settle();
+  }
 };
 
 TEST_F(PromiseTest, AGangIsPromisedItsStartAndItIsOnRecord) {
@@ -89,12 +98,7 @@ TEST_F(PromiseTest, ItMovesUpWhenGpusComeFreeAndStartsOnThem) {
 }
 
 TEST_F(PromiseTest, ItStartsAsPromisedThoughThePassComesALittleLate) {
-  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/gang"), .reason = "x"}));
-  EndRunning();
-  Submission ask = Ask("snu", "due", 4, Hours(2));
-  ask.request.earliest_start = clock.Now() + Hours(1);
-  Must(Submit(*context, As(Member("snu")), ask));
-  Settle();
+  SubmitDue();
   const Allocation promised = Get("snu/p/due");
   ASSERT_TRUE(promised.promised);
   clock.Advance(Between(clock.Now(), promised.window->start()) + Seconds{2});
@@ -105,12 +109,7 @@ TEST_F(PromiseTest, ItStartsAsPromisedThoughThePassComesALittleLate) {
 }
 
 TEST_F(PromiseTest, AServerThatWasAwayForLongHasMissedIt) {
-  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/gang"), .reason = "x"}));
-  EndRunning();
-  Submission ask = Ask("snu", "due", 4, Hours(2));
-  ask.request.earliest_start = clock.Now() + Hours(1);
-  Must(Submit(*context, As(Member("snu")), ask));
-  Settle();
+  SubmitDue();
   clock.Advance(Hours(3));
   Settle();
   const Allocation started = Get("snu/p/due");

@@ -142,14 +142,18 @@ TEST(Entitlement, FillsByWeightUpToWhatIsWanted) {
   EXPECT_EQ(entitlement.Shares(), (std::vector<int64_t>{16, 48, 16}));
 }
 
-class EveryDiscipline : public ::testing::TestWithParam<Discipline> {};
-
-TEST_P(EveryDiscipline, RunsASeededLoadToItsEndSoundlyAndAlike) {
+Workload OverloadOfADay() {
   LoadOptions options;
   options.scale = 16;
   options.days = 1;
   options.load_permille = 1'200;
-  const Workload workload = LoadSynthetic(options);
+  return LoadSynthetic(options);
+}
+
+class EveryDiscipline : public ::testing::TestWithParam<Discipline> {};
+
+TEST_P(EveryDiscipline, RunsASeededLoadToItsEndSoundlyAndAlike) {
+  const Workload workload = OverloadOfADay();
   const SimulationOptions simulation{.discipline = GetParam(), .policy = Policy()};
   const Outcome outcome = Simulate(workload, simulation);
   EXPECT_EQ(outcome.violations, std::vector<std::string>{});
@@ -163,11 +167,7 @@ TEST_P(EveryDiscipline, RunsASeededLoadToItsEndSoundlyAndAlike) {
 }
 
 TEST(Simulate, NoPromiseSlipsUnderOverload) {
-  LoadOptions options;
-  options.scale = 16;
-  options.days = 1;
-  options.load_permille = 1'200;
-  const Workload workload = LoadSynthetic(options);
+  const Workload workload = OverloadOfADay();
   Policy policy;
   policy.promise_nodes = 4;
   const Outcome outcome = Simulate(workload, {.discipline = Discipline::kAllot, .policy = policy});

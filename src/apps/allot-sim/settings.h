@@ -15,9 +15,8 @@ std::optional<std::pair<std::string, std::string>> Halves(const std::string& tex
 std::optional<int> Number(const std::string& text);
 
 /// Of --set: settings of the policy that a plan depends on, by the names of the server's
-/// configuration
-/// ("promise_nodes=8", "starvation_bound=30d"). Returns what is wrong with the first that cannot be
-/// read.
+/// configuration ("promise_nodes=8", "starvation_bound=30d"). Returns what is wrong with the first
+/// that cannot be read.
 std::optional<std::string> SetAll(const std::vector<std::string>& settings, Policy& policy);
 
 }  // namespace allot::apps
