@@ -158,6 +158,7 @@ void Build(Program& program) {
   AddPoolCommands(root, program.chosen);
   AddTenantCommands(root, program.chosen);
   AddDrainCommands(root, program.chosen);
+  AddReservationCommands(root, program.chosen);
   AddAccessCommands(root, program.chosen);
   AddApplyCommand(root, program.chosen);
   AddSummaryCommand(root, program.chosen);

@@ -24,8 +24,9 @@ void AddSubmitCommand(CLI::App& root, Action& chosen);
 void AddEndCommands(CLI::App& root, Action& chosen);   // cancel, release
 void AddPoolCommands(CLI::App& root, Action& chosen);  // pool, providers, clusters, nodes, orders
 void AddDrainCommands(CLI::App& root, Action& chosen);
-void AddTenantCommands(CLI::App& root, Action& chosen);  // institutes, projects, quota, merit
-void AddAccessCommands(CLI::App& root, Action& chosen);  // keys, audit, record
+void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, cluster
+void AddTenantCommands(CLI::App& root, Action& chosen);       // institutes, projects, quota, merit
+void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, audit, record
 void AddApplyCommand(CLI::App& root, Action& chosen);
 void AddSummaryCommand(CLI::App& root, Action& chosen);
 

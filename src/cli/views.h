@@ -37,6 +37,10 @@ Table QuotaUseTable(const v1::Quota& quota);
 Table ProviderTable(const Repeated<v1::Provider>& providers);
 Table ClusterTable(const Repeated<v1::Cluster>& clusters, Instant now);
 Table NodeTable(const Repeated<v1::Node>& nodes);
+Table ReservationTable(const Repeated<v1::Reservation>& reservations, Instant now);
+/// With its nodes, and what is in its way.
+std::string ReservationDetails(const v1::Reservation& reservation, Instant now, bool wide,
+                               bool colours);
 Table OrderTable(const Repeated<v1::Order>& orders, Instant now);
 
 /// By cluster, with a sum for each model and provider, and what the pool as a whole does.

@@ -175,13 +175,14 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
     Table table({{"CLUSTER"},
                  {"NODES", Align::kRight},
                  {"NOT USABLE", Align::kRight},
+                 {"SET ASIDE", Align::kRight},
                  {"FIT NOW", Align::kRight},
                  {"GPUS FREE", Align::kRight},
                  {"EARLIEST, IF ALONE"}});
     for (const v1::ClusterOutlook& c : e.clusters()) {
       table.Add({LastPart(c.cluster()), FormatCount(c.nodes()),
-                 FormatCount(c.nodes_unschedulable()), FormatCount(c.nodes_fitting_now()),
-                 FormatCount(c.gpus_free_now()),
+                 FormatCount(c.nodes_unschedulable()), FormatCount(c.nodes_set_aside()),
+                 FormatCount(c.nodes_fitting_now()), FormatCount(c.gpus_free_now()),
                  c.has_earliest_time() ? Moment(InstantOf(c.earliest_time()), now) : "never"});
     }
     text << "\n";

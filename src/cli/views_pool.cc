@@ -80,6 +80,8 @@ Table ClusterTable(const Repeated<v1::Cluster>& clusters, Instant now) {
                {"MODEL"},
                {"PROGRAMMES"},
                {"LAST HEARTBEAT"},
+               {"JOINS"},
+               {"LEAVES"},
                {"DISPLAY NAME"},
                {"SESSION", Align::kRight, true},
                {"GENERATION", Align::kRight, true}});
@@ -88,8 +90,9 @@ Table ClusterTable(const Repeated<v1::Cluster>& clusters, Instant now) {
         {LastPart(c.name()), ShortName(ParentOf(c.name())), Word(c.gpu_model()),
          Join({c.programmes().begin(), c.programmes().end()}, ","),
          c.has_last_heartbeat_time() ? Moment(InstantOf(c.last_heartbeat_time()), now) : "never",
-         c.display_name(), std::to_string(c.agent_session()),
-         std::to_string(c.inventory_generation())});
+         c.has_join_time() ? Moment(InstantOf(c.join_time()), now) : "",
+         c.has_leave_time() ? Moment(InstantOf(c.leave_time()), now) : "", c.display_name(),
+         std::to_string(c.agent_session()), std::to_string(c.inventory_generation())});
   }
   return table;
 }

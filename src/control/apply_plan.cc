@@ -145,7 +145,7 @@ class Application {
       std::vector<NodeId> ids;
       ids.reserve(nodes.size());
       for (const Node& node : nodes) {
-        if (Schedulable(*row, node)) usable_.insert(node.id);
+        if (MayStart(*row, node, pass_.plan.now)) usable_.insert(node.id);
         ids.push_back(node.id);
       }
       ALLOT_ASSIGN_OR_RETURN(auto claims, tx_.OpenClaimsOnNodes(ids));

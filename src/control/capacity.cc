@@ -33,33 +33,56 @@ class CapacityCount {
 
   /// Requires: before Count.
   void DrawTimeline(Seconds horizon, Seconds step) {
-    std::vector<int> base(capacity_.clusters.size(), 0);
-    for (const auto& [id, node] : view_.nodes()) {
-      if (MayTakeWork(node)) base[positions_.at(node.cluster)] += kGpusPerNode;
-    }
     for (int64_t at = 0; at <= horizon.count; at += step.count) {
       const Instant time = capacity_.time + Seconds{at};
-      std::vector<int> free = base;
-      for (const auto& [id, claims] : view_.claims()) {
-        for (const Claim& claim : claims) {
-          const auto& node = view_.nodes().at(claim.node);
-          // Overdue ones are held now, whatever their window says.
-          const bool held = claim.window.Contains(time) || (at == 0);
-          if (held && MayTakeWork(node)) free[positions_.at(node.cluster)] -= CountGpus(claim.gpus);
-        }
-      }
-      for (const auto& [id, allocation] : view_.allocations()) {
-        if (allocation->state == AllocationState::kPlanned && allocation->window->Contains(time)) {
-          free[positions_.at(allocation->cluster)] -= allocation->request.shape.gpus();
-        }
-      }
-      capacity_.timeline.push_back({.time = time, .gpus_free = std::move(free)});
+      capacity_.timeline.push_back({.time = time, .gpus_free = FreeAt(time)});
     }
   }
 
  private:
-  bool MayTakeWork(const Node& node) const {
-    return Schedulable(view_.clusters().at(node.cluster), node);
+  bool MayTakeWork(const Node& node, Instant time) const {
+    const Cluster& cluster = view_.clusters().at(node.cluster);
+    return IsInService(cluster, time) && Schedulable(cluster, node, capacity_.time);
+  }
+
+  /// Nodes set aside are nobody's to take, whoever runs on them.
+  std::vector<int> FreeAt(Instant time) const {
+    std::vector<int> free(capacity_.clusters.size(), 0);
+    std::set<NodeId> set_aside;
+    std::map<std::pair<ProjectId, ClusterId>, int> set_aside_for;
+    for (const auto& [id, reservation] : view_.reservations()) {
+      const auto windows = WindowsFrom(reservation, time);
+      if (windows.empty() || !windows.front().Contains(time)) continue;
+      set_aside.insert(reservation.nodes.begin(), reservation.nodes.end());
+      set_aside_for[{reservation.project, reservation.cluster}] +=
+          static_cast<int>(reservation.nodes.size()) * kGpusPerNode;
+    }
+    const auto may_be_free = [&](const Node& node) {
+      return MayTakeWork(node, time) && !set_aside.contains(node.id);
+    };
+    for (const auto& [id, node] : view_.nodes()) {
+      if (may_be_free(node)) free[positions_.at(node.cluster)] += kGpusPerNode;
+    }
+    for (const auto& [id, claims] : view_.claims()) {
+      for (const Claim& claim : claims) {
+        const Node& node = view_.nodes().at(claim.node);
+        // Overdue ones are held now, whatever their window says.
+        const bool held = claim.window.Contains(time) || time == capacity_.time;
+        if (held && may_be_free(node)) free[positions_.at(node.cluster)] -= CountGpus(claim.gpus);
+      }
+    }
+    for (const auto& [id, allocation] : view_.allocations()) {
+      if (allocation->state != AllocationState::kPlanned || !allocation->window->Contains(time)) {
+        continue;
+      }
+      // A plan does not say on which nodes: what is set aside for its project comes first.
+      int& own = set_aside_for[{allocation->project, allocation->cluster}];
+      const int gpus = allocation->request.shape.gpus();
+      const int on_own = std::min(own, gpus);
+      own -= on_own;
+      free[positions_.at(allocation->cluster)] -= gpus - on_own;
+    }
+    return free;
   }
 
   void CountNodes() {

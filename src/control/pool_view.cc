@@ -35,6 +35,13 @@ void PoolView::Apply(const store::Changes& changes) {
   for (const Quota& quota : changes.quotas) Replace(quotas_, quota, quota.project);
   for (const auto& usage : changes.usages) Replace(usages_, usage, usage.project);
 
+  for (const Reservation& reservation : changes.reservations) {
+    if (reservation.cancel_time) {
+      reservations_.erase(reservation.id);
+    } else {
+      Replace(reservations_, reservation, reservation.id);
+    }
+  }
   for (const Allocation& allocation : changes.allocations) {
     claims_.erase(allocation.id);
     promises_.erase(allocation.id);
@@ -73,8 +80,11 @@ scheduler::Snapshot PoolView::At(Instant now) const {
   std::map<ClusterId, int> cluster_positions;
   for (const auto& [id, cluster] : clusters_) {
     cluster_positions.emplace(id, static_cast<int>(snapshot.clusters.size()));
-    snapshot.clusters.push_back(
-        {.id = id, .model = cluster.model, .programmes = cluster.programmes});
+    snapshot.clusters.push_back({.id = id,
+                                 .model = cluster.model,
+                                 .programmes = cluster.programmes,
+                                 .join_time = cluster.join_time,
+                                 .leave_time = cluster.leave_time});
   }
 
   std::map<NodeId, int> node_positions;
@@ -89,7 +99,7 @@ scheduler::Snapshot PoolView::At(Instant now) const {
     node_positions.emplace(id, static_cast<int>(snapshot.nodes.size()));
     snapshot.nodes.push_back({.id = id,
                               .cluster = PositionOf(cluster_positions, node.cluster),
-                              .schedulable = Schedulable(clusters_.at(node.cluster), node),
+                              .schedulable = Schedulable(clusters_.at(node.cluster), node, now),
                               .health = node.health,
                               .draining = IsDraining(clusters_.at(node.cluster), node)});
   }
@@ -129,6 +139,19 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                  .counts_against_quota = CountsAgainstQuota(allocation, claim)});
     }
   }
+  for (const auto& [id, reservation] : reservations_) {
+    scheduler::SnapshotReservation row{.id = id};
+    row.windows = WindowsFrom(reservation, now);
+    if (!reservation.project.empty()) {
+      row.project = PositionOf(project_positions, reservation.project);
+    }
+    for (const NodeId& node : reservation.nodes) {
+      // Those that left the inventory since, and hold nothing, are not there.
+      const auto found = node_positions.find(node);
+      if (found != node_positions.end()) row.nodes.push_back(found->second);
+    }
+    if (!row.windows.empty() && !row.nodes.empty()) snapshot.reservations.push_back(std::move(row));
+  }
   const auto promise_to = [&](const AllocationId& id) -> std::optional<scheduler::SnapshotPromise> {
     const auto found = promises_.find(id);
     if (found == promises_.end()) return std::nullopt;
@@ -159,7 +182,8 @@ bool operator==(const PoolView& a, const PoolView& b) {
   };
   return a.revision_ == b.revision_ && a.clusters_ == b.clusters_ && a.nodes_ == b.nodes_ &&
          a.projects_ == b.projects_ && a.quotas_ == b.quotas_ && a.usages_ == b.usages_ &&
-         a.claims_ == b.claims_ && a.promises_ == b.promises_ &&
+         a.reservations_ == b.reservations_ && a.claims_ == b.claims_ &&
+         a.promises_ == b.promises_ &&
          std::equal(a.allocations_.begin(), a.allocations_.end(), b.allocations_.begin(),
                     b.allocations_.end(), equal_rows);
 }

@@ -5,8 +5,8 @@
 namespace allot {
 namespace {
 
-constexpr NameTable<ResourceKind, 7> kNames = {
-    {"provider", "cluster", "node", "institute", "project", "quota", "allocation"}};
+constexpr NameTable<ResourceKind, 8> kNames = {
+    {"provider", "cluster", "node", "institute", "project", "quota", "allocation", "reservation"}};
 
 }  // namespace
 

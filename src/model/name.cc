@@ -66,6 +66,9 @@ AllocationId MakeAllocationId(const ProjectId& project, std::string_view name) {
 NodeId MakeNodeId(const ClusterId& cluster, std::string_view name) {
   return NodeId(Join(cluster.str(), name));
 }
+ReservationId MakeReservationId(const ClusterId& cluster, std::string_view name) {
+  return ReservationId(Join(cluster.str(), name));
+}
 
 std::optional<InstituteId> ParseInstituteId(std::string_view text) {
   return ParseNames<InstituteId>(text, 1);

@@ -89,13 +89,16 @@ Json Format(const scheduler::Snapshot& snapshot) {
   Json json;
   json["now_us"] = snapshot.now.micros;
   json["revision"] = snapshot.revision;
-  for (const char* rows : {"clusters", "nodes", "projects", "claims", "pending"}) {
+  for (const char* rows : {"clusters", "nodes", "projects", "claims", "reservations", "pending"}) {
     json[rows] = Json::array();
   }
   for (const auto& cluster : snapshot.clusters) {
     json["clusters"].push_back({{"id", cluster.id.str()},
                                 {"model", Name(cluster.model)},
                                 {"programmes", Names(cluster.programmes)}});
+    Json& row = json["clusters"].back();
+    if (cluster.join_time) row["join_us"] = cluster.join_time->micros;
+    if (cluster.leave_time) row["leave_us"] = cluster.leave_time->micros;
   }
   for (const auto& node : snapshot.nodes) {
     json["nodes"].push_back({{"id", node.id.str()},
@@ -123,6 +126,14 @@ Json Format(const scheduler::Snapshot& snapshot) {
                               {"until_us", claim.until.micros},
                               {"counts_against_quota", claim.counts_against_quota}});
   }
+  for (const auto& reservation : snapshot.reservations) {
+    Json row = {{"id", reservation.id.str()}};
+    if (reservation.project) row["project"] = *reservation.project;
+    row["nodes"] = reservation.nodes;
+    row["windows"] = Json::array();
+    for (const TimeWindow& window : reservation.windows) row["windows"].push_back(Format(window));
+    json["reservations"].push_back(std::move(row));
+  }
   for (const auto& row : snapshot.pending) json["pending"].push_back(Format(row));
   return json;
 }
@@ -140,6 +151,7 @@ Json Format(const scheduler::Snapshot& snapshot, const scheduler::Plan& plan) {
                 {"promised", placement.promised}};
     row.update(Format(placement.window));
     row["nodes"] = Format(placement.nodes);
+    if (placement.reservation) row["reservation"] = *placement.reservation;
     json["placements"].push_back(std::move(row));
   }
   for (const auto& deferral : plan.deferrals) {

@@ -99,10 +99,25 @@ std::vector<scheduler::PlacedNode> ReadNodes(const Fields& fields, const Snapsho
   return nodes;
 }
 
+scheduler::SnapshotReservation ReadReservation(const Fields& fields, const Snapshot& snapshot) {
+  scheduler::SnapshotReservation reservation{.id = ReservationId(fields.Text("id"))};
+  if (fields.Has("project")) {
+    reservation.project = fields.Position("project", snapshot.projects.size());
+  }
+  reservation.nodes = fields.Ints("nodes", 0, static_cast<int64_t>(snapshot.nodes.size()) - 1);
+  fields.Each("windows",
+              [&](const Fields& row) { reservation.windows.push_back(ReadWindow(row)); });
+  if (reservation.nodes.empty()) fields.Note("nodes", "", "at least one node");
+  if (reservation.windows.empty()) fields.Note("windows", "", "at least one window");
+  return reservation;
+}
+
 void ReadRows(const Fields& fields, Snapshot& snapshot) {
   fields.Each("clusters", [&](const Fields& row) {
     scheduler::SnapshotCluster cluster{ClusterId(row.Text("id")), ReadModel(row, "model"), {}};
     for (const std::string& text : row.Texts("programmes")) cluster.programmes.emplace_back(text);
+    cluster.join_time = ReadOptionalInstant(row, "join_us");
+    cluster.leave_time = ReadOptionalInstant(row, "leave_us");
     snapshot.clusters.push_back(std::move(cluster));
   });
   fields.Each("nodes", [&](const Fields& row) {
@@ -132,6 +147,12 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
                                .until = ReadInstant(row, "until_us"),
                                .counts_against_quota = row.Bool("counts_against_quota")});
   });
+  // Recordings of the first format had none.
+  if (fields.Has("reservations")) {
+    fields.Each("reservations", [&](const Fields& row) {
+      snapshot.reservations.push_back(ReadReservation(row, snapshot));
+    });
+  }
   fields.Each("pending", [&](const Fields& row) {
     scheduler::SnapshotPending pending{
         .id = AllocationId(row.Text("id")),
@@ -162,7 +183,12 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
                                .cluster = row.Position("cluster", snapshot.clusters.size()),
                                .window = ReadWindow(row),
                                .nodes = ReadNodes(row, snapshot),
-                               .promised = row.Bool("promised")});
+                               .promised = row.Bool("promised"),
+                               .reservation = std::nullopt});
+    if (row.Has("reservation")) {
+      plan.placements.back().reservation =
+          row.Position("reservation", snapshot.reservations.size());
+    }
   });
   fields.Each("deferrals", [&](const Fields& row) {
     plan.deferrals.push_back(
@@ -184,6 +210,45 @@ bool EachOnce(const std::vector<Row>& sorted) {
   return std::adjacent_find(sorted.begin(), sorted.end(), [](const Row& a, const Row& b) {
            return a.id == b.id;
          }) == sorted.end();
+}
+
+/// Nodes sorted, each once, of one cluster: the planner looks them up in that cluster's calendar.
+template <class Node, class Position>
+bool OfOneCluster(const Snapshot& snapshot, const std::vector<Node>& nodes,
+                  const Position& position) {
+  const auto cluster_of = [&](const Node& node) {
+    return snapshot.nodes[static_cast<std::size_t>(position(node))].cluster;
+  };
+  for (std::size_t i = 1; i < nodes.size(); ++i) {
+    if (position(nodes[i - 1]) >= position(nodes[i])) return false;
+    if (cluster_of(nodes[i - 1]) != cluster_of(nodes[i])) return false;
+  }
+  return true;
+}
+
+Status CheckBookings(const Snapshot& snapshot) {
+  for (std::size_t i = 0; i < snapshot.reservations.size(); ++i) {
+    const scheduler::SnapshotReservation& row = snapshot.reservations[i];
+    const std::string path = "snapshot.reservations[" + std::to_string(i) + "]";
+    if (!OfOneCluster(snapshot, row.nodes, [](int node) { return node; })) {
+      return FieldError(Reason::kConfigInvalid, path + ".nodes", "",
+                        "nodes of one cluster, sorted, each once");
+    }
+    const auto meet = [](const TimeWindow& a, const TimeWindow& b) { return a.Overlaps(b); };
+    if (std::adjacent_find(row.windows.begin(), row.windows.end(), meet) != row.windows.end()) {
+      return FieldError(Reason::kConfigInvalid, path + ".windows", "", "windows that do not meet");
+    }
+  }
+  for (std::size_t i = 0; i < snapshot.pending.size(); ++i) {
+    const auto& promise = snapshot.pending[i].promise;
+    if (promise && !OfOneCluster(snapshot, promise->nodes,
+                                 [](const scheduler::PlacedNode& node) { return node.node; })) {
+      return FieldError(Reason::kConfigInvalid,
+                        "snapshot.pending[" + std::to_string(i) + "].promise.nodes", "",
+                        "nodes of one cluster, sorted, each once");
+    }
+  }
+  return Ok{};
 }
 
 }  // namespace
@@ -220,9 +285,10 @@ Result<Recording> ParseRecording(std::string_view text) {
   Canonicalise(recording.snapshot);
   const Snapshot& rows = recording.snapshot;
   if (Digest(rows) != digest || !EachOnce(rows.clusters) || !EachOnce(rows.nodes) ||
-      !EachOnce(rows.projects) || !EachOnce(rows.pending)) {
+      !EachOnce(rows.projects) || !EachOnce(rows.reservations) || !EachOnce(rows.pending)) {
     return FieldError(Reason::kConfigInvalid, "snapshot", "", "rows in canonical order, each once");
   }
+  ALLOT_RETURN_IF_ERROR(CheckBookings(rows));
   const std::string is = FormatHash(scheduler::Hash(recording.snapshot, recording.plan));
   if (is != hash) return FieldError(Reason::kConfigInvalid, "plan.hash", hash, is);
   return recording;

@@ -85,6 +85,7 @@ void RenderOutlook(const scheduler::Explanation& explanation, const scheduler::S
     added.set_cluster(name_of(cluster.id));
     added.set_nodes(outlook.nodes);
     added.set_nodes_unschedulable(outlook.unschedulable);
+    added.set_nodes_set_aside(outlook.set_aside);
     added.set_nodes_fitting_now(outlook.nodes_fitting_now);
     added.set_gpus_free_now(outlook.gpus_free_now);
     if (outlook.earliest_by_claims) {

@@ -34,6 +34,9 @@ ServiceMethods OperatorMethods(const Services& services);
 
 inline const std::string& PageKey(const Quota& quota) { return quota.project.str(); }
 inline std::string PageKey(const AuditEntry& entry) { return std::to_string(entry.number); }
+inline const std::string& PageKey(const control::ReservationDetail& detail) {
+  return detail.reservation.id.str();
+}
 template <class Item>
 const std::string& PageKey(const Item& item) {
   return item.id.str();

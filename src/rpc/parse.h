@@ -7,6 +7,7 @@
 #include "allot/control/enact.h"
 #include "allot/control/identity.h"
 #include "allot/control/pool.h"
+#include "allot/control/reservations.h"
 #include "allot/control/submit.h"
 #include "allot/control/tenants.h"
 #include "allot/v1/allocation_service.pb.h"
@@ -43,6 +44,9 @@ Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request);
 
 Result<Provider> Parse(const v1::CreateProviderRequest& request);
 Result<Cluster> Parse(const v1::CreateClusterRequest& request);
+Result<control::ClusterUpdate> Parse(const v1::UpdateClusterRequest& request);
+Result<control::ReservationRequest> Parse(const v1::CreateReservationRequest& request);
+Result<control::ReservationEnd> Parse(const v1::CancelReservationRequest& request);
 struct CapacityQuery {
   Seconds horizon;
   Seconds step;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "rpc/enums.h"
 #include "rpc/fields.h"
@@ -31,6 +33,14 @@ Result<std::vector<ProgrammeId>> ParseProgrammes(
   }
   std::sort(programmes.begin(), programmes.end());
   return programmes;
+}
+
+/// Nothing when it is unset.
+Result<std::optional<Instant>> ParseDate(bool is_set, const google::protobuf::Timestamp& date,
+                                         const std::string& field) {
+  if (!is_set) return std::optional<Instant>();
+  ALLOT_ASSIGN_OR_RETURN(const Instant time, ParseTimestamp(date, field));
+  return std::optional(time);
 }
 
 /// An hour, or as much more as keeps the points within their bound.
@@ -88,7 +98,45 @@ Result<Cluster> Parse(const v1::CreateClusterRequest& request) {
   ALLOT_ASSIGN_OR_RETURN(cluster.model, Parse(asked.gpu_model(), "cluster.gpu_model"));
   ALLOT_ASSIGN_OR_RETURN(cluster.programmes,
                          ParseProgrammes(asked.programmes(), "cluster.programmes"));
+  ALLOT_ASSIGN_OR_RETURN(cluster.join_time,
+                         ParseDate(asked.has_join_time(), asked.join_time(), "cluster.join_time"));
+  ALLOT_ASSIGN_OR_RETURN(cluster.leave_time, ParseDate(asked.has_leave_time(), asked.leave_time(),
+                                                       "cluster.leave_time"));
   return cluster;
+}
+
+Result<control::ClusterUpdate> Parse(const v1::UpdateClusterRequest& request) {
+  static constexpr std::array<std::string_view, 4> kUpdatable = {"display_name", "programmes",
+                                                                 "join_time", "leave_time"};
+  static constexpr std::array<std::string_view, 8> kImmutable = {
+      "name",     "gpu_model",    "agent_session", "inventory_generation", "last_heartbeat_time",
+      "draining", "drain_reason", "etag"};
+  control::ClusterUpdate update;
+  const v1::Cluster& cluster = request.cluster();
+  ALLOT_ASSIGN_OR_RETURN(const auto name, ParseClusterName(cluster.name(), "cluster.name"));
+  update.provider = name.provider;
+  update.id = name.cluster;
+  ALLOT_ASSIGN_OR_RETURN(update.version, ParseEtag(cluster.etag(), "cluster.etag"));
+  ALLOT_ASSIGN_OR_RETURN(update.reason, ParseText(request.reason(), "reason"));
+  ALLOT_ASSIGN_OR_RETURN(const auto paths,
+                         ParseFieldMask(request.update_mask(), kUpdatable, kImmutable));
+  for (const std::string& path : paths) {
+    if (path == "display_name") {
+      ALLOT_ASSIGN_OR_RETURN(update.display_name,
+                             ParseDisplayName(cluster.display_name(), "cluster.display_name"));
+    } else if (path == "programmes") {
+      ALLOT_ASSIGN_OR_RETURN(update.programmes,
+                             ParseProgrammes(cluster.programmes(), "cluster.programmes"));
+    } else if (path == "join_time") {
+      ALLOT_ASSIGN_OR_RETURN(update.join_time, ParseDate(cluster.has_join_time(),
+                                                         cluster.join_time(), "cluster.join_time"));
+    } else {
+      ALLOT_ASSIGN_OR_RETURN(
+          update.leave_time,
+          ParseDate(cluster.has_leave_time(), cluster.leave_time(), "cluster.leave_time"));
+    }
+  }
+  return update;
 }
 
 Result<CapacityQuery> Parse(const v1::GetCapacityRequest& request) {

@@ -47,6 +47,13 @@ class Handlers {
     return Render(changed);
   }
 
+  Result<v1::Cluster> UpdateCluster(const Caller& caller, const v1::UpdateClusterRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto changed, control::UpdateCluster(s_.context, call, asked));
+    return Render(changed);
+  }
+
   Result<v1::Cluster> GetCluster(const Caller& caller, const v1::GetClusterRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseClusterName(request.name(), "name"));
     ALLOT_ASSIGN_OR_RETURN(const auto found, control::GetCluster(s_.context, caller.principal,
@@ -88,6 +95,44 @@ class Handlers {
     return response;
   }
 
+  Result<v1::Reservation> CreateReservation(const Caller& caller,
+                                            const v1::CreateReservationRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto created, control::CreateReservation(s_.context, call, asked));
+    return Render(created);
+  }
+
+  Result<v1::Reservation> GetReservation(const Caller& caller,
+                                         const v1::GetReservationRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto id, ParseReservationName(request.name(), "name"));
+    ALLOT_ASSIGN_OR_RETURN(const auto found, control::GetReservation(s_.context, caller.principal,
+                                                                     id.provider, id.reservation));
+    return Render(found);
+  }
+
+  Result<v1::ListReservationsResponse> ListReservations(
+      const Caller& caller, const v1::ListReservationsRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto scope, ParseClusterScope(request.parent(), "parent"));
+    ALLOT_ASSIGN_OR_RETURN(const auto query, ParsePage(request));
+    ALLOT_ASSIGN_OR_RETURN(
+        const auto page,
+        control::ListReservations(s_.context, caller.principal, {scope.provider, scope.cluster},
+                                  ToPageRequest(query)));
+    v1::ListReservationsResponse response;
+    for (const auto& item : page.items) *response.add_reservations() = Render(item);
+    response.set_next_page_token(NextPageToken(query, page));
+    return response;
+  }
+
+  Result<v1::Reservation> CancelReservation(const Caller& caller,
+                                            const v1::CancelReservationRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto ended, control::CancelReservation(s_.context, call, asked));
+    return Render(ended);
+  }
+
   Result<v1::GetCapacityResponse> GetCapacity(const Caller& caller,
                                               const v1::GetCapacityRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto query, Parse(request));
@@ -112,10 +157,15 @@ ServiceMethods PoolMethods(const Services& services) {
   table.Unary(handlers.get(), &Handlers::GetProvider);
   table.Unary(handlers.get(), &Handlers::ListProviders);
   table.Unary(handlers.get(), &Handlers::CreateCluster);
+  table.Unary(handlers.get(), &Handlers::UpdateCluster);
   table.Unary(handlers.get(), &Handlers::GetCluster);
   table.Unary(handlers.get(), &Handlers::ListClusters);
   table.Unary(handlers.get(), &Handlers::GetNode);
   table.Unary(handlers.get(), &Handlers::ListNodes);
+  table.Unary(handlers.get(), &Handlers::CreateReservation);
+  table.Unary(handlers.get(), &Handlers::GetReservation);
+  table.Unary(handlers.get(), &Handlers::ListReservations);
+  table.Unary(handlers.get(), &Handlers::CancelReservation);
   table.Unary(handlers.get(), &Handlers::GetCapacity);
   return {std::move(handlers), std::move(table)};
 }

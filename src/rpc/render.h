@@ -7,6 +7,7 @@
 #include "allot/control/allocations.h"
 #include "allot/control/identity.h"
 #include "allot/control/pool.h"
+#include "allot/control/reservations.h"
 #include "allot/control/tenants.h"
 #include "allot/control/watch.h"
 #include "allot/v1/access.pb.h"
@@ -33,6 +34,7 @@ v1::Quota Render(const control::QuotaDetail& detail);
 v1::Provider Render(const Provider& provider);
 v1::Cluster Render(const Cluster& cluster);
 v1::Node Render(const Node& node, const std::string& cluster_name);
+v1::Reservation Render(const control::ReservationDetail& detail);
 v1::GetCapacityResponse Render(const control::Capacity& capacity);
 
 v1::AllocationRequest Render(const Request& request);

@@ -6,6 +6,18 @@
 namespace allot::rpc {
 namespace {
 
+v1::BookingConflict::Kind Render(control::BookingConflict::Kind kind) {
+  switch (kind) {
+    case control::BookingConflict::Kind::kHeld:
+      return v1::BookingConflict::KIND_HELD;
+    case control::BookingConflict::Kind::kPromised:
+      return v1::BookingConflict::KIND_PROMISED;
+    case control::BookingConflict::Kind::kReserved:
+      return v1::BookingConflict::KIND_RESERVED;
+  }
+  return v1::BookingConflict::KIND_UNSPECIFIED;
+}
+
 v1::ClusterCapacity Render(const control::ClusterCapacity& capacity) {
   v1::ClusterCapacity rendered;
   rendered.set_cluster(NameOf(capacity.provider, capacity.cluster));
@@ -54,6 +66,8 @@ v1::Cluster Render(const Cluster& cluster) {
   }
   rendered.set_draining(cluster.draining);
   rendered.set_drain_reason(cluster.drain_reason);
+  if (cluster.join_time) *rendered.mutable_join_time() = Render(*cluster.join_time);
+  if (cluster.leave_time) *rendered.mutable_leave_time() = Render(*cluster.leave_time);
   rendered.set_etag(EtagOf(cluster.version));
   return rendered;
 }
@@ -66,6 +80,36 @@ v1::Node Render(const Node& node, const std::string& cluster_name) {
   rendered.set_drain_reason(node.drain_reason);
   rendered.set_reason(node.reason);
   rendered.set_etag(EtagOf(node.version));
+  return rendered;
+}
+
+v1::Reservation Render(const control::ReservationDetail& detail) {
+  const Reservation& reservation = detail.reservation;
+  const std::string cluster = NameOf(detail.provider, reservation.cluster);
+  v1::Reservation rendered;
+  rendered.set_name(ReservationNameOf(cluster, reservation.id));
+  rendered.set_display_name(reservation.display_name);
+  if (!reservation.project.empty()) rendered.set_project(NameOf(reservation.project));
+  for (const NodeId& node : reservation.nodes) rendered.add_nodes(NodeNameOf(cluster, node));
+  rendered.set_node_count(detail.node_count);
+  *rendered.mutable_start_time() = Render(reservation.window.start());
+  *rendered.mutable_end_time() = Render(reservation.window.end());
+  if (reservation.repeat_every.count > 0) {
+    *rendered.mutable_repeat_every() = Render(reservation.repeat_every);
+  }
+  rendered.set_occurrences(reservation.occurrences);
+  *rendered.mutable_create_time() = Render(reservation.create_time);
+  if (reservation.cancel_time) *rendered.mutable_cancel_time() = Render(*reservation.cancel_time);
+  for (const control::BookingConflict& conflict : detail.conflicts) {
+    auto& added = *rendered.add_conflicts();
+    added.set_kind(Render(conflict.kind));
+    added.set_booking(conflict.allocation.empty() ? ReservationNameOf(cluster, conflict.reservation)
+                                                  : NameOf(conflict.allocation));
+    added.set_nodes(conflict.nodes);
+    *added.mutable_start_time() = Render(conflict.window.start());
+    *added.mutable_end_time() = Render(conflict.window.end());
+  }
+  rendered.set_etag(EtagOf(reservation.version));
   return rendered;
 }
 

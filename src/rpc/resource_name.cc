@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kProviderForm = "providers/*";
 constexpr std::string_view kClusterForm = "providers/*/clusters/*";
 constexpr std::string_view kNodeForm = "providers/*/clusters/*/nodes/*";
+constexpr std::string_view kReservationForm = "providers/*/clusters/*/reservations/*";
 constexpr std::string_view kOrderForm = "providers/*/clusters/*/orders/*";
 constexpr std::string_view kInstituteForm = "institutes/*";
 constexpr std::string_view kProjectForm = "institutes/*/projects/*";
@@ -78,6 +79,12 @@ Result<NodeName> ParseNodeName(std::string_view name, const std::string& field) 
   return NodeName{ProviderId(parts[0]), cluster, MakeNodeId(cluster, parts[2])};
 }
 
+Result<ReservationName> ParseReservationName(std::string_view name, const std::string& field) {
+  ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kReservationForm));
+  const ClusterId cluster(parts[1]);
+  return ReservationName{ProviderId(parts[0]), cluster, MakeReservationId(cluster, parts[2])};
+}
+
 Result<OrderName> ParseOrderName(std::string_view name, const std::string& field) {
   ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kOrderForm));
   return OrderName{ProviderId(parts[0]), ClusterId(parts[1]), OrderId(parts[2])};
@@ -113,6 +120,17 @@ Result<std::optional<ProviderId>> ParseProviderScope(std::string_view name,
   ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kProviderForm, Wildcard::kAllowed));
   if (parts[0] == kAll) return std::optional<ProviderId>();
   return std::optional(ProviderId(parts[0]));
+}
+
+Result<ClusterScope> ParseClusterScope(std::string_view name, const std::string& field) {
+  ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kClusterForm, Wildcard::kAllowed));
+  if (parts[0] == kAll && parts[1] != kAll) {
+    return Misfit(name, field, "providers/-/clusters/-, or one provider");
+  }
+  ClusterScope scope;
+  if (parts[0] != kAll) scope.provider = ProviderId(parts[0]);
+  if (parts[1] != kAll) scope.cluster = ClusterId(parts[1]);
+  return scope;
 }
 
 Result<std::optional<InstituteId>> ParseInstituteScope(std::string_view name,
@@ -151,6 +169,7 @@ Result<AuditedResource> ParseAuditedName(std::string_view name, const std::strin
       {kProviderForm, {"provider"}},
       {kClusterForm, {"agent", "cluster", "node"}, 1},
       {kNodeForm, {"node"}, 1},
+      {kReservationForm, {"reservation"}, 1},
       {kOrderForm, {"order"}, 2},
       {kInstituteForm, {"institute"}},
       {kProjectForm, {"project", "quota"}},
@@ -185,6 +204,9 @@ std::string NameOf(const ProviderId& provider, const ClusterId& id) {
 }
 std::string NodeNameOf(const std::string& cluster_name, const NodeId& id) {
   return cluster_name + "/nodes/" + id.str().substr(ClusterOf(id).str().size() + 1);
+}
+std::string ReservationNameOf(const std::string& cluster_name, const ReservationId& id) {
+  return cluster_name + "/reservations/" + id.str().substr(id.str().find('/') + 1);
 }
 std::string OrderNameOf(const std::string& cluster_name, const OrderId& id) {
   return cluster_name + "/orders/" + id.str();

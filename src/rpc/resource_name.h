@@ -27,6 +27,16 @@ struct OrderName {
   ClusterId cluster;
   OrderId order;
 };
+struct ReservationName {
+  ProviderId provider;
+  ClusterId cluster;
+  ReservationId reservation;
+};
+/// Nothing stands for all.
+struct ClusterScope {
+  std::optional<ProviderId> provider;
+  std::optional<ClusterId> cluster;
+};
 /// Nothing stands for all.
 struct TenantScope {
   std::optional<InstituteId> institute;
@@ -36,6 +46,7 @@ struct TenantScope {
 Result<ProviderId> ParseProviderName(std::string_view name, const std::string& field);
 Result<ClusterName> ParseClusterName(std::string_view name, const std::string& field);
 Result<NodeName> ParseNodeName(std::string_view name, const std::string& field);
+Result<ReservationName> ParseReservationName(std::string_view name, const std::string& field);
 Result<OrderName> ParseOrderName(std::string_view name, const std::string& field);
 Result<InstituteId> ParseInstituteName(std::string_view name, const std::string& field);
 Result<ProjectId> ParseProjectName(std::string_view name, const std::string& field);
@@ -47,6 +58,8 @@ Result<KeyId> ParseKeyName(std::string_view name, const std::string& field);
 /// "providers/*", or "providers/-" for all.
 Result<std::optional<ProviderId>> ParseProviderScope(std::string_view name,
                                                      const std::string& field);
+/// "providers/*/clusters/*", "providers/*/clusters/-" or "providers/-/clusters/-".
+Result<ClusterScope> ParseClusterScope(std::string_view name, const std::string& field);
 /// "institutes/*", or "institutes/-" for all.
 Result<std::optional<InstituteId>> ParseInstituteScope(std::string_view name,
                                                        const std::string& field);
@@ -67,6 +80,8 @@ std::string QuotaNameOf(const ProjectId& id);
 std::string NameOf(const ProviderId& provider, const ClusterId& id);
 /// Of "<cluster>/<node>", under its cluster's name.
 std::string NodeNameOf(const std::string& cluster_name, const NodeId& id);
+/// Likewise.
+std::string ReservationNameOf(const std::string& cluster_name, const ReservationId& id);
 std::string OrderNameOf(const std::string& cluster_name, const OrderId& id);
 
 }  // namespace allot::rpc

@@ -43,6 +43,7 @@ class Checker {
     // What names rows that do not exist cannot be swept.
     if (positions_exist_) {
       CheckDoubleBooking();
+      CheckReservations();
       CheckQuotas();
       CheckGpuTime();
       CheckPromises();
@@ -58,6 +59,9 @@ class Checker {
     return snapshot_.pending[static_cast<std::size_t>(i)];
   }
   const SnapshotNode& NodeAt(int i) const { return snapshot_.nodes[static_cast<std::size_t>(i)]; }
+  const SnapshotCluster& ClusterOf(const PlacedNode& placed) const {
+    return snapshot_.clusters[static_cast<std::size_t>(NodeAt(placed.node).cluster)];
+  }
   std::string NameOf(int pending) const {
     if (Within(pending, snapshot_.pending.size())) return PendingAt(pending).id.str();
     return "pending allocation " + std::to_string(pending);
@@ -214,6 +218,67 @@ class Checker {
     }
     if (request.deadline && window.end() > *request.deadline) {
       Violate(placement.pending, "ends after its deadline");
+    }
+    const SnapshotCluster& cluster =
+        snapshot_.clusters[static_cast<std::size_t>(placement.cluster)];
+    if (cluster.join_time && window.start() < *cluster.join_time) {
+      Violate(placement.pending, "starts before its cluster joins");
+    }
+    if (cluster.leave_time && window.end() > *cluster.leave_time) {
+      Violate(placement.pending, "ends after its cluster leaves");
+    }
+  }
+
+  // Nobody but its project meets a reservation on its nodes in its windows; what is said to run in
+  // one lies in one window of it, on its nodes.
+  void CheckReservations() {
+    std::vector<std::vector<const SnapshotReservation*>> on_node(snapshot_.nodes.size());
+    for (const SnapshotReservation& reservation : snapshot_.reservations) {
+      for (const int node : reservation.nodes) {
+        on_node[static_cast<std::size_t>(node)].push_back(&reservation);
+      }
+    }
+    for (const Placement& placement : plan_.placements) {
+      const SnapshotReservation* own = nullptr;
+      if (placement.reservation) {
+        if (!Within(*placement.reservation, snapshot_.reservations.size())) {
+          Violate(placement.pending, "is placed in a reservation that does not exist");
+          continue;
+        }
+        own = &snapshot_.reservations[static_cast<std::size_t>(*placement.reservation)];
+        CheckWithin(placement, *own);
+      }
+      for (const PlacedNode& placed : placement.nodes) {
+        for (const SnapshotReservation* reservation :
+             on_node[static_cast<std::size_t>(placed.node)]) {
+          const bool meets = std::any_of(
+              reservation->windows.begin(), reservation->windows.end(),
+              [&](const TimeWindow& window) { return window.Overlaps(placement.window); });
+          if (reservation != own && meets) {
+            Violate(placement.pending, "is placed on " + NodeAt(placed.node).id.str() +
+                                           ", which is set aside by " + reservation->id.str());
+          }
+        }
+      }
+    }
+  }
+
+  void CheckWithin(const Placement& placement, const SnapshotReservation& reservation) {
+    if (reservation.project != PendingAt(placement.pending).project) {
+      Violate(placement.pending, "is placed in a reservation that is not its project's");
+    }
+    const bool in_a_window = std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                                         [&](const TimeWindow& window) {
+                                           return window.start() <= placement.window.start() &&
+                                                  placement.window.end() <= window.end();
+                                         });
+    const bool on_its_nodes =
+        std::all_of(placement.nodes.begin(), placement.nodes.end(), [&](const PlacedNode& placed) {
+          return std::find(reservation.nodes.begin(), reservation.nodes.end(), placed.node) !=
+                 reservation.nodes.end();
+        });
+    if (!in_a_window || !on_its_nodes) {
+      Violate(placement.pending, "does not lie within its reservation, " + reservation.id.str());
     }
   }
 
@@ -377,11 +442,15 @@ class Checker {
             row.promise->nodes.begin(), row.promise->nodes.end(),
             [&](const PlacedNode& placed) { return !NodeAt(placed.node).schedulable; });
       case SlipCause::kClusterClosed: {
-        const int cluster = NodeAt(row.promise->nodes.front().node).cluster;
-        const auto& programmes = snapshot_.clusters[static_cast<std::size_t>(cluster)].programmes;
+        const SnapshotCluster& cluster = ClusterOf(row.promise->nodes.front());
+        const auto& programmes = cluster.programmes;
         return std::find(programmes.begin(), programmes.end(), project.programme) ==
-               programmes.end();
+                   programmes.end() ||
+               (cluster.join_time && slip.promised < *cluster.join_time) ||
+               (cluster.leave_time && row.promise->window.end() > *cluster.leave_time);
       }
+      case SlipCause::kReserved:
+        return SomethingIsSetAside(row);
       case SlipCause::kReleaseOverdue:
         return SomethingHolds(row);
       case SlipCause::kQuotaExhausted:
@@ -390,6 +459,28 @@ class Checker {
         return true;
     }
     return false;
+  }
+
+  // A reservation on one of its nodes in the vicinity of its window: the planner's slots are a day
+  // long at the most.
+  bool SomethingIsSetAside(const SnapshotPending& row) const {
+    const Seconds vicinity = Days(1) + policy_.release_time;
+    const TimeWindow& promised = row.promise->window;
+    return std::any_of(
+        snapshot_.reservations.begin(), snapshot_.reservations.end(),
+        [&](const SnapshotReservation& reservation) {
+          const bool on_its_nodes = std::any_of(
+              row.promise->nodes.begin(), row.promise->nodes.end(), [&](const PlacedNode& placed) {
+                return std::find(reservation.nodes.begin(), reservation.nodes.end(), placed.node) !=
+                       reservation.nodes.end();
+              });
+          const bool meets = std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                                         [&](const TimeWindow& window) {
+                                           return window.start() < promised.end() + vicinity &&
+                                                  promised.start() < window.end() + vicinity;
+                                         });
+          return on_its_nodes && meets;
+        });
   }
 
   // A claim or another promise on the same GPUs that ends in the vicinity of the promised start, or

@@ -111,6 +111,7 @@ class Explainer {
         if ((claim.gpus >> gpu & 1) != 0) node[gpu] = std::max(node[gpu], until);
       }
     }
+    const std::vector<bool> set_aside = WaitForOthers(free_from);
     std::vector<std::vector<FreeFrom>> schedulable(snapshot_.clusters.size());
     std::vector<ClusterOutlook> outlooks(snapshot_.clusters.size());
     for (std::size_t i = 0; i < snapshot_.nodes.size(); ++i) {
@@ -122,6 +123,7 @@ class Explainer {
         ++outlooks[cluster].unschedulable;
         continue;
       }
+      if (set_aside[i]) ++outlooks[cluster].set_aside;
       std::sort(free_from[i].begin(), free_from[i].end());
       schedulable[cluster].push_back(free_from[i]);
     }
@@ -131,6 +133,37 @@ class Explainer {
       LookAt(schedulable[i], outlooks[i]);
       result_.clusters.push_back(outlooks[i]);
     }
+  }
+
+  // Nodes are taken until their cluster joins, and until the request would be over before somebody
+  // else's window on them begins. Returns which are set aside now.
+  std::vector<bool> WaitForOthers(std::vector<FreeFrom>& free_from) {
+    std::vector<std::vector<TimeWindow>> windows(snapshot_.nodes.size());
+    for (const SnapshotReservation& reservation : snapshot_.reservations) {
+      if (reservation.project == pending_.project) continue;
+      for (const int node : reservation.nodes) {
+        auto& of_node = windows[static_cast<std::size_t>(node)];
+        of_node.insert(of_node.end(), reservation.windows.begin(), reservation.windows.end());
+      }
+    }
+    std::vector<bool> set_aside(snapshot_.nodes.size(), false);
+    waits_for_others_.assign(snapshot_.clusters.size(), false);
+    const Seconds held = request().duration + policy_.release_time;
+    for (std::size_t i = 0; i < snapshot_.nodes.size(); ++i) {
+      const int cluster = snapshot_.nodes[i].cluster;
+      const Instant joins = ClusterAt(cluster).join_time.value_or(snapshot_.now);
+      for (Instant& from : free_from[i]) from = std::max(from, joins);
+      std::sort(windows[i].begin(), windows[i].end());
+      for (const TimeWindow& window : windows[i]) {
+        if (window.Contains(snapshot_.now)) set_aside[i] = true;
+        for (Instant& from : free_from[i]) {
+          if (from >= window.end() || from + held <= window.start()) continue;
+          from = window.end();
+          waits_for_others_[static_cast<std::size_t>(cluster)] = true;
+        }
+      }
+    }
+    return set_aside;
   }
 
   // `nodes`: each with its GPUs sorted by when they come free, so that entry g - 1 says from when
@@ -220,6 +253,9 @@ class Explainer {
       if (outlook.unschedulable > 0) {
         text += ", " + std::to_string(outlook.unschedulable) + " unschedulable";
       }
+      if (outlook.set_aside > 0) {
+        text += ", " + std::to_string(outlook.set_aside) + " set aside";
+      }
       text += ", " + std::to_string(outlook.nodes_fitting_now) + " with " +
               Count(request().shape.gpus_per_node, "GPU") + " free now, " +
               Count(outlook.gpus_free_now, "GPU") + " free in all";
@@ -228,7 +264,10 @@ class Explainer {
       } else if (!outlook.earliest_by_claims) {
         text += ", never enough within the planning horizon";
       } else if (*outlook.earliest_by_claims > snapshot_.now) {
-        text += ", running work leaves enough by " + FormatRfc3339(*outlook.earliest_by_claims);
+        text += waits_for_others_[static_cast<std::size_t>(outlook.cluster)]
+                    ? ", running work and what is set aside leave enough by "
+                    : ", running work leaves enough by ";
+        text += FormatRfc3339(*outlook.earliest_by_claims);
       } else {
         text += ", enough free now";
       }
@@ -243,6 +282,8 @@ class Explainer {
   const SnapshotPending& pending_;
   const SnapshotProject& project_;
   GpusByModel held_{};
+  // By cluster: whether something set aside for others keeps the request from nodes of it.
+  std::vector<bool> waits_for_others_;
   Explanation result_;
 };
 

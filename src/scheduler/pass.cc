@@ -43,104 +43,6 @@ QuotaCalendar& Pass::QuotaOf(const SnapshotPending& pending) {
   return At(quotas_, pending.project);
 }
 
-// ---- The calendars as the snapshot leaves them
-// ---------------------------------------------------
-
-void Pass::NumberAsks() {
-  // One number holds an ask: sorting those is half the work of sorting rows.
-  std::vector<std::pair<uint64_t, int>> by_ask;
-  by_ask.reserve(snapshot_.pending.size());
-  for (int i = 0; i < static_cast<int>(snapshot_.pending.size()); ++i) {
-    const Request& request = Pending(i).request;
-    uint64_t ask = static_cast<uint64_t>(request.shape.nodes);
-    ask = ask << 4 | static_cast<uint64_t>(request.shape.gpus_per_node);
-    ask = ask << 4 | static_cast<uint64_t>(request.shape.remainder_gpus);
-    by_ask.emplace_back(ask << 40 | static_cast<uint64_t>(request.duration.count), i);
-  }
-  std::sort(by_ask.begin(), by_ask.end());
-  asks_.resize(by_ask.size());
-  for (std::size_t i = 0; i < by_ask.size(); ++i) {
-    if (i == 0 || by_ask[i - 1].first < by_ask[i].first) ++ask_count_;
-    At(asks_, by_ask[i].second) = static_cast<int>(ask_count_) - 1;
-  }
-}
-
-void Pass::BuildClusters() {
-  clusters_.resize(snapshot_.clusters.size());
-  position_in_cluster_.resize(snapshot_.nodes.size());
-  std::vector<std::vector<Hold>> holds(clusters_.size());
-  const int last_slot = grid_.slots() - 1;
-  for (std::size_t i = 0; i < snapshot_.nodes.size(); ++i) {
-    const SnapshotNode& node = snapshot_.nodes[i];
-    Cluster& cluster = At(clusters_, node.cluster);
-    position_in_cluster_[i] = cluster.nodes++;
-    cluster.node_positions.push_back(static_cast<int>(i));
-    if (node.schedulable) {
-      ++cluster.schedulable;
-    } else {
-      At(holds, node.cluster).push_back({position_in_cluster_[i], kAllGpus, 0, last_slot});
-    }
-  }
-  for (const SnapshotClaim& claim : snapshot_.claims) {
-    const SnapshotNode& node = At(snapshot_.nodes, claim.node);
-    if (!node.schedulable) continue;
-    At(holds, node.cluster)
-        .push_back({At(position_in_cluster_, claim.node), claim.gpus, grid_.SlotOf(claim.start),
-                    LastHeldBy(claim)});
-  }
-  for (std::size_t i = 0; i < clusters_.size(); ++i) {
-    Cluster& cluster = clusters_[i];
-    cluster.position = static_cast<int>(i);
-    cluster.model = snapshot_.clusters[i].model;
-    cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.nodes, std::move(holds[i]));
-    cluster.bounds = std::make_unique<StartBounds>(ask_count_);
-  }
-}
-
-int Pass::LastHeldBy(const SnapshotClaim& claim) const {
-  if (claim.until > snapshot_.now) return grid_.LastHeld(claim.until);
-  return grid_.SlotBefore(snapshot_.now + kOverdueReleaseGrace);
-}
-
-// Of one model the smallest cluster comes first, which leaves the large ones to large gangs; then
-// the id decides.
-void Pass::FindClustersByProgramme() {
-  std::map<ProgrammeId, int> programmes;
-  for (const SnapshotProject& project : snapshot_.projects) {
-    const auto [found, is_new] =
-        programmes.emplace(project.programme, static_cast<int>(open_.size()));
-    programmes_.push_back(found->second);
-    if (!is_new) continue;
-    OpenClusters& by_model = open_.emplace_back();
-    for (Cluster& cluster : clusters_) {
-      const auto& served = At(snapshot_.clusters, cluster.position).programmes;
-      if (std::binary_search(served.begin(), served.end(), project.programme)) {
-        by_model[static_cast<std::size_t>(cluster.model)].push_back(&cluster);
-      }
-    }
-    for (std::vector<Cluster*>& of_model : by_model) {
-      std::sort(of_model.begin(), of_model.end(), [](const Cluster* a, const Cluster* b) {
-        return std::tuple(a->schedulable, a->position) < std::tuple(b->schedulable, b->position);
-      });
-    }
-  }
-}
-
-void Pass::BookQuotas() {
-  quotas_.reserve(snapshot_.projects.size());
-  gpu_time_left_.reserve(snapshot_.projects.size());
-  for (const SnapshotProject& project : snapshot_.projects) {
-    quotas_.emplace_back(grid_, project.concurrent_gpus);
-    gpu_time_left_.push_back(project.gpu_time_left);
-  }
-  for (const SnapshotClaim& claim : snapshot_.claims) {
-    if (!claim.counts_against_quota) continue;
-    const GpuModel model = At(clusters_, At(snapshot_.nodes, claim.node).cluster).model;
-    At(quotas_, claim.project)
-        .Book(model, CountGpus(claim.gpus), grid_.SlotOf(claim.start), LastHeldBy(claim));
-  }
-}
-
 // ---- What was promised
 // -----------------------------------------------------------------------------
 
@@ -153,16 +55,16 @@ std::optional<SlipCause> Pass::Keep(int pending) {
   if (due_long_ago || promise.window.end() <= snapshot_.now) return SlipCause::kMissed;
   for (const PlacedNode& placed : promise.nodes) {
     const SnapshotNode& node = At(snapshot_.nodes, placed.node);
-    if (node.health != NodeHealth::kReady) return SlipCause::kNodeLost;
-    if (!node.schedulable) return SlipCause::kNodeDraining;
+    if (node.schedulable) continue;
+    return node.health != NodeHealth::kReady ? SlipCause::kNodeLost : SlipCause::kNodeDraining;
   }
-  const Booking booking = BookingOf(promise.window, promise.nodes);
+  const Booking booking = BookingOf(row, promise.window, promise.nodes);
   const std::vector<Cluster*>& open = OpenTo(row);
   if (std::find(open.begin(), open.end(), booking.cluster) == open.end()) {
     return SlipCause::kClusterClosed;
   }
   if (!booking.cluster->calendar->IsFree(booking.nodes, booking.first_slot, booking.last_slot)) {
-    return SlipCause::kReleaseOverdue;
+    return WhatTook(promise);
   }
   if (!QuotaOf(row).Allows(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
                            booking.last_slot)) {
@@ -174,35 +76,87 @@ std::optional<SlipCause> Pass::Keep(int pending) {
   return std::nullopt;
 }
 
+// Of GPUs that are not free any more: an operator's decision goes before a provider's delay.
+SlipCause Pass::WhatTook(const SnapshotPromise& promise) const {
+  const int cluster = At(snapshot_.nodes, promise.nodes.front().node).cluster;
+  const SnapshotCluster& dates = At(snapshot_.clusters, cluster);
+  if ((dates.join_time && promise.window.start() < *dates.join_time) ||
+      (dates.leave_time && promise.window.end() > *dates.leave_time)) {
+    return SlipCause::kClusterClosed;
+  }
+  const int first = grid_.SlotOf(promise.window.start());
+  const int last = grid_.LastHeld(promise.window.end());
+  for (const SnapshotReservation& reservation : snapshot_.reservations) {
+    const bool on_its_nodes =
+        std::any_of(promise.nodes.begin(), promise.nodes.end(), [&](const PlacedNode& placed) {
+          return std::binary_search(reservation.nodes.begin(), reservation.nodes.end(),
+                                    placed.node);
+        });
+    const bool in_its_windows = std::any_of(
+        reservation.windows.begin(), reservation.windows.end(), [&](const TimeWindow& window) {
+          return grid_.SlotOf(window.start()) <= last && first <= grid_.LastHeld(window.end());
+        });
+    if (on_its_nodes && in_its_windows) return SlipCause::kReserved;
+  }
+  return SlipCause::kReleaseOverdue;
+}
+
 Placement Pass::MoveUp(int pending) {
   const SnapshotPending& row = Pending(pending);
   const SnapshotPromise& promise = *row.promise;
-  const Booking booking = BookingOf(promise.window, promise.nodes);
+  const Booking booking = BookingOf(row, promise.window, promise.nodes);
   const Wanted wanted = Want(pending);
   if (booking.first_slot > grid_.SlotOf(wanted.span.not_before)) {
     Unbook(row, booking);
     const Found found =
         Search(wanted, Fitting(OpenTo(row), row.request.shape), booking.first_slot - 1);
-    if (found.cluster != nullptr) return Book(pending, found, wanted.span);
+    if (found.cluster != nullptr) return Book(pending, found);
     Book(row, booking);
   }
   return {.pending = pending,
           .model = booking.cluster->model,
           .cluster = booking.cluster->position,
           .window = promise.window,
-          .nodes = promise.nodes};
+          .nodes = promise.nodes,
+          .reservation = booking.cluster->reservation};
 }
 
-Pass::Booking Pass::BookingOf(const TimeWindow& window, const std::vector<PlacedNode>& nodes) {
+Pass::Booking Pass::BookingOf(const SnapshotPending& row, const TimeWindow& window,
+                              const std::vector<PlacedNode>& nodes) {
   Booking booking;
-  booking.cluster = &At(clusters_, At(snapshot_.nodes, nodes.front().node).cluster);
+  booking.cluster = &CalendarFor(row, window, nodes);
   booking.first_slot = grid_.SlotOf(window.start());
   booking.last_slot = grid_.LastHeld(window.end());
   booking.nodes.reserve(nodes.size());
+  const std::vector<int>& positions = booking.cluster->node_positions;
   for (const PlacedNode& placed : nodes) {
-    booking.nodes.emplace_back(At(position_in_cluster_, placed.node), placed.gpus);
+    const int position =
+        booking.cluster->reservation
+            ? static_cast<int>(std::lower_bound(positions.begin(), positions.end(), placed.node) -
+                               positions.begin())
+            : At(position_in_cluster_, placed.node);
+    booking.nodes.emplace_back(position, placed.gpus);
   }
   return booking;
+}
+
+// What is set aside for its project, when all of the booking lies within; else the cluster.
+Pass::Cluster& Pass::CalendarFor(const SnapshotPending& row, const TimeWindow& window,
+                                 const std::vector<PlacedNode>& nodes) {
+  for (Cluster* cluster : At(set_aside_for_, row.project)) {
+    const SnapshotReservation& reservation = At(snapshot_.reservations, *cluster->reservation);
+    const bool in_a_window = std::any_of(
+        reservation.windows.begin(), reservation.windows.end(), [&](const TimeWindow& whole) {
+          return whole.start() <= window.start() && window.end() <= whole.end();
+        });
+    const bool on_its_nodes =
+        std::all_of(nodes.begin(), nodes.end(), [&](const PlacedNode& placed) {
+          return std::binary_search(reservation.nodes.begin(), reservation.nodes.end(),
+                                    placed.node);
+        });
+    if (in_a_window && on_its_nodes) return *cluster;
+  }
+  return At(clusters_, At(snapshot_.nodes, nodes.front().node).cluster);
 }
 
 void Pass::Book(const SnapshotPending& row, const Booking& booking) {
@@ -238,16 +192,15 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   if (fitting.empty()) return DeferTooLarge(pending, open);
 
   const Wanted wanted = Want(pending);
-  const Span& span = wanted.span;
   const Found found = Search(wanted, fitting, grid_.last_start_slot());
-  if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, span);
-  const Instant end = grid_.WindowFrom(found.slot, span).end();
+  if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, wanted.span);
+  const Instant end = grid_.WindowFrom(found.slot, found.span).end();
   if (request.deadline && end > *request.deadline) {
     return Defer(pending, DeferralReason::kDeadlineUnreachable,
                  "the earliest end is " + FormatRfc3339(end) + ", after the deadline " +
                      FormatRfc3339(*request.deadline));
   }
-  return Book(pending, found, span);
+  return Book(pending, found);
 }
 
 std::optional<Placement> Pass::PlaceNow(int pending) {
@@ -260,11 +213,12 @@ std::optional<Placement> Pass::PlaceNow(int pending) {
   }
   const Found found = Search(wanted, Fitting(OpenTo(row), row.request.shape), 0);
   if (found.cluster == nullptr) return std::nullopt;
-  return Book(pending, found, wanted.span);
+  return Book(pending, found);
 }
 
 void Pass::Adopt(const Placement& placement) {
-  Book(Pending(placement.pending), BookingOf(placement.window, placement.nodes));
+  const SnapshotPending& row = Pending(placement.pending);
+  Book(row, BookingOf(row, placement.window, placement.nodes));
 }
 
 std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
@@ -278,7 +232,7 @@ std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
   const Found found =
       Search(wanted, Fitting(OpenTo(row), row.request.shape), grid_.last_start_slot());
   if (found.cluster == nullptr) return std::nullopt;
-  const TimeWindow window = grid_.WindowFrom(found.slot, span);
+  const TimeWindow window = grid_.WindowFrom(found.slot, found.span);
   if (row.request.deadline && window.end() > *row.request.deadline) return std::nullopt;
   return window;
 }
@@ -300,10 +254,20 @@ const std::vector<Pass::Cluster*>& Pass::Fitting(const std::vector<Cluster*>& op
   return fitting_;
 }
 
-// In the order in which equal starts are decided: the preferred model first.
+// In the order in which equal starts are decided: what is set aside for its project, then the
+// preferred model.
 const std::vector<Pass::Cluster*>& Pass::OpenTo(const SnapshotPending& pending) {
   const OpenClusters& by_model = At(open_, At(programmes_, pending.project));
   open_to_.clear();
+  for (Cluster* cluster : At(set_aside_for_, pending.project)) {
+    const auto& models = pending.request.models;
+    const auto& in = by_model[static_cast<std::size_t>(cluster->model)];
+    const bool is_open =
+        std::find(in.begin(), in.end(), &At(clusters_, cluster->position)) != in.end();
+    if (is_open && std::find(models.begin(), models.end(), cluster->model) != models.end()) {
+      open_to_.push_back(cluster);
+    }
+  }
   for (const GpuModel model : pending.request.models) {
     const auto& of_model = by_model[static_cast<std::size_t>(model)];
     open_to_.insert(open_to_.end(), of_model.begin(), of_model.end());
@@ -327,9 +291,14 @@ Pass::Found Pass::Search(const Wanted& wanted, const std::vector<Cluster*>& clus
   for (const auto& [bound, i] : turns_) {
     const int limit = best.cluster == nullptr ? last : i < best_turn ? best.slot : best.slot - 1;
     if (bound > limit) continue;
-    const int slot = EarliestIn(*clusters[i], wanted, limit);
-    if (slot > limit) continue;
-    best = {clusters[i], slot};
+    Found found{clusters[i], limit + 1, wanted.span};
+    if (clusters[i]->reservation) {
+      found = EarliestInWindows(*clusters[i], wanted, limit);
+    } else {
+      found.slot = EarliestIn(*clusters[i], wanted, limit);
+    }
+    if (found.slot > limit) continue;
+    best = found;
     best_turn = i;
     std::swap(rows_, best_rows_);
   }
@@ -362,10 +331,26 @@ int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
   return last + 1;
 }
 
-Placement Pass::Book(int pending, const Found& found, const Span& span) {
+// The same where nodes are set aside: all of it lies in one of the windows, exactly.
+Pass::Found Pass::EarliestInWindows(Cluster& cluster, const Wanted& wanted, int last) {
+  Found found{&cluster, last + 1, wanted.span};
+  for (const TimeWindow& window : At(snapshot_.reservations, *cluster.reservation).windows) {
+    Wanted within = wanted;
+    within.span.not_before = std::max(wanted.span.not_before, window.start());
+    const Seconds left = Between(within.span.not_before, window.end());
+    if (left < wanted.span.duration) continue;
+    const Instant latest = within.span.not_before + (left - wanted.span.duration);
+    const int last_within = std::min(last, grid_.SlotOf(latest));
+    const int slot = EarliestIn(cluster, within, last_within);
+    if (slot <= last_within) return {&cluster, slot, within.span};
+  }
+  return found;
+}
+
+Placement Pass::Book(int pending, const Found& found) {
   const SnapshotPending& row = Pending(pending);
   Cluster& cluster = *found.cluster;
-  const int last_slot = grid_.LastSlot(found.slot, span);
+  const int last_slot = grid_.LastSlot(found.slot, found.span);
   NodeMasks nodes =
       cluster.calendar->ChooseNodes(row.request.shape, found.slot, last_slot, best_rows_);
 
@@ -373,7 +358,8 @@ Placement Pass::Book(int pending, const Found& found, const Span& span) {
   placement.pending = pending;
   placement.model = cluster.model;
   placement.cluster = cluster.position;
-  placement.window = grid_.WindowFrom(found.slot, span);
+  placement.window = grid_.WindowFrom(found.slot, found.span);
+  placement.reservation = cluster.reservation;
   placement.nodes.reserve(nodes.size());
   for (const auto& [node, gpus] : nodes) {
     placement.nodes.push_back({At(cluster.node_positions, node), gpus});

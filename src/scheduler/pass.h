@@ -46,6 +46,8 @@ class Pass {
   std::optional<TimeWindow> Probe(const SnapshotPending& row);
 
  private:
+  // A cluster; or the nodes of one that are set aside for a project, with a calendar of their own
+  // in which they are free in the reservation's windows alone.
   struct Cluster {
     int position = 0;
     GpuModel model = GpuModel::kH200;
@@ -55,6 +57,8 @@ class Pass {
     std::vector<int> node_positions;
     std::unique_ptr<ClusterCalendar> calendar;
     std::unique_ptr<StartBounds> bounds;
+    // Position in Snapshot::reservations.
+    std::optional<int> reservation;
   };
   // The clusters open to a programme, by model, in the order in which equal starts are decided.
   using OpenClusters = std::array<std::vector<Cluster*>, kGpuModelCount>;
@@ -62,6 +66,8 @@ class Pass {
   struct Found {
     Cluster* cluster = nullptr;
     int slot = 0;
+    // Where in the slot it starts.
+    Span span;
   };
 
   using NodeMasks = std::vector<std::pair<int, GpuMask>>;
@@ -86,7 +92,12 @@ class Pass {
   QuotaCalendar& QuotaOf(const SnapshotPending& pending);
   const std::vector<Cluster*>& OpenTo(const SnapshotPending& pending);
 
+  using Holds = std::vector<std::vector<Hold>>;
+
   void BuildClusters();
+  void HoldForDates(Holds& holds) const;
+  void SetAside(Holds& holds);
+  Cluster CalendarOf(int reservation, const std::vector<Hold>& holds) const;
   void FindClustersByProgramme();
   void NumberAsks();
   void BookQuotas();
@@ -96,10 +107,15 @@ class Pass {
   Found Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
   Wanted Want(int pending) const;
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
-  Booking BookingOf(const TimeWindow& window, const std::vector<PlacedNode>& nodes);
+  Found EarliestInWindows(Cluster& cluster, const Wanted& wanted, int last);
+  Booking BookingOf(const SnapshotPending& row, const TimeWindow& window,
+                    const std::vector<PlacedNode>& nodes);
+  Cluster& CalendarFor(const SnapshotPending& row, const TimeWindow& window,
+                       const std::vector<PlacedNode>& nodes);
+  SlipCause WhatTook(const SnapshotPromise& promise) const;
   void Book(const SnapshotPending& row, const Booking& booking);
   void Unbook(const SnapshotPending& row, const Booking& booking);
-  Placement Book(int pending, const Found& found, const Span& span);
+  Placement Book(int pending, const Found& found);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
   Deferral DeferOverBudget(int pending, GpuSeconds cost) const;
   Deferral DeferTooLarge(int pending, const std::vector<Cluster*>& open) const;
@@ -109,6 +125,9 @@ class Pass {
   const Policy& policy_;
   TimeGrid grid_;
   std::vector<Cluster> clusters_;
+  // Nodes set aside for projects; those of a project, in the order of the reservations.
+  std::vector<Cluster> set_aside_;
+  std::vector<std::vector<Cluster*>> set_aside_for_;
   std::vector<OpenClusters> open_;
   // By project: its programme's place in `open_`.
   std::vector<int> programmes_;

@@ -15,9 +15,9 @@ namespace {
 constexpr NameTable<DeferralReason, 6> kDeferralReasons = {
     {"no_capacity", "quota_exhausted", "gpu_hours_exhausted", "deadline_unreachable",
      "larger_than_pool", "project_closed"}};
-constexpr NameTable<SlipCause, 8> kSlipCauses = {
+constexpr NameTable<SlipCause, 9> kSlipCauses = {
     {"node_lost", "node_draining", "release_overdue", "missed", "quota_exhausted",
-     "gpu_hours_exhausted", "cluster_closed", "project_closed"}};
+     "gpu_hours_exhausted", "cluster_closed", "project_closed", "reserved"}};
 
 /// The promised, in the order of their starts.
 std::vector<int> Promised(const Snapshot& snapshot) {
@@ -126,6 +126,9 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan) {
     fnv.Add(placement.window.start().micros);
     fnv.Add(placement.window.end().micros);
     fnv.Add(placement.promised ? 1 : 0);
+    if (placement.reservation) {
+      fnv.Add(snapshot.reservations[static_cast<std::size_t>(*placement.reservation)].id.str());
+    }
     fnv.Add(static_cast<int64_t>(placement.nodes.size()));
     for (const PlacedNode& node : placement.nodes) {
       fnv.Add(snapshot.nodes[static_cast<std::size_t>(node.node)].id.str());

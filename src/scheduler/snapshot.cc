@@ -72,6 +72,13 @@ void Canonicalise(Snapshot& snapshot) {
     std::sort(pending.promise->nodes.begin(), pending.promise->nodes.end(),
               [](const PlacedNode& a, const PlacedNode& b) { return a.node < b.node; });
   }
+  SortById(snapshot.reservations);
+  for (SnapshotReservation& reservation : snapshot.reservations) {
+    if (reservation.project) Follow(projects, *reservation.project);
+    for (int& node : reservation.nodes) Follow(nodes, node);
+    std::sort(reservation.nodes.begin(), reservation.nodes.end());
+    std::sort(reservation.windows.begin(), reservation.windows.end());
+  }
 
   for (SnapshotClaim& claim : snapshot.claims) {
     Follow(nodes, claim.node);
@@ -103,6 +110,8 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(Name(cluster.model));
     fnv.Add(static_cast<int64_t>(cluster.programmes.size()));
     for (const ProgrammeId& programme : cluster.programmes) fnv.Add(programme.str());
+    AddTime(fnv, cluster.join_time);
+    AddTime(fnv, cluster.leave_time);
   }
   fnv.Add(static_cast<int64_t>(snapshot.nodes.size()));
   for (const SnapshotNode& node : snapshot.nodes) {
@@ -132,6 +141,18 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(claim.start.micros);
     fnv.Add(claim.until.micros);
     fnv.Add(claim.counts_against_quota ? 1 : 0);
+  }
+  fnv.Add(static_cast<int64_t>(snapshot.reservations.size()));
+  for (const SnapshotReservation& reservation : snapshot.reservations) {
+    fnv.Add(reservation.id.str());
+    fnv.Add(reservation.project.value_or(-1));
+    fnv.Add(static_cast<int64_t>(reservation.nodes.size()));
+    for (const int node : reservation.nodes) fnv.Add(node);
+    fnv.Add(static_cast<int64_t>(reservation.windows.size()));
+    for (const TimeWindow& window : reservation.windows) {
+      fnv.Add(window.start().micros);
+      fnv.Add(window.end().micros);
+    }
   }
   fnv.Add(static_cast<int64_t>(snapshot.pending.size()));
   for (const SnapshotPending& pending : snapshot.pending) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "allot/base/check.h"
+#include "allot/scheduler/plan.h"
 
 namespace allot::scheduler {
 namespace {
@@ -29,6 +30,14 @@ Instant NextMultiple(Instant t, Seconds step) {
 }
 
 }  // namespace
+
+Seconds CoarsenessAt(Instant now, Instant t) {
+  for (std::size_t i = 0; i + 1 < kResolutions.size(); ++i) {
+    // The last slot of a run may be as long as one of the next.
+    if (t + kResolutions[i + 1].step < now + kResolutions[i].reach) return kResolutions[i].step;
+  }
+  return kResolutions.back().step;
+}
 
 TimeGrid::TimeGrid(Instant now, Seconds horizon, Seconds release_time)
     : starts_{now}, horizon_end_(now + std::max(horizon, Seconds{1})), release_time_(release_time) {

@@ -87,6 +87,41 @@ class FakeServer::Services final : public v1::PoolService::Service,
       for (const auto& [name, cluster] : fake_.state.clusters) *a->add_clusters() = cluster;
     });
   }
+  grpc::Status UpdateCluster(ServerContext* c, const v1::UpdateClusterRequest* q,
+                             v1::Cluster* a) override {
+    return Answer(c, "UpdateCluster", q->request_id(), [&] {
+      fake_.state.cluster_updates.push_back(*q);
+      *a = q->cluster();
+    });
+  }
+  grpc::Status CreateReservation(ServerContext* c, const v1::CreateReservationRequest* q,
+                                 v1::Reservation* a) override {
+    return Answer(c, "CreateReservation", q->request_id(), [&] {
+      fake_.state.reservation_requests.push_back(*q);
+      *a = q->reservation();
+      a->set_name(q->parent() + "/reservations/" + q->reservation_id());
+      a->set_node_count(std::max(q->node_count(), a->nodes_size()));
+      if (q->validate_only()) *a->add_conflicts() = fake_.state.conflict;
+      if (!q->validate_only()) fake_.state.reservations[a->name()] = *a;
+    });
+  }
+  grpc::Status GetReservation(ServerContext* c, const v1::GetReservationRequest* q,
+                              v1::Reservation* a) override {
+    return Get(c, "GetReservation", fake_.state.reservations, q->name(), a);
+  }
+  grpc::Status ListReservations(ServerContext* c, const v1::ListReservationsRequest*,
+                                v1::ListReservationsResponse* a) override {
+    return Answer(c, "ListReservations", "", [&] {
+      for (const auto& [name, row] : fake_.state.reservations) *a->add_reservations() = row;
+    });
+  }
+  grpc::Status CancelReservation(ServerContext* c, const v1::CancelReservationRequest* q,
+                                 v1::Reservation* a) override {
+    return Answer(c, "CancelReservation", q->request_id(), [&] {
+      *a = fake_.state.reservations[q->name()];
+      a->mutable_cancel_time()->set_seconds(1);
+    });
+  }
   grpc::Status GetCapacity(ServerContext* c, const v1::GetCapacityRequest*,
                            v1::GetCapacityResponse* a) override {
     return Answer(c, "GetCapacity", "", [&] { *a = fake_.state.capacity; });

@@ -49,6 +49,11 @@ class FakeServer {
     std::map<std::string, v1::Project> projects;
     std::map<std::string, v1::Quota> quotas;
     std::map<std::string, v1::Allocation> allocations;
+    std::map<std::string, v1::Reservation> reservations;
+    std::vector<v1::CreateReservationRequest> reservation_requests;
+    std::vector<v1::UpdateClusterRequest> cluster_updates;
+    /// In the way of whatever is only validated.
+    v1::BookingConflict conflict;
     v1::GetCapacityResponse capacity;
     v1::ExplainAllocationResponse explanation;
     std::vector<std::string> merit_reasons;

@@ -1,4 +1,5 @@
 #include "allot/control/apply_plan.h"
+#include "allot/control/reservations.h"
 #include "control/world.h"
 
 namespace allot::control {
@@ -22,9 +23,10 @@ TEST_F(Planning, TheViewKeptCurrentFromEventsEqualsAFreshLoad) {
   policy.promise_nodes = 2;
   SeededRandom random(7);
   std::vector<std::string> made;
+  std::vector<ReservationId> reserved;
   for (int step = 0; step < 120; ++step) {
     const std::string institute = random.Below(2) == 0 ? "snu" : "kist";
-    switch (random.Below(6)) {
+    switch (random.Below(7)) {
       case 0:
       case 1: {
         const std::string name = "a" + std::to_string(step);
@@ -50,6 +52,24 @@ TEST_F(Planning, TheViewKeptCurrentFromEventsEqualsAFreshLoad) {
       case 4:
         EnactAll();
         break;
+      case 5: {
+        ReservationRequest request;
+        request.provider = ProviderId("prov");
+        request.reservation.cluster = ClusterId("c");
+        request.name = "r" + std::to_string(step);
+        request.node_count = static_cast<int>(random.Between(1, 2));
+        request.reason = "maintenance";
+        const Instant start = clock.Now() + Hours(random.Between(0, 50));
+        request.reservation.window = *TimeWindow::Make(start, start + Hours(3));
+        if (CreateReservation(*context, As(Operator()), request).ok()) {
+          reserved.emplace_back("c/" + request.name);
+        } else if (!reserved.empty()) {
+          Must(CancelReservation(*context, As(Operator()),
+                                 {.provider = ProviderId("prov"), .id = reserved.back()}));
+          reserved.pop_back();
+        }
+        break;
+      }
       default:
         Settle();
     }

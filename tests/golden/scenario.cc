@@ -151,6 +151,8 @@ std::string Scenario::Carry(const Line& line) {
   if (line.verb == "running") return AddRunning(line);
   if (line.verb == "release") return Release(line);
   if (line.verb == "cancel") return Cancel(line);
+  if (line.verb == "reserve") return Reserve(line);
+  if (line.verb == "unreserve") return Unreserve(line);
   if (line.verb == "pass") return Pass();
   if (line.verb == "explain") return Explain(line);
   return "error: no verb '" + line.verb + "'\n";
@@ -173,6 +175,8 @@ std::string Scenario::AddCluster(const Line& line) {
   for (const std::string& programme : Split(line.Text("programmes", "call"), ',')) {
     cluster.programmes.emplace_back(programme);
   }
+  cluster.join_time = line.Time("joins");
+  cluster.leave_time = line.Time("leaves");
   for (int i = *first; i <= *last; ++i) {
     scheduler::SnapshotNode node;
     node.id = NodeId(line.NameAt(0) + "/" + range.substr(0, digits) + TwoDigits(i));
@@ -318,10 +322,46 @@ std::string Scenario::Cancel(const Line& line) {
   return erased == 1 ? "" : "error: " + line.NameAt(0) + " does not wait\n";
 }
 
+std::string Scenario::Reserve(const Line& line) {
+  const auto from = line.Time("from");
+  const auto until = line.Time("until");
+  if (!from || !until || *until <= *from) return "error: reserve\n";
+  scheduler::SnapshotReservation reservation{.id = ReservationId(line.NameAt(0))};
+  for (const std::string& name : Split(line.NameAt(1), ',')) {
+    const int node = FindNode(name);
+    if (node < 0) return "error: no node " + name + "\n";
+    reservation.nodes.push_back(node);
+  }
+  if (const std::string name = line.Text("project", ""); !name.empty()) {
+    const scheduler::SnapshotProject* project = FindProject(name);
+    if (project == nullptr) return "error: no project " + name + "\n";
+    reservation.project = static_cast<int>(project - world_.projects.data());
+  }
+  const Seconds every = line.Length("every").value_or(Seconds{0});
+  for (int i = 0; i < line.Number("times").value_or(1); ++i) {
+    const Seconds after{every.count * i};
+    reservation.windows.push_back(*TimeWindow::Make(*from + after, *until + after));
+  }
+  world_.reservations.push_back(std::move(reservation));
+  return "";
+}
+
+std::string Scenario::Unreserve(const Line& line) {
+  const auto erased = std::erase_if(world_.reservations, [&](const auto& reservation) {
+    return reservation.id.str() == line.NameAt(0);
+  });
+  return erased == 1 ? "" : "error: no reservation " + line.NameAt(0) + "\n";
+}
+
 // ---- Passes
 // --------------------------------------------------------------------------------------------
 
 std::string Scenario::Pass() {
+  std::erase_if(world_.reservations, [&](auto& reservation) {
+    std::erase_if(reservation.windows,
+                  [&](const TimeWindow& window) { return window.end() <= world_.now; });
+    return reservation.windows.empty();
+  });
   planned_ = world_;
   Canonicalise(planned_);
   plan_ = scheduler::Schedule(planned_, policy_);
@@ -358,6 +398,10 @@ std::string Scenario::Tell(const Placement& placement) const {
   text += planned_.clusters[static_cast<std::size_t>(placement.cluster)].id.str();
   for (std::size_t i = 0; i < placement.nodes.size(); ++i) {
     text += (i == 0 ? " " : ",") + TellNode(placement.nodes[i]);
+  }
+  if (placement.reservation) {
+    text +=
+        " in " + planned_.reservations[static_cast<std::size_t>(*placement.reservation)].id.str();
   }
   return text + " [" + TellTime(placement.window.start()) + "," + TellTime(placement.window.end()) +
          ")";

@@ -14,6 +14,10 @@ namespace allot::testing {
 /// made at times, what starts holds its GPUs until it is released: as the control plane does it.
 ///
 ///   cluster NAME MODEL n01..n04 [programmes=a,b]   nodes of a cluster, all ready
+///           [joins=TIME] [leaves=TIME]
+///   reserve NAME n01,n02 from=TIME until=TIME      sets nodes aside, for a project or for nobody
+///           [project=NAME] [every=7d times=N]
+///   unreserve NAME
 ///   node n01 ready|draining|unknown|down
 ///   project NAME [quota=GPUS] [h200=GPUS] [b200=GPUS] [gpu-hours=LEFT] [merit=N] [programme=NAME]
 ///           [closed]
@@ -50,6 +54,8 @@ class Scenario {
   std::string Submit(const Line& line);
   std::string AddRunning(const Line& line);
   std::string Release(const Line& line);
+  std::string Reserve(const Line& line);
+  std::string Unreserve(const Line& line);
   std::string Cancel(const Line& line);
   std::string Pass();
   std::string Explain(const Line& line);

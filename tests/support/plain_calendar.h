@@ -22,6 +22,7 @@ class PlainCalendar {
       : snapshot_(snapshot),
         grid_(snapshot.now, policy.planning_horizon, policy.release_time),
         free_(snapshot.nodes.size(), Slots<GpuMask>(0xff)),
+        set_aside_(snapshot.nodes.size(), Slots<bool>(false)),
         held_(snapshot.projects.size(), {Slots<int>(0), Slots<int>(0)}) {
     for (const SnapshotProject& project : snapshot.projects) {
       gpu_seconds_left_.push_back(project.gpu_time_left.count());
@@ -35,6 +36,27 @@ class PlainCalendar {
         Hold(claim.project, claim.node, CountGpus(claim.gpus), first, last);
       }
     }
+    for (std::size_t n = 0; n < snapshot.nodes.size(); ++n) {
+      const SnapshotCluster& cluster =
+          snapshot.clusters[static_cast<std::size_t>(snapshot.nodes[n].cluster)];
+      const int node = static_cast<int>(n);
+      if (cluster.join_time && *cluster.join_time > snapshot.now) {
+        Take(node, 0xff, 0, grid_.SlotBefore(*cluster.join_time));
+      }
+      if (cluster.leave_time) {
+        Take(node, 0xff, grid_.SlotOf(*cluster.leave_time), grid_.slots() - 1);
+      }
+    }
+    for (const SnapshotReservation& reservation : snapshot.reservations) {
+      for (const int node : reservation.nodes) {
+        for (const TimeWindow& window : reservation.windows) {
+          for (int slot = grid_.SlotOf(window.start()); slot <= grid_.LastHeld(window.end());
+               ++slot) {
+            set_aside_[static_cast<std::size_t>(node)][static_cast<std::size_t>(slot)] = true;
+          }
+        }
+      }
+    }
   }
 
   struct Start {
@@ -45,9 +67,12 @@ class PlainCalendar {
   std::optional<Start> Earliest(const SnapshotPending& pending) const {
     if (!ProjectOf(pending).open || !HasTimeLeft(pending)) return std::nullopt;
     const Span span = SpanOf(pending);
+    if (span.not_before >= grid_.horizon_end()) return std::nullopt;
     for (int slot = grid_.SlotOf(span.not_before); slot <= grid_.last_start_slot(); ++slot) {
+      for (const SnapshotReservation& reservation : snapshot_.reservations) {
+        if (const auto start = WithinReservation(pending, reservation, slot)) return start;
+      }
       const TimeWindow window = grid_.WindowFrom(slot, span);
-      if (window.start() >= grid_.horizon_end()) break;
       for (const GpuModel model : pending.request.models) {
         if (Fits(pending, model, slot)) return Start{window, model};
       }
@@ -60,9 +85,29 @@ class PlainCalendar {
     if (!ProjectOf(pending).open || !HasTimeLeft(pending)) return false;
     const int first = grid_.SlotOf(window.start());
     const int last = grid_.LastHeld(window.end());
+    const bool is_own = std::any_of(
+        snapshot_.reservations.begin(), snapshot_.reservations.end(),
+        [&](const SnapshotReservation& reservation) {
+          return reservation.project == pending.project &&
+                 std::all_of(nodes.begin(), nodes.end(),
+                             [&](const PlacedNode& placed) {
+                               return std::count(reservation.nodes.begin(), reservation.nodes.end(),
+                                                 placed.node) > 0;
+                             }) &&
+                 std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                             [&](const TimeWindow& whole) {
+                               return whole.start() <= window.start() &&
+                                      window.end() <= whole.end();
+                             });
+        });
     for (const PlacedNode& placed : nodes) {
       const SnapshotNode& node = snapshot_.nodes[static_cast<std::size_t>(placed.node)];
       if (!node.schedulable || !Serves(node.cluster, pending)) return false;
+      const auto& set_aside = set_aside_[static_cast<std::size_t>(placed.node)];
+      if (!is_own && std::any_of(set_aside.begin() + first, set_aside.begin() + last + 1,
+                                 [](bool taken) { return taken; })) {
+        return false;
+      }
       for (int slot = first; slot <= last; ++slot) {
         const GpuMask free =
             free_[static_cast<std::size_t>(placed.node)][static_cast<std::size_t>(slot)];
@@ -149,34 +194,73 @@ class PlainCalendar {
     return true;
   }
   bool Fits(const SnapshotPending& pending, GpuModel model, int slot) const {
-    const Shape& shape = pending.request.shape;
     const int last = grid_.LastSlot(slot, SpanOf(pending));
     if (!WithinQuota(pending, model, slot, last)) return false;
     for (std::size_t c = 0; c < snapshot_.clusters.size(); ++c) {
       if (snapshot_.clusters[c].model != model || !Serves(static_cast<int>(c), pending)) continue;
-      int whole = 0;
-      int remainder = 0;
+      std::vector<GpuMask> free;
       for (std::size_t n = 0; n < snapshot_.nodes.size(); ++n) {
-        const SnapshotNode& node = snapshot_.nodes[n];
-        if (node.cluster != static_cast<int>(c) || !node.schedulable) continue;
-        GpuMask free = 0xff;
-        for (int s = slot; s <= last && free != 0; ++s) {
-          free = static_cast<GpuMask>(free & free_[n][static_cast<std::size_t>(s)]);
-        }
-        if (CountGpus(free) >= shape.gpus_per_node) {
-          ++whole;
-        } else if (shape.remainder_gpus > 0 && CountGpus(free) >= shape.remainder_gpus) {
-          ++remainder;
-        }
+        if (snapshot_.nodes[n].cluster != static_cast<int>(c)) continue;
+        const auto& set_aside = set_aside_[n];
+        const bool taken = std::any_of(set_aside.begin() + slot, set_aside.begin() + last + 1,
+                                       [](bool is) { return is; });
+        free.push_back(taken ? 0 : FreeOver(static_cast<int>(n), slot, last));
       }
-      if (whole >= shape.nodes && whole + remainder >= shape.node_count()) return true;
+      if (Holds(pending.request.shape, free)) return true;
     }
     return false;
+  }
+  /// GPUs free in all of these slots, on a node that takes work.
+  GpuMask FreeOver(int node, int first, int last) const {
+    if (!snapshot_.nodes[static_cast<std::size_t>(node)].schedulable) return 0;
+    GpuMask free = 0xff;
+    for (int slot = first; slot <= last && free != 0; ++slot) {
+      free = static_cast<GpuMask>(
+          free & free_[static_cast<std::size_t>(node)][static_cast<std::size_t>(slot)]);
+    }
+    return free;
+  }
+  static bool Holds(const Shape& shape, const std::vector<GpuMask>& nodes) {
+    int whole = 0;
+    int remainder = 0;
+    for (const GpuMask free : nodes) {
+      if (CountGpus(free) >= shape.gpus_per_node) {
+        ++whole;
+      } else if (shape.remainder_gpus > 0 && CountGpus(free) >= shape.remainder_gpus) {
+        ++remainder;
+      }
+    }
+    return whole >= shape.nodes && whole + remainder >= shape.node_count();
+  }
+  /// A start in this slot on what is set aside for its project, all of it within one window.
+  std::optional<Start> WithinReservation(const SnapshotPending& pending,
+                                         const SnapshotReservation& reservation, int slot) const {
+    if (reservation.project != pending.project) return std::nullopt;
+    const int cluster = snapshot_.nodes[static_cast<std::size_t>(reservation.nodes[0])].cluster;
+    const GpuModel model = snapshot_.clusters[static_cast<std::size_t>(cluster)].model;
+    const auto& models = pending.request.models;
+    if (!Serves(cluster, pending) || std::count(models.begin(), models.end(), model) == 0) {
+      return std::nullopt;
+    }
+    for (const TimeWindow& whole : reservation.windows) {
+      Span span = SpanOf(pending);
+      span.not_before = std::max(span.not_before, whole.start());
+      const TimeWindow window = grid_.WindowFrom(slot, span);
+      const int last = grid_.LastHeld(window.end());
+      if (grid_.SlotOf(window.start()) != slot || window.end() > whole.end()) continue;
+      if (!WithinQuota(pending, model, slot, last)) continue;
+      std::vector<GpuMask> free;
+      for (const int node : reservation.nodes) free.push_back(FreeOver(node, slot, last));
+      if (Holds(pending.request.shape, free)) return Start{window, model};
+    }
+    return std::nullopt;
   }
 
   const Snapshot& snapshot_;
   TimeGrid grid_;
   std::vector<std::vector<GpuMask>> free_;
+  // By node and slot: in a reservation's window.
+  std::vector<std::vector<bool>> set_aside_;
   std::vector<std::array<std::vector<int>, kGpuModelCount>> held_;
   std::vector<int64_t> gpu_seconds_left_;
 };

@@ -16,6 +16,41 @@ using namespace scheduler;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
+// What is set aside, and dates of clusters; drawn apart, so that all else stays as it was.
+void ReserveSomething(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x72657365727665);
+  const auto chance = [&](uint64_t percent) { return random.Below(100) < percent; };
+  for (SnapshotCluster& cluster : snapshot.clusters) {
+    if (chance(15)) cluster.join_time = snapshot.now + Minutes(random.Between(-500, 4'000));
+    if (chance(15)) cluster.leave_time = snapshot.now + Minutes(random.Between(2'000, 20'000));
+  }
+  // Neighbours of one cluster, each in one reservation at the most.
+  for (std::size_t node = 0; node < snapshot.nodes.size();) {
+    const int cluster = snapshot.nodes[node].cluster;
+    SnapshotReservation reservation;
+    reservation.id = ReservationId("r" + std::to_string(100 + node));
+    for (auto size = random.Below(5); size > 0; --size, ++node) {
+      if (node == snapshot.nodes.size() || snapshot.nodes[node].cluster != cluster) break;
+      reservation.nodes.push_back(static_cast<int>(node));
+    }
+    if (reservation.nodes.empty()) {
+      ++node;
+      continue;
+    }
+    if (!chance(50)) continue;
+    if (chance(70) && !snapshot.projects.empty()) {
+      reservation.project = static_cast<int>(random.Below(snapshot.projects.size()));
+    }
+    Instant from = snapshot.now + Minutes(random.Between(-300, 6'000));
+    for (auto windows = random.Between(1, 3); windows > 0; --windows) {
+      const Instant to = std::max(from, snapshot.now) + Minutes(random.Between(1, 4'000));
+      reservation.windows.push_back(*TimeWindow::Make(from, to));
+      from = to + Minutes(random.Between(0, 3'000));
+    }
+    snapshot.reservations.push_back(std::move(reservation));
+  }
+}
+
 template <class Row>
 void Shuffle(SeededRandom& random, std::vector<Row>& rows) {
   for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.Below(i)]);
@@ -102,6 +137,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
     if (chance(20)) request.deadline = snapshot.now + request.duration + Minutes(pick(0, 9'000));
     snapshot.pending.push_back(std::move(row));
   }
+  if (seed % 3 == 0) ReserveSomething(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }
@@ -139,6 +175,7 @@ void BreakSomething(Snapshot& snapshot, SeededRandom& random) {
     if (chance(10)) project.open = false;
     if (chance(10)) project.programme = ProgrammeId("national");
   }
+  if (snapshot.reservations.empty() && chance(40)) ReserveSomething(snapshot, random.Below(1'000));
 }
 
 }  // namespace
@@ -174,6 +211,11 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
     if (claim.until <= snapshot.now) return !(faults && chance(30));
     return claim.start < snapshot.now && chance(20);
   });
+  std::erase_if(snapshot.reservations, [&](SnapshotReservation& reservation) {
+    std::erase_if(reservation.windows,
+                  [&](const TimeWindow& window) { return window.end() <= snapshot.now; });
+    return reservation.windows.empty();
+  });
   // Newcomers, some of whom rank before everybody.
   const auto newcomers = random.Below(12);
   for (uint64_t i = 0; i < newcomers && !snapshot.projects.empty(); ++i) {
@@ -203,6 +245,7 @@ Snapshot Shuffled(const Snapshot& original, uint64_t seed) {
   Shuffle(random, snapshot.projects);
   Shuffle(random, snapshot.pending);
   Shuffle(random, snapshot.claims);
+  Shuffle(random, snapshot.reservations);
   for (SnapshotCluster& cluster : snapshot.clusters) Shuffle(random, cluster.programmes);
   const auto follow = [](const auto& from, const auto& to, int& position) {
     const std::string& id = from[static_cast<std::size_t>(position)].id.str();
@@ -222,6 +265,12 @@ Snapshot Shuffled(const Snapshot& original, uint64_t seed) {
   for (SnapshotClaim& claim : snapshot.claims) {
     follow(original.nodes, snapshot.nodes, claim.node);
     follow(original.projects, snapshot.projects, claim.project);
+  }
+  for (SnapshotReservation& reservation : snapshot.reservations) {
+    if (reservation.project) follow(original.projects, snapshot.projects, *reservation.project);
+    for (int& node : reservation.nodes) follow(original.nodes, snapshot.nodes, node);
+    Shuffle(random, reservation.nodes);
+    Shuffle(random, reservation.windows);
   }
   return snapshot;
 }

@@ -85,7 +85,7 @@ TEST(SchedulerProperty, FaultsMakePromisesSlipForEveryCause) {
     const Snapshot snapshot = NextSnapshot(testing::RandomSnapshot(seed), policy, seed, true);
     for (const Slip& slip : Schedule(snapshot, policy).slips) causes.insert(slip.cause);
   }
-  EXPECT_EQ(causes.size(), 8U);
+  EXPECT_EQ(causes.size(), 9U);
 }
 
 TEST(SchedulerProperty, ShuffledInputGivesAnEqualPlan) {

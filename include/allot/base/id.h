@@ -42,6 +42,8 @@ using ProjectId = Id<struct ProjectTag>;
 using AllocationId = Id<struct AllocationTag>;
 /// Minted, opaque, unique in the nation.
 using OrderId = Id<struct OrderTag>;
+/// An operator's booking of nodes ahead of time; unique in the nation.
+using ReservationId = Id<struct ReservationTag>;
 using KeyId = Id<struct KeyTag>;
 
 // The parts of composite ids. Requires an id of the form above.

@@ -28,8 +28,8 @@ class PoolView {
   }
   /// Not released, by allocation.
   const std::map<AllocationId, std::vector<Claim>>& claims() const { return claims_; }
-  /// Booked ahead, by allocation.
-  const std::map<AllocationId, std::vector<Claim>>& promises() const { return promises_; }
+  /// Not cancelled; some may be over.
+  const std::map<ReservationId, Reservation>& reservations() const { return reservations_; }
 
   /// Those that wait, by id: the rows behind Snapshot::pending, position by position.
   std::vector<std::shared_ptr<const Allocation>> Waiting() const;
@@ -48,6 +48,7 @@ class PoolView {
   std::map<ProjectId, Project> projects_;
   std::map<ProjectId, Quota> quotas_;
   std::map<ProjectId, store::ProjectUsage> usages_;
+  std::map<ReservationId, Reservation> reservations_;
   std::map<AllocationId, std::shared_ptr<const Allocation>> allocations_;
   std::map<AllocationId, std::vector<Claim>> claims_;
   std::map<AllocationId, std::vector<Claim>> promises_;

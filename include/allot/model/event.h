@@ -20,6 +20,7 @@ enum class ResourceKind : uint8_t {
   kProject,
   kQuota,
   kAllocation,
+  kReservation,
 };
 std::string_view Name(ResourceKind kind);
 std::optional<ResourceKind> ParseResourceKind(std::string_view name);

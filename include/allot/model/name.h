@@ -21,6 +21,7 @@ Status CheckDisplayName(std::string_view text, const std::string& field);
 ProjectId MakeProjectId(const InstituteId& institute, std::string_view name);
 AllocationId MakeAllocationId(const ProjectId& project, std::string_view name);
 NodeId MakeNodeId(const ClusterId& cluster, std::string_view name);
+ReservationId MakeReservationId(const ClusterId& cluster, std::string_view name);
 
 /// An id as somebody wrote it: exactly as many valid names as its kind has, or nothing.
 std::optional<InstituteId> ParseInstituteId(std::string_view text);

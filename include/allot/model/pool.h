@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "allot/base/id.h"
+#include "allot/base/result.h"
 #include "allot/base/time.h"
 #include "allot/model/gpu.h"
 
@@ -38,10 +39,18 @@ struct Cluster {
   /// Set by an operator for all its nodes, those that join later too.
   bool draining = false;
   std::string drain_reason;
+  /// Nothing runs on it before; it is planned from then on, whether its nodes report yet or not.
+  std::optional<Instant> join_time;
+  /// All of it is handed back by then.
+  std::optional<Instant> leave_time;
   int64_t version = 1;
 
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };
+
+/// Whether its dates can be: not too far ahead, and it joins before it leaves. Fields are
+/// "cluster.join_time" and "cluster.leave_time".
+Status CheckDates(const Cluster& cluster, Instant now);
 
 /// Whether a node's provider reports it as working.
 enum class NodeHealth : uint8_t {
@@ -74,9 +83,23 @@ struct Node {
 inline bool IsDraining(const Cluster& cluster, const Node& node) {
   return cluster.draining || node.draining;
 }
-/// Whether new work may start on it.
-inline bool Schedulable(const Cluster& cluster, const Node& node) {
-  return node.health == NodeHealth::kReady && !IsDraining(cluster, node);
+/// Between its dates: it has joined, and has not left.
+inline bool IsInService(const Cluster& cluster, Instant now) {
+  return (!cluster.join_time || *cluster.join_time <= now) &&
+         (!cluster.leave_time || *cluster.leave_time > now);
+}
+/// Whether new work may start on it now.
+inline bool MayStart(const Cluster& cluster, const Node& node, Instant now) {
+  return IsInService(cluster, now) && node.health == NodeHealth::kReady &&
+         !IsDraining(cluster, node);
+}
+/// Whether new work may be placed on it, now or when its cluster joins: until then it need not
+/// report.
+inline bool Schedulable(const Cluster& cluster, const Node& node, Instant now) {
+  if (cluster.join_time && *cluster.join_time > now) {
+    return node.health != NodeHealth::kRemoved && !IsDraining(cluster, node);
+  }
+  return MayStart(cluster, node, now);
 }
 
 }  // namespace allot

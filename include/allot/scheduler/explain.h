@@ -13,10 +13,12 @@ struct ClusterOutlook {
   int cluster = 0;            ///< position in Snapshot::clusters
   int nodes = 0;              ///< in the cluster, not removed
   int unschedulable = 0;      ///< draining, unknown or down
+  int set_aside = 0;          ///< schedulable, and for others or nobody now
   int nodes_fitting_now = 0;  ///< schedulable with the GPUs a node free now
   int gpus_free_now = 0;      ///< on schedulable nodes
-  /// When enough nodes of the cluster can be free together at the earliest, by claims alone, as if
-  /// nobody else waited; nothing when never within the horizon.
+  /// When enough nodes of the cluster can be free together at the earliest, by claims, by what is
+  /// set aside and by its dates alone, as if nobody else waited; nothing when never within the
+  /// horizon.
   std::optional<Instant> earliest_by_claims;
 };
 

@@ -26,6 +26,8 @@ struct Placement {
   std::vector<PlacedNode> nodes;
   /// The start is a promise, kept or new: book these GPUs for this window.
   bool promised = false;
+  /// Position in Snapshot::reservations, when it runs on nodes set aside for its project.
+  std::optional<int> reservation;
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
@@ -63,8 +65,9 @@ enum class SlipCause : uint8_t {
   kMissed,             ///< no pass ran until long after it was due
   kQuotaExhausted,     ///< the project's quota was lowered since
   kGpuHoursExhausted,  ///< or its GPU time
-  kClusterClosed,      ///< the cluster does not serve its programme any more
+  kClusterClosed,      ///< the cluster does not serve its programme any more, or not yet, or leaves
   kProjectClosed,
+  kReserved,  ///< operators set nodes it was promised aside
 };
 std::string_view Name(SlipCause cause);
 std::optional<SlipCause> ParseSlipCause(std::string_view name);
@@ -91,6 +94,10 @@ struct Plan {
   /// Position in Snapshot::pending, in rank order: the order in which they were considered.
   std::vector<int> order;
 };
+
+/// How coarse a plan made at `now` is around `t`: bookings that come closer to each other than this
+/// may count as if they met.
+Seconds CoarsenessAt(Instant now, Instant t);
 
 /// FNV-1a over placements and deferrals by id; equal plans have equal hashes on any machine.
 uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
@@ -125,10 +132,13 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// work. Nothing placed is moved, so nobody is delayed by somebody behind. Of several acceptable
 /// models and clusters the earliest start wins; of equal starts the preferred model, then the
 /// cluster with the fewest schedulable nodes (large ones are left to large gangs), then the
-/// cluster's id. Starts lie at `now`, at boundaries of the planner's time grid (a quarter of an
-/// hour for two days, an hour for two weeks, four hours for two months, then a day; UTC), or at an
-/// earliest_start between two. They are forecasts: a pass made when GPUs come free between
-/// boundaries starts work at once.
+/// cluster's id. Nodes that operators set aside are nobody's in their windows but their project's:
+/// its allocations run on them where a whole window of theirs fits inside one, and rather there
+/// than elsewhere at the same time. A cluster with a join time is planned from then on, one with a
+/// leave time is empty by then. Starts lie at `now`, at boundaries of the planner's time grid (a
+/// quarter of an hour for two days, an hour for two weeks, four hours for two months, then a day;
+/// UTC), or at an earliest_start or the beginning of a reservation between two. They are forecasts:
+/// a pass made when GPUs come free between boundaries starts work at once.
 ///
 /// GPUs are held for the policy's release_time after their window; a claim whose release is overdue
 /// counts as held for another quarter of an hour.

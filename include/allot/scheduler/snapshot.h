@@ -28,13 +28,18 @@ struct SnapshotCluster {
   GpuModel model = GpuModel::kH200;
   /// Sorted, unique.
   std::vector<ProgrammeId> programmes;
+  /// Nothing runs on it before, if given.
+  std::optional<Instant> join_time;
+  /// All of it is handed back by then, if given.
+  std::optional<Instant> leave_time;
 };
 
 struct SnapshotNode {
   NodeId id;
   /// Position in Snapshot::clusters.
   int cluster = 0;
-  /// Ready and not draining: new work may be placed on it, now or later.
+  /// New work may be placed on it, now or later: it is ready, or expected to be when its cluster
+  /// joins, and not draining.
   bool schedulable = true;
   /// For explanations: why it is not schedulable.
   NodeHealth health = NodeHealth::kReady;
@@ -68,6 +73,18 @@ struct SnapshotClaim {
   /// False for GPUs lost with their node: they are busy until the provider confirms, but the
   /// project is neither held back by them nor charged for them.
   bool counts_against_quota = true;
+};
+
+/// Whole nodes of one cluster that operators set aside for windows of time.
+struct SnapshotReservation {
+  ReservationId id;
+  /// Position in Snapshot::projects: whose allocations alone may run on them. Nobody's, for
+  /// maintenance.
+  std::optional<int> project;
+  /// Positions in Snapshot::nodes; sorted, not empty.
+  std::vector<int> nodes;
+  /// Those that are not over; sorted, apart, not empty.
+  std::vector<TimeWindow> windows;
 };
 
 struct PlacedNode {
@@ -106,6 +123,7 @@ struct Snapshot {
   std::vector<SnapshotNode> nodes;
   std::vector<SnapshotProject> projects;
   std::vector<SnapshotClaim> claims;
+  std::vector<SnapshotReservation> reservations;
   std::vector<SnapshotPending> pending;
 };
 

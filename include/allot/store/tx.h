@@ -14,6 +14,7 @@
 #include "allot/model/pool.h"
 #include "allot/model/principal.h"
 #include "allot/model/quota.h"
+#include "allot/model/reservation.h"
 #include "allot/model/tenant.h"
 
 namespace allot::store {
@@ -38,6 +39,13 @@ struct AllocationFilter {
   /// Any of these; empty for all.
   std::vector<AllocationState> states;
   std::optional<ClusterId> cluster;
+};
+
+struct ReservationFilter {
+  std::optional<ClusterId> cluster;
+  std::optional<ProviderId> provider;
+  /// Those for its projects.
+  std::optional<InstituteId> institute;
 };
 
 /// What a request_id led to: enough to answer again as before.
@@ -71,6 +79,8 @@ struct Changes {
   std::vector<Project> projects;
   std::vector<Quota> quotas;
   std::vector<ProjectUsage> usages;
+  /// Of a complete load those that were not cancelled, else every one that changed.
+  std::vector<Reservation> reservations;
   /// Of a complete load: those that wait, hold GPUs or are preempted, or still have claims
   /// not released. Else every one that changed, final ones too.
   std::vector<Allocation> allocations;
@@ -124,6 +134,19 @@ class Tx {
   virtual Status InsertNodes(std::span<const Node> nodes) = 0;
   virtual Status UpdateNodes(std::span<Node> nodes) = 0;
 
+  // Reservations.
+  virtual Result<std::optional<Reservation>> FindReservation(const ReservationId& id) = 0;
+  virtual Result<Page<Reservation>> ListReservations(const ReservationFilter& filter,
+                                                     const PageRequest& page) = 0;
+  /// Of a cluster, those that were not cancelled; by id.
+  virtual Result<std::vector<Reservation>> LiveReservations(const ClusterId& cluster) = 0;
+  /// Nodes that another reservation has, or claims of others (promised ones too), in one of its
+  /// windows: store_conflict for the whole transaction. From then on claims of others on its nodes
+  /// in its windows meet the same.
+  virtual Status InsertReservation(const Reservation& reservation) = 0;
+  /// One that is cancelled gives its nodes back.
+  virtual Status UpdateReservation(Reservation& reservation) = 0;
+
   // Tenants.
   virtual Result<std::optional<Institute>> FindInstitute(const InstituteId& id) = 0;
   virtual Result<Page<Institute>> ListInstitutes(const std::optional<InstituteId>& only,
@@ -171,6 +194,8 @@ class Tx {
   /// What these allocations are promised: claims of their next attempt that are not held yet, and
   /// that OpenClaims leaves out; by node, then allocation.
   virtual Result<std::vector<Claim>> Promises(std::span<const AllocationId> allocations) = 0;
+  /// The same on these nodes, whoever is promised.
+  virtual Result<std::vector<Claim>> PromisesOnNodes(std::span<const NodeId> nodes) = 0;
   /// As InsertClaims. When the transaction ends, their allocations must be `promised`.
   virtual Status InsertPromises(std::span<const Claim> claims) = 0;
   /// Removes all that these allocations are promised.

@@ -25,6 +25,10 @@ const Statement kClaimsOf{"claims_of", kSelectClaim +
 const Statement kPromises{"promises", kSelectClaim +
                                           " WHERE allocation_id = ANY ($1::text[]) AND promised"
                                           " ORDER BY node_id, allocation_id, attempt"};
+const Statement kPromisesOnNodes{"promises_on_nodes",
+                                 kSelectClaim +
+                                     " WHERE node_id = ANY ($1::text[]) AND promised"
+                                     " ORDER BY node_id, allocation_id, attempt"};
 const Statement kRemovePromises{
     "remove_promises", "DELETE FROM claims WHERE allocation_id = ANY ($1::text[]) AND promised"};
 const Statement kInsertClaims{
@@ -63,6 +67,10 @@ Result<std::vector<Claim>> PostgresTx::ClaimsOf(const AllocationId& allocation) 
 
 Result<std::vector<Claim>> PostgresTx::Promises(std::span<const AllocationId> allocations) {
   return FindAll(ReadClaim, kPromises, Arguments(SqlArray(allocations)));
+}
+
+Result<std::vector<Claim>> PostgresTx::PromisesOnNodes(std::span<const NodeId> nodes) {
+  return FindAll(ReadClaim, kPromisesOnNodes, Arguments(SqlArray(nodes)));
 }
 
 Status PostgresTx::RemovePromises(std::span<const AllocationId> allocations) {

@@ -84,6 +84,8 @@ const Load kNodes{"nodes", kNodeColumns, "nodes", "id"};
 const Load kProjects{"projects", kProjectColumns, "projects", "id"};
 const Load kQuotas{"quotas", kQuotaColumns, "quotas", "project_id"};
 const Load kUsages{"usages", kProjectUsageColumns, "project_usage", "project_id"};
+const Load kReservations{"reservations", kReservationColumns, "reservations", "id",
+                         "cancel_time IS NULL"};
 const Load kAllocations{
     "allocations", kAllocationColumns, "allocations", "id",
     "(state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')"
@@ -165,6 +167,8 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
   ALLOT_RETURN_IF_ERROR(load(changes.projects, ReadProject, kProjects, changed[Kind::kProject]));
   ALLOT_RETURN_IF_ERROR(load(changes.quotas, ReadQuota, kQuotas, changed[Kind::kQuota]));
   ALLOT_RETURN_IF_ERROR(load(changes.usages, ReadProjectUsage, kUsages, changed[Kind::kQuota]));
+  ALLOT_RETURN_IF_ERROR(
+      load(changes.reservations, ReadReservation, kReservations, changed[Kind::kReservation]));
   ALLOT_RETURN_IF_ERROR(
       load(changes.allocations, ReadAllocation, kAllocations, changed[Kind::kAllocation]));
   if (changes.complete) {

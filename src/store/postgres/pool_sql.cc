@@ -19,14 +19,16 @@ const Statement kLockCluster{"lock_cluster", kSelectCluster + " WHERE id = $1 FO
 const Statement kInsertCluster{
     "insert_cluster",
     "INSERT INTO clusters (id, provider_id, display_name, gpu_model, programmes, agent_session,"
-    " inventory_generation, last_heartbeat, draining, drain_reason, version)"
-    " VALUES ($1, $2, $3, $4, $5::text[], $6, $7, instant($8), $9, $10, $11)"
+    " inventory_generation, last_heartbeat, draining, drain_reason, version, join_time, leave_time)"
+    " VALUES ($1, $2, $3, $4, $5::text[], $6, $7, instant($8), $9, $10, $11, instant($12),"
+    " instant($13))"
     " ON CONFLICT DO NOTHING"};
 const Statement kUpdateCluster{
     "update_cluster",
     "UPDATE clusters SET provider_id = $2, display_name = $3, gpu_model = $4,"
     " programmes = $5::text[], agent_session = $6, inventory_generation = $7,"
-    " last_heartbeat = instant($8), draining = $9, drain_reason = $10, version = version + 1"
+    " last_heartbeat = instant($8), draining = $9, drain_reason = $10, version = version + 1,"
+    " join_time = instant($12), leave_time = instant($13)"
     " WHERE id = $1 AND version = $11"};
 const Statement kTouchCluster{"touch_cluster",
                               "UPDATE clusters SET last_heartbeat = instant($2) WHERE id = $1"};
@@ -58,7 +60,7 @@ Arguments ArgumentsOf(const Cluster& cluster) {
   return Arguments(cluster.id, cluster.provider, cluster.display_name, cluster.model,
                    SqlArray(cluster.programmes), cluster.agent_session,
                    cluster.inventory_generation, cluster.last_heartbeat, cluster.draining,
-                   cluster.drain_reason, cluster.version);
+                   cluster.drain_reason, cluster.version, cluster.join_time, cluster.leave_time);
 }
 
 }  // namespace

@@ -77,6 +77,14 @@ class PostgresTx final : public Tx {
   Status InsertNodes(std::span<const Node> nodes) override;
   Status UpdateNodes(std::span<Node> nodes) override;
 
+  // Reservations: reservations_sql.cc.
+  Result<std::optional<Reservation>> FindReservation(const ReservationId& id) override;
+  Result<Page<Reservation>> ListReservations(const ReservationFilter& filter,
+                                             const PageRequest& page) override;
+  Result<std::vector<Reservation>> LiveReservations(const ClusterId& cluster) override;
+  Status InsertReservation(const Reservation& reservation) override;
+  Status UpdateReservation(Reservation& reservation) override;
+
   // Tenants: tenants_sql.cc.
   Result<std::optional<Institute>> FindInstitute(const InstituteId& id) override;
   Result<Page<Institute>> ListInstitutes(const std::optional<InstituteId>& only,
@@ -112,6 +120,7 @@ class PostgresTx final : public Tx {
   Result<std::vector<Claim>> ClaimsOf(const AllocationId& allocation) override;
   Status InsertClaims(std::span<const Claim> claims) override;
   Result<std::vector<Claim>> Promises(std::span<const AllocationId> allocations) override;
+  Result<std::vector<Claim>> PromisesOnNodes(std::span<const NodeId> nodes) override;
   Status InsertPromises(std::span<const Claim> claims) override;
   Status RemovePromises(std::span<const AllocationId> allocations) override;
   Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) override;

@@ -53,6 +53,8 @@ Cluster ReadCluster(RowReader& row) {
   cluster.last_heartbeat = row.OptionalTime();
   cluster.draining = row.Bool();
   cluster.drain_reason = row.Text();
+  cluster.join_time = row.OptionalTime();
+  cluster.leave_time = row.OptionalTime();
   cluster.version = row.Int64();
   return cluster;
 }
@@ -65,6 +67,21 @@ Node ReadNode(RowReader& row) {
           .drain_reason = row.Text(),
           .reason = row.Text(),
           .version = row.Int64()};
+}
+
+Reservation ReadReservation(RowReader& row) {
+  Reservation reservation{.id = row.AsId<ReservationId>(),
+                          .cluster = row.AsId<ClusterId>(),
+                          .project = row.AsId<ProjectId>(),
+                          .display_name = row.Text()};
+  for (std::string& node : SplitList(row.Text())) reservation.nodes.emplace_back(std::move(node));
+  reservation.window = ReadWindow(row);
+  reservation.repeat_every = Seconds{row.Int64()};
+  reservation.occurrences = row.Int();
+  reservation.create_time = row.Time();
+  reservation.cancel_time = row.OptionalTime();
+  reservation.version = row.Int64();
+  return reservation;
 }
 
 Institute ReadInstitute(RowReader& row) {

@@ -6,6 +6,7 @@
 #include "allot/model/pool.h"
 #include "allot/model/principal.h"
 #include "allot/model/quota.h"
+#include "allot/model/reservation.h"
 #include "allot/model/tenant.h"
 #include "allot/store/tx.h"
 #include "store/postgres/sql_text.h"
@@ -19,12 +20,19 @@ Provider ReadProvider(RowReader& row);
 
 inline constexpr char kClusterColumns[] =
     "id, provider_id, display_name, gpu_model, array_to_string(programmes, E'\\n'), agent_session,"
-    " inventory_generation, micros(last_heartbeat), draining, drain_reason, version";
+    " inventory_generation, micros(last_heartbeat), draining, drain_reason, micros(join_time),"
+    " micros(leave_time), version";
 Cluster ReadCluster(RowReader& row);
 
 inline constexpr char kNodeColumns[] =
     "id, cluster_id, health, draining, drain_reason, reason, version";
 Node ReadNode(RowReader& row);
+
+inline constexpr char kReservationColumns[] =
+    "id, cluster_id, project_id, display_name, array_to_string(node_ids, E'\\n'),"
+    " micros(start_time), micros(end_time), repeat_every_s, occurrences, micros(create_time),"
+    " micros(cancel_time), version";
+Reservation ReadReservation(RowReader& row);
 
 inline constexpr char kInstituteColumns[] = "id, display_name, sector, version";
 Institute ReadInstitute(RowReader& row);
