@@ -1,6 +1,7 @@
 #include "sim/entitlement.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "scheduler/fair_order.h"
 
@@ -13,6 +14,10 @@ Entitlement::Entitlement(const scheduler::Snapshot& pool)
   for (const scheduler::SnapshotProject& project : pool.projects) {
     weights_.push_back(scheduler::Weight(project));
   }
+}
+
+int64_t Entitlement::HeldInAll() const {
+  return std::accumulate(held_.begin(), held_.end(), int64_t{0});
 }
 
 // Water rises at a speed by weight; whoever is full stops it for itself. Taking the projects by the

@@ -21,6 +21,7 @@ class Entitlement {
     At(held_, project) -= gpus;
   }
   int64_t Held(std::size_t project) const { return held_[project]; }
+  int64_t HeldInAll() const;
 
   /// GPUs by project, rounded down; the sum is the pool's GPUs or all that is wanted.
   std::vector<int64_t> Shares() const;

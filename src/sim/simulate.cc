@@ -42,6 +42,8 @@ class Simulation {
       Arrive();
       Pass();
     }
+    // All may have ended before `end`: from then on the pool stands empty.
+    Account(workload_.end);
     return std::move(outcome_);
   }
 
@@ -82,6 +84,8 @@ class Simulation {
         outcome_.entitled_gpu_seconds[p] += fair[p] * worth;
         outcome_.held_gpu_seconds[p] += entitlement_.Held(p) * worth;
       }
+      outcome_.samples.push_back(
+          {next_sample_, static_cast<int>(entitlement_.HeldInAll()), floor_.StrandedGpus()});
       if (options_.on_day && next_sample_.seconds() % Days(1).count == 0) {
         options_.on_day(next_sample_, static_cast<int>(waiting_.size()),
                         static_cast<int>(running_.size()));
@@ -152,6 +156,7 @@ class Simulation {
   void Start(std::size_t job, const scheduler::Placement& placement) {
     const Job& starts = JobAt(job);
     outcome_.jobs[job].start = now_;
+    if (options_.keep_nodes) outcome_.jobs[job].nodes = placement.nodes;
     running_.push({now_ + starts.run, job});
     const auto problem =
         floor_.Take(job, starts, HeldShape(options_.discipline, starts.request.shape), placement);

@@ -1,12 +1,16 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "allot/replay/recording.h"
 #include "allot/sim/national_call.h"
+#include "sim/well_formed.h"
 #include "support/process.h"
 #include "support/random_snapshot.h"
 #include "support/temp_dir.h"
@@ -59,6 +63,89 @@ TEST(AllotSim, RefusesWhatItCannotRun) {
   EXPECT_EQ(nobody.exit_code, 2);
   EXPECT_NE(nobody.err.find("there is no 'slurm'"), std::string::npos) << nobody.err;
   EXPECT_NE(RunToEnd({Binary("allot-sim"), "run", "--load", "0"}).exit_code, 0);
+}
+
+// ---- Reports
+
+std::string ReadBack(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> SmallComparison(const std::string& html) {
+  return {Binary("allot-sim"), "compare", "--disciplines", "easy,allot",
+          "--seeds",           "2",       "--days",        "1",
+          "--scale",           "32",      "--html",        html};
+}
+
+TEST(AllotSim, WritesAReportBesideTheTable) {
+  const testing::TempDir dir;
+  const std::string html = dir / "it's a report.html";
+  std::ofstream(html) << "an older one";
+  const Ended ended = RunToEnd(SmallComparison(html));
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_NE(ended.out.find("\nallot "), std::string::npos) << ended.out;
+  EXPECT_NE(ended.err.find("bytes written"), std::string::npos) << ended.err;
+  const std::string page = ReadBack(html);
+  EXPECT_EQ(WhatIsMalformed(page), std::nullopt);
+  EXPECT_NE(page.find("1 to 2: every discipline met the same jobs"), std::string::npos);
+  const std::filesystem::directory_iterator files(dir.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1) << "a draft was left behind";
+}
+
+TEST(AllotSim, TheCommandInTheReportMakesItAgain) {
+  const testing::TempDir dir;
+  const std::string html = dir / "it's a report.html";
+  auto words = SmallComparison(html);
+  for (const char* word : {"--set", "promise_nodes=4", "--threads", "1"}) words.emplace_back(word);
+  ASSERT_EQ(RunToEnd(words).exit_code, 0);
+  const std::string page = ReadBack(html);
+  const std::size_t begin = page.find("<pre>") + 5;
+  std::string command = page.substr(begin, page.find("</pre>") - begin);
+  for (std::size_t at = 0; (at = command.find("&#39;")) != std::string::npos;) {
+    command.replace(at, 5, "'");
+  }
+  EXPECT_NE(command.find("--load 0.950 --days 1 --scale 32 --set promise_nodes=4"),
+            std::string::npos)
+      << command;
+  std::filesystem::remove(html);
+  const std::string path = std::filesystem::path(Binary("allot-sim")).parent_path();
+  const Ended again =
+      RunToEnd({.command = {"/bin/sh", "-c", command}, .environment = {{"PATH", path}}});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_TRUE(page == ReadBack(html));
+}
+
+TEST(AllotSim, ReportsOfOneDisciplineToo) {
+  const testing::TempDir dir;
+  const std::string html = dir / "run.html";
+  const Ended ended = RunToEnd({Binary("allot-sim"), "run", "--discipline", "easy", "--days", "1",
+                                "--scale", "32", "--quiet", "--html", html});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_TRUE(nlohmann::json::accept(ended.out)) << ended.out;
+  const std::string page = ReadBack(html);
+  EXPECT_EQ(WhatIsMalformed(page), std::nullopt);
+  EXPECT_NE(page.find("Under easy, first seed"), std::string::npos);
+}
+
+TEST(AllotSim, AReportThatCannotBeWrittenIsRefusedBeforeAnythingIsSimulated) {
+  const testing::TempDir dir;
+  const std::string pipe = dir / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const auto& [path, advice] : std::vector<std::pair<std::string, std::string>>{
+           {"/no/such/folder/report.html", "name a file in a folder that exists"},
+           {dir.path(), "is no file; name one to write"},
+           {pipe, "is no file; name one to write"},
+           {"", "is no file; name one to write"}}) {
+    // The national pool for a year, which takes far longer than this is waited for.
+    const Ended ended = RunToEnd({Binary("allot-sim"), "compare", "--days", "366", "--html", path},
+                                 std::chrono::seconds(20));
+    EXPECT_EQ(ended.exit_code, 2) << path;
+    EXPECT_EQ(ended.out, "");
+    EXPECT_NE(ended.err.find(advice), std::string::npos) << ended.err;
+  }
+  const std::filesystem::directory_iterator files(dir.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1) << "the pipe alone";
 }
 
 // ---- Recordings

@@ -7,63 +7,10 @@
 
 #include "allot/sim/measures.h"
 #include "sim/entitlement.h"
+#include "sim/small.h"
 
 namespace allot::sim {
 namespace {
-
-/// One H200 cluster and one project, to which jobs are added by hand; a pass every minute.
-class Small {
- public:
-  explicit Small(int nodes) {
-    workload_.name = "small";
-    workload_.pool.clusters.push_back({ClusterId("c"), GpuModel::kH200, {ProgrammeId("p")}});
-    for (int i = 0; i < nodes; ++i) {
-      scheduler::SnapshotNode node;
-      node.id = NodeId("c/n" + std::to_string(i));
-      workload_.pool.nodes.push_back(node);
-    }
-    for (const char* id : {"i/a", "i/b"}) {
-      scheduler::SnapshotProject project;
-      project.id = ProjectId(id);
-      project.programme = ProgrammeId("p");
-      project.merit = 500;
-      project.concurrent_gpus.fill(nodes * kGpusPerNode);
-      workload_.pool.projects.push_back(project);
-    }
-    workload_.end = workload_.begin + Hours(8);
-    workload_.pass_every = Minutes(1);
-  }
-
-  Small& Add(int64_t minute, Shape shape, Seconds limit, Seconds run, int project = 0) {
-    Job job;
-    job.project = project;
-    job.submit = workload_.begin + Minutes(minute);
-    job.request.shape = shape;
-    job.request.models = {GpuModel::kH200};
-    job.request.duration = limit;
-    job.run = run;
-    workload_.jobs.push_back(job);
-    return *this;
-  }
-
-  /// Minutes from the beginning to each job's start.
-  std::vector<int64_t> Starts(Discipline discipline) {
-    outcome_ = Simulate(workload_, {.discipline = discipline, .policy = Policy()});
-    EXPECT_EQ(outcome_.violations, std::vector<std::string>{});
-    std::vector<int64_t> starts;
-    for (const JobOutcome& job : outcome_.jobs) {
-      starts.push_back(Between(workload_.begin, job.start).count / 60);
-    }
-    return starts;
-  }
-
-  const Workload& workload() const { return workload_; }
-  Measures measures() const { return Measure(workload_, outcome_); }
-
- private:
-  Workload workload_;
-  Outcome outcome_;
-};
 
 constexpr Shape kNode{1, 8, 0};
 
@@ -122,6 +69,30 @@ TEST(Simulate, AnEarlyEndIsUsedAtTheNextPass) {
   EXPECT_EQ(measures.forecasts, 1);
   EXPECT_EQ(measures.forecast_error_s, (240 - 30) * 60);
   EXPECT_EQ(measures.later_than_forecast_permille, 0);
+}
+
+TEST(Simulate, SamplesThePoolEveryHourToTheEnd) {
+  Small small(2);
+  small.Add(0, {1, 6, 0}, Hours(2), Hours(2)).Add(70, kNode, Hours(1), Minutes(30));
+  small.Starts(Discipline::kAllot);
+  const std::vector<Sample>& samples = small.outcome().samples;
+  ASSERT_EQ(samples.size(), 8U);
+  const Instant begin = small.workload().begin;
+  EXPECT_EQ(samples[0], (Sample{begin, 6, 2}));
+  EXPECT_EQ(samples[1], (Sample{begin + Hours(1), 6, 2}));
+  EXPECT_EQ(samples[2], (Sample{begin + Hours(2), 0, 0}));
+  EXPECT_EQ(samples[7], (Sample{begin + Hours(7), 0, 0})) << "the pool stands empty";
+}
+
+TEST(Simulate, KeepsTheNodesOfAJobOnlyWhenAsked) {
+  Small small(3);
+  small.Add(0, {2, 8, 0}, Hours(1), Hours(1));
+  SimulationOptions options{.discipline = Discipline::kAllot, .policy = Policy()};
+  EXPECT_TRUE(Simulate(small.workload(), options).jobs[0].nodes.empty());
+  options.keep_nodes = true;
+  const auto nodes = Simulate(small.workload(), options).jobs[0].nodes;
+  ASSERT_EQ(nodes.size(), 2U);
+  for (const scheduler::PlacedNode& node : nodes) EXPECT_EQ(node.gpus, 0xff);
 }
 
 TEST(Entitlement, FillsByWeightUpToWhatIsWanted) {

@@ -38,6 +38,12 @@ inline constexpr Discipline kDisciplines[] = {
 std::string_view Name(Discipline discipline);
 std::optional<Discipline> ParseDiscipline(std::string_view name);
 
+/// Whether somebody who waits is told a start before it has come.
+constexpr bool PlansAhead(Discipline discipline) {
+  return discipline != Discipline::kFcfs && discipline != Discipline::kGreedy &&
+         discipline != Discipline::kDrf;
+}
+
 /// The shape a request holds: whole nodes where the discipline hands out nothing smaller.
 Shape HeldShape(Discipline discipline, const Shape& shape);
 

@@ -18,6 +18,16 @@ struct JobOutcome {
   std::optional<Instant> first_forecast;
   /// The earliest start it was promised before it started, if any.
   std::optional<Instant> promised;
+  /// Where it ran; only with SimulationOptions::keep_nodes.
+  std::vector<scheduler::PlacedNode> nodes;
+};
+
+/// The pool at an instant: GPUs that jobs run on, and GPUs free on nodes partly taken.
+struct Sample {
+  Instant at;
+  int useful_gpus = 0;
+  int stranded_gpus = 0;
+  friend bool operator==(const Sample&, const Sample&) = default;
 };
 
 /// One simulation: what happened, and the sums taken over time while jobs arrived.
@@ -33,6 +43,8 @@ struct Outcome {
   /// every hour), and had; by position in Workload::pool.projects.
   std::vector<int64_t> entitled_gpu_seconds;
   std::vector<int64_t> held_gpu_seconds;
+  /// Of every hour within [begin, end).
+  std::vector<Sample> samples;
   int passes = 0;
   int largest_queue = 0;
   /// What the auditor found: GPUs given twice, not as asked, to whom they are not open. Empty, or
@@ -43,6 +55,8 @@ struct Outcome {
 struct SimulationOptions {
   Discipline discipline = Discipline::kAllot;
   Policy policy;
+  /// Keeps JobOutcome::nodes, which a chart of the pool needs and nothing else.
+  bool keep_nodes = false;
   /// Told after every simulated day, for whoever waits.
   std::function<void(Instant now, int waiting, int running)> on_day = nullptr;
 };

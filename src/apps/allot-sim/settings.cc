@@ -46,6 +46,21 @@ std::optional<int> Number(const std::string& text) {
   return std::stoi(text);
 }
 
+std::string ShellQuoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
 std::optional<std::string> SetAll(const std::vector<std::string>& settings, Policy& policy) {
   for (const std::string& text : settings) {
     const auto halves = Halves(text);

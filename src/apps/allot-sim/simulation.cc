@@ -13,7 +13,9 @@
 #include <thread>
 #include <vector>
 
-#include "allot/sim/measures.h"
+#include "allot/base/text.h"
+#include "allot/sim/figures.h"
+#include "allot/sim/report.h"
 #include "apps/allot-sim/settings.h"
 #include "apps/allot-sim/whole_file.h"
 
@@ -31,17 +33,25 @@ struct Flags {
   std::string disciplines;
   std::vector<std::string> settings;
   int threads = static_cast<int>(std::thread::hardware_concurrency());
+  std::optional<std::string> html;
   bool json = false;
   bool quiet = false;
 };
 
 /// A simulation that ran.
 struct Run {
-  uint64_t seed = 0;
-  Discipline discipline = Discipline::kAllot;
-  sim::Measures measures;
+  sim::ReportedRun reported;
   std::string json;
-  std::vector<std::string> violations;
+
+  Discipline discipline() const { return reported.outcome.discipline; }
+};
+
+/// What is kept of an outcome besides its measures. All of all would be gigabytes.
+enum class Keep {
+  kViolations,
+  kOverTime,
+  /// What the chart of the pool is drawn from.
+  kNodes,
 };
 
 Policy SimulatedPolicy() {
@@ -63,6 +73,8 @@ std::optional<Policy> ReadPolicy(const Flags& flags) {
   }
   return policy;
 }
+
+int LoadPermille(const Flags& flags) { return static_cast<int>(std::lround(flags.load * 1000)); }
 
 /// Makes the workload of a seed. A trace is read once for all of them.
 class Workloads {
@@ -90,7 +102,7 @@ class Workloads {
     sim::TraceLoad options;
     static_cast<sim::LoadOptions&>(options) = flags_.options;
     options.seed = seed;
-    options.load_permille = static_cast<int>(std::lround(flags_.load * 1000));
+    options.load_permille = LoadPermille(flags_);
     if (flags_.workload == "synthetic") return sim::LoadSynthetic(options);
     if (flags_.workload == "national-call") return sim::LoadNationalCall(options);
     return sim::LoadTrace(trace_, options);
@@ -101,12 +113,20 @@ class Workloads {
   sim::Trace trace_;
 };
 
+/// The report tells medians of all seeds, and of the first one what happened over time.
+Keep KeepFor(const Flags& flags, const std::vector<Discipline>& disciplines, uint64_t seed,
+             Discipline discipline) {
+  if (!flags.html || seed != flags.options.seed) return Keep::kViolations;
+  return discipline == sim::ChartedDiscipline(disciplines) ? Keep::kNodes : Keep::kOverTime;
+}
+
 Run RunOne(const Workloads& workloads, const Policy& policy, uint64_t seed, Discipline discipline,
-           bool quiet) {
+           Keep keep, bool quiet) {
   const sim::Workload workload = workloads.Make(seed);
   sim::SimulationOptions options;
   options.discipline = discipline;
   options.policy = policy;
+  options.keep_nodes = keep == Keep::kNodes;
   if (!quiet) {
     options.on_day = [&](Instant now, int waiting, int running) {
       std::ostringstream line;  // Threads report: a line is written at once.
@@ -115,22 +135,69 @@ Run RunOne(const Workloads& workloads, const Policy& policy, uint64_t seed, Disc
       std::cerr << line.str();
     };
   }
-  const sim::Outcome outcome = Simulate(workload, options);
+  sim::Outcome outcome = Simulate(workload, options);
   Run run;
-  run.seed = seed;
-  run.discipline = discipline;
-  run.measures = Measure(workload, outcome);
-  run.json = FormatJson(workload, outcome, run.measures);
-  run.violations = outcome.violations;
+  run.reported.seed = seed;
+  run.reported.measures = Measure(workload, outcome);
+  run.json = FormatJson(workload, outcome, run.reported.measures);
+  if (keep == Keep::kViolations) {
+    run.reported.outcome.discipline = discipline;
+    run.reported.outcome.violations = std::move(outcome.violations);
+    return run;
+  }
+  if (keep == Keep::kOverTime) outcome.jobs = {};
+  run.reported.outcome = std::move(outcome);
   return run;
 }
 
-bool Report(const Run& run) {
-  for (const std::string& violation : run.violations) {
-    std::cerr << "allot-sim: " << Name(run.discipline) << " seed " << run.seed << ": " << violation
-              << '\n';
+/// Says on standard error what the auditor found; whether that was nothing.
+bool IsSound(const Run& run) {
+  for (const std::string& violation : run.reported.outcome.violations) {
+    std::cerr << "allot-sim: " << Name(run.discipline()) << " seed " << run.reported.seed << ": "
+              << violation << '\n';
   }
-  return run.violations.empty();
+  return run.reported.outcome.violations.empty();
+}
+
+/// Whether a report was not asked for or can be written, as far as one can tell before.
+bool CanReport(const Flags& flags) {
+  if (!flags.html) return true;
+  const Status status = CheckWritable(*flags.html);
+  if (!status.ok()) std::cerr << "allot-sim: --html: " << status.error().message << '\n';
+  return status.ok();
+}
+
+/// The command with every default told: other defaults do not change what it makes.
+std::string CommandOf(const Flags& flags, const std::string& what) {
+  std::string command = "allot-sim " + what + " --workload " + ShellQuoted(flags.workload);
+  command += " --seed " + std::to_string(flags.options.seed);
+  if (flags.workload != "national-call") {
+    const std::string load = std::to_string(LoadPermille(flags) + 10'000);
+    command += " --load " + std::to_string(LoadPermille(flags) / 1000) + "." + load.substr(2);
+    command += " --days " + std::to_string(flags.options.days);
+    command += " --scale " + std::to_string(flags.options.scale);
+  }
+  for (const std::string& setting : flags.settings) command += " --set " + ShellQuoted(setting);
+  return command + " --html " + ShellQuoted(*flags.html);
+}
+
+/// Writes the report if one was asked for; whether that went well.
+bool WriteReport(const Flags& flags, const std::string& what, const Workloads& workloads,
+                 std::vector<Run> runs) {
+  if (!flags.html) return true;
+  std::vector<sim::ReportedRun> reported;
+  reported.reserve(runs.size());
+  for (Run& run : runs) reported.push_back(std::move(run.reported));
+  const std::string page =
+      sim::FormatReport(CommandOf(flags, what), workloads.Make(flags.options.seed), reported);
+  const Status status = WriteWholeFile(*flags.html, page);
+  if (!status.ok()) {
+    std::cerr << "allot-sim: --html: " << status.error().message << '\n';
+  } else if (!flags.quiet) {
+    std::cerr << *flags.html << ": " << FormatCount(static_cast<int64_t>(page.size()))
+              << " bytes written\n";
+  }
+  return status.ok();
 }
 
 int RunCommand(const Flags& flags) {
@@ -141,64 +208,32 @@ int RunCommand(const Flags& flags) {
     return 2;
   }
   const auto policy = ReadPolicy(flags);
-  if (!policy) return 2;
-  const Run run = RunOne(workloads, *policy, flags.options.seed, *discipline, flags.quiet);
-  std::cout << run.json << std::endl;
-  return Report(run) ? 0 : 1;
+  if (!policy || !CanReport(flags)) return 2;
+  const uint64_t seed = flags.options.seed;
+  const Keep keep = KeepFor(flags, {*discipline}, seed, *discipline);
+  std::vector<Run> runs = {RunOne(workloads, *policy, seed, *discipline, keep, flags.quiet)};
+  std::cout << runs[0].json << std::endl;
+  const bool sound = IsSound(runs[0]);
+  const std::string what = "run --discipline " + flags.discipline;
+  return WriteReport(flags, what, workloads, std::move(runs)) && sound ? 0 : 1;
 }
-
-std::string Fixed(double value, int decimals) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(decimals) << value;
-  return text.str();
-}
-
-template <class Value>
-int64_t Median(const std::vector<const Run*>& runs, Value value) {
-  std::vector<int64_t> values;
-  values.reserve(runs.size());
-  for (const Run* run : runs) values.push_back(value(run->measures));
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-/// One column of the comparison: hours are measured in seconds, shares in permille.
-struct Figure {
-  const char* title;
-  int width;
-  bool hours;
-  int64_t (*of)(const sim::Measures&);
-};
-
-using M = sim::Measures;
-constexpr Figure kFigures[] = {
-    {"mean", 9, true, [](const M& m) -> int64_t { return m.all.mean_s; }},
-    {"p95", 9, true, [](const M& m) -> int64_t { return m.all.p95_s; }},
-    {"p99", 9, true, [](const M& m) -> int64_t { return m.all.p99_s; }},
-    {"merit", 9, true, [](const M& m) -> int64_t { return m.merit_weighted_wait_s; }},
-    {"work", 9, true, [](const M& m) -> int64_t { return m.work_weighted_wait_s; }},
-    {"gang p99", 9, true, [](const M& m) -> int64_t { return m.large_gangs.p99_s; }},
-    {"used", 7, false, [](const M& m) -> int64_t { return m.utilisation_permille; }},
-    {"broken", 7, false, [](const M& m) -> int64_t { return m.fragmentation_permille; }},
-    {"unfair", 7, false, [](const M& m) -> int64_t { return m.fair_share_error_permille; }},
-    {"forecast", 9, true, [](const M& m) -> int64_t { return m.forecast_error_s; }},
-};
 
 void PrintTable(const std::vector<Run>& runs, const std::vector<Discipline>& disciplines) {
   constexpr int kNameWidth = 24;
+  const auto width = [](const sim::Figure& figure) { return figure.hours ? 9 : 7; };
   std::cout << std::left << std::setw(kNameWidth) << "hours waited: medians" << std::right;
-  for (const Figure& figure : kFigures) std::cout << std::setw(figure.width) << figure.title;
+  for (const sim::Figure& figure : sim::Figures()) {
+    std::cout << std::setw(width(figure)) << figure.title;
+  }
   std::cout << '\n';
   for (const Discipline discipline : disciplines) {
-    std::vector<const Run*> of_it;
-    for (const Run& run : runs) {
-      if (run.discipline == discipline) of_it.push_back(&run);
-    }
     std::cout << std::left << std::setw(kNameWidth) << Name(discipline) << std::right;
-    for (const Figure& figure : kFigures) {
-      const auto median = static_cast<double>(Median(of_it, figure.of));
-      const std::string text = figure.hours ? Fixed(median / 3600, 2) : Fixed(median / 10, 1) + "%";
-      std::cout << std::setw(figure.width) << text;
+    for (const sim::Figure& figure : sim::Figures()) {
+      std::vector<int64_t> values;
+      for (const Run& run : runs) {
+        if (run.discipline() == discipline) values.push_back(figure.of(run.reported.measures));
+      }
+      std::cout << std::setw(width(figure)) << FormatFigure(figure, sim::Median(std::move(values)));
     }
     std::cout << '\n';
   }
@@ -221,6 +256,16 @@ std::optional<std::vector<Discipline>> ParseDisciplines(const std::string& text)
   return disciplines;
 }
 
+/// The part of the command that only `compare` has.
+std::string Comparison(const Flags& flags, const std::vector<Discipline>& disciplines) {
+  std::string words = "compare --disciplines ";
+  for (std::size_t i = 0; i < disciplines.size(); ++i) {
+    if (i > 0) words += ',';
+    words += Name(disciplines[i]);
+  }
+  return words + " --seeds " + std::to_string(flags.seeds);
+}
+
 int CompareCommand(const Flags& flags) {
   const auto disciplines = ParseDisciplines(flags.disciplines);
   if (!disciplines) return 2;
@@ -230,13 +275,13 @@ int CompareCommand(const Flags& flags) {
     return 2;
   }
   const auto policy = ReadPolicy(flags);
-  if (!policy) return 2;
+  if (!policy || !CanReport(flags)) return 2;
   std::vector<Run> runs;
   for (int i = 0; i < flags.seeds; ++i) {
     for (const Discipline discipline : *disciplines) {
       Run& run = runs.emplace_back();
-      run.seed = flags.options.seed + static_cast<uint64_t>(i);
-      run.discipline = discipline;
+      run.reported.seed = flags.options.seed + static_cast<uint64_t>(i);
+      run.reported.outcome.discipline = discipline;
     }
   }
   std::atomic<std::size_t> next = 0;
@@ -244,12 +289,15 @@ int CompareCommand(const Flags& flags) {
   std::size_t done = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < runs.size(); i = next++) {
-      runs[i] = RunOne(workloads, *policy, runs[i].seed, runs[i].discipline, true);
+      const uint64_t seed = runs[i].reported.seed;
+      const Discipline discipline = runs[i].discipline();
+      const Keep keep = KeepFor(flags, *disciplines, seed, discipline);
+      runs[i] = RunOne(workloads, *policy, seed, discipline, keep, true);
       const std::lock_guard lock(out);
       ++done;
       if (!flags.quiet) {
-        std::cerr << done << " of " << runs.size() << ": " << Name(runs[i].discipline) << " seed "
-                  << runs[i].seed << '\n';
+        std::cerr << done << " of " << runs.size() << ": " << Name(discipline) << " seed " << seed
+                  << '\n';
       }
     }
   };
@@ -260,10 +308,11 @@ int CompareCommand(const Flags& flags) {
   bool sound = true;
   for (const Run& run : runs) {
     if (flags.json) std::cout << run.json << '\n';
-    sound = Report(run) && sound;
+    sound = IsSound(run) && sound;
   }
   if (!flags.json) PrintTable(runs, *disciplines);
-  return sound ? 0 : 1;
+  const std::string what = Comparison(flags, *disciplines);
+  return WriteReport(flags, what, workloads, std::move(runs)) && sound ? 0 : 1;
 }
 
 void AddLoadOptions(CLI::App& command, Flags& flags) {
@@ -283,6 +332,8 @@ void AddLoadOptions(CLI::App& command, Flags& flags) {
       ->check(CLI::Range(1, 32))
       ->capture_default_str();
   command.add_option("--set", flags.settings, "A setting of the policy: promise_nodes=8");
+  command.add_option("--html", flags.html,
+                     "Also writes a report with plots to this file, one page of HTML");
   command.add_flag("--quiet", flags.quiet, "No progress on standard error");
 }
 
