@@ -59,7 +59,7 @@ class Search {
 
   void Add(Alternative::Change change, const Request& request, Instant start,
            const std::string& what) {
-    const std::string when = start <= snapshot_.now ? "now" : FormatRfc3339(start).insert(0, "at ");
+    const std::string when = start <= snapshot_.now ? "now" : FormatRfc3339(start).insert(0, "by ");
     found_.push_back({.change = change,
                       .request = request,
                       .start = start,

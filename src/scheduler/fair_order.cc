@@ -70,7 +70,8 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
     : snapshot_(snapshot),
       left_(snapshot.pending.size()),
       queues_(snapshot.projects.size()),
-      charges_(ChargesAtStart(snapshot, policy)) {
+      charges_(ChargesAtStart(snapshot, policy)),
+      finishes_(charges_.size(), 0) {
   weights_.reserve(snapshot.projects.size());
   for (const SnapshotProject& project : snapshot.projects) weights_.push_back(Weight(project));
 
@@ -98,11 +99,11 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
   }
 }
 
-// Total: charge by weight, then merit (in a first call nobody has used anything, and merit alone
-// tells the projects apart), then the older next allocation, then its id.
+// Total: what the project will have been charged after its next allocation, by weight; then merit,
+// then the older next allocation, then its id.
 bool FairOrder::GoesAfter(int project, int other) const {
-  const Charge mine = At(charges_, project) * At(weights_, other);
-  const Charge theirs = At(charges_, other) * At(weights_, project);
+  const Charge mine = At(finishes_, project) * At(weights_, other);
+  const Charge theirs = At(finishes_, other) * At(weights_, project);
   if (mine != theirs) return mine > theirs;
   const int merit = At(snapshot_.projects, project).merit;
   const int other_merit = At(snapshot_.projects, other).merit;
@@ -116,6 +117,9 @@ bool FairOrder::GoesAfter(int project, int other) const {
 }
 
 void FairOrder::PushProject(int project) {
+  const Queue& queue = At(queues_, project);
+  At(finishes_, project) =
+      At(charges_, project) + ChargeOf(At(snapshot_.pending, queue.pending[queue.next]).request);
   heap_.push_back(project);
   std::push_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
 }

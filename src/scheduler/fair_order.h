@@ -52,6 +52,8 @@ class FairOrder {
   std::deque<int> ahead_;
   std::vector<Queue> queues_;
   std::vector<Charge> charges_;
+  // Of projects in the heap: their charge after their next allocation.
+  std::vector<Charge> finishes_;
   std::vector<int64_t> weights_;
   // Projects with pending allocations, the next one at the front; filled when those ahead are done.
   std::vector<int> heap_;

@@ -136,8 +136,7 @@ class WindowBench {
       return StartsOf(window, PlaceInOrder(window, policy, by));
     };
     add("by_merit_over_work", in_order(SmithOrder(window)), optimum);
-    add("fair_finish", in_order(FairFinishOrder(window, policy, false)), optimum);
-    add("fair_finish_cheapest_first", in_order(FairFinishOrder(window, policy, true)), optimum);
+    add("cheapest_first_in_a_project", in_order(FairFinishOrder(window, policy, true)), optimum);
     add("by_merit_over_work_improved", improved(SmithOrder(window), false), optimum);
     add("as_is_improved_nobody_later", kept, optimum);
 
@@ -236,17 +235,14 @@ class WeekBench {
     const auto fair = [](const scheduler::Snapshot& snapshot) {
       return FairOrder(snapshot, Policy{});
     };
-    const auto fair_finish = [](bool cheapest_first) {
-      return [cheapest_first](const scheduler::Snapshot& snapshot) {
-        return FairFinishOrder(snapshot, Policy{}, cheapest_first);
-      };
+    const auto cheapest_first = [](const scheduler::Snapshot& snapshot) {
+      return FairFinishOrder(snapshot, Policy{}, /*cheapest_first=*/true);
     };
     add("by_merit_over_work", StartsInOrder(week, SmithOrder, Ahead::kReserved));
     add("by_merit_over_work_without_reservations",
         StartsInOrder(week, SmithOrder, Ahead::kNothing));
     add("allot_without_promises", StartsInOrder(week, fair, Ahead::kReserved));
-    add("fair_finish", StartsInOrder(week, fair_finish(false), Ahead::kReserved));
-    add("fair_finish_cheapest_first", StartsInOrder(week, fair_finish(true), Ahead::kReserved));
+    add("cheapest_first_in_a_project", StartsInOrder(week, cheapest_first, Ahead::kReserved));
   }
 
   int64_t Bound(const StartProblem& problem) {

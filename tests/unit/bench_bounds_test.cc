@@ -222,7 +222,7 @@ TEST(BoundsOrders, TheFairFinishCountsWhatTheNextOneCosts) {
   for (const char* id : {"q/1", "q/2"}) builder.Pending(id, "q", kWholeNode, Hours(6));
   const scheduler::Snapshot window = builder.Build();
   const Policy policy;
-  EXPECT_EQ(FairOrder(window, policy), (std::vector<int>{0, 2, 3, 1}));
+  EXPECT_EQ(FairOrder(window, policy), (std::vector<int>{2, 0, 1, 3}));
   EXPECT_EQ(FairFinishOrder(window, policy, false), (std::vector<int>{2, 0, 1, 3}));
   EXPECT_EQ(FairFinishOrder(window, policy, true), (std::vector<int>{1, 2, 0, 3}));
   EXPECT_EQ(SmithOrder(window), (std::vector<int>{1, 2, 3, 0}));

@@ -66,7 +66,7 @@ TEST(FairOrder, MeritScalesTheShare) {
   for (const char* id : {"p/1", "p/2"}) builder.Pending(id, "p", kOneNode, Hours(1));
   for (const char* id : {"q/1", "q/2", "q/3", "q/4"}) builder.Pending(id, "q", kOneNode, Hours(1));
   // Three of q to one of p.
-  EXPECT_EQ(Order(builder), (Ids{"q/1", "p/1", "q/2", "q/3", "q/4", "p/2"}));
+  EXPECT_EQ(Order(builder), (Ids{"q/1", "q/2", "q/3", "p/1", "q/4", "p/2"}));
 }
 
 TEST(FairOrder, AQuotaTwiceAsLargeGetsTwiceTheShare) {
@@ -76,7 +76,21 @@ TEST(FairOrder, AQuotaTwiceAsLargeGetsTwiceTheShare) {
   builder.Project("q").concurrent_gpus = {100, 100};
   for (const char* id : {"p/1", "p/2"}) builder.Pending(id, "p", kOneNode, Hours(1));
   for (const char* id : {"q/1", "q/2", "q/3"}) builder.Pending(id, "q", kOneNode, Hours(1));
-  EXPECT_EQ(Order(builder), (Ids{"p/1", "q/1", "q/2", "p/2", "q/3"}));
+  EXPECT_EQ(Order(builder), (Ids{"q/1", "p/1", "q/2", "q/3", "p/2"}));
+}
+
+// What the next one costs counts before it is charged: one that asks for much waits while others
+// of equal shares ask for little, and no longer than until they have had as much.
+TEST(FairOrder, WhoWouldHaveTheLeastAfterItsTurnIsNext) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 1);
+  for (const char* project : {"p", "q"}) builder.Project(project);
+  builder.Pending("p/long", "p", kOneNode, Hours(3)).create_time = kNow - Hours(9);
+  builder.Pending("p/then", "p", kOneNode, Hours(1));
+  for (const char* id : {"q/1", "q/2", "q/3", "q/4", "q/5"}) {
+    builder.Pending(id, "q", kOneNode, Hours(1));
+  }
+  EXPECT_EQ(Order(builder), (Ids{"q/1", "q/2", "p/long", "q/3", "p/then", "q/4", "q/5"}));
 }
 
 TEST(FairOrder, MeritZeroIsStillServed) {

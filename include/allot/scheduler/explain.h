@@ -32,6 +32,7 @@ struct Alternative {
   Change change = Change::kShorter;
   /// The request as it would have to be.
   Request request;
+  /// At this time, or earlier: who asks for less may rank higher.
   Instant start;
   /// "for 2d instead of 7d it would start now".
   std::string message;

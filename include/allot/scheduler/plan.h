@@ -116,15 +116,17 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// and lost it with a node; then those that waited longer than the policy's starvation bound; of
 /// each the longest wait first. A wait begins at the later of create_time and earliest_start. All
 /// others by the lowest
-///     charge / weight      of their project, compared exactly, in integers;
+///     (charge + cost) / weight      of their project, compared exactly, in integers;
+///     cost   = GPU-seconds its next allocation asks for
 ///     weight = max(1, concurrent quota in GPUs, all models) × max(1, merit)
 ///     charge = GPU-seconds released, decayed by the policy's half-life
 ///            + GPU-seconds its claims (but those lost with a node) held until now, decayed alike
 ///            + GPU-seconds its claims hold from now to the end of their windows
 ///            + GPU-seconds this plan has placed for it so far (progressive filling),
-/// then by the higher merit, then by the older create_time of the projects' next allocations, then
-/// by id. Within a project:
-/// create_time, then id. Merit scales shares and is never added to age; merit 0 is still served.
+/// (the finish tag of weighted fair queueing, Demers, Keshav and Shenker 1989: whoever would have
+/// had the least after its turn has its turn), then by the higher merit, then by the older
+/// create_time of the projects' next allocations, then by id. Within a project: create_time, then
+/// id. Merit scales shares and is never added to age; merit 0 is still served.
 ///
 /// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
 /// same physical GPUs for the whole window, in one cluster open to the programme, within the

@@ -24,9 +24,8 @@ std::vector<int> SmithOrder(const scheduler::Snapshot& snapshot);
 
 /// The planner's fair order when everybody is placed and nothing was promised.
 std::vector<int> FairOrder(const scheduler::Snapshot& snapshot, const Policy& policy);
-/// The fair order with one change: by (charge + what the next one costs) / weight, lowest first,
-/// where the planner takes charge / weight. Shares come out alike, and of equals the cheaper goes
-/// first. Within a project by create_time, or with `cheapest_first` by GPU time.
+/// The same told plainly, by (charge + what the next one costs) / weight, lowest first; within a
+/// project by create_time, or with `cheapest_first` by GPU time.
 std::vector<int> FairFinishOrder(const scheduler::Snapshot& snapshot, const Policy& policy,
                                  bool cheapest_first);
 
