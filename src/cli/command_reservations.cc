@@ -12,6 +12,9 @@
 namespace allot::cli {
 namespace {
 
+/// What the API takes (pool.proto).
+constexpr Seconds kLengthMax = Days(366);
+
 struct ReserveFlags {
   std::string cluster;
   std::string name;
@@ -46,6 +49,10 @@ Result<v1::Reservation> ReadTimes(const ReserveFlags& flags, Instant now) {
     *reservation.mutable_end_time() = TimestampOf(end);
   } else {
     ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength("--for", flags.length));
+    if (length > kLengthMax) {
+      return FieldError(Reason::kDurationOutOfRange, "--for", flags.length,
+                        "at most " + FormatDuration(kLengthMax));
+    }
     *reservation.mutable_end_time() = TimestampOf(start + length);
   }
   if (flags.every.empty() != flags.times.empty()) {
@@ -245,7 +252,7 @@ void AddCreate(CLI::App& reservations, Action& chosen) {
   CLI::App* create = AddCommand(
       reservations, "create", "Sets nodes of a cluster aside, for a project or for nobody",
       "  allot reservations create nhn-a --nodes 128 --from 2026-04-01T00:00:00Z --for 30d \\\n"
-      "    --project national/foundation-model --reason \"national project\"\n"
+      "    --project ministry/foundation-model --reason \"national project\"\n"
       "  allot reservations create naver-a --node node-017 --node node-018 --from +2d --for 4h \\\n"
       "    --every 7d --times 26 --reason \"weekly maintenance\" --dry-run");
   create->add_option("cluster", flags->cluster, "CLUSTER or PROVIDER/CLUSTER")->required();
@@ -310,16 +317,17 @@ void AddReservationCommands(CLI::App& root, Action& chosen) {
   });
 
   auto flags = std::make_shared<ClusterFlags>();
-  CLI::App* set = AddCommand(root, "cluster", "Changes whom a cluster serves, and its dates",
-                             "  allot cluster kakao-b --join 2026-05-01T00:00:00Z\n"
-                             "  allot cluster kakao-a --leave none --reason \"contract renewed\"\n"
-                             "  allot cluster nhn-b --programmes national,call-2026-2");
+  CLI::App* set = AddCommand(
+      root, "cluster", "Changes whom a cluster serves, and its dates",
+      "  allot cluster kakao-b --join 2026-05-01T00:00:00Z\n"
+      "  allot cluster kakao-a --leave none --reason \"contract renewed\"\n"
+      "  allot cluster nhn-b --programmes national,call-2026-2 --reason \"second call\"");
   set->add_option("cluster", flags->cluster, "CLUSTER or PROVIDER/CLUSTER")->required();
   set->add_option("--join", flags->join, "Nothing runs on it before: a time, +30d, or none");
   set->add_option("--leave", flags->leave, "All is handed back by then: a time, +30d, or none");
   set->add_option("--programmes", flags->programmes, "Instead of those it serves, by comma");
   set->add_option("--display-name", flags->display_name, "For people");
-  set->add_option("--reason", flags->reason, "Kept in the audit");
+  set->add_option("--reason", flags->reason, "Kept in the audit; required with --programmes");
   set->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
   set->callback([&chosen, flags] {
     chosen = [flags](Session& session) { return SetCluster(session, *flags); };

@@ -141,6 +141,7 @@ class Application {
       ALLOT_RETURN_IF_ERROR(tx_.LockPool(cluster));
       ALLOT_ASSIGN_OR_RETURN(const auto row, tx_.FindCluster(cluster));
       if (!row) continue;
+      clusters_.emplace(cluster, *row);
       ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
       std::vector<NodeId> ids;
       ids.reserve(nodes.size());
@@ -162,6 +163,7 @@ class Application {
       }
       left.gpu_time = GpuTimeLeft(quota->gpu_time, usage.used, usage.reserved);
       quota_left_.emplace(id, left);
+      programmes_.emplace(id, project->programme);
     }
     return Ok{};
   }
@@ -174,12 +176,24 @@ class Application {
     return pass_.snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
   }
 
+  /// The cluster serves its programme, and does not leave before the end.
+  bool StillServes(const Allocation& allocation, const Placement& placement) const {
+    const auto cluster = clusters_.find(ClusterOfPlacement(placement));
+    const auto programme = programmes_.find(allocation.project);
+    if (cluster == clusters_.end() || programme == programmes_.end()) return false;
+    const auto& served = cluster->second.programmes;
+    const auto& leaves = cluster->second.leave_time;
+    return std::binary_search(served.begin(), served.end(), programme->second) &&
+           (!leaves || placement.window.end() <= *leaves);
+  }
+
   bool StillHolds(const Allocation& allocation, const Placement& placement) const {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
     if (At(quota->second.gpus, placement.model) < allocation.request.shape.gpus()) return false;
     const auto cost = CostOf(allocation.request);
     if (!cost || *cost > quota->second.gpu_time) return false;
+    if (!StillServes(allocation, placement)) return false;
     return std::all_of(placement.nodes.begin(), placement.nodes.end(),
                        [&](const scheduler::PlacedNode& placed) {
                          const auto taken = taken_.find(NodeOf(placed));
@@ -322,6 +336,8 @@ class Application {
   std::set<NodeId> usable_;
   std::map<NodeId, GpuMask> taken_;
   std::map<ProjectId, QuotaLeft> quota_left_;
+  std::map<ProjectId, ProgrammeId> programmes_;
+  std::map<ClusterId, Cluster> clusters_;
   std::vector<Allocation> changed_;
   std::vector<Claim> claims_;
   std::vector<Claim> promises_;

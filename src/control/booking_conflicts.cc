@@ -40,10 +40,10 @@ bool Meets(const std::vector<TimeWindow>& windows, Instant start, Instant end) {
 /// One row for all nodes of a booking that are wanted.
 class Conflicts {
  public:
-  void Add(BookingConflict conflict) {
+  void Add(const BookingConflict& conflict) {
     const auto key =
         std::tuple(conflict.window.start(), NameOf(conflict), conflict.kind, conflict.window.end());
-    ++rows_.try_emplace(key, std::move(conflict)).first->second.nodes;
+    ++rows_.try_emplace(key, conflict).first->second.nodes;
   }
   std::vector<BookingConflict> Sorted() const {
     std::vector<BookingConflict> sorted;
@@ -96,7 +96,9 @@ std::vector<BookingConflict> FindConflicts(const Bookings& bookings, const Reser
   Conflicts conflicts;
   for (const Claim& claim : bookings.claims) {
     if (!is_wanted(claim.node) || ProjectOf(claim.allocation) == wanted.project) continue;
-    if (!Meets(windows, claim.window.start(), claim.window.end())) continue;
+    // Held until its provider has cleared it; one that is overdue for as long again from now.
+    const Instant until = std::max(claim.window.end(), now) + policy.release_time;
+    if (!Meets(windows, claim.window.start(), until)) continue;
     conflicts.Add({.kind = Kind::kHeld, .allocation = claim.allocation, .window = claim.window});
   }
   const std::set<AllocationId> within = PromisedWithin(bookings, wanted, windows);
@@ -115,7 +117,10 @@ std::vector<BookingConflict> FindConflicts(const Bookings& bookings, const Reser
     for (const NodeId& node : other.nodes) {
       if (!is_wanted(node)) continue;
       for (const TimeWindow& window : WindowsFrom(other, now)) {
-        if (!Meets(windows, window.start(), window.end())) continue;
+        // Work of a project is cleared away behind its window, on either side.
+        const Seconds behind = other.project.empty() ? Seconds{0} : policy.release_time;
+        const Seconds before = wanted.project.empty() ? Seconds{0} : policy.release_time;
+        if (!Meets(windows, window.start() - before, window.end() + behind)) continue;
         conflicts.Add({.kind = Kind::kReserved, .reservation = other.id, .window = window});
         break;
       }
@@ -129,7 +134,14 @@ std::vector<NodeId> ChooseNodes(const Bookings& bookings, const Cluster& cluster
                                 Instant now) {
   std::map<NodeId, Bookings> by_node;
   for (const Claim& claim : bookings.claims) by_node[claim.node].claims.push_back(claim);
-  for (const Claim& claim : bookings.promises) by_node[claim.node].promises.push_back(claim);
+  // Whoever is promised more nodes than one is in the way of each, also of its own project.
+  std::map<AllocationId, std::vector<Claim>> promised;
+  for (const Claim& claim : bookings.promises) promised[claim.allocation].push_back(claim);
+  for (const Claim& claim : bookings.promises) {
+    auto& promises = by_node[claim.node].promises;
+    const auto& all = promised[claim.allocation];
+    promises.insert(promises.end(), all.begin(), all.end());
+  }
   for (const Reservation& other : bookings.reservations) {
     for (const NodeId& node : other.nodes) by_node[node].reservations.push_back(other);
   }

@@ -8,9 +8,11 @@
 namespace allot::control {
 namespace {
 
-/// What is held or promised outside the dates: before it joins, or beyond its leaving.
-std::vector<BookingConflict> OutsideDates(const Bookings& bookings, const Cluster& cluster,
-                                          const Policy& policy, Instant now) {
+/// What is held or promised outside dates that become narrower: before it joins, or beyond its
+/// leaving.
+std::vector<BookingConflict> OutsideDates(const Bookings& bookings, const Cluster& before,
+                                          const Cluster& cluster, const Policy& policy,
+                                          Instant now) {
   Reservation everything{.cluster = cluster.id};
   for (const Node& node : bookings.nodes) everything.nodes.push_back(node.id);
   // Reservations may reach beyond: they only keep others away.
@@ -26,8 +28,12 @@ std::vector<BookingConflict> OutsideDates(const Bookings& bookings, const Cluste
       }
     }
   };
-  if (cluster.join_time) add(TimeWindow::Make(now, *cluster.join_time));
-  if (cluster.leave_time) {
+  const bool joins_later =
+      cluster.join_time && (!before.join_time || *before.join_time < *cluster.join_time);
+  const bool leaves_earlier =
+      cluster.leave_time && (!before.leave_time || *before.leave_time > *cluster.leave_time);
+  if (joins_later) add(TimeWindow::Make(now, *cluster.join_time));
+  if (leaves_earlier) {
     add(TimeWindow::Make(std::max(now, *cluster.leave_time),
                          std::max(now, *cluster.leave_time) + kAheadMax + kAheadMax));
   }
@@ -64,6 +70,10 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
                               const ClusterUpdate& update) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
   if (update.programmes) {
+    // Promises of those it serves no more are lost.
+    if (update.reason.empty()) {
+      return FieldError(Reason::kFieldRequired, "reason", "", "why its programmes change");
+    }
     for (std::size_t i = 0; i < update.programmes->size(); ++i) {
       ALLOT_RETURN_IF_ERROR(KnownProgramme(context.policy, (*update.programmes)[i],
                                            "cluster.programmes[" + std::to_string(i) + ']'));
@@ -82,7 +92,8 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
         if (!locked || locked->provider != update.provider) {
           return NotFound("name", update.id.str());
         }
-        Cluster cluster = *std::move(locked);
+        const Cluster before = *std::move(locked);
+        Cluster cluster = before;
         if (update.version != 0 && update.version != cluster.version) {
           return FieldError(Reason::kEtagStale, "etag", std::to_string(update.version),
                             std::to_string(cluster.version));
@@ -91,7 +102,7 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
         ALLOT_RETURN_IF_ERROR(CheckDates(cluster, now));
         ALLOT_RETURN_IF_ERROR(tx.LockPool(cluster.id));
         ALLOT_ASSIGN_OR_RETURN(const Bookings bookings, ReadBookings(tx, cluster.id));
-        const auto outside = OutsideDates(bookings, cluster, context.policy, now);
+        const auto outside = OutsideDates(bookings, before, cluster, context.policy, now);
         if (!outside.empty()) {
           Error error = FieldError(Reason::kBookingConflict,
                                    update.leave_time ? "cluster.leave_time" : "cluster.join_time",

@@ -94,6 +94,10 @@ class Creation {
     if (reservation_.project.empty()) return Ok{};
     ALLOT_ASSIGN_OR_RETURN(const auto project, tx.FindProject(reservation_.project));
     if (!project) return NotFound("reservation.project", reservation_.project.str());
+    if (!project->open) {
+      return FieldError(Reason::kProjectClosed, "reservation.project", project->id.str(),
+                        "an open project");
+    }
     const auto& served = cluster.programmes;
     if (std::binary_search(served.begin(), served.end(), project->programme)) return Ok{};
     return FieldError(Reason::kBookingConflict, "reservation.project", project->id.str(),

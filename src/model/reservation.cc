@@ -8,8 +8,9 @@ namespace {
 /// What the clocks of a caller and ours may differ by.
 constexpr Seconds kLate = Minutes(1);
 
-Error OutOfRange(Reason reason, const std::string& field, std::string value, std::string limit) {
-  return FieldError(reason, "reservation." + field, std::move(value), std::move(limit));
+Error OutOfRange(Reason reason, const std::string& field, const std::string& value,
+                 const std::string& limit) {
+  return FieldError(reason, "reservation." + field, value, limit);
 }
 
 TimeWindow WindowAt(const Reservation& reservation, int occurrence) {

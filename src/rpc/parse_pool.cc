@@ -40,7 +40,7 @@ Result<std::optional<Instant>> ParseDate(bool is_set, const google::protobuf::Ti
                                          const std::string& field) {
   if (!is_set) return std::optional<Instant>();
   ALLOT_ASSIGN_OR_RETURN(const Instant time, ParseTimestamp(date, field));
-  return std::optional(time);
+  return std::optional(Instant::FromSeconds(time.seconds()));
 }
 
 /// An hour, or as much more as keeps the points within their bound.

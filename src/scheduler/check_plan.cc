@@ -442,12 +442,14 @@ class Checker {
             row.promise->nodes.begin(), row.promise->nodes.end(),
             [&](const PlacedNode& placed) { return !NodeAt(placed.node).schedulable; });
       case SlipCause::kClusterClosed: {
+        // The planner's slots are a day long at the most.
+        const Seconds vicinity = Days(1) + policy_.release_time;
         const SnapshotCluster& cluster = ClusterOf(row.promise->nodes.front());
         const auto& programmes = cluster.programmes;
         return std::find(programmes.begin(), programmes.end(), project.programme) ==
                    programmes.end() ||
-               (cluster.join_time && slip.promised < *cluster.join_time) ||
-               (cluster.leave_time && row.promise->window.end() > *cluster.leave_time);
+               (cluster.join_time && slip.promised < *cluster.join_time + vicinity) ||
+               (cluster.leave_time && row.promise->window.end() + vicinity > *cluster.leave_time);
       }
       case SlipCause::kReserved:
         return SomethingIsSetAside(row);

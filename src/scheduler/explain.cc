@@ -12,6 +12,9 @@
 namespace allot::scheduler {
 namespace {
 
+// Behind every horizon.
+constexpr Seconds kForEver = Days(100'000);
+
 // By GPU: from when on no claim holds it any more.
 using FreeFrom = std::array<Instant, kGpusPerNode>;
 
@@ -153,6 +156,9 @@ class Explainer {
       const int cluster = snapshot_.nodes[i].cluster;
       const Instant joins = ClusterAt(cluster).join_time.value_or(snapshot_.now);
       for (Instant& from : free_from[i]) from = std::max(from, joins);
+      if (const auto& leaves = ClusterAt(cluster).leave_time) {
+        windows[i].push_back(*TimeWindow::Make(*leaves, *leaves + kForEver));
+      }
       std::sort(windows[i].begin(), windows[i].end());
       for (const TimeWindow& window : windows[i]) {
         if (window.Contains(snapshot_.now)) set_aside[i] = true;

@@ -64,7 +64,9 @@ std::optional<SlipCause> Pass::Keep(int pending) {
     return SlipCause::kClusterClosed;
   }
   if (!booking.cluster->calendar->IsFree(booking.nodes, booking.first_slot, booking.last_slot)) {
-    return WhatTook(promise);
+    return WhatTook(promise, booking.cluster->reservation
+                                 ? &At(snapshot_.reservations, *booking.cluster->reservation)
+                                 : nullptr);
   }
   if (!QuotaOf(row).Allows(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
                            booking.last_slot)) {
@@ -77,16 +79,18 @@ std::optional<SlipCause> Pass::Keep(int pending) {
 }
 
 // Of GPUs that are not free any more: an operator's decision goes before a provider's delay.
-SlipCause Pass::WhatTook(const SnapshotPromise& promise) const {
+SlipCause Pass::WhatTook(const SnapshotPromise& promise, const SnapshotReservation* own) const {
   const int cluster = At(snapshot_.nodes, promise.nodes.front().node).cluster;
   const SnapshotCluster& dates = At(snapshot_.clusters, cluster);
-  if ((dates.join_time && promise.window.start() < *dates.join_time) ||
-      (dates.leave_time && promise.window.end() > *dates.leave_time)) {
-    return SlipCause::kClusterClosed;
-  }
   const int first = grid_.SlotOf(promise.window.start());
   const int last = grid_.LastHeld(promise.window.end());
+  if ((dates.join_time && *dates.join_time > snapshot_.now &&
+       first <= grid_.SlotBefore(*dates.join_time)) ||
+      (dates.leave_time && last >= grid_.SlotOf(*dates.leave_time))) {
+    return SlipCause::kClusterClosed;
+  }
   for (const SnapshotReservation& reservation : snapshot_.reservations) {
+    if (own != nullptr && &reservation == own) continue;
     const bool on_its_nodes =
         std::any_of(promise.nodes.begin(), promise.nodes.end(), [&](const PlacedNode& placed) {
           return std::binary_search(reservation.nodes.begin(), reservation.nodes.end(),

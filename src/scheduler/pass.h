@@ -112,7 +112,7 @@ class Pass {
                     const std::vector<PlacedNode>& nodes);
   Cluster& CalendarFor(const SnapshotPending& row, const TimeWindow& window,
                        const std::vector<PlacedNode>& nodes);
-  SlipCause WhatTook(const SnapshotPromise& promise) const;
+  SlipCause WhatTook(const SnapshotPromise& promise, const SnapshotReservation* own) const;
   void Book(const SnapshotPending& row, const Booking& booking);
   void Unbook(const SnapshotPending& row, const Booking& booking);
   Placement Book(int pending, const Found& found);

@@ -41,7 +41,8 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
   const Instant created = Instant::FromSeconds(row.create_time.seconds());
   if (created + policy.gathering_time > snapshot.now) return false;
   if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
-  return row.request.shape.node_count() >= policy.promise_nodes ||
+  // What fits a reservation exactly must not miss it by a second.
+  return placement.reservation || row.request.shape.node_count() >= policy.promise_nodes ||
          IsStarved(row, snapshot.now, policy);
 }
 

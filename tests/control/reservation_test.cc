@@ -92,7 +92,52 @@ TEST_F(ReservationTest, OverWhatOthersHoldItIsRefusedByName) {
   auto own = request;
   own.reservation.project = ProjectId("kist/p");
   EXPECT_TRUE(CreateReservation(*context, dry, own)->conflicts.empty());
-  Must(CreateReservation(*context, As(Operator()), Nodes({"n1", "n2"}, Hours(4), Hours(1))));
+  EXPECT_EQ(ReasonOf(CreateReservation(*context, As(Operator()),
+                                       Nodes({"n1", "n2"}, Hours(4), Hours(1)))),
+            Reason::kBookingConflict)
+      << "its provider has still to clear them";
+  Must(CreateReservation(*context, As(Operator()),
+                         Nodes({"n1", "n2"}, Hours(4) + policy.release_time, Hours(1))));
+}
+
+TEST_F(ReservationTest, ItsProjectsWorkOfFullLengthIsPromisedTheStart) {
+  Must(CreateReservation(*context, As(Operator()),
+                         Nodes({"n1", "n2"}, Hours(1), Hours(5), "snu/p")));
+  Submission own = Ask("snu", "own", 2, Hours(5));
+  own.request.earliest_start = clock.Now() + Hours(1);
+  Must(Submit(*context, As(Member("snu")), own));
+  Settle();
+  const Allocation promised = Get("snu/p/own");
+  EXPECT_TRUE(promised.promised);
+  // A pass that comes a second late does not lose it the window.
+  clock.Advance(Hours(1) + Seconds{1});
+  Settle();
+  EXPECT_EQ(Get("snu/p/own").state, AllocationState::kProvisioning);
+  EXPECT_EQ(Get("snu/p/own").window, promised.window);
+}
+
+TEST_F(ReservationTest, OfACountItsOwnWiderGangIsLeftAlone) {
+  policy.promise_nodes = 3;
+  Run("running", 4, Hours(1));
+  SubmitAs("snu", "gang", 3, Hours(6));
+  Settle();
+  ASSERT_TRUE(Get("snu/p/gang").promised);
+  auto request = Count(1, Hours(3), Hours(2));
+  request.reservation.project = ProjectId("snu/p");
+  EXPECT_EQ(Named(Must(CreateReservation(*context, As(Operator()), request))), "c/n4 ");
+}
+
+TEST_F(ReservationTest, AStartDecidedBeforeTheDateWasSetDoesNotOutliveIt) {
+  Settle();
+  SubmitAs("snu", "long", 2, Hours(10));
+  const auto pass = Must(planner->Plan());
+  ASSERT_EQ(pass->plan.placements.size(), 1U);
+  ClusterUpdate update;
+  update.provider = ProviderId("prov");
+  update.id = ClusterId("c");
+  update.leave_time = std::optional(clock.Now() + Hours(5));
+  Must(UpdateCluster(*context, As(Operator()), update));
+  EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
 }
 
 TEST_F(ReservationTest, OfACountThoseLeastInTheWayAreTaken) {
@@ -159,8 +204,9 @@ TEST_F(OverAPromise, ItIsRefusedUnlessPromisesGiveWayOnRecord) {
 }
 
 TEST_F(OverAPromise, OneOfItsOwnProjectWithinItIsKept) {
-  Must(CreateReservation(*context, As(Operator()),
-                         Nodes({"n1", "n2", "n3", "n4"}, Hours(4), Hours(10), "snu/p")));
+  Must(CreateReservation(
+      *context, As(Operator()),
+      Nodes({"n1", "n2", "n3", "n4"}, Hours(4) + policy.release_time, Hours(10), "snu/p")));
   Settle();
   EXPECT_EQ(Get("snu/p/gang").window, promised_.window);
   EXPECT_TRUE(Get("snu/p/gang").promised);
@@ -260,6 +306,23 @@ TEST_F(ReservationTest, AClusterIsPlannedFromTheDayItJoinsAndEmptyWhenItLeaves) 
   EXPECT_EQ(Get("snu/p/late").state, AllocationState::kPlanned);
 }
 
+// A promise that begins with the cluster is not in the way of other changes, nor of a later date
+// to leave.
+TEST_F(ReservationTest, OnlyDatesThatBecomeNarrowerAreInTheWay) {
+  policy.promise_nodes = 2;
+  const Instant joins = clock.Now() + Hours(2);
+  Must(UpdateCluster(*context, As(Operator()), Dates(joins, joins + Hours(10))));
+  SubmitAs("snu", "gang", 2, Hours(9));
+  Settle();
+  ASSERT_TRUE(Get("snu/p/gang").promised);
+  ASSERT_EQ(Get("snu/p/gang").window->start(), joins);
+  Must(UpdateCluster(*context, As(Operator()), Dates(joins, joins + Hours(20))));
+  Must(UpdateCluster(*context, As(Operator()), Dates(joins - Hours(1), joins + Hours(20))));
+  EXPECT_EQ(
+      ReasonOf(UpdateCluster(*context, As(Operator()), Dates(joins + Hours(1), joins + Hours(20)))),
+      Reason::kBookingConflict);
+}
+
 TEST_F(ReservationTest, ChangesOfAClusterAreCheckedAndOnRecord) {
   EXPECT_EQ(ReasonOf(UpdateCluster(*context, As(Operator()),
                                    Dates(clock.Now() + Days(2), clock.Now() + Days(1)))),
@@ -273,7 +336,10 @@ TEST_F(ReservationTest, ChangesOfAClusterAreCheckedAndOnRecord) {
   update.provider = ProviderId("prov");
   update.id = ClusterId("c");
   update.programmes = {ProgrammeId("nosuch")};
+  update.reason = "mistaken";
   EXPECT_EQ(ReasonOf(UpdateCluster(*context, As(Operator()), update)), Reason::kEnumUnknown);
+  update.reason.clear();
+  EXPECT_EQ(ReasonOf(UpdateCluster(*context, As(Operator()), update)), Reason::kFieldRequired);
   update.programmes.reset();
   update.display_name = "Chuncheon";
   update.version = 99;

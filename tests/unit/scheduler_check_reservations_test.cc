@@ -98,5 +98,21 @@ TEST_F(CheckReservationsTest, APromiseLostToNoReservation) {
   ExpectViolation("i/q/other: loses its promise though nothing is in the way");
 }
 
+// Providers need longer to clear GPUs than when it was promised: what ends shortly before its
+// cluster leaves is lost to that date, by the planner's words and by the checker's.
+TEST_F(CheckReservationsTest, APromiseLostToADateThatReleasesNoLongerMeet) {
+  snapshot_.reservations.clear();
+  snapshot_.clusters[0].leave_time = kNow + Hours(12);
+  const Instant end = kNow + Hours(12) - Minutes(5);
+  snapshot_.pending[1].promise = {*TimeWindow::Make(end - Hours(3), end), {{3, 0xff}}};
+  policy_.release_time = Minutes(15);
+  plan_ = Schedule(snapshot_, policy_);
+  ASSERT_EQ(plan_.slips.size(), 0U) << "it starts earlier elsewhere";
+  snapshot_.pending[1].request.earliest_start = end - Hours(3);
+  plan_ = Schedule(snapshot_, policy_);
+  ASSERT_EQ(plan_.slips, (std::vector<Slip>{{1, end - Hours(3), SlipCause::kClusterClosed}}));
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace allot::scheduler

@@ -108,9 +108,9 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// Promises. A promised start is kept on the GPUs booked for it, whoever else waits: all promises
 /// are booked before anybody is placed. At its turn each is moved up to the earliest start that the
 /// other promises and those ahead leave. It slips only when what it needs is gone (SlipCause).
-/// Gangs of the policy's promise_nodes nodes and more, and those that waited longer than its
-/// starvation bound, are promised the start planned for them once it lies within promise_within and
-/// their gathering time has passed.
+/// Gangs of the policy's promise_nodes nodes and more, those that waited longer than its starvation
+/// bound, and those placed on what is set aside for their project, are promised the start planned
+/// for them once it lies within promise_within and their gathering time has passed.
 ///
 /// Order. First those whose promise is gone, then those that were requeued, which had their turn
 /// and lost it with a node; then those that waited longer than the policy's starvation bound; of
