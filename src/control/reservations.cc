@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "allot/control/once.h"
+#include "allot/model/name.h"
 #include "control/booking_conflicts.h"
 #include "control/record.h"
 
@@ -201,7 +202,7 @@ Result<ReservationDetail> CreateReservation(const Context& context, const Call& 
   const std::string name =
       request.name.empty() ? "r" + context.ids.Mint(kMintedNameLength) : request.name;
   Reservation reservation = request.reservation;
-  reservation.id = ReservationId(reservation.cluster.str() + "/" + name);
+  reservation.id = MakeReservationId(reservation.cluster, name);
   reservation.create_time = now;
   return Once<ReservationDetail>(
       context, call, now,

@@ -90,7 +90,7 @@ SlipCause Pass::WhatTook(const SnapshotPromise& promise, const SnapshotReservati
     return SlipCause::kClusterClosed;
   }
   for (const SnapshotReservation& reservation : snapshot_.reservations) {
-    if (own != nullptr && &reservation == own) continue;
+    if (&reservation == own) continue;
     const bool on_its_nodes =
         std::any_of(promise.nodes.begin(), promise.nodes.end(), [&](const PlacedNode& placed) {
           return std::binary_search(reservation.nodes.begin(), reservation.nodes.end(),
