@@ -22,11 +22,14 @@ std::vector<NodeReport> Unhealthy(const std::vector<NodeReport>& nodes) {
   return unhealthy;
 }
 
-std::vector<std::string> NamesOf(const std::vector<NodeReport>& nodes) {
-  std::vector<std::string> names;
-  names.reserve(nodes.size());
-  for (const NodeReport& node : nodes) names.push_back(node.name);
-  return names;
+/// What an inventory says beyond health, for its generation: "n1", or "n1 leaf-a".
+std::vector<std::string> ListingOf(const std::vector<NodeReport>& nodes) {
+  std::vector<std::string> listing;
+  listing.reserve(nodes.size());
+  for (const NodeReport& node : nodes) {
+    listing.push_back(node.leaf.empty() ? node.name : node.name + ' ' + node.leaf);
+  }
+  return listing;
 }
 
 int64_t Count(std::size_t size) { return static_cast<int64_t>(size); }
@@ -89,7 +92,7 @@ int64_t Agent::ReportTurn(int64_t now_ms) {
     if (const auto retry_ms = Register()) return *retry_ms;
     next_heartbeat_ms_ = now_ms;
   }
-  const Result<int64_t> generation = state_.GenerationOf(NamesOf(*nodes));
+  const Result<int64_t> generation = state_.GenerationOf(ListingOf(*nodes));
   if (!generation.ok()) {
     log_(LogLevel::kError, "the inventory's generation cannot be kept; it will be tried again",
          {{"cause", generation.error().message}});

@@ -57,6 +57,7 @@ void Fill(const NodeReport& node, v1::NodeReport& message) {
   message.set_node_id(node.name);
   message.set_unhealthy(!node.healthy);
   message.set_reason(Fitting(node.reason));
+  message.set_leaf(node.leaf);
 }
 
 }  // namespace

@@ -23,6 +23,10 @@ constexpr const char* kRangeLimit =
     "a node's name, or names with one range such as naver-a-[001-255], the first not above the "
     "last and both written with as many digits";
 
+std::string ListLimit() {
+  return "a list of 1 to " + FormatCount(kSiteNodesMax) + " names and ranges of names";
+}
+
 struct Field {
   YAML::Node value;
   int line = 0;
@@ -44,13 +48,14 @@ class SiteReader {
     site.cluster = ClusterId(cluster);
     ALLOT_ASSIGN_OR_RETURN(site.gpu_model, Model());
     ALLOT_ASSIGN_OR_RETURN(site.nodes, Nodes());
+    ALLOT_RETURN_IF_ERROR(HangFromLeaves(site.nodes));
     ALLOT_ASSIGN_OR_RETURN(site.simulated_provisioning_delay, Delay());
     return site;
   }
 
  private:
-  static constexpr std::array kKeys = {"provider", "cluster", "gpu_model", "nodes",
-                                       "simulated_provisioning_delay"};
+  static constexpr std::array kKeys = {"provider", "cluster", "gpu_model",
+                                       "nodes",    "leaves",  "simulated_provisioning_delay"};
 
   Error Refuse(int line, const std::string& field, std::string_view value,
                const std::string& expected) const {
@@ -122,7 +127,8 @@ class SiteReader {
           entry.first.IsScalar() ? entry.first.Scalar() : WhatStandsThere(entry.first);
       if (std::ranges::find(kKeys, key) == kKeys.end()) {
         return Refuse(line, "the key", "'" + key + "'",
-                      "one of provider, cluster, gpu_model, nodes, simulated_provisioning_delay");
+                      "one of provider, cluster, gpu_model, nodes, leaves, "
+                      "simulated_provisioning_delay");
       }
       const auto [earlier, inserted] = fields_.emplace(key, Field{entry.second, line});
       if (!inserted) {
@@ -171,45 +177,90 @@ class SiteReader {
     return *delay;
   }
 
-  Result<std::vector<std::string>> Nodes() const {
-    const std::string expected =
-        "a list of 1 to " + FormatCount(kSiteNodesMax) + " names and ranges of names";
+  /// Names with the line each came from, so that a repeat names both.
+  using Lines = std::map<std::string, int>;
+
+  Result<std::vector<SiteNode>> Nodes() const {
     const Field* field = Find("nodes");
-    if (field == nullptr) return Missing("nodes", expected);
-    if (!field->value.IsSequence() || field->value.size() == 0) {
-      const bool empty = field->value.IsSequence();
-      return Refuse(field->line, "nodes", empty ? "an empty list" : WhatStandsThere(field->value),
-                    expected);
+    if (field == nullptr) return Missing("nodes", ListLimit());
+    Lines lines;
+    ALLOT_ASSIGN_OR_RETURN(const auto names, ReadNames(*field, "nodes", lines));
+    std::vector<SiteNode> nodes;
+    nodes.reserve(names.size());
+    for (const auto& [name, line] : lines) nodes.push_back({name, ""});
+    return nodes;
+  }
+
+  /// "leaves" lists the nodes of each leaf; those in no list hang from one that is not known.
+  Status HangFromLeaves(std::vector<SiteNode>& nodes) const {
+    const Field* field = Find("leaves");
+    if (field == nullptr) return Ok{};
+    if (!field->value.IsMap()) {
+      return Refuse(field->line, "leaves", WhatStandsThere(field->value),
+                    "a mapping from the name of each leaf to a list of its nodes");
     }
-    // With the line each came from, so that a repeat names both.
-    std::map<std::string, int> lines;
-    for (const YAML::Node& entry : field->value) {
+    Lines leaves;
+    Lines lines;
+    for (const auto& entry : field->value) {
+      const int line = entry.first.Mark().line + 1;
+      const bool named = entry.first.IsScalar() && CheckName(entry.first.Scalar(), "leaves").ok();
+      if (!named) {
+        return Refuse(line, "leaves", WhatStandsThere(entry.first),
+                      std::string("a leaf's name: ") + kNameLimit);
+      }
+      const std::string& leaf = entry.first.Scalar();
+      const auto [earlier, inserted] = leaves.emplace(leaf, line);
+      if (!inserted) {
+        return Refuse(line, "leaves", "'" + leaf + "'",
+                      "each leaf once, and it stands in line " + std::to_string(earlier->second) +
+                          " already");
+      }
+      const std::string key = "leaves." + leaf;
+      ALLOT_ASSIGN_OR_RETURN(const auto names, ReadNames({entry.second, line}, key, lines));
+      for (const std::string& name : names) {
+        const auto node = std::ranges::lower_bound(nodes, name, {}, &SiteNode::name);
+        if (node == nodes.end() || node->name != name) {
+          return Refuse(lines.at(name), key, "'" + name + "'", "a node of nodes");
+        }
+        node->leaf = leaf;
+      }
+    }
+    return Ok{};
+  }
+
+  /// A list of names and ranges, none of which is in `lines` yet; they are added there.
+  Result<std::vector<std::string>> ReadNames(const Field& field, const std::string& key,
+                                             Lines& lines) const {
+    if (!field.value.IsSequence() || field.value.size() == 0) {
+      const bool empty = field.value.IsSequence();
+      return Refuse(field.line, key, empty ? "an empty list" : WhatStandsThere(field.value),
+                    ListLimit());
+    }
+    std::vector<std::string> all;
+    for (const YAML::Node& entry : field.value) {
       const int line = entry.Mark().line + 1;
       std::vector<std::string> names;
       if (entry.IsScalar()) names = ExpandRange(entry.Scalar());
-      const bool named = !names.empty() && CheckName(names.front(), "nodes").ok() &&
-                         CheckName(names.back(), "nodes").ok();
+      const bool named =
+          !names.empty() && CheckName(names.front(), key).ok() && CheckName(names.back(), key).ok();
       if (!named) {
-        return Refuse(line, "nodes", WhatStandsThere(entry),
+        return Refuse(line, key, WhatStandsThere(entry),
                       std::string(kRangeLimit) + "; a name is " + kNameLimit);
       }
       for (const std::string& name : names) {
         const auto [earlier, inserted] = lines.emplace(name, line);
         if (!inserted) {
-          return Refuse(line, "nodes", "'" + name + "'",
+          return Refuse(line, key, "'" + name + "'",
                         "each node once, and it stands in line " + std::to_string(earlier->second) +
                             " already");
         }
       }
       if (lines.size() > std::size_t{kSiteNodesMax}) {
-        return Refuse(line, "nodes", "more than " + FormatCount(kSiteNodesMax) + " nodes",
-                      expected);
+        return Refuse(line, key, "more than " + FormatCount(kSiteNodesMax) + " nodes", ListLimit());
       }
+      all.insert(all.end(), names.begin(), names.end());
     }
-    std::vector<std::string> nodes;
-    nodes.reserve(lines.size());
-    for (const auto& [name, line] : lines) nodes.push_back(name);
-    return nodes;
+    return all;
   }
 
   static bool IsNumber(std::string_view text) {
@@ -247,6 +298,10 @@ class SiteReader {
 };
 
 }  // namespace
+
+bool Site::Has(std::string_view node) const {
+  return std::ranges::binary_search(nodes, node, {}, &SiteNode::name);
+}
 
 Result<Site> ParseSite(std::string_view yaml, const std::string& file) {
   return SiteReader(file).Read(yaml);

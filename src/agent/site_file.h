@@ -14,15 +14,26 @@ namespace allot::agent {
 /// More than the server takes in one inventory.
 inline constexpr int kSiteNodesMax = 4096;
 
+struct SiteNode {
+  /// Within the cluster.
+  std::string name;
+  /// The leaf of the network that it hangs from; empty when the file does not say.
+  std::string leaf;
+
+  friend bool operator==(const SiteNode&, const SiteNode&) = default;
+};
+
 /// One cluster as its provider describes it (docs/provider.md has the format).
 struct Site {
   ProviderId provider;
   ClusterId cluster;
   GpuModel gpu_model = GpuModel::kH200;
-  /// Names within the cluster; sorted, unique, not empty.
-  std::vector<std::string> nodes;
+  /// Sorted by name, each once, not empty.
+  std::vector<SiteNode> nodes;
   /// How long handing nodes over takes in a simulation; zero in production.
   Seconds simulated_provisioning_delay;
+
+  bool Has(std::string_view node) const;
 
   friend bool operator==(const Site&, const Site&) = default;
 };

@@ -52,7 +52,7 @@ Result<std::vector<NodeReport>> StaticAdapter::Inventory() {
     // nobody.
     std::error_code gone;
     if (!entry.is_regular_file(gone)) continue;
-    if (std::ranges::binary_search(site_.nodes, name)) {
+    if (site_.Has(name)) {
       reasons.emplace(name, ReadReason(entry.path()));
     } else if (strangers_.insert(name).second) {
       options_.log(LogLevel::kWarn, "the health folder names a node that the site file has not",
@@ -65,10 +65,10 @@ Result<std::vector<NodeReport>> StaticAdapter::Inventory() {
   }
   std::vector<NodeReport> nodes;
   nodes.reserve(site_.nodes.size());
-  for (const std::string& name : site_.nodes) {
+  for (const auto& [name, leaf] : site_.nodes) {
     const auto reason = reasons.find(name);
     const bool healthy = reason == reasons.end();
-    nodes.push_back({name, healthy, healthy ? "" : reason->second});
+    nodes.push_back({name, healthy, healthy ? "" : reason->second, leaf});
   }
   return nodes;
 }
@@ -80,8 +80,7 @@ Progress StaticAdapter::Provision(const Order& order) {
     delay_ms = site_.simulated_provisioning_delay.count * 1'000;
     for (const OrderedNode& node : order.nodes) {
       const std::string name = node.node.str().substr(node.node.str().find('/') + 1);
-      const bool ours =
-          ClusterOf(node.node) == site_.cluster && std::ranges::binary_search(site_.nodes, name);
+      const bool ours = ClusterOf(node.node) == site_.cluster && site_.Has(name);
       if (!ours) return Progress::Failed("the site file has no node " + Printable(node.node.str()));
     }
   }

@@ -22,6 +22,7 @@ struct SubmitFlags {
   std::string start;
   std::string deadline;
   bool preemptible = false;
+  std::string same_leaf_wait;
   bool dry_run = false;
   WaitFlags wait;
   /// Nothing: active.
@@ -69,6 +70,11 @@ Result<v1::AllocationRequest> ReadRequest(const SubmitFlags& flags, Instant now)
     *request.mutable_deadline() = TimestampOf(deadline);
   }
   request.set_preemptible(flags.preemptible);
+  if (!flags.same_leaf_wait.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(const Seconds wait,
+                           ParseLength("--same-leaf-wait", flags.same_leaf_wait));
+    request.mutable_same_leaf_wait()->set_seconds(wait.count);
+  }
   return request;
 }
 
@@ -147,6 +153,8 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
   submit->add_option("--start", flags->start, "Not before: RFC 3339, or +2h");
   submit->add_option("--deadline", flags->deadline, "Ended by: RFC 3339, or +30d");
   submit->add_flag("--preemptible", flags->preemptible, "May be stopped and put back for others");
+  submit->add_option("--same-leaf-wait", flags->same_leaf_wait,
+                     "Start up to so much later if all nodes then hang from one leaf: 6h, 2d");
   submit->add_option("--display-name", flags->display_name, "A title for people");
   submit->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
   submit->add_flag("--wait", flags->wait.wait, "Follow it until it is active (see --until)");

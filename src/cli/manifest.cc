@@ -202,6 +202,14 @@ v1::Allocation ReadAllocation(ManifestFields& fields) {
     *request.mutable_deadline() = TimestampOf(*time);
   }
   if (const auto preemptible = fields.Bool("preemptible")) request.set_preemptible(*preemptible);
+  if (const auto text = fields.Text("same_leaf_wait")) {
+    const auto wait = ParseLength("same_leaf_wait", *text);
+    if (!wait.ok()) {
+      fields.Note("same_leaf_wait", wait.error());
+    } else {
+      request.mutable_same_leaf_wait()->set_seconds(wait->count);
+    }
+  }
   return allocation;
 }
 

@@ -64,7 +64,8 @@ std::vector<FieldText> Fields(const v1::Allocation& allocation) {
           {"duration", FormatDuration(SecondsOf(request.duration()))},
           {"earliest_start", TimeText(request.has_earliest_start(), request.earliest_start())},
           {"deadline", TimeText(request.has_deadline(), request.deadline())},
-          {"preemptible", request.preemptible() ? "true" : "false"}};
+          {"preemptible", request.preemptible() ? "true" : "false"},
+          {"same_leaf_wait", FormatDuration(SecondsOf(request.same_leaf_wait()))}};
 }
 
 }  // namespace

@@ -102,6 +102,10 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
     lines.Add("Not before", Moment(InstantOf(request.earliest_start()), now));
   }
   if (request.has_deadline()) lines.Add("Ended by", Moment(InstantOf(request.deadline()), now));
+  if (request.has_same_leaf_wait()) {
+    lines.Add("Same leaf", "up to " + FormatDuration(SecondsOf(request.same_leaf_wait())) +
+                               " later if it helps");
+  }
   lines.Add("Cluster", ShortName(a.cluster()));
   lines.Add(a.state() != v1::Allocation::STATE_PLANNED ? "Start" : StartLabel(a.promised()),
             StartText(a, now));

@@ -98,7 +98,7 @@ Table ClusterTable(const Repeated<v1::Cluster>& clusters, Instant now) {
 }
 
 Table NodeTable(const Repeated<v1::Node>& nodes) {
-  Table table({{"NODE"}, {"HEALTH"}, {"DRAINING"}, {"WHY"}});
+  Table table({{"NODE"}, {"HEALTH"}, {"DRAINING"}, {"LEAF", Align::kLeft, true}, {"WHY"}});
   for (const v1::Node& n : nodes) {
     const std::string health = Word(n.health());
     std::vector<std::string> why;
@@ -108,6 +108,7 @@ Table NodeTable(const Repeated<v1::Node>& nodes) {
     table.Add({ShortName(n.name()),
                {health, PaintOf(health)},
                n.draining() ? Cell("draining", Paint::kWaiting) : Cell("no"),
+               n.leaf(),
                Join(why, "; ")});
   }
   return table;

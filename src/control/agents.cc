@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "allot/control/enact.h"
 #include "allot/control/once.h"
@@ -35,13 +36,14 @@ struct NodeDifference {
   std::vector<Node> updated;
 };
 
-void Judge(Node& node, bool healthy, const std::string& reason, NodeDifference& difference) {
+/// Whether that is news.
+bool Judge(Node& node, bool healthy, const std::string& reason) {
   const NodeHealth health = healthy ? NodeHealth::kReady : NodeHealth::kDown;
   const std::string why = healthy ? std::string() : reason;
-  if (node.health == health && node.reason == why) return;
+  const bool is_news = node.health != health || node.reason != why;
   node.health = health;
   node.reason = why;
-  difference.updated.push_back(node);
+  return is_news;
 }
 
 Status Write(store::Tx& tx, NodeDifference& difference) {
@@ -63,7 +65,9 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
   for (Node& row : rows) {
     const auto found = reported.find(row.id);
     if (found != reported.end()) {
-      Judge(row, found->second->healthy, found->second->reason, difference);
+      const ReportedNode& node = *found->second;
+      const bool moved = std::exchange(row.leaf, node.leaf) != node.leaf;
+      if (Judge(row, node.healthy, node.reason) || moved) difference.updated.push_back(row);
       reported.erase(found);
     } else if (row.health != NodeHealth::kRemoved) {
       row.health = NodeHealth::kRemoved;
@@ -75,7 +79,8 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
     difference.inserted.push_back({.id = id,
                                    .cluster = inventory.cluster,
                                    .health = node->healthy ? NodeHealth::kReady : NodeHealth::kDown,
-                                   .reason = node->healthy ? "" : node->reason});
+                                   .reason = node->healthy ? "" : node->reason,
+                                   .leaf = node->leaf});
   }
   return difference;
 }
@@ -91,7 +96,9 @@ Result<NodeDifference> FromHeartbeat(store::Tx& tx, const HeartbeatMessage& mess
     if (row.health == NodeHealth::kRemoved) continue;
     const auto found = unhealthy.find(row.id);
     const bool healthy = found == unhealthy.end();
-    Judge(row, healthy, healthy ? "" : found->second->reason, difference);
+    if (Judge(row, healthy, healthy ? "" : found->second->reason)) {
+      difference.updated.push_back(row);
+    }
   }
   return difference;
 }

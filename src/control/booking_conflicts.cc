@@ -64,9 +64,8 @@ std::set<AllocationId> PromisedWithin(const Bookings& bookings, const Reservatio
     const bool on_its_nodes =
         std::binary_search(wanted.nodes.begin(), wanted.nodes.end(), claim.node);
     const bool in_a_window =
-        std::any_of(windows.begin(), windows.end(), [&](const TimeWindow& window) {
-          return window.start() <= claim.window.start() && claim.window.end() <= window.end();
-        });
+        std::any_of(windows.begin(), windows.end(),
+                    [&](const TimeWindow& window) { return window.Encloses(claim.window); });
     (on_its_nodes && in_a_window ? within : beyond).insert(claim.allocation);
   }
   for (const AllocationId& id : beyond) within.erase(id);

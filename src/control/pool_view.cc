@@ -101,7 +101,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                               .cluster = PositionOf(cluster_positions, node.cluster),
                               .schedulable = Schedulable(clusters_.at(node.cluster), node, now),
                               .health = node.health,
-                              .draining = IsDraining(clusters_.at(node.cluster), node)});
+                              .draining = IsDraining(clusters_.at(node.cluster), node),
+                              .leaf = node.leaf});
   }
 
   std::map<ProjectId, GpuSeconds> reserved;

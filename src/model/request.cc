@@ -118,6 +118,15 @@ Result<std::optional<Instant>> ParseDeadline(const RawRequest& raw, Instant now,
   return raw.deadline;
 }
 
+Result<Seconds> ParseSameLeafWait(const RawRequest& raw, const std::string& path) {
+  const Seconds wait = raw.same_leaf_wait.value_or(Seconds{0});
+  if (wait.count < 0 || wait > kAheadMax) {
+    return FieldError(Reason::kDurationOutOfRange, path + ".same_leaf_wait", FormatDuration(wait),
+                      "0s to " + FormatDuration(kAheadMax));
+  }
+  return wait;
+}
+
 }  // namespace
 
 Shape ShapeForGpus(int gpus) {
@@ -146,6 +155,7 @@ Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::stri
       request.deadline,
       ParseDeadline(raw, now, request.earliest_start.value_or(now), request.duration, path));
   request.preemptible = raw.preemptible;
+  ALLOT_ASSIGN_OR_RETURN(request.same_leaf_wait, ParseSameLeafWait(raw, path));
   return request;
 }
 

@@ -58,6 +58,7 @@ Json Format(const Request& request) {
   if (request.earliest_start) json["earliest_start_us"] = request.earliest_start->micros;
   if (request.deadline) json["deadline_us"] = request.deadline->micros;
   json["preemptible"] = request.preemptible;
+  if (request.same_leaf_wait.count > 0) json["same_leaf_wait_s"] = request.same_leaf_wait.count;
   return json;
 }
 
@@ -106,6 +107,7 @@ Json Format(const scheduler::Snapshot& snapshot) {
                              {"schedulable", node.schedulable},
                              {"health", Name(node.health)},
                              {"draining", node.draining}});
+    if (!node.leaf.empty()) json["nodes"].back()["leaf"] = node.leaf;
   }
   for (const auto& project : snapshot.projects) {
     json["projects"].push_back({{"id", project.id.str()},

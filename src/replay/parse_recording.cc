@@ -86,6 +86,9 @@ Request ReadRequest(const Fields& fields) {
   request.earliest_start = ReadOptionalInstant(fields, "earliest_start_us");
   request.deadline = ReadOptionalInstant(fields, "deadline_us");
   request.preemptible = fields.Bool("preemptible");
+  if (fields.Has("same_leaf_wait_s")) {
+    request.same_leaf_wait = ReadSeconds(fields, "same_leaf_wait_s", 0);
+  }
   return request;
 }
 
@@ -126,7 +129,8 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
          .cluster = row.Position("cluster", snapshot.clusters.size()),
          .schedulable = row.Bool("schedulable"),
          .health = row.Named("health", ParseNodeHealth, "ready, unknown, down or removed"),
-         .draining = row.Bool("draining")});
+         .draining = row.Bool("draining"),
+         .leaf = row.Has("leaf") ? row.Text("leaf") : ""});
   });
   fields.Each("projects", [&](const Fields& row) {
     snapshot.projects.push_back(

@@ -28,6 +28,9 @@ Result<std::vector<control::ReportedNode>> ParseReports(
     }
     node.healthy = !report.unhealthy();
     ALLOT_ASSIGN_OR_RETURN(node.reason, ParseText(report.reason(), field + ".reason"));
+    if (!report.leaf().empty()) {
+      ALLOT_ASSIGN_OR_RETURN(node.leaf, ParseNewName(report.leaf(), field + ".leaf"));
+    }
     nodes.push_back(std::move(node));
   }
   return nodes;

@@ -79,6 +79,7 @@ v1::Node Render(const Node& node, const std::string& cluster_name) {
   rendered.set_draining(node.draining);
   rendered.set_drain_reason(node.drain_reason);
   rendered.set_reason(node.reason);
+  rendered.set_leaf(node.leaf);
   rendered.set_etag(EtagOf(node.version));
   return rendered;
 }

@@ -267,11 +267,9 @@ class Checker {
     if (reservation.project != PendingAt(placement.pending).project) {
       Violate(placement.pending, "is placed in a reservation that is not its project's");
     }
-    const bool in_a_window = std::any_of(reservation.windows.begin(), reservation.windows.end(),
-                                         [&](const TimeWindow& window) {
-                                           return window.start() <= placement.window.start() &&
-                                                  placement.window.end() <= window.end();
-                                         });
+    const bool in_a_window =
+        std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                    [&](const TimeWindow& window) { return window.Encloses(placement.window); });
     const bool on_its_nodes =
         std::all_of(placement.nodes.begin(), placement.nodes.end(), [&](const PlacedNode& placed) {
           return std::find(reservation.nodes.begin(), reservation.nodes.end(), placed.node) !=

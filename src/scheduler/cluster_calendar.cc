@@ -63,8 +63,10 @@ bool ClusterCalendar::MayFit(const Counts& counts, const Shape& shape) {
   return shape.remainder_gpus == 0 || counts[shape.remainder_gpus - 1] > shape.nodes;
 }
 
-ClusterCalendar::ClusterCalendar(const TimeGrid& grid, int nodes, std::vector<Hold> holds)
-    : grid_(grid), lines_((static_cast<std::size_t>(nodes) + 63) / 64) {
+ClusterCalendar::ClusterCalendar(const TimeGrid& grid, const std::vector<int>& leaves,
+                                 std::vector<Hold> holds)
+    : grid_(grid), leaves_(leaves), lines_((leaves.size() + 63) / 64) {
+  const int nodes = static_cast<int>(leaves.size());
   ALLOT_CHECK(nodes <= kNodesPerClusterMax);
   const int slots = grid.slots();
   slots_.lines.resize(static_cast<std::size_t>(slots) * lines_);
@@ -181,13 +183,13 @@ bool ClusterCalendar::IsFree(const std::vector<std::pair<int, GpuMask>>& nodes, 
 // Windows that start later never end earlier. So when what is free from `slot` to the end of the
 // window is too little, every start up to `slot` fails too, and the search goes on behind it: it
 // never looks at a start twice.
-int ClusterCalendar::EarliestStart(const Shape& shape, const Span& span, int from, int last,
-                                   SearchRows& rows) const {
+int ClusterCalendar::EarliestStart(const Shape& shape, Spread spread, const Span& span, int from,
+                                   int last, SearchRows& rows) const {
   int slot = from;
   while (slot <= last) {
     const int window_last = grid_.LastSlot(slot, span);
     int obstacle = ObstacleByCounts(shape, slot, window_last);
-    if (obstacle < slot) obstacle = ObstacleByRows(shape, slot, window_last, rows);
+    if (obstacle < slot) obstacle = ObstacleByRows(shape, spread, slot, window_last, rows);
     if (obstacle < slot) return slot;
     slot = obstacle + 1;
   }
@@ -213,7 +215,7 @@ int ClusterCalendar::ObstacleByCounts(const Shape& shape, int first, int last) c
 }
 
 // The same exactly, by the nodes themselves: the highest such slot.
-int ClusterCalendar::ObstacleByRows(const Shape& shape, int first, int last,
+int ClusterCalendar::ObstacleByRows(const Shape& shape, Spread spread, int first, int last,
                                     SearchRows& rows) const {
   std::copy(outside_.begin(), outside_.end(), rows.free.begin());
   const auto narrow = [&](const MaskLine* row) {
@@ -224,6 +226,7 @@ int ClusterCalendar::ObstacleByRows(const Shape& shape, int first, int last,
         CountAtLeast(rows.other.data(), lines_, shape.remainder_gpus) <= shape.nodes) {
       return false;
     }
+    if (spread == Spread::kOneLeaf && !leaves_.OneHolds(shape, rows.other)) return false;
     rows.free.swap(rows.other);
     return true;
   };
@@ -253,6 +256,21 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
   std::vector<std::pair<int, GpuMask>> chosen;
   chosen.reserve(static_cast<std::size_t>(shape.node_count()));
 
+  const auto take = [&](int node, int gpus) {
+    chosen.emplace_back(node, ChooseGpus(MaskAt(rows.free.data(), node), MaskAt(before, node),
+                                         MaskAt(after, node), gpus));
+    MaskAt(rows.free.data(), node) = 0;
+  };
+  const auto choose_among = [&](const std::vector<int>& nodes, int count, int gpus) {
+    if (count == 0) return;
+    ScoreTightness(rows.free.data(), before, after, rows.other.data(), lines_, gpus);
+    std::vector<std::pair<uint8_t, int>> by_score;
+    for (const int node : nodes) by_score.emplace_back(MaskAt(rows.other.data(), node), node);
+    const auto end = by_score.begin() + count;
+    std::partial_sort(by_score.begin(), end, by_score.end());
+    ALLOT_CHECK(std::prev(end)->first != kScoreNone);
+    for (auto node = by_score.begin(); node != end; ++node) take(node->second, gpus);
+  };
   const auto choose = [&](int count, int gpus) {
     ScoreTightness(rows.free.data(), before, after, rows.other.data(), lines_, gpus);
     const uint8_t* scores = rows.other.front().masks.data();
@@ -265,10 +283,7 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
         const auto* hit = static_cast<const uint8_t*>(
             std::memchr(at, score, static_cast<std::size_t>(scores + bytes - at)));
         if (hit == nullptr) break;
-        const int node = static_cast<int>(hit - scores);
-        chosen.emplace_back(node, ChooseGpus(MaskAt(rows.free.data(), node), MaskAt(before, node),
-                                             MaskAt(after, node), gpus));
-        MaskAt(rows.free.data(), node) = 0;
+        take(static_cast<int>(hit - scores), gpus);
         at = hit + 1;
         --count;
       }
@@ -276,8 +291,15 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
   };
   // The remainder first: its tightest node has fewer GPUs free than the others need, wherever there
   // is such a node; otherwise there is one more of those than needed.
-  if (shape.remainder_gpus > 0) choose(1, shape.remainder_gpus);
-  choose(shape.nodes, shape.gpus_per_node);
+  if (leaves_.known() && shape.node_count() > 1) {
+    for (const Leaves::Share& share : leaves_.Divide(shape, rows.free)) {
+      choose_among(*share.nodes, share.remainder ? 1 : 0, shape.remainder_gpus);
+      choose_among(*share.nodes, share.count, shape.gpus_per_node);
+    }
+  } else {
+    if (shape.remainder_gpus > 0) choose(1, shape.remainder_gpus);
+    choose(shape.nodes, shape.gpus_per_node);
+  }
   std::sort(chosen.begin(), chosen.end());
   return chosen;
 }

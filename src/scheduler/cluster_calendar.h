@@ -7,6 +7,7 @@
 
 #include "allot/model/request.h"
 #include "allot/scheduler/plan.h"
+#include "scheduler/leaves.h"
 #include "scheduler/mask_rows.h"
 #include "scheduler/time_grid.h"
 
@@ -19,6 +20,9 @@ struct Hold {
   int first_slot = 0;
   int last_slot = 0;
 };
+
+/// Where in its cluster a gang may lie.
+enum class Spread : uint8_t { kAnyNodes, kOneLeaf };
 
 /// Working memory of searches; belongs to one pass and is reused.
 struct SearchRows {
@@ -36,18 +40,20 @@ struct SearchRows {
 /// booked is rounded outward to whole slots, so two bookings never meet in reality either.
 class ClusterCalendar {
  public:
-  /// All nodes free but for `holds`. A node that takes no new work is held in every slot.
-  ClusterCalendar(const TimeGrid& grid, int nodes, std::vector<Hold> holds);
+  /// All nodes free but for `holds`. A node that takes no new work is held in every slot. `leaves`:
+  /// by node, as Leaves takes it.
+  ClusterCalendar(const TimeGrid& grid, const std::vector<int>& leaves, std::vector<Hold> holds);
 
   std::size_t lines() const { return lines_; }
 
   /// The first slot in [from, last] in which a window of the shape can start on the same GPUs to
   /// its end; last + 1 when there is none. Then rows.free holds what is free over that window.
-  int EarliestStart(const Shape& shape, const Span& span, int from, int last,
+  int EarliestStart(const Shape& shape, Spread spread, const Span& span, int from, int last,
                     SearchRows& rows) const;
 
-  /// Nodes and GPUs for a shape that fits `rows.free`, by tightest fit in space, then in time, then
-  /// by position. Sorted by node. Scores are written to `rows.other`.
+  /// Nodes and GPUs for a shape that fits `rows.free`: a gang under the fewest leaves (see Leaves);
+  /// then by tightest fit in space, then in time, then by position. Sorted by node. Scores are
+  /// written to `rows.other`.
   std::vector<std::pair<int, GpuMask>> ChooseNodes(const Shape& shape, int first_slot,
                                                    int last_slot, SearchRows& rows) const;
 
@@ -82,9 +88,11 @@ class ClusterCalendar {
   void Release(MaskLine* row, Counts& counts, int node, GpuMask gpus) const;
   void FillBlocks();
   int ObstacleByCounts(const Shape& shape, int first, int last) const;
-  int ObstacleByRows(const Shape& shape, int first, int last, SearchRows& rows) const;
+  int ObstacleByRows(const Shape& shape, Spread spread, int first, int last,
+                     SearchRows& rows) const;
 
   const TimeGrid& grid_;
+  Leaves leaves_;
   std::size_t lines_ = 0;
   Level slots_;
   Level blocks_;

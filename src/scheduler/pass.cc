@@ -23,6 +23,10 @@ auto& At(T& values, int position) {
   return values[static_cast<std::size_t>(position)];
 }
 
+bool WaitsForOneLeaf(const Request& request) {
+  return request.same_leaf_wait.count > 0 && request.shape.node_count() > 1;
+}
+
 }  // namespace
 
 Pass::Pass(const Snapshot& snapshot, const Policy& policy)
@@ -114,7 +118,9 @@ Placement Pass::MoveUp(int pending) {
     Unbook(row, booking);
     const Found found =
         Search(wanted, Fitting(OpenTo(row), row.request.shape), booking.first_slot - 1);
-    if (found.cluster != nullptr) return Book(pending, found);
+    if (found.cluster != nullptr && !WouldRatherKeep(booking, promise.window, row.request, found)) {
+      return Book(pending, found);
+    }
     Book(row, booking);
   }
   return {.pending = pending,
@@ -123,6 +129,21 @@ Placement Pass::MoveUp(int pending) {
           .window = promise.window,
           .nodes = promise.nodes,
           .reservation = booking.cluster->reservation};
+}
+
+// Whether what it has under one leaf is worth the wait, compared with an earlier start under
+// several.
+bool Pass::WouldRatherKeep(const Booking& booking, const TimeWindow& window, const Request& request,
+                           const Found& earlier) const {
+  if (!WaitsForOneLeaf(request) || earlier.spread == Spread::kOneLeaf) return false;
+  const std::vector<int>& leaves = booking.cluster->leaves;
+  const int leaf = At(leaves, booking.nodes.front().first);
+  const bool on_one_leaf =
+      leaf != Leaves::kUnknown &&
+      std::all_of(booking.nodes.begin(), booking.nodes.end(),
+                  [&](const auto& node) { return At(leaves, node.first) == leaf; });
+  const Instant earlier_start = grid_.WindowFrom(earlier.slot, earlier.span).start();
+  return on_one_leaf && window.start() <= earlier_start + request.same_leaf_wait;
 }
 
 Pass::Booking Pass::BookingOf(const SnapshotPending& row, const TimeWindow& window,
@@ -149,10 +170,9 @@ Pass::Cluster& Pass::CalendarFor(const SnapshotPending& row, const TimeWindow& w
                                  const std::vector<PlacedNode>& nodes) {
   for (Cluster* cluster : At(set_aside_for_, row.project)) {
     const SnapshotReservation& reservation = At(snapshot_.reservations, *cluster->reservation);
-    const bool in_a_window = std::any_of(
-        reservation.windows.begin(), reservation.windows.end(), [&](const TimeWindow& whole) {
-          return whole.start() <= window.start() && window.end() <= whole.end();
-        });
+    const bool in_a_window =
+        std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                    [&](const TimeWindow& whole) { return whole.Encloses(window); });
     const bool on_its_nodes =
         std::all_of(nodes.begin(), nodes.end(), [&](const PlacedNode& placed) {
           return std::binary_search(reservation.nodes.begin(), reservation.nodes.end(),
@@ -279,8 +299,27 @@ const std::vector<Pass::Cluster*>& Pass::OpenTo(const SnapshotPending& pending) 
   return open_to_;
 }
 
-// The earliest start over all clusters; of equal ones the first in their order.
+// The earliest start; a later one on one leaf where the request waits so long for that.
 Pass::Found Pass::Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last) {
+  const Found any = SearchOnce(wanted, clusters, last);
+  const Request& request = wanted.row.request;
+  if (any.cluster == nullptr || !WaitsForOneLeaf(request)) return any;
+  const Instant latest = grid_.WindowFrom(any.slot, any.span).start() + request.same_leaf_wait;
+  std::swap(best_rows_, any_rows_);
+  Wanted on_one_leaf = wanted;
+  on_one_leaf.spread = Spread::kOneLeaf;
+  const int latest_slot = latest < grid_.horizon_end() ? grid_.SlotOf(latest) : last;
+  const Found found = SearchOnce(on_one_leaf, clusters, std::min(last, latest_slot));
+  if (found.cluster != nullptr && grid_.WindowFrom(found.slot, found.span).start() <= latest) {
+    return found;
+  }
+  std::swap(best_rows_, any_rows_);
+  return any;
+}
+
+// The earliest start over all clusters; of equal ones the first in their order.
+Pass::Found Pass::SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& clusters,
+                             int last) {
   Found best;
   if (wanted.span.not_before >= grid_.horizon_end()) return best;
   // Where the start may be earliest comes first: what it finds cuts the other searches short.
@@ -295,7 +334,7 @@ Pass::Found Pass::Search(const Wanted& wanted, const std::vector<Cluster*>& clus
   for (const auto& [bound, i] : turns_) {
     const int limit = best.cluster == nullptr ? last : i < best_turn ? best.slot : best.slot - 1;
     if (bound > limit) continue;
-    Found found{clusters[i], limit + 1, wanted.span};
+    Found found{clusters[i], limit + 1, wanted.span, wanted.spread};
     if (clusters[i]->reservation) {
       found = EarliestInWindows(*clusters[i], wanted, limit);
     } else {
@@ -325,9 +364,10 @@ int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
     if (within_quota > last) break;
     const int bound = cluster.bounds->Get(wanted.ask);
     const int from = std::max(within_quota, bound);
-    slot = cluster.calendar->EarliestStart(shape, span, from, last, rows_);
+    slot = cluster.calendar->EarliestStart(shape, wanted.spread, span, from, last, rows_);
     // What was found holds for others only if nothing but the calendar pushed it back.
-    const bool by_calendar_alone = from == bound && span.not_before <= grid_.Start(from);
+    const bool by_calendar_alone =
+        wanted.spread == Spread::kAnyNodes && from == bound && span.not_before <= grid_.Start(from);
     if (by_calendar_alone) cluster.bounds->Raise(wanted.ask, slot);
     if (slot == within_quota) return slot;
     found = slot;
@@ -337,7 +377,7 @@ int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
 
 // The same where nodes are set aside: all of it lies in one of the windows, exactly.
 Pass::Found Pass::EarliestInWindows(Cluster& cluster, const Wanted& wanted, int last) {
-  Found found{&cluster, last + 1, wanted.span};
+  Found found{&cluster, last + 1, wanted.span, wanted.spread};
   for (const TimeWindow& window : At(snapshot_.reservations, *cluster.reservation).windows) {
     Wanted within = wanted;
     within.span.not_before = std::max(wanted.span.not_before, window.start());
@@ -346,7 +386,7 @@ Pass::Found Pass::EarliestInWindows(Cluster& cluster, const Wanted& wanted, int 
     const Instant latest = within.span.not_before + (left - wanted.span.duration);
     const int last_within = std::min(last, grid_.SlotOf(latest));
     const int slot = EarliestIn(cluster, within, last_within);
-    if (slot <= last_within) return {&cluster, slot, within.span};
+    if (slot <= last_within) return {&cluster, slot, within.span, wanted.spread};
   }
   return found;
 }

@@ -55,6 +55,8 @@ class Pass {
     int schedulable = 0;
     // Its nodes' positions in the snapshot, by position in the calendar.
     std::vector<int> node_positions;
+    // By position in the calendar, as Leaves takes them.
+    std::vector<int> leaves;
     std::unique_ptr<ClusterCalendar> calendar;
     std::unique_ptr<StartBounds> bounds;
     // Position in Snapshot::reservations.
@@ -68,6 +70,7 @@ class Pass {
     int slot = 0;
     // Where in the slot it starts.
     Span span;
+    Spread spread = Spread::kAnyNodes;
   };
 
   using NodeMasks = std::vector<std::pair<int, GpuMask>>;
@@ -85,6 +88,7 @@ class Pass {
     const SnapshotPending& row;
     Span span;
     StartBounds::Ask ask;
+    Spread spread = Spread::kAnyNodes;
   };
 
   const SnapshotPending& Pending(int pending) const;
@@ -105,6 +109,9 @@ class Pass {
 
   const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open, const Shape& shape);
   Found Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
+  Found SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
+  bool WouldRatherKeep(const Booking& booking, const TimeWindow& window, const Request& request,
+                       const Found& earlier) const;
   Wanted Want(int pending) const;
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
   Found EarliestInWindows(Cluster& cluster, const Wanted& wanted, int last);
@@ -147,6 +154,8 @@ class Pass {
   // Of the search under way, and of its best start so far.
   SearchRows rows_;
   SearchRows best_rows_;
+  // Of the best start on any nodes, while one on one leaf is looked for.
+  SearchRows any_rows_;
 };
 
 }  // namespace allot::scheduler

@@ -42,6 +42,7 @@ void Pass::NumberAsks() {
 void Pass::BuildClusters() {
   clusters_.resize(snapshot_.clusters.size());
   position_in_cluster_.resize(snapshot_.nodes.size());
+  std::vector<std::map<std::string_view, int>> leaf_numbers(clusters_.size());
   Holds holds(clusters_.size());
   const int last_slot = grid_.slots() - 1;
   for (std::size_t i = 0; i < snapshot_.nodes.size(); ++i) {
@@ -49,6 +50,11 @@ void Pass::BuildClusters() {
     Cluster& cluster = At(clusters_, node.cluster);
     position_in_cluster_[i] = cluster.nodes++;
     cluster.node_positions.push_back(static_cast<int>(i));
+    auto& numbers = At(leaf_numbers, node.cluster);
+    cluster.leaves.push_back(
+        node.leaf.empty()
+            ? Leaves::kUnknown
+            : numbers.emplace(node.leaf, static_cast<int>(numbers.size())).first->second);
     if (node.schedulable) {
       ++cluster.schedulable;
     } else {
@@ -68,7 +74,8 @@ void Pass::BuildClusters() {
     Cluster& cluster = clusters_[i];
     cluster.position = static_cast<int>(i);
     cluster.model = snapshot_.clusters[i].model;
-    cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.nodes, std::move(holds[i]));
+    cluster.calendar =
+        std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds[i]));
     cluster.bounds = std::make_unique<StartBounds>(ask_count_);
   }
 }
@@ -129,6 +136,8 @@ Pass::Cluster Pass::CalendarOf(int reservation, const std::vector<Hold>& holds) 
   for (int i = 0; i < cluster.nodes; ++i) {
     const int node = At(row.nodes, i);
     At(here, At(position_in_cluster_, node)) = i;
+    cluster.leaves.push_back(
+        At(At(clusters_, cluster.position).leaves, At(position_in_cluster_, node)));
     if (At(snapshot_.nodes, node).schedulable) ++cluster.schedulable;
   }
   std::vector<Hold> holds_here;
@@ -147,7 +156,8 @@ Pass::Cluster Pass::CalendarOf(int reservation, const std::vector<Hold>& holds) 
     open_until = grid_.LastHeld(window.end());
   }
   close(open_until + 1, grid_.slots() - 1);
-  cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.nodes, std::move(holds_here));
+  cluster.calendar =
+      std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds_here));
   cluster.bounds = std::make_unique<StartBounds>(ask_count_);
   return cluster;
 }

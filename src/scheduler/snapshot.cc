@@ -50,6 +50,7 @@ void AddRequest(Fnv& fnv, const Request& request) {
   AddTime(fnv, request.earliest_start);
   AddTime(fnv, request.deadline);
   fnv.Add(request.preemptible ? 1 : 0);
+  fnv.Add(request.same_leaf_wait.count);
 }
 
 }  // namespace
@@ -120,6 +121,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(node.schedulable ? 1 : 0);
     fnv.Add(Name(node.health));
     fnv.Add(node.draining ? 1 : 0);
+    fnv.Add(node.leaf);
   }
   fnv.Add(static_cast<int64_t>(snapshot.projects.size()));
   for (const SnapshotProject& project : snapshot.projects) {

@@ -20,6 +20,9 @@ constexpr Seconds kRunMax = Days(3);
 constexpr Seconds kWarmUp = kRunMax;
 constexpr int kMeritMin = 300;
 
+/// Not published; as in the DGX SuperPOD reference design.
+constexpr int kNodesPerLeaf = 32;
+
 struct PoolCluster {
   const char* id;
   GpuModel model;
@@ -52,6 +55,7 @@ scheduler::Snapshot EmptyPool(int scale, bool programmes_apart) {
       scheduler::SnapshotNode node;
       node.id = NodeId(Numbered(std::string(cluster.id) + "/n", i));
       node.cluster = position;
+      node.leaf = Numbered("su-", i / kNodesPerLeaf);
       pool.nodes.push_back(std::move(node));
     }
   }

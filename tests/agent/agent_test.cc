@@ -61,7 +61,7 @@ class AgentTest : public ::testing::Test {
 // ---- Reports
 
 TEST_F(AgentTest, RegistersThenSendsTheInventoryThenAHeartbeat) {
-  adapter_.nodes[1] = {"n2", false, "no fabric"};
+  adapter_.nodes[1] = {"n2", false, "no fabric", ""};
   Open();
   EXPECT_EQ(server_.session, 1);
   EXPECT_EQ(server_.inventory, adapter_.nodes);
@@ -89,17 +89,17 @@ TEST_F(AgentTest, HeartbeatsWithinAThirdOfTheServersExpiry) {
 
 TEST_F(AgentTest, ReportsADeadNodeAtOnceAndWithItsReason) {
   Open();
-  adapter_.nodes[0] = {"n1", false, "fell off the bus"};
+  adapter_.nodes[0] = {"n1", false, "fell off the bus", ""};
   EXPECT_LE(agent_->ReportTurn(now_ms_ + 1), 500);
-  EXPECT_THAT(server_.unhealthy, ElementsAre(NodeReport{"n1", false, "fell off the bus"}));
-  adapter_.nodes[0] = {"n1", true, ""};
+  EXPECT_THAT(server_.unhealthy, ElementsAre(NodeReport{"n1", false, "fell off the bus", ""}));
+  adapter_.nodes[0] = {"n1", true, "", ""};
   agent_->ReportTurn(now_ms_ + 2);
   EXPECT_THAT(server_.unhealthy, IsEmpty());
 }
 
 TEST_F(AgentTest, SendsAChangedListWithTheNextGeneration) {
   Open();
-  adapter_.nodes.push_back({"n3", true, ""});
+  adapter_.nodes.push_back({"n3", true, "", ""});
   agent_->ReportTurn(now_ms_ + 1);
   EXPECT_EQ(server_.inventory_generation, 2);
   EXPECT_EQ(server_.inventory, adapter_.nodes);
@@ -132,7 +132,7 @@ TEST_F(AgentTest, GoesAboveAGenerationThatTheServerHas) {
 TEST_F(AgentTest, RegistersAnewWhenItsGenerationIsStale) {
   Open();
   server_.inventory_generation = 50;
-  adapter_.nodes.push_back({"n3", true, ""});
+  adapter_.nodes.push_back({"n3", true, "", ""});
   agent_->ReportTurn(now_ms_ + 1);
   Open();
   EXPECT_EQ(server_.session, 2);

@@ -75,7 +75,7 @@ class SharedAdapter final : public Adapter {
  public:
   explicit SharedAdapter(World& world) : world_(world) {}
   Result<std::vector<NodeReport>> Inventory() override {
-    return std::vector<NodeReport>{{"n1", true, ""}};
+    return std::vector<NodeReport>{{"n1", true, "", ""}};
   }
   Progress Provision(const Order&) override {
     Step(world_);

@@ -51,7 +51,7 @@ TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
     EXPECT_EQ(s.gpu_model, v1::GPU_MODEL_B200);
   });
 
-  const std::vector<NodeReport> nodes = {{"n1", true, ""}, {"n2", false, "dead\nfan"}};
+  const std::vector<NodeReport> nodes = {{"n1", true, "", ""}, {"n2", false, "dead\nfan", "su-1"}};
   EXPECT_EQ(Value(connection_.SyncInventory(1, 5, nodes)), 5);
   service_.Look([](const FakeService& s) {
     ASSERT_EQ(s.inventory.nodes_size(), 2);
@@ -59,6 +59,7 @@ TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
     EXPECT_FALSE(s.inventory.nodes(0).unhealthy());
     EXPECT_TRUE(s.inventory.nodes(1).unhealthy());
     EXPECT_EQ(s.inventory.nodes(1).reason(), "dead fan");
+    EXPECT_EQ(s.inventory.nodes(1).leaf(), "su-1");
   });
 
   const HeartbeatAnswer answer = Value(connection_.Heartbeat(1, 6, {nodes[1]}));

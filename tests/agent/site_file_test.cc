@@ -33,18 +33,33 @@ TEST(SiteFile, ListsTheNodesOfOneCluster) {
   EXPECT_EQ(site->gpu_model, GpuModel::kH200);
   EXPECT_EQ(site->simulated_provisioning_delay, Seconds{5});
   ASSERT_EQ(site->nodes.size(), 255U);
-  EXPECT_EQ(site->nodes.front(), "naver-a-001");
-  EXPECT_EQ(site->nodes.back(), "naver-a-255");
+  EXPECT_EQ(site->nodes.front(), (SiteNode{"naver-a-001", ""}));
+  EXPECT_EQ(site->nodes.back(), (SiteNode{"naver-a-255", ""}));
 }
 
 Result<Site> WithNodes(const std::string& nodes) {
   return ParseSite("provider: p\ncluster: c\ngpu_model: B200\nnodes: " + nodes + "\n", "s.yaml");
 }
 
+std::vector<std::string> NamesOf(const Site& site) {
+  std::vector<std::string> names;
+  for (const SiteNode& node : site.nodes) names.push_back(node.name);
+  return names;
+}
+
 TEST(SiteFile, TakesNamesAndRangesAndSortsThem) {
   const Result<Site> site = WithNodes("[spare, 'n-[9-11]', 'm[08-09]-gpu']");
   ASSERT_TRUE(site.ok()) << Describe(site.error());
-  EXPECT_THAT(site->nodes, ElementsAre("m08-gpu", "m09-gpu", "n-10", "n-11", "n-9", "spare"));
+  EXPECT_THAT(NamesOf(*site), ElementsAre("m08-gpu", "m09-gpu", "n-10", "n-11", "n-9", "spare"));
+}
+
+TEST(SiteFile, HangsNodesFromLeaves) {
+  const Result<Site> site =
+      WithNodes("[spare, 'n[1-4]', m]\nleaves:\n  su-1: ['n[1-2]', spare]\n  su-2: ['n[3-4]']");
+  ASSERT_TRUE(site.ok()) << Describe(site.error());
+  EXPECT_THAT(site->nodes, ElementsAre(SiteNode{"m", ""}, SiteNode{"n1", "su-1"},
+                                       SiteNode{"n2", "su-1"}, SiteNode{"n3", "su-2"},
+                                       SiteNode{"n4", "su-2"}, SiteNode{"spare", "su-1"}));
 }
 
 TEST(SiteFile, TakesAsManyNodesAsTheServerDoesAndNoMore) {
@@ -117,6 +132,15 @@ std::vector<BrokenCase> BrokenCases() {
        "stands in line 5"},
       {"RepeatedByARange", nodes("\n  - n3\n  - 'n[1-5]'"), "s.yaml:6: nodes 'n3'",
        "stands in line 5"},
+      {"LeavesAList", good + "leaves: [n1]\n", "s.yaml:5: leaves a list", "a mapping from"},
+      {"LeafInCapitals", good + "leaves:\n  SU: [n1]\n", "s.yaml:6: leaves 'SU'", "a leaf's name"},
+      {"LeafRepeated", good + "leaves:\n  a: [n1]\n  a: [n1]\n", "s.yaml:7: leaves 'a'",
+       "stands in line 6"},
+      {"LeafEmpty", good + "leaves:\n  a: []\n", "s.yaml:6: leaves.a an empty list", "a list of 1"},
+      {"LeafOfAStranger", good + "leaves:\n  a:\n    - n2\n", "s.yaml:7: leaves.a 'n2'",
+       "a node of nodes"},
+      {"NodeOfTwoLeaves", good + "leaves:\n  a: [n1]\n  b: [n1]\n", "s.yaml:7: leaves.b 'n1'",
+       "stands in line 6"},
       {"RangeEmpty", nodes("['n[]']"), "s.yaml:4: nodes 'n[]'", "one range"},
       {"RangeBackwards", nodes("['n[5-1]']"), "nodes 'n[5-1]'", "the first not above the last"},
       {"RangeOfLetters", nodes("['n[a-c]']"), "nodes 'n[a-c]'", "one range"},

@@ -47,15 +47,15 @@ class StaticAdapterTest : public ::testing::Test {
 TEST_F(StaticAdapterTest, TakesAHealthFileForADeadNodeAndItsContentForTheReason) {
   StaticAdapter adapter = Make();
   EXPECT_THAT(*adapter.Inventory(),
-              ElementsAre(NodeReport{"n1", true, ""}, NodeReport{"n2", true, ""}));
+              ElementsAre(NodeReport{"n1", true, "", ""}, NodeReport{"n2", true, "", ""}));
   std::ofstream(temp_ / "health/n2") << "fell off\tthe bus \xff\n";
-  EXPECT_THAT(*adapter.Inventory(),
-              ElementsAre(NodeReport{"n1", true, ""}, NodeReport{"n2", false, "fell off the bus"}));
+  EXPECT_THAT(*adapter.Inventory(), ElementsAre(NodeReport{"n1", true, "", ""},
+                                                NodeReport{"n2", false, "fell off the bus", ""}));
   std::filesystem::remove(temp_ / "health/n2");
   std::ofstream(temp_ / "health/n1");
   EXPECT_THAT(*adapter.Inventory(),
-              ElementsAre(NodeReport{"n1", false, "marked as not working by the provider"},
-                          NodeReport{"n2", true, ""}));
+              ElementsAre(NodeReport{"n1", false, "marked as not working by the provider", ""},
+                          NodeReport{"n2", true, "", ""}));
 }
 
 TEST_F(StaticAdapterTest, CutsALongReason) {
@@ -69,7 +69,7 @@ TEST_F(StaticAdapterTest, PassesOverFilesThatNameNoNode) {
   std::ofstream(temp_ / "health/n9") << "who?";
   std::ofstream(temp_ / "health/.n1.swp") << "an editor's";
   EXPECT_THAT(*adapter.Inventory(),
-              ElementsAre(NodeReport{"n1", true, ""}, NodeReport{"n2", true, ""}));
+              ElementsAre(NodeReport{"n1", true, "", ""}, NodeReport{"n2", true, "", ""}));
   EXPECT_THAT(log_, HasSubstr("names a node that the site file has not"));
 }
 
@@ -78,7 +78,7 @@ TEST_F(StaticAdapterTest, DoesNotWaitAtAPipe) {
   ASSERT_EQ(mkfifo((temp_ / "health/n1").c_str(), 0600), 0);
   std::filesystem::create_directory(temp_ / "health/n2");
   EXPECT_THAT(*adapter.Inventory(),
-              ElementsAre(NodeReport{"n1", true, ""}, NodeReport{"n2", true, ""}));
+              ElementsAre(NodeReport{"n1", true, "", ""}, NodeReport{"n2", true, "", ""}));
 }
 
 TEST_F(StaticAdapterTest, SaysWhenTheHealthFolderIsGone) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "allot/control/sweep.h"
 #include "control/world.h"
@@ -286,6 +287,31 @@ TEST_F(AgentTest, WhatADeadOrSilentNodeDoesIsNotCountedAsUse) {
   EXPECT_EQ(capacity.clusters[0].gpus_online, 0);
   EXPECT_EQ(capacity.clusters[0].gpus_held, 8);
   EXPECT_EQ(capacity.clusters[0].gpus_in_use, 0);
+}
+
+TEST_F(AgentTest, GangsGoUnderOneLeafAsTheInventoryNamesThem) {
+  Inventory wired = FourNodes(2);
+  for (std::size_t i = 0; i < 4; ++i) wired.nodes[i].leaf = i % 2 == 0 ? "left" : "right";
+  wired.nodes[3].healthy = false;
+  Must(SyncInventory(*context, Agent(), wired));
+  SubmitAs("snu", "a", 2, Hours(4));
+  Settle();
+  const auto nodes_of = [&](const std::string& id) {
+    std::set<std::string> nodes;
+    for (const Claim& claim :
+         Must(GetAllocation(*context, Member("snu"), AllocationId(id))).claims) {
+      nodes.insert(claim.node.str());
+    }
+    return nodes;
+  };
+  EXPECT_EQ(nodes_of("snu/p/a"), (std::set<std::string>{"c/n1", "c/n3"}));
+  // A heartbeat says nothing of leaves; an inventory may move a node.
+  Must(Beat({}, 2));
+  EXPECT_EQ(Must(GetNode(*context, Operator(), ProviderId("prov"), NodeId("c/n4"))).leaf, "right");
+  wired.generation = 3;
+  wired.nodes[3] = {.name = "n4", .healthy = true, .reason = "", .leaf = "third"};
+  Must(SyncInventory(*context, Agent(), wired));
+  EXPECT_EQ(Must(GetNode(*context, Operator(), ProviderId("prov"), NodeId("c/n4"))).leaf, "third");
 }
 
 TEST_F(AgentTest, ANodeThatLeavesTheInventoryLosesItsWork) {

@@ -177,10 +177,12 @@ std::string Scenario::AddCluster(const Line& line) {
   }
   cluster.join_time = line.Time("joins");
   cluster.leave_time = line.Time("leaves");
+  const auto nodes_per_leaf = line.Number("nodes-per-leaf");
   for (int i = *first; i <= *last; ++i) {
     scheduler::SnapshotNode node;
     node.id = NodeId(line.NameAt(0) + "/" + range.substr(0, digits) + TwoDigits(i));
     node.cluster = static_cast<int>(world_.clusters.size());
+    if (nodes_per_leaf) node.leaf = "leaf-" + TwoDigits((i - *first) / *nodes_per_leaf);
     world_.nodes.push_back(std::move(node));
   }
   world_.clusters.push_back(std::move(cluster));
@@ -272,6 +274,7 @@ std::string Scenario::Submit(const Line& line) {
   }
   request.earliest_start = line.Time("earliest");
   request.deadline = line.Time("deadline");
+  request.same_leaf_wait = line.Length("same-leaf-wait").value_or(Seconds{0});
   world_.pending.push_back(std::move(pending));
   return "";
 }

@@ -15,6 +15,7 @@ TEST_P(StoreConformance, WhatIsEnteredIntoThePoolIsReadBackEqual) {
   node.draining = true;
   node.drain_reason = "to be replaced";
   node.reason = "fan 3 is broken, \"again\"; {see} \\ ticket";
+  node.leaf = "su-01";
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     ALLOT_RETURN_IF_ERROR(tx.InsertCluster(cluster));
     return tx.InsertNodes(std::span(&node, 1));
@@ -24,6 +25,12 @@ TEST_P(StoreConformance, WhatIsEnteredIntoThePoolIsReadBackEqual) {
     EXPECT_EQ(tx.FindCluster(cluster.id).value(), cluster);
     EXPECT_EQ(tx.FindNode(node.id).value(), node);
     EXPECT_EQ(tx.FindCluster(ClusterId("nowhere")).value(), std::nullopt);
+    return Ok{};
+  }).value();
+  node.leaf = "su-02";
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.UpdateNodes(std::span(&node, 1)); }));
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_EQ(tx.FindNode(node.id).value(), node);
     return Ok{};
   }).value();
 }

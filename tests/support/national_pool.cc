@@ -11,6 +11,8 @@ namespace {
 
 using scheduler::Snapshot;
 
+constexpr int kNodesPerLeaf = 32;
+
 std::string Numbered(const std::string& name, int number) {
   const std::string digits = std::to_string(number);
   return name + std::string(5 - std::min<std::size_t>(digits.size(), 4), '0') + digits;
@@ -23,6 +25,7 @@ void AddCluster(const std::string& id, GpuModel model, int nodes, Snapshot& snap
     scheduler::SnapshotNode node;
     node.id = NodeId(Numbered(id + "/n", i));
     node.cluster = position;
+    node.leaf = "su-" + std::to_string(i / kNodesPerLeaf);
     snapshot.nodes.push_back(std::move(node));
   }
 }

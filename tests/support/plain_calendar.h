@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -62,19 +65,43 @@ class PlainCalendar {
   struct Start {
     TimeWindow window;
     GpuModel model = GpuModel::kH200;
+    bool on_one_leaf = false;
   };
-  /// The earliest start and the model it would be on; nothing when there is none.
+  /// The earliest start and the model it would be on, a later one on one leaf where it waits for
+  /// that; nothing when there is none.
   std::optional<Start> Earliest(const SnapshotPending& pending) const {
+    const auto any = Earliest(pending, /*on_one_leaf=*/false);
+    if (!any || pending.request.shape.node_count() == 1) return any;
+    const auto on_one_leaf = Earliest(pending, /*on_one_leaf=*/true);
+    const Seconds wait = pending.request.same_leaf_wait;
+    const bool is_worth_it =
+        wait.count > 0 && on_one_leaf && on_one_leaf->window.start() <= any->window.start() + wait;
+    return is_worth_it ? on_one_leaf : any;
+  }
+  /// Whether its promise, later but on one leaf, is what it would rather keep.
+  bool WouldRatherKeep(const SnapshotPending& pending, const Start& earlier) const {
+    std::set<std::string> leaves;
+    for (const PlacedNode& placed : pending.promise->nodes) {
+      leaves.insert(snapshot_.nodes[static_cast<std::size_t>(placed.node)].leaf);
+    }
+    const Seconds wait = pending.request.same_leaf_wait;
+    return pending.request.shape.node_count() > 1 && wait.count > 0 && !earlier.on_one_leaf &&
+           leaves.size() == 1 && !leaves.begin()->empty() &&
+           pending.promise->window.start() <= earlier.window.start() + wait;
+  }
+  std::optional<Start> Earliest(const SnapshotPending& pending, bool on_one_leaf) const {
     if (!ProjectOf(pending).open || !HasTimeLeft(pending)) return std::nullopt;
     const Span span = SpanOf(pending);
     if (span.not_before >= grid_.horizon_end()) return std::nullopt;
     for (int slot = grid_.SlotOf(span.not_before); slot <= grid_.last_start_slot(); ++slot) {
       for (const SnapshotReservation& reservation : snapshot_.reservations) {
-        if (const auto start = WithinReservation(pending, reservation, slot)) return start;
+        if (const auto start = WithinReservation(pending, reservation, slot, on_one_leaf)) {
+          return start;
+        }
       }
       const TimeWindow window = grid_.WindowFrom(slot, span);
       for (const GpuModel model : pending.request.models) {
-        if (Fits(pending, model, slot)) return Start{window, model};
+        if (Fits(pending, model, slot, on_one_leaf)) return Start{window, model, on_one_leaf};
       }
     }
     return std::nullopt;
@@ -95,10 +122,7 @@ class PlainCalendar {
                                                  placed.node) > 0;
                              }) &&
                  std::any_of(reservation.windows.begin(), reservation.windows.end(),
-                             [&](const TimeWindow& whole) {
-                               return whole.start() <= window.start() &&
-                                      window.end() <= whole.end();
-                             });
+                             [&](const TimeWindow& whole) { return whole.Encloses(window); });
         });
     for (const PlacedNode& placed : nodes) {
       const SnapshotNode& node = snapshot_.nodes[static_cast<std::size_t>(placed.node)];
@@ -193,20 +217,21 @@ class PlainCalendar {
     }
     return true;
   }
-  bool Fits(const SnapshotPending& pending, GpuModel model, int slot) const {
+  bool Fits(const SnapshotPending& pending, GpuModel model, int slot, bool on_one_leaf) const {
     const int last = grid_.LastSlot(slot, SpanOf(pending));
     if (!WithinQuota(pending, model, slot, last)) return false;
     for (std::size_t c = 0; c < snapshot_.clusters.size(); ++c) {
       if (snapshot_.clusters[c].model != model || !Serves(static_cast<int>(c), pending)) continue;
-      std::vector<GpuMask> free;
+      FreeByLeaf free;
       for (std::size_t n = 0; n < snapshot_.nodes.size(); ++n) {
         if (snapshot_.nodes[n].cluster != static_cast<int>(c)) continue;
         const auto& set_aside = set_aside_[n];
         const bool taken = std::any_of(set_aside.begin() + slot, set_aside.begin() + last + 1,
                                        [](bool is) { return is; });
-        free.push_back(taken ? 0 : FreeOver(static_cast<int>(n), slot, last));
+        free[snapshot_.nodes[n].leaf].push_back(taken ? 0
+                                                      : FreeOver(static_cast<int>(n), slot, last));
       }
-      if (Holds(pending.request.shape, free)) return true;
+      if (Holds(pending.request.shape, free, on_one_leaf)) return true;
     }
     return false;
   }
@@ -219,6 +244,16 @@ class PlainCalendar {
           free & free_[static_cast<std::size_t>(node)][static_cast<std::size_t>(slot)]);
     }
     return free;
+  }
+  /// What is free on each node, by leaf; under "" those whose leaf is not known.
+  using FreeByLeaf = std::map<std::string, std::vector<GpuMask>>;
+  static bool Holds(const Shape& shape, const FreeByLeaf& free, bool on_one_leaf) {
+    std::vector<GpuMask> all;
+    for (const auto& [leaf, nodes] : free) {
+      if (on_one_leaf && !leaf.empty() && Holds(shape, nodes)) return true;
+      all.insert(all.end(), nodes.begin(), nodes.end());
+    }
+    return !on_one_leaf && Holds(shape, all);
   }
   static bool Holds(const Shape& shape, const std::vector<GpuMask>& nodes) {
     int whole = 0;
@@ -234,7 +269,8 @@ class PlainCalendar {
   }
   /// A start in this slot on what is set aside for its project, all of it within one window.
   std::optional<Start> WithinReservation(const SnapshotPending& pending,
-                                         const SnapshotReservation& reservation, int slot) const {
+                                         const SnapshotReservation& reservation, int slot,
+                                         bool on_one_leaf) const {
     if (reservation.project != pending.project) return std::nullopt;
     const int cluster = snapshot_.nodes[static_cast<std::size_t>(reservation.nodes[0])].cluster;
     const GpuModel model = snapshot_.clusters[static_cast<std::size_t>(cluster)].model;
@@ -249,9 +285,14 @@ class PlainCalendar {
       const int last = grid_.LastHeld(window.end());
       if (grid_.SlotOf(window.start()) != slot || window.end() > whole.end()) continue;
       if (!WithinQuota(pending, model, slot, last)) continue;
-      std::vector<GpuMask> free;
-      for (const int node : reservation.nodes) free.push_back(FreeOver(node, slot, last));
-      if (Holds(pending.request.shape, free)) return Start{window, model};
+      FreeByLeaf free;
+      for (const int node : reservation.nodes) {
+        free[snapshot_.nodes[static_cast<std::size_t>(node)].leaf].push_back(
+            FreeOver(node, slot, last));
+      }
+      if (Holds(pending.request.shape, free, on_one_leaf)) {
+        return Start{window, model, on_one_leaf};
+      }
     }
     return std::nullopt;
   }

@@ -51,6 +51,18 @@ void ReserveSomething(Snapshot& snapshot, uint64_t seed) {
   }
 }
 
+// The network, and who would wait to stay on one leaf of it; drawn apart, too.
+void AddLeaves(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x6c6561766573);
+  for (SnapshotNode& node : snapshot.nodes) {
+    const auto leaf = random.Below(4);
+    if (leaf > 0) node.leaf = "leaf-" + std::to_string(leaf);
+  }
+  for (SnapshotPending& row : snapshot.pending) {
+    if (random.Below(3) == 0) row.request.same_leaf_wait = Minutes(random.Between(1, 4'000));
+  }
+}
+
 template <class Row>
 void Shuffle(SeededRandom& random, std::vector<Row>& rows) {
   for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.Below(i)]);
@@ -138,6 +150,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
     snapshot.pending.push_back(std::move(row));
   }
   if (seed % 3 == 0) ReserveSomething(snapshot, seed);
+  if (seed % 5 < 3) AddLeaves(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }

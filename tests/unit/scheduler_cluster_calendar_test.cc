@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "allot/base/random.h"
 #include "support/manual_clock.h"
 
@@ -10,13 +13,15 @@ namespace {
 
 constexpr Instant kNow = testing::ManualClock::kStart + Minutes(7);
 
+std::vector<int> NoLeaves(std::size_t nodes) { return std::vector<int>(nodes, Leaves::kUnknown); }
+
 // What the calendar must equal, told as plainly as possible.
 class PlainCalendar {
  public:
-  PlainCalendar(const TimeGrid& grid, int nodes)
+  PlainCalendar(const TimeGrid& grid, std::vector<int> leaves)
       : grid_(grid),
-        free_(static_cast<std::size_t>(grid.slots()),
-              std::vector<GpuMask>(static_cast<std::size_t>(nodes), 0xff)) {}
+        leaves_(std::move(leaves)),
+        free_(static_cast<std::size_t>(grid.slots()), std::vector<GpuMask>(leaves_.size(), 0xff)) {}
 
   void Take(int node, GpuMask gpus, int first, int last) {
     for (int slot = first; slot <= last; ++slot) {
@@ -33,10 +38,22 @@ class PlainCalendar {
     }
     return free;
   }
-  bool Fits(const Shape& shape, int first, int last) const {
+  bool Fits(const Shape& shape, Spread spread, int first, int last) const {
+    const std::vector<GpuMask> free = FreeOver(first, last);
+    if (spread == Spread::kAnyNodes) return Holds(shape, free);
+    for (int leaf = 0; leaf <= *std::max_element(leaves_.begin(), leaves_.end()); ++leaf) {
+      std::vector<GpuMask> under_it;
+      for (std::size_t node = 0; node < free.size(); ++node) {
+        if (leaves_[node] == leaf) under_it.push_back(free[node]);
+      }
+      if (Holds(shape, under_it)) return true;
+    }
+    return false;
+  }
+  static bool Holds(const Shape& shape, const std::vector<GpuMask>& free) {
     int whole = 0;
     int remainder = 0;
-    for (const GpuMask mask : FreeOver(first, last)) {
+    for (const GpuMask mask : free) {
       if (CountGpus(mask) >= shape.gpus_per_node) {
         ++whole;
       } else if (shape.remainder_gpus > 0 && CountGpus(mask) >= shape.remainder_gpus) {
@@ -45,15 +62,16 @@ class PlainCalendar {
     }
     return whole >= shape.nodes && whole + remainder >= shape.node_count();
   }
-  int EarliestStart(const Shape& shape, const Span& span, int from, int last) const {
+  int EarliestStart(const Shape& shape, Spread spread, const Span& span, int from, int last) const {
     for (int slot = from; slot <= last; ++slot) {
-      if (Fits(shape, slot, grid_.LastSlot(slot, span))) return slot;
+      if (Fits(shape, spread, slot, grid_.LastSlot(slot, span))) return slot;
     }
     return last + 1;
   }
 
  private:
   const TimeGrid& grid_;
+  std::vector<int> leaves_;
   std::vector<std::vector<GpuMask>> free_;
 };
 
@@ -68,7 +86,11 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
     SeededRandom random(seed);
     const TimeGrid grid(kNow, Days(20));
     const int nodes = static_cast<int>(random.Between(1, seed % 5 == 0 ? 70 : 9));
-    PlainCalendar plain(grid, nodes);
+    std::vector<int> leaves = NoLeaves(static_cast<std::size_t>(nodes));
+    if (seed % 2 == 0) {
+      for (int& leaf : leaves) leaf = static_cast<int>(random.Between(-1, 3));
+    }
+    PlainCalendar plain(grid, leaves);
     std::vector<Hold> holds;
     for (int i = 0; i < nodes * 3; ++i) {
       const int first = random.Below(3) == 0 ? static_cast<int>(random.Between(0, 300)) : 0;
@@ -77,7 +99,7 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
                        static_cast<GpuMask>(random.Below(256) & random.Below(256)), first, last});
       plain.Take(holds.back().node, holds.back().gpus, first, last);
     }
-    ClusterCalendar calendar(grid, nodes, holds);
+    ClusterCalendar calendar(grid, leaves, holds);
     SearchRows rows;
     rows.Resize(calendar.lines());
 
@@ -87,8 +109,9 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
                       kNow + Minutes(random.Below(2) == 0 ? 0 : random.Between(0, 10'000))};
       const int from = grid.SlotOf(span.not_before);
       const int last = grid.last_start_slot();
-      const int slot = calendar.EarliestStart(shape, span, from, last, rows);
-      ASSERT_EQ(slot, plain.EarliestStart(shape, span, from, last)) << "seed " << seed;
+      const Spread spread = random.Below(3) == 0 ? Spread::kOneLeaf : Spread::kAnyNodes;
+      const int slot = calendar.EarliestStart(shape, spread, span, from, last, rows);
+      ASSERT_EQ(slot, plain.EarliestStart(shape, spread, span, from, last)) << "seed " << seed;
       if (slot > last) continue;
 
       const int window_last = grid.LastSlot(slot, span);
@@ -102,6 +125,12 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
         plain.Take(node, mask, slot, window_last);
       }
       EXPECT_EQ(gpus, shape.gpus());
+      if (spread == Spread::kOneLeaf && shape.node_count() > 1) {
+        const int leaf = leaves[static_cast<std::size_t>(chosen.front().first)];
+        for (const auto& [node, mask] : chosen) {
+          EXPECT_EQ(leaves[static_cast<std::size_t>(node)], leaf) << "seed " << seed;
+        }
+      }
       calendar.Book(chosen, slot, window_last);
     }
   }
@@ -110,10 +139,10 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
 TEST(ClusterCalendar, PrefersTheNodeThatIsLeftWithTheFewestGpus) {
   const TimeGrid grid(kNow, Days(1));
   const int last = grid.slots() - 1;
-  const ClusterCalendar calendar(grid, 3, {{0, 0x0f, 0, last}, {1, 0x3f, 0, last}});
+  const ClusterCalendar calendar(grid, NoLeaves(3), {{0, 0x0f, 0, last}, {1, 0x3f, 0, last}});
   SearchRows rows;
   rows.Resize(calendar.lines());
-  ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, {Hours(1), kNow}, 0, 10, rows), 0);
+  ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, Spread::kAnyNodes, {Hours(1), kNow}, 0, 10, rows), 0);
   const std::vector<std::pair<int, GpuMask>> tightest = {{1, 0xc0}};
   EXPECT_EQ(calendar.ChooseNodes({1, 2, 0}, 0, 3, rows), tightest);
 }
@@ -122,11 +151,11 @@ TEST(ClusterCalendar, OfEqualNodesPrefersTheOneThatIsBusyNextToTheWindow) {
   const TimeGrid grid(kNow, Days(1));
   // Node 1 is busy before the window, node 2 before and after it.
   const ClusterCalendar calendar(
-      grid, 3, {{1, 0xff, 0, 3}, {2, 0xff, 0, 3}, {2, 0xff, 8, grid.slots() - 1}});
+      grid, NoLeaves(3), {{1, 0xff, 0, 3}, {2, 0xff, 0, 3}, {2, 0xff, 8, grid.slots() - 1}});
   SearchRows rows;
   rows.Resize(calendar.lines());
   const Span span{Hours(1), kNow};
-  ASSERT_EQ(calendar.EarliestStart({1, 8, 0}, span, 4, 10, rows), 4);
+  ASSERT_EQ(calendar.EarliestStart({1, 8, 0}, Spread::kAnyNodes, span, 4, 10, rows), 4);
   const std::vector<std::pair<int, GpuMask>> between = {{2, 0xff}};
   EXPECT_EQ(calendar.ChooseNodes({1, 8, 0}, 4, 7, rows), between);
 }
@@ -134,20 +163,21 @@ TEST(ClusterCalendar, OfEqualNodesPrefersTheOneThatIsBusyNextToTheWindow) {
 TEST(ClusterCalendar, OfANodesGpusPrefersThoseThatAreTakenNextToTheWindow) {
   const TimeGrid grid(kNow, Days(1));
   // GPUs 4 to 7 are taken before the window, 7 after it too.
-  const ClusterCalendar calendar(grid, 1, {{0, 0xf0, 0, 3}, {0, 0x80, 8, grid.slots() - 1}});
+  const ClusterCalendar calendar(grid, NoLeaves(1),
+                                 {{0, 0xf0, 0, 3}, {0, 0x80, 8, grid.slots() - 1}});
   SearchRows rows;
   rows.Resize(calendar.lines());
-  ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, {Hours(1), kNow}, 4, 10, rows), 4);
+  ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, Spread::kAnyNodes, {Hours(1), kNow}, 4, 10, rows), 4);
   const std::vector<std::pair<int, GpuMask>> aligned = {{0, 0x90}};
   EXPECT_EQ(calendar.ChooseNodes({1, 2, 0}, 4, 7, rows), aligned);
 }
 
 TEST(ClusterCalendar, TakesTheRemainderFromANodeThatIsOfNoUseToTheWholeOnes) {
   const TimeGrid grid(kNow, Days(1));
-  const ClusterCalendar calendar(grid, 3, {{1, 0x07, 0, grid.slots() - 1}});
+  const ClusterCalendar calendar(grid, NoLeaves(3), {{1, 0x07, 0, grid.slots() - 1}});
   SearchRows rows;
   rows.Resize(calendar.lines());
-  ASSERT_EQ(calendar.EarliestStart({2, 8, 3}, {Hours(1), kNow}, 0, 10, rows), 0);
+  ASSERT_EQ(calendar.EarliestStart({2, 8, 3}, Spread::kAnyNodes, {Hours(1), kNow}, 0, 10, rows), 0);
   const std::vector<std::pair<int, GpuMask>> chosen = {{0, 0xff}, {1, 0x38}, {2, 0xff}};
   EXPECT_EQ(calendar.ChooseNodes({2, 8, 3}, 0, 3, rows), chosen);
 }

@@ -16,6 +16,8 @@ struct NodeReport {
   bool healthy = true;
   /// Why it does not work; shown to operators and to owners of work on it.
   std::string reason;
+  /// The leaf of the cluster's network that it hangs from; empty when not known.
+  std::string leaf;
 
   friend bool operator==(const NodeReport&, const NodeReport&) = default;
 };

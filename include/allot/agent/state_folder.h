@@ -75,8 +75,8 @@ class StateFolder {
   StateFolder(const StateFolder&) = delete;
   StateFolder& operator=(const StateFolder&) = delete;
 
-  /// The generation of this list of nodes: the last one for the same list, the next for another.
-  /// store_unavailable when it cannot be written.
+  /// The generation of this list of nodes, each with whatever else an inventory tells: the last one
+  /// for the same list, the next for another. store_unavailable when it cannot be written.
   Result<int64_t> GenerationOf(const std::vector<std::string>& nodes);
   /// From now on generations are above `generation`; 0 says nothing.
   Status RaiseGenerationAbove(int64_t generation);

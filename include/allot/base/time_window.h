@@ -22,6 +22,9 @@ class TimeWindow {
     return start_ < other.end_ && other.start_ < end_;
   }
   constexpr bool Contains(Instant t) const { return start_ <= t && t < end_; }
+  constexpr bool Encloses(const TimeWindow& other) const {
+    return start_ <= other.start_ && other.end_ <= end_;
+  }
 
   friend bool operator==(const TimeWindow&, const TimeWindow&) = default;
   friend auto operator<=>(const TimeWindow&, const TimeWindow&) = default;

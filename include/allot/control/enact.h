@@ -23,6 +23,8 @@ struct ReportedNode {
   std::string name;
   bool healthy = true;
   std::string reason;
+  /// In an inventory: the leaf it hangs from; empty when not known.
+  std::string leaf;
 };
 
 struct Inventory {

@@ -74,6 +74,9 @@ struct Node {
   std::string drain_reason;
   /// Why it is not ready, as its provider says; shown to operators and owners.
   std::string reason;
+  /// The leaf of its cluster's network that it hangs from, as its provider names it; empty when not
+  /// known.
+  std::string leaf;
   int64_t version = 1;
 
   friend bool operator==(const Node&, const Node&) = default;

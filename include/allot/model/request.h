@@ -43,6 +43,8 @@ struct Request {
   std::optional<Instant> deadline;
   /// Whether it may be stopped and put back for others.
   bool preemptible = false;
+  /// How much later than anywhere it would rather start if all its nodes then hang from one leaf.
+  Seconds same_leaf_wait;
 
   friend bool operator==(const Request&, const Request&) = default;
 };
@@ -61,6 +63,7 @@ struct RawRequest {
   std::optional<Instant> earliest_start;
   std::optional<Instant> deadline;
   bool preemptible = false;
+  std::optional<Seconds> same_leaf_wait;
 };
 
 inline constexpr Seconds kDurationMin = Minutes(1);

@@ -134,13 +134,16 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// work. Nothing placed is moved, so nobody is delayed by somebody behind. Of several acceptable
 /// models and clusters the earliest start wins; of equal starts the preferred model, then the
 /// cluster with the fewest schedulable nodes (large ones are left to large gangs), then the
-/// cluster's id. Nodes that operators set aside are nobody's in their windows but their project's:
-/// its allocations run on them where a whole window of theirs fits inside one, and rather there
-/// than elsewhere at the same time. A cluster with a join time is planned from then on, one with a
-/// leave time is empty by then. Starts lie at `now`, at boundaries of the planner's time grid (a
-/// quarter of an hour for two days, an hour for two weeks, four hours for two months, then a day;
-/// UTC), or at an earliest_start or the beginning of a reservation between two. They are forecasts:
-/// a pass made when GPUs come free between boundaries starts work at once.
+/// cluster's id. There a gang goes under the fewest leaves of the network, of those that hold it
+/// under the one that is left with the fewest free GPUs on nodes it takes, then with the fewest
+/// nodes to spare; who has a same_leaf_wait starts so much later at the most if all its nodes then
+/// hang from one leaf. Nodes that operators set aside are nobody's in their windows but their
+/// project's: its allocations run on them where a whole window of theirs fits inside one, and
+/// rather there than elsewhere at the same time. A cluster with a join time is planned from then
+/// on, one with a leave time is empty by then. Starts lie at `now`, at boundaries of the planner's
+/// time grid (a quarter of an hour for two days, an hour for two weeks, four hours for two months,
+/// then a day; UTC), or at an earliest_start or the beginning of a reservation between two. They
+/// are forecasts: a pass made when GPUs come free between boundaries starts work at once.
 ///
 /// GPUs are held for the policy's release_time after their window; a claim whose release is overdue
 /// counts as held for another quarter of an hour.

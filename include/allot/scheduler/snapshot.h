@@ -44,6 +44,8 @@ struct SnapshotNode {
   /// For explanations: why it is not schedulable.
   NodeHealth health = NodeHealth::kReady;
   bool draining = false;
+  /// Of its cluster: nodes with equal names hang from the same; empty when not known.
+  std::string leaf;
 };
 
 struct SnapshotProject {

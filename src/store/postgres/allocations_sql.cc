@@ -19,10 +19,11 @@ const Statement kInsertAllocation{
     "INSERT INTO allocations (id, project_id, institute_id, display_name, nodes, gpus_per_node,"
     " remainder_gpus, gpu_models, duration_s, earliest_start, deadline, preemptible, state,"
     " attempt, failures, create_time, update_time, window_start, window_end, cluster_id,"
-    " promised, active_time, end_time, reason, message, setback, cancel_requested, version)"
+    " promised, active_time, end_time, reason, message, setback, cancel_requested, version,"
+    " same_leaf_wait_s)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
     " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, $21, instant($22),"
-    " instant($23), $24, $25, $26, $27, $28) ON CONFLICT DO NOTHING"};
+    " instant($23), $24, $25, $26, $27, $28, $29) ON CONFLICT DO NOTHING"};
 // The request stays as it was admitted.
 const Statement kUpdateAllocations{
     "update_allocations",
@@ -87,7 +88,7 @@ Status PostgresTx::InsertAllocation(const Allocation& allocation) {
                 allocation.update_time, StartOf(allocation), EndOf(allocation), allocation.cluster,
                 allocation.promised, allocation.active_time, allocation.end_time, allocation.reason,
                 allocation.message, allocation.setback, allocation.cancel_requested,
-                allocation.version));
+                allocation.version, request.same_leaf_wait));
 }
 
 Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {

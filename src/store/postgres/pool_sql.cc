@@ -45,15 +45,15 @@ const Statement kLargestClusters{
     " GROUP BY gpu_model"};
 const Statement kInsertNodes{
     "insert_nodes",
-    "INSERT INTO nodes (id, cluster_id, health, draining, drain_reason, reason, version)"
+    "INSERT INTO nodes (id, cluster_id, health, draining, drain_reason, reason, version, leaf)"
     " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[],"
-    " $6::text[], $7::bigint[]) ON CONFLICT DO NOTHING"};
+    " $6::text[], $7::bigint[], $8::text[]) ON CONFLICT DO NOTHING"};
 const Statement kUpdateNodes{
     "update_nodes",
     "UPDATE nodes SET health = u.health, draining = u.draining, drain_reason = u.drain_reason,"
-    " reason = u.reason, version = nodes.version + 1"
-    " FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::bigint[])"
-    " AS u(id, health, draining, drain_reason, reason, version)"
+    " reason = u.reason, leaf = u.leaf, version = nodes.version + 1"
+    " FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::bigint[],"
+    " $7::text[]) AS u(id, health, draining, drain_reason, reason, version, leaf)"
     " WHERE nodes.id = u.id AND nodes.version = u.version"};
 
 Arguments ArgumentsOf(const Cluster& cluster) {
@@ -146,7 +146,7 @@ Status PostgresTx::InsertNodes(std::span<const Node> nodes) {
                 Arguments(SqlArray(nodes, &Node::id), SqlArray(nodes, &Node::cluster),
                           SqlArray(nodes, &Node::health), SqlArray(nodes, &Node::draining),
                           SqlArray(nodes, &Node::drain_reason), SqlArray(nodes, &Node::reason),
-                          SqlArray(nodes, &Node::version)),
+                          SqlArray(nodes, &Node::version), SqlArray(nodes, &Node::leaf)),
                 nodes.size());
 }
 
@@ -156,7 +156,8 @@ Status PostgresTx::UpdateNodes(std::span<Node> nodes) {
       Update(kUpdateNodes,
              Arguments(SqlArray(nodes, &Node::id), SqlArray(nodes, &Node::health),
                        SqlArray(nodes, &Node::draining), SqlArray(nodes, &Node::drain_reason),
-                       SqlArray(nodes, &Node::reason), SqlArray(nodes, &Node::version)),
+                       SqlArray(nodes, &Node::reason), SqlArray(nodes, &Node::version),
+                       SqlArray(nodes, &Node::leaf)),
              nodes.size()));
   for (Node& node : nodes) {
     Changed(ResourceKind::kNode, node.id);

@@ -31,6 +31,7 @@ Request ReadRequest(RowReader& row) {
   request.earliest_start = row.OptionalTime();
   request.deadline = row.OptionalTime();
   request.preemptible = row.Bool();
+  request.same_leaf_wait = Seconds{row.Int64()};
   return request;
 }
 
@@ -66,6 +67,7 @@ Node ReadNode(RowReader& row) {
           .draining = row.Bool(),
           .drain_reason = row.Text(),
           .reason = row.Text(),
+          .leaf = row.Text(),
           .version = row.Int64()};
 }
 
