@@ -152,7 +152,8 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
   submit->add_option("--for,--duration", flags->length, "How long: 90m, 4h, 7d, 2w")->required();
   submit->add_option("--start", flags->start, "Not before: RFC 3339, or +2h");
   submit->add_option("--deadline", flags->deadline, "Ended by: RFC 3339, or +30d");
-  submit->add_flag("--preemptible", flags->preemptible, "May be stopped and put back for others");
+  submit->add_flag("--preemptible", flags->preemptible,
+                   "May be stopped for work that may not; the rest waits again");
   submit->add_option("--same-leaf-wait", flags->same_leaf_wait,
                      "Start up to so much later if all nodes then hang from one leaf: 6h, 2d");
   submit->add_option("--display-name", flags->display_name, "A title for people");

@@ -102,6 +102,13 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
     lines.Add("Not before", Moment(InstantOf(request.earliest_start()), now));
   }
   if (request.has_deadline()) lines.Add("Ended by", Moment(InstantOf(request.deadline()), now));
+  if (a.preemptions() > 0) {
+    lines.Add("Stopped",
+              FormatCount(a.preemptions()) + " times" +
+                  (a.has_remaining_duration()
+                       ? ", " + FormatDuration(SecondsOf(a.remaining_duration())) + " left"
+                       : ""));
+  }
   if (request.has_same_leaf_wait()) {
     lines.Add("Same leaf", "up to " + FormatDuration(SecondsOf(request.same_leaf_wait())) +
                                " later if it helps");

@@ -110,9 +110,18 @@ Result<Allocation> Release(const Context& context, const Call& call, const EndRe
   return End(
       context, call, request, Permission::kSubmit, "allocation.release",
       [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
+        if (a.state == AllocationState::kReleasing && a.preempt_requested) {
+          // It is being stopped for others anyway: its owner does not want it back.
+          a.preempt_requested = false;
+          a.reason = "released";
+          a.message = message;
+          a.update_time = now;
+          return true;
+        }
         if (a.state == AllocationState::kReleasing || a.state == AllocationState::kCompleted) {
           return false;
         }
+        a.preempt_requested = false;
         ALLOT_RETURN_IF_ERROR(Move(a, AllocationEvent::kRelease, now, "released", message));
         ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
         return true;

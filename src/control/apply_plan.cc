@@ -46,7 +46,7 @@ std::string PlannedMessage(const Pass& pass, const Placement& placement) {
 
 /// Even a start at `now` would end too late. Until then a release of others may still make room.
 bool DeadlinePassedBy(const Allocation& allocation, Instant now) {
-  const Request& request = allocation.request;
+  const Request request = ToServe(allocation);
   return request.deadline && now + request.duration > *request.deadline;
 }
 
@@ -105,11 +105,20 @@ class Application {
     std::vector<AllocationId> ids;
     ids.reserve(decisions.size());
     for (const Decision& d : decisions) ids.push_back(d.seen->id);
+    for (const auto& preemption : pass_.plan.preemptions) ids.push_back(Stopped(preemption).id);
     ALLOT_ASSIGN_OR_RETURN(auto rows, tx_.LockAllocations(ids));
     std::map<AllocationId, Allocation*> current;
     for (Allocation& row : rows) current.emplace(row.id, &row);
+    // What was promised on GPUs that others give up cannot be booked without that.
+    if (!StillRun(current)) {
+      applied_.skipped = static_cast<int>(decisions.size());
+      return applied_;
+    }
     ALLOT_RETURN_IF_ERROR(LockWhatReservationsNeed(decisions));
 
+    for (const auto& preemption : pass_.plan.preemptions) {
+      ALLOT_RETURN_IF_ERROR(Stop(preemption, *current.at(Stopped(preemption).id)));
+    }
     for (const Decision& decision : decisions) {
       const auto found = current.find(decision.seen->id);
       if (found == current.end() || found->second->version != decision.seen->version) {
@@ -128,6 +137,47 @@ class Application {
   }
 
  private:
+  const Allocation& Stopped(const scheduler::Preemption& preemption) const {
+    return *pass_.preemptible[static_cast<std::size_t>(preemption.preemptible)];
+  }
+
+  /// All that is to be stopped is as the pass saw it, and so is for whom.
+  bool StillRun(const std::map<AllocationId, Allocation*>& current) const {
+    const auto is_as_seen = [&](const Allocation& seen) {
+      const auto found = current.find(seen.id);
+      return found != current.end() && found->second->version == seen.version;
+    };
+    return std::all_of(pass_.plan.preemptions.begin(), pass_.plan.preemptions.end(),
+                       [&](const scheduler::Preemption& preemption) {
+                         const auto whom = static_cast<std::size_t>(preemption.pending);
+                         return is_as_seen(Stopped(preemption)) &&
+                                is_as_seen(*pass_.waiting[whom]) &&
+                                Stopped(preemption).window->start() < preemption.stop;
+                       });
+  }
+
+  /// Its window ends sooner now; then it is released as at any end, and waits again. Its owner
+  /// learns that, and not for whom.
+  Status Stop(const scheduler::Preemption& preemption, Allocation& allocation) {
+    const std::string message = "is stopped at " + FormatRfc3339(preemption.stop) +
+                                " for work that may not be stopped, " +
+                                FormatDuration(Between(preemption.stop, allocation.window->end())) +
+                                " before its end; the rest of it will wait again";
+    allocation.window = *TimeWindow::Make(allocation.window->start(), preemption.stop);
+    allocation.preempt_requested = true;
+    ++allocation.preemptions;
+    allocation.update_time = pass_.plan.now;
+    allocation.reason = "preempted";
+    allocation.message = message;
+    allocation.setback = FormatRfc3339(pass_.plan.now) + ": " + message;
+    changed_.push_back(allocation);
+    ALLOT_RETURN_IF_ERROR(tx_.CutClaims(allocation.id, allocation.attempt, preemption.stop));
+    ++applied_.preempted;
+    const auto& whom = pass_.waiting[static_cast<std::size_t>(preemption.pending)]->id;
+    return tx_.Audit(RecordSystem(pass_.plan.now, "allocation.preempt", allocation.id.str(),
+                                  InstituteOf(allocation.id), message + " (" + whom.str() + ")"));
+  }
+
   /// In the order of the ids, as everybody else: clusters, then projects.
   Status LockWhatReservationsNeed(const std::vector<Decision>& decisions) {
     std::set<ClusterId> clusters;
@@ -191,7 +241,7 @@ class Application {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
     if (At(quota->second.gpus, placement.model) < allocation.request.shape.gpus()) return false;
-    const auto cost = CostOf(allocation.request);
+    const auto cost = CostOf(ToServe(allocation));
     if (!cost || *cost > quota->second.gpu_time) return false;
     if (!StillServes(allocation, placement)) return false;
     return std::all_of(placement.nodes.begin(), placement.nodes.end(),
@@ -325,7 +375,7 @@ class Application {
     orders_.push_back(std::move(order));
     QuotaLeft& left = quota_left_.at(allocation.project);
     left.gpus[static_cast<std::size_t>(placement.model)] -= allocation.request.shape.gpus();
-    left.gpu_time = *left.gpu_time.Minus(*CostOf(allocation.request));
+    left.gpu_time = *left.gpu_time.Minus(*CostOf(ToServe(allocation)));
     ++applied_.reserved;
     return Ok{};
   }
@@ -350,7 +400,7 @@ class Application {
 
 Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch) {
   const std::vector<Decision> decisions = Differences(context, pass);
-  if (decisions.empty()) return Applied{};
+  if (decisions.empty() && pass.plan.preemptions.empty()) return Applied{};
   return context.store.Transact<Applied>(store::Access::kWrite, [&](store::Tx& tx) {
     return Application(pass, tx, epoch).Run(decisions);
   });

@@ -29,6 +29,26 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
                      std::to_string(context.policy.failures_max));
 }
 
+/// What was stopped for others waits for what is left of it.
+Status WaitAgain(store::Tx& tx, Allocation& allocation, Instant now) {
+  allocation.remaining = ToServe(allocation).duration - allocation.window->length();
+  ALLOT_RETURN_IF_ERROR(
+      Move(allocation, AllocationEvent::kPreempt, now, allocation.reason, allocation.message));
+  // The database, too, takes only the steps of the table: each is written.
+  ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
+  ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kRequeue, now, "preempted",
+                             "was stopped for work that may not be stopped; " +
+                                 FormatDuration(*allocation.remaining) +
+                                 " of it are left and planned anew"));
+  allocation.preempt_requested = false;
+  allocation.preempt_time = now;
+  allocation.window.reset();
+  allocation.active_time.reset();
+  allocation.cluster = ClusterId();
+  return tx.Audit(RecordSystem(now, "allocation.requeue", allocation.id.str(),
+                               InstituteOf(allocation.id), allocation.message));
+}
+
 /// The provider has the GPUs back: they are free from now on.
 Status Released(store::Tx& tx, const Context& context, const Order& order, Allocation& allocation,
                 Instant now) {
@@ -46,6 +66,7 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
   ALLOT_RETURN_IF_ERROR(
       FreeClaims(tx, context.policy, allocation, order.attempt, freed, charged_until));
   if (lost) return Ok{};
+  if (allocation.preempt_requested) return WaitAgain(tx, allocation, now);
   if (const auto held = TimeWindow::Make(allocation.window->start(), freed)) {
     allocation.window = *held;
   }

@@ -26,6 +26,7 @@ Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
   auto pass = std::make_shared<Pass>();
   pass->snapshot = view_.At(now);
   pass->waiting = view_.Waiting();
+  pass->preemptible = view_.Preemptible();
   pass->plan = scheduler::Schedule(pass->snapshot, context_.policy);
   const auto violations = scheduler::CheckPlan(pass->snapshot, context_.policy, pass->plan);
   if (!violations.empty()) {

@@ -25,6 +25,16 @@ bool CountsAgainstQuota(const Allocation& allocation, const Claim& claim) {
   return HoldsGpus(allocation.state) && claim.attempt == allocation.attempt;
 }
 
+/// What was stopped for others waits since then, however old it is: while it ran it did not wait.
+Request WaitingRequest(const Allocation& allocation) {
+  Request request = ToServe(allocation);
+  if (allocation.preempt_time) {
+    request.earliest_start = std::max(request.earliest_start.value_or(*allocation.preempt_time),
+                                      *allocation.preempt_time);
+  }
+  return request;
+}
+
 }  // namespace
 
 void PoolView::Apply(const store::Changes& changes) {
@@ -72,6 +82,17 @@ std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting() const {
   return waiting;
 }
 
+std::vector<std::shared_ptr<const Allocation>> PoolView::Preemptible() const {
+  std::vector<std::shared_ptr<const Allocation>> preemptible;
+  for (const auto& [id, allocation] : allocations_) {
+    if (allocation->state == AllocationState::kActive && allocation->request.preemptible &&
+        !allocation->preempt_requested) {
+      preemptible.push_back(allocation);
+    }
+  }
+  return preemptible;
+}
+
 scheduler::Snapshot PoolView::At(Instant now) const {
   scheduler::Snapshot snapshot;
   snapshot.now = now;
@@ -109,7 +130,7 @@ scheduler::Snapshot PoolView::At(Instant now) const {
   for (const auto& [id, allocation] : allocations_) {
     if (!HoldsGpus(allocation->state)) continue;
     GpuSeconds& sum = reserved[allocation->project];
-    sum = sum.Plus(CostOf(allocation->request).value_or(kAllThereIs)).value_or(kAllThereIs);
+    sum = sum.Plus(CostOf(ToServe(*allocation)).value_or(kAllThereIs)).value_or(kAllThereIs);
   }
   std::map<ProjectId, int> project_positions;
   for (const auto& [id, project] : projects_) {
@@ -162,12 +183,21 @@ scheduler::Snapshot PoolView::At(Instant now) const {
     }
     return promise;
   };
+  for (const auto& allocation : Preemptible()) {
+    snapshot.preemptible.push_back({.id = allocation->id,
+                                    .project = PositionOf(project_positions, allocation->project),
+                                    .request = ToServe(*allocation),
+                                    .create_time = allocation->create_time,
+                                    .start = *allocation->active_time,
+                                    .until = allocation->window->end(),
+                                    .preemptions = allocation->preemptions});
+  }
   for (const auto& allocation : Waiting()) {
     snapshot.pending.push_back({.id = allocation->id,
                                 .project = PositionOf(project_positions, allocation->project),
-                                .request = allocation->request,
+                                .request = WaitingRequest(*allocation),
                                 .create_time = allocation->create_time,
-                                .requeued = allocation->attempt > 0,
+                                .requeued = allocation->attempt > 0 && !allocation->preempt_time,
                                 .planned_start = allocation->window
                                                      ? std::optional(allocation->window->start())
                                                      : std::nullopt,

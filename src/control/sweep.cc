@@ -103,8 +103,10 @@ Status JudgeSilence(store::Tx& tx, const Policy& policy, const ClusterId& id, In
 Status EndWindow(store::Tx& tx, IdSource& ids, Allocation& allocation, Instant now, int64_t epoch,
                  Swept& swept) {
   if (allocation.state != AllocationState::kActive || allocation.window->end() > now) return Ok{};
-  ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kRelease, now, "window_over",
-                             "its time ended " + FormatRfc3339(allocation.window->end())));
+  const bool stopped = allocation.preempt_requested;
+  ALLOT_RETURN_IF_ERROR(Move(
+      allocation, AllocationEvent::kRelease, now, stopped ? "preempted" : "window_over",
+      stopped ? allocation.message : "its time ended " + FormatRfc3339(allocation.window->end())));
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
   ++swept.releasing;
   return Ok{};

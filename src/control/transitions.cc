@@ -1,6 +1,7 @@
 #include "allot/control/transitions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "control/record.h"
 
@@ -74,6 +75,9 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
                Instant now, int64_t epoch, const std::string& reason, const std::string& message) {
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
   const bool lost = reason == "node_lost";
+  // Not for others, in the end.
+  if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
+  allocation.preempt_time.reset();
   allocation.setback = FormatRfc3339(Instant::FromSeconds(now.seconds())) + ": " + message;
   const bool give_up =
       lost ? policy.node_loss == NodeLoss::kFail : allocation.failures >= policy.failures_max;

@@ -43,6 +43,7 @@ constexpr Transition kTransitions[] = {
 
     {S::kReleasing, E::kReleaseConfirmed, S::kCompleted},
     {S::kReleasing, E::kCancelConfirmed, S::kCancelled},
+    {S::kReleasing, E::kPreempt, S::kPreempted},
 
     {S::kPreempted, E::kRequeue, S::kPending},
     {S::kPreempted, E::kCancel, S::kCancelled},

@@ -39,6 +39,11 @@ Json Format(const Policy& policy) {
   json["release_time_s"] = policy.release_time.count;
   json["promise_nodes"] = policy.promise_nodes;
   json["promise_within_s"] = policy.promise_within.count;
+  json["preemption_grace_s"] = policy.preemption_grace.count;
+  json["preemption_min_run_s"] = policy.preemption_min_run.count;
+  json["preemptions_max"] = policy.preemptions_max;
+  json["preemption_gain_s"] = policy.preemption_gain.count;
+  json["preemptions_per_pass"] = policy.preemptions_per_pass;
   json["programmes"] = Json::array();
   for (const ProgrammeCaps& caps : policy.programmes) {
     json["programmes"].push_back({{"id", caps.programme.str()},
@@ -90,7 +95,8 @@ Json Format(const scheduler::Snapshot& snapshot) {
   Json json;
   json["now_us"] = snapshot.now.micros;
   json["revision"] = snapshot.revision;
-  for (const char* rows : {"clusters", "nodes", "projects", "claims", "reservations", "pending"}) {
+  for (const char* rows :
+       {"clusters", "nodes", "projects", "claims", "reservations", "preemptible", "pending"}) {
     json[rows] = Json::array();
   }
   for (const auto& cluster : snapshot.clusters) {
@@ -136,6 +142,15 @@ Json Format(const scheduler::Snapshot& snapshot) {
     for (const TimeWindow& window : reservation.windows) row["windows"].push_back(Format(window));
     json["reservations"].push_back(std::move(row));
   }
+  for (const auto& running : snapshot.preemptible) {
+    json["preemptible"].push_back({{"id", running.id.str()},
+                                   {"project", running.project},
+                                   {"request", Format(running.request)},
+                                   {"create_us", running.create_time.micros},
+                                   {"start_us", running.start.micros},
+                                   {"until_us", running.until.micros},
+                                   {"preemptions", running.preemptions}});
+  }
   for (const auto& row : snapshot.pending) json["pending"].push_back(Format(row));
   return json;
 }
@@ -145,7 +160,8 @@ Json Format(const scheduler::Snapshot& snapshot, const scheduler::Plan& plan) {
   json["hash"] = FormatHash(scheduler::Hash(snapshot, plan));
   json["now_us"] = plan.now.micros;
   json["revision"] = plan.revision;
-  for (const char* rows : {"placements", "deferrals", "slips"}) json[rows] = Json::array();
+  for (const char* rows : {"placements", "deferrals", "slips", "preemptions"})
+    json[rows] = Json::array();
   for (const auto& placement : plan.placements) {
     Json row = {{"pending", placement.pending},
                 {"model", Name(placement.model)},
@@ -165,6 +181,11 @@ Json Format(const scheduler::Snapshot& snapshot, const scheduler::Plan& plan) {
     json["slips"].push_back({{"pending", slip.pending},
                              {"promised_us", slip.promised.micros},
                              {"cause", Name(slip.cause)}});
+  }
+  for (const auto& preemption : plan.preemptions) {
+    json["preemptions"].push_back({{"preemptible", preemption.preemptible},
+                                   {"pending", preemption.pending},
+                                   {"stop_us", preemption.stop.micros}});
   }
   json["order"] = plan.order;
   return json;

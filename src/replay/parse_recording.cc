@@ -61,6 +61,16 @@ Policy ReadPolicy(const Fields& fields) {
   policy.release_time = ReadSeconds(fields, "release_time_s", 0);
   policy.promise_nodes = static_cast<int>(fields.Int("promise_nodes", 1, kNodesMax));
   policy.promise_within = ReadSeconds(fields, "promise_within_s", 0);
+  // Before the third format nobody was stopped.
+  policy.preemptions_per_pass = 0;
+  if (fields.Has("preemptions_per_pass")) {
+    policy.preemption_grace = ReadSeconds(fields, "preemption_grace_s", 0);
+    policy.preemption_min_run = ReadSeconds(fields, "preemption_min_run_s", 0);
+    policy.preemptions_max = static_cast<int>(fields.Int("preemptions_max", 0, kNodesMax));
+    policy.preemption_gain = ReadSeconds(fields, "preemption_gain_s", 0);
+    policy.preemptions_per_pass =
+        static_cast<int>(fields.Int("preemptions_per_pass", 0, kNodesMax));
+  }
   fields.Each("programmes", [&](const Fields& row) {
     ProgrammeCaps caps{.programme = ProgrammeId(row.Text("id")),
                        .duration_max = ReadSeconds(row, "duration_max_s", 0)};
@@ -157,6 +167,18 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
       snapshot.reservations.push_back(ReadReservation(row, snapshot));
     });
   }
+  if (fields.Has("preemptible")) {
+    fields.Each("preemptible", [&](const Fields& row) {
+      snapshot.preemptible.push_back(
+          {.id = AllocationId(row.Text("id")),
+           .project = row.Position("project", snapshot.projects.size()),
+           .request = ReadRequest(row.Object("request")),
+           .create_time = ReadInstant(row, "create_us"),
+           .start = ReadInstant(row, "start_us"),
+           .until = ReadInstant(row, "until_us"),
+           .preemptions = static_cast<int>(row.Int("preemptions", 0, kNodesMax))});
+    });
+  }
   fields.Each("pending", [&](const Fields& row) {
     scheduler::SnapshotPending pending{
         .id = AllocationId(row.Text("id")),
@@ -205,6 +227,14 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
                           .promised = ReadInstant(row, "promised_us"),
                           .cause = row.Named("cause", scheduler::ParseSlipCause, "a cause")});
   });
+  if (fields.Has("preemptions")) {
+    fields.Each("preemptions", [&](const Fields& row) {
+      plan.preemptions.push_back(
+          {.preemptible = row.Position("preemptible", snapshot.preemptible.size()),
+           .pending = row.Position("pending", waiting),
+           .stop = ReadInstant(row, "stop_us")});
+    });
+  }
   plan.order = fields.Ints("order", 0, static_cast<int64_t>(waiting) - 1);
   return plan;
 }
@@ -242,6 +272,13 @@ Status CheckBookings(const Snapshot& snapshot) {
     if (std::adjacent_find(row.windows.begin(), row.windows.end(), meet) != row.windows.end()) {
       return FieldError(Reason::kConfigInvalid, path + ".windows", "", "windows that do not meet");
     }
+  }
+  for (std::size_t i = 0; i < snapshot.preemptible.size(); ++i) {
+    const scheduler::SnapshotPreemptible& row = snapshot.preemptible[i];
+    if (row.until > row.start) continue;
+    return FieldError(Reason::kConfigInvalid,
+                      "snapshot.preemptible[" + std::to_string(i) + "].until_us",
+                      std::to_string(row.until.micros), "after start_us");
   }
   for (std::size_t i = 0; i < snapshot.pending.size(); ++i) {
     const auto& promise = snapshot.pending[i].promise;
@@ -289,7 +326,8 @@ Result<Recording> ParseRecording(std::string_view text) {
   Canonicalise(recording.snapshot);
   const Snapshot& rows = recording.snapshot;
   if (Digest(rows) != digest || !EachOnce(rows.clusters) || !EachOnce(rows.nodes) ||
-      !EachOnce(rows.projects) || !EachOnce(rows.reservations) || !EachOnce(rows.pending)) {
+      !EachOnce(rows.projects) || !EachOnce(rows.reservations) || !EachOnce(rows.preemptible) ||
+      !EachOnce(rows.pending)) {
     return FieldError(Reason::kConfigInvalid, "snapshot", "", "rows in canonical order, each once");
   }
   ALLOT_RETURN_IF_ERROR(CheckBookings(rows));

@@ -59,6 +59,10 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
   rendered.set_reason(allocation.reason);
   rendered.set_message(allocation.message);
   rendered.set_setback(allocation.setback);
+  rendered.set_preemptions(allocation.preemptions);
+  if (allocation.remaining) {
+    *rendered.mutable_remaining_duration() = Render(*allocation.remaining);
+  }
   rendered.set_cancel_requested(allocation.cancel_requested);
   rendered.set_etag(EtagOf(allocation.version));
   return rendered;

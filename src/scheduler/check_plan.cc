@@ -47,6 +47,7 @@ class Checker {
       CheckQuotas();
       CheckGpuTime();
       CheckPromises();
+      CheckPreemptions();
     }
     return std::move(violations_);
   }
@@ -62,6 +63,9 @@ class Checker {
   const SnapshotCluster& ClusterOf(const PlacedNode& placed) const {
     return snapshot_.clusters[static_cast<std::size_t>(NodeAt(placed.node).cluster)];
   }
+  const SnapshotPreemptible& PreemptibleAt(int i) const {
+    return snapshot_.preemptible[static_cast<std::size_t>(i)];
+  }
   std::string NameOf(int pending) const {
     if (Within(pending, snapshot_.pending.size())) return PendingAt(pending).id.str();
     return "pending allocation " + std::to_string(pending);
@@ -71,7 +75,16 @@ class Checker {
 
   // A held claim's end: one that is overdue still holds its GPUs at `now`.
   Instant HeldUntil(const SnapshotClaim& claim) const {
-    return std::max(claim.until, Instant{snapshot_.now.micros + 1});
+    Instant until = claim.until;
+    for (const Preemption& preemption : plan_.preemptions) {
+      if (!Within(preemption.preemptible, snapshot_.preemptible.size())) continue;
+      // What an earlier attempt lost with a node is not given back sooner.
+      if (PreemptibleAt(preemption.preemptible).id == claim.allocation &&
+          claim.counts_against_quota) {
+        until = preemption.stop;
+      }
+    }
+    return std::max(until, Instant{snapshot_.now.micros + 1});
   }
 
   void CheckEveryoneOnce() {
@@ -481,6 +494,43 @@ class Checker {
                                          });
           return on_its_nodes && meets;
         });
+  }
+
+  // Only what may be stopped is stopped, late enough and not too often, for somebody who gets a
+  // promise from it and may not be stopped in turn.
+  void CheckPreemptions() {
+    int last = -1;
+    for (const Preemption& preemption : plan_.preemptions) {
+      if (!Within(preemption.preemptible, snapshot_.preemptible.size()) ||
+          !Within(preemption.pending, snapshot_.pending.size())) {
+        Violate("a preemption of what does not run, or for whom does not wait");
+        continue;
+      }
+      const SnapshotPreemptible& row = PreemptibleAt(preemption.preemptible);
+      const std::string who = row.id.str() + ": ";
+      if (preemption.preemptible <= last) Violate(who + "is out of order among the preemptions");
+      last = preemption.preemptible;
+      if (!row.request.preemptible) Violate(who + "is stopped, and may not be");
+      if (row.start + policy_.preemption_min_run > snapshot_.now) {
+        Violate(who + "is stopped before it ran for preemption_min_run");
+      }
+      if (row.preemptions >= policy_.preemptions_max) {
+        Violate(who + "is stopped more than preemptions_max times");
+      }
+      if (preemption.stop != snapshot_.now + policy_.preemption_grace ||
+          preemption.stop >= row.until) {
+        Violate(who + "is not stopped preemption_grace from now and before its end");
+      }
+      if (PendingAt(preemption.pending).request.preemptible) {
+        Violate(preemption.pending, "may be stopped, and others are stopped for it");
+      }
+      const bool gains = std::any_of(
+          plan_.placements.begin(), plan_.placements.end(), [&](const Placement& placement) {
+            return placement.pending == preemption.pending && placement.promised &&
+                   placement.window.start() >= preemption.stop;
+          });
+      if (!gains) Violate(preemption.pending, "is promised nothing, and others are stopped for it");
+    }
   }
 
   // A claim or another promise on the same GPUs that ends in the vicinity of the promised start, or

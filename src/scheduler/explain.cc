@@ -296,7 +296,8 @@ class Explainer {
 }  // namespace
 
 Explanation Explain(const Snapshot& snapshot, const Policy& policy, const Plan& plan, int pending) {
-  return Explainer(snapshot, policy, plan, pending).Run();
+  if (plan.preemptions.empty()) return Explainer(snapshot, policy, plan, pending).Run();
+  return Explainer(AfterPreemptions(snapshot, plan), policy, plan, pending).Run();
 }
 
 }  // namespace allot::scheduler

@@ -304,7 +304,11 @@ Pass::Found Pass::Search(const Wanted& wanted, const std::vector<Cluster*>& clus
   const Found any = SearchOnce(wanted, clusters, last);
   const Request& request = wanted.row.request;
   if (any.cluster == nullptr || !WaitsForOneLeaf(request)) return any;
-  const Instant latest = grid_.WindowFrom(any.slot, any.span).start() + request.same_leaf_wait;
+  const TimeWindow window = grid_.WindowFrom(any.slot, any.span);
+  Instant latest = window.start() + request.same_leaf_wait;
+  // Nobody waits for a leaf beyond the deadline.
+  if (request.deadline && window.end() > *request.deadline) return any;
+  if (request.deadline) latest = std::min(latest, *request.deadline - request.duration);
   std::swap(best_rows_, any_rows_);
   Wanted on_one_leaf = wanted;
   on_one_leaf.spread = Spread::kOneLeaf;

@@ -1,6 +1,7 @@
 #include "allot/scheduler/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "scheduler/fair_order.h"
 #include "scheduler/fnv.h"
 #include "scheduler/pass.h"
+#include "scheduler/preempt.h"
 
 namespace allot::scheduler {
 namespace {
@@ -71,6 +73,25 @@ std::string_view Name(SlipCause cause) { return kSlipCauses.NameOf(cause); }
 std::optional<SlipCause> ParseSlipCause(std::string_view name) { return kSlipCauses.Parse(name); }
 
 Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
+  return WithPreemptions(snapshot, policy, PlanAround(snapshot, policy));
+}
+
+Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan) {
+  Snapshot after = snapshot;
+  std::map<AllocationId, Instant> stops;
+  for (const Preemption& preemption : plan.preemptions) {
+    const auto position = static_cast<std::size_t>(preemption.preemptible);
+    stops.emplace(snapshot.preemptible[position].id, preemption.stop);
+  }
+  for (SnapshotClaim& claim : after.claims) {
+    // What an earlier attempt lost with a node is not given back sooner.
+    const auto stop = stops.find(claim.allocation);
+    if (stop != stops.end() && claim.counts_against_quota) claim.until = stop->second;
+  }
+  return after;
+}
+
+Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const int> first) {
   Plan plan;
   plan.now = snapshot.now;
   plan.revision = snapshot.revision;
@@ -87,7 +108,9 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
       has_lost[position] = true;
     }
   }
-  FairOrder order(snapshot, policy, has_lost);
+  std::vector<bool> goes_first = has_lost;
+  for (const int pending : first) goes_first[static_cast<std::size_t>(pending)] = true;
+  FairOrder order(snapshot, policy, goes_first);
   while (!order.Done()) {
     const int pending = order.Next();
     const auto position = static_cast<std::size_t>(pending);
@@ -147,6 +170,11 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan) {
     fnv.Add(pending_id(slip.pending));
     fnv.Add(slip.promised.micros);
     fnv.Add(Name(slip.cause));
+  }
+  for (const Preemption& preemption : plan.preemptions) {
+    fnv.Add(snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)].id.str());
+    fnv.Add(pending_id(preemption.pending));
+    fnv.Add(preemption.stop.micros);
   }
   return fnv.value();
 }

@@ -73,6 +73,8 @@ void Canonicalise(Snapshot& snapshot) {
     std::sort(pending.promise->nodes.begin(), pending.promise->nodes.end(),
               [](const PlacedNode& a, const PlacedNode& b) { return a.node < b.node; });
   }
+  SortById(snapshot.preemptible);
+  for (SnapshotPreemptible& running : snapshot.preemptible) Follow(projects, running.project);
   SortById(snapshot.reservations);
   for (SnapshotReservation& reservation : snapshot.reservations) {
     if (reservation.project) Follow(projects, *reservation.project);
@@ -155,6 +157,16 @@ uint64_t Digest(const Snapshot& snapshot) {
       fnv.Add(window.start().micros);
       fnv.Add(window.end().micros);
     }
+  }
+  fnv.Add(static_cast<int64_t>(snapshot.preemptible.size()));
+  for (const SnapshotPreemptible& running : snapshot.preemptible) {
+    fnv.Add(running.id.str());
+    fnv.Add(running.project);
+    AddRequest(fnv, running.request);
+    fnv.Add(running.create_time.micros);
+    fnv.Add(running.start.micros);
+    fnv.Add(running.until.micros);
+    fnv.Add(running.preemptions);
   }
   fnv.Add(static_cast<int64_t>(snapshot.pending.size()));
   for (const SnapshotPending& pending : snapshot.pending) {

@@ -244,6 +244,7 @@ std::string Scenario::SetPolicy(const Line& line) {
   policy_.planning_horizon = line.Length("horizon").value_or(policy_.planning_horizon);
   policy_.gathering_time = line.Length("gathering").value_or(policy_.gathering_time);
   policy_.release_time = line.Length("release").value_or(policy_.release_time);
+  policy_.preemption_gain = line.Length("preemption-gain").value_or(policy_.preemption_gain);
   policy_.promise_nodes = line.Number("promise-nodes").value_or(policy_.promise_nodes);
   policy_.promise_within = line.Length("promise-within").value_or(policy_.promise_within);
   return "";
@@ -275,6 +276,7 @@ std::string Scenario::Submit(const Line& line) {
   request.earliest_start = line.Time("earliest");
   request.deadline = line.Time("deadline");
   request.same_leaf_wait = line.Length("same-leaf-wait").value_or(Seconds{0});
+  request.preemptible = line.NameAt(2) == "preemptible";
   world_.pending.push_back(std::move(pending));
   return "";
 }
@@ -284,6 +286,8 @@ std::string Scenario::AddRunning(const Line& line) {
   const scheduler::SnapshotProject* project = FindProject(line.NameAt(1));
   const auto until = line.Time("until");
   if (project == nullptr || !until) return "error: running\n";
+  const Instant since = world_.now - line.Length("since").value_or(Seconds{0});
+  int all = 0;
   for (const std::string& part : Split(line.NameAt(2), ',')) {
     const std::size_t colon = part.find(':');
     const int node = FindNode(part.substr(0, colon));
@@ -296,8 +300,21 @@ std::string Scenario::AddRunning(const Line& line) {
     }
     world_.claims.push_back({AllocationId(line.NameAt(0)),
                              static_cast<int>(project - world_.projects.data()), node,
-                             static_cast<GpuMask>(gpus), world_.now, *until});
+                             static_cast<GpuMask>(gpus), since, *until});
+    all += CountGpus(static_cast<GpuMask>(gpus));
   }
+  if (line.NameAt(3) != "preemptible") return "";
+  scheduler::SnapshotPreemptible row;
+  row.id = AllocationId(line.NameAt(0));
+  row.project = static_cast<int>(project - world_.projects.data());
+  row.request.shape = ShapeForGpus(all);
+  row.request.models = {GpuModel::kH200};
+  row.request.duration = Between(since, *until);
+  row.request.preemptible = true;
+  row.create_time = since;
+  row.start = since;
+  row.until = *until;
+  world_.preemptible.push_back(std::move(row));
   return "";
 }
 
@@ -315,6 +332,11 @@ std::string Scenario::Release(const Line& line) {
     }
   }
   std::erase_if(world_.claims, is_it);
+  std::erase_if(world_.preemptible,
+                [&](const auto& running) { return running.id.str() == line.NameAt(0); });
+  const auto stopped = stopped_.find(AllocationId(line.NameAt(0)));
+  if (stopped != stopped_.end()) world_.pending.push_back(std::move(stopped->second));
+  stopped_.erase(AllocationId(line.NameAt(0)));
   return "";
 }
 
@@ -389,8 +411,14 @@ std::string Scenario::Pass() {
                 std::string(Name(slip.cause)) + "\n";
     }
   }
+  for (const scheduler::Preemption& preemption : plan_.preemptions) {
+    answer += planned_.preemptible[static_cast<std::size_t>(preemption.preemptible)].id.str() +
+              " is stopped " + TellTime(preemption.stop) + " for " +
+              planned_.pending[static_cast<std::size_t>(preemption.pending)].id.str() + "\n";
+  }
   Promise(plan_);
   Start(plan_);
+  Stop(plan_);
   return answer;
 }
 
@@ -452,6 +480,24 @@ void Scenario::Start(const scheduler::Plan& plan) {
                                placed.gpus, placement.window.start(), placement.window.end()});
     }
     world_.pending.erase(waiting);
+  }
+}
+
+// What is stopped holds its GPUs until then, and waits for the rest when it is released.
+void Scenario::Stop(const scheduler::Plan& plan) {
+  for (const scheduler::Preemption& preemption : plan.preemptions) {
+    const auto& row = planned_.preemptible[static_cast<std::size_t>(preemption.preemptible)];
+    for (scheduler::SnapshotClaim& claim : world_.claims) {
+      if (claim.allocation == row.id) claim.until = preemption.stop;
+    }
+    scheduler::SnapshotPending rest;
+    rest.id = row.id;
+    rest.project = row.project;
+    rest.request = row.request;
+    rest.request.duration = Between(preemption.stop, row.until);
+    rest.create_time = row.create_time;
+    stopped_.emplace(row.id, std::move(rest));
+    std::erase_if(world_.preemptible, [&](const auto& running) { return running.id == row.id; });
   }
 }
 

@@ -22,11 +22,12 @@ namespace allot::testing {
 ///   project NAME [quota=GPUS] [h200=GPUS] [b200=GPUS] [gpu-hours=LEFT] [merit=N] [programme=NAME]
 ///           [closed]
 ///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s] [release=0s]
-///          [promise-nodes=16] [promise-within=14d]
-///   submit NAME PROJECT nodes=N [per-node=8] for=4h [models=H200,B200] [waiting=2d]
+///          [promise-nodes=16] [promise-within=14d] [preemption-gain=4h]
+///   submit NAME PROJECT [preemptible] nodes=N [per-node=8] for=4h [models=H200,B200] [waiting=2d]
 ///          [earliest=TIME] [deadline=TIME]         or gpus=N instead of nodes and per-node;
 ///                                                  `waiting`: for how long already
-///   running NAME PROJECT n01,n02:0-3 until=TIME    holds nodes, or some of a node's GPUs
+///   running NAME PROJECT n01,n02:0-3 [preemptible] until=TIME [since=2h]
+///                                                  holds nodes, or some of a node's GPUs
 ///   release NAME                                   the provider confirmed that the GPUs are free
 ///   cancel NAME
 ///   pass                                           what starts is held from here on
@@ -67,10 +68,13 @@ class Scenario {
   std::vector<scheduler::SnapshotPending>::iterator Waiting(const AllocationId& id);
   void Promise(const scheduler::Plan& plan);
   void Start(const scheduler::Plan& plan);
+  void Stop(const scheduler::Plan& plan);
 
   Policy policy_;
   // Rows in the order of the story; positions refer to them.
   scheduler::Snapshot world_;
+  /// What was stopped and not released yet: how it will wait.
+  std::map<AllocationId, scheduler::SnapshotPending> stopped_;
   // Of the last pass.
   scheduler::Snapshot planned_;
   scheduler::Plan plan_;

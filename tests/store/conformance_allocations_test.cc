@@ -29,6 +29,9 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.message = "asks 3 nodes of H200; \"2\" free";
   allocation.setback = "2026-03-01T00:00:07Z: node naver-a/n1 is down (fan)";
   allocation.cancel_requested = true;
+  allocation.preemptions = 2;
+  allocation.remaining = Minutes(7);
+  allocation.preempt_time = kNow + Minutes(3);
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     Allocation next = allocation;
     ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&next, 1)));
@@ -143,6 +146,45 @@ TEST_P(StoreConformance, WhatIsOverdueStaysHeldUntilItIsReleased) {
     return tx.ReleaseClaims(late.id, late.attempt, held.window.end() + Days(1));
   }));
   EXPECT_OK(book());
+}
+
+TEST_P(StoreConformance, WhatIsStoppedMakesRoomForAPromiseAndForNothingSooner) {
+  const Allocation stopped = Submit("snu/llm/a");
+  Allocation promised = Submit("kaist/llm/b");
+  const Claim held = SampleClaim(stopped, "naver-a/n1");
+  const Instant stop = kNow + Hours(1);
+  Claim ahead = SampleClaim(promised, "naver-a/n1");
+  ahead.attempt = 1;
+  ahead.window = WindowOf(stop, Hours(4));
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&held, 1)); }));
+  const auto promise = [&] {
+    return Write(store(), [&](Tx& tx) -> Status {
+      Allocation row = promised;
+      row.state = S::kPlanned;
+      row.promised = true;
+      row.window = ahead.window;
+      row.cluster = ClusterId("naver-a");
+      ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&row, 1)));
+      return tx.InsertPromises(std::span(&ahead, 1));
+    });
+  };
+  EXPECT_REASON(promise(), Reason::kStoreConflict);
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.CutClaims(stopped.id, 0, stop); }));
+  EXPECT_EQ(ClaimsOf(stopped.id).at(0).window, WindowOf(kNow, Hours(1)));
+  EXPECT_EQ(ClaimsOf(stopped.id).at(0).released_at, std::nullopt) << "it is held until then";
+  // An end is never put off.
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.CutClaims(stopped.id, 0, stop + Hours(2)); }));
+  EXPECT_EQ(ClaimsOf(stopped.id).at(0).window.end(), stop);
+  EXPECT_OK(promise());
+}
+
+TEST_P(StoreConformance, OnlyWhatMayBeStoppedCountsStops) {
+  Allocation allocation = Submit("snu/llm/a");
+  ASSERT_FALSE(allocation.request.preemptible);
+  allocation.preemptions = 1;
+  EXPECT_REASON(
+      Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }),
+      Reason::kInternal);
 }
 
 TEST_P(StoreConformance, AGpuIsHandedOverAtTheInstantOfItsRelease) {

@@ -74,8 +74,10 @@ class PlainCalendar {
     if (!any || pending.request.shape.node_count() == 1) return any;
     const auto on_one_leaf = Earliest(pending, /*on_one_leaf=*/true);
     const Seconds wait = pending.request.same_leaf_wait;
-    const bool is_worth_it =
-        wait.count > 0 && on_one_leaf && on_one_leaf->window.start() <= any->window.start() + wait;
+    const auto& deadline = pending.request.deadline;
+    const bool is_worth_it = wait.count > 0 && on_one_leaf &&
+                             on_one_leaf->window.start() <= any->window.start() + wait &&
+                             (!deadline || on_one_leaf->window.end() <= *deadline);
     return is_worth_it ? on_one_leaf : any;
   }
   /// Whether its promise, later but on one leaf, is what it would rather keep.

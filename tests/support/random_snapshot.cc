@@ -51,6 +51,29 @@ void ReserveSomething(Snapshot& snapshot, uint64_t seed) {
   }
 }
 
+// Which of the running work may be stopped; drawn apart, too.
+void AddPreemptible(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x707265656d7074);
+  for (const SnapshotClaim& claim : snapshot.claims) {
+    if (claim.start > snapshot.now || claim.until <= snapshot.now) continue;
+    if (!claim.counts_against_quota || random.Below(3) == 0) continue;
+    SnapshotPreemptible row;
+    row.id = claim.allocation;
+    row.project = claim.project;
+    row.request.shape = ShapeForGpus(CountGpus(claim.gpus));
+    const SnapshotNode& node = snapshot.nodes[static_cast<std::size_t>(claim.node)];
+    row.request.models = {snapshot.clusters[static_cast<std::size_t>(node.cluster)].model};
+    row.request.duration = Between(claim.start, claim.until);
+    row.request.preemptible = true;
+    row.create_time = claim.start - Hours(1);
+    row.start = claim.start;
+    row.until = claim.until;
+    row.preemptions = static_cast<int>(random.Below(4));
+    snapshot.preemptible.push_back(std::move(row));
+  }
+  for (SnapshotPending& row : snapshot.pending) row.request.preemptible = random.Below(3) == 0;
+}
+
 // The network, and who would wait to stay on one leaf of it; drawn apart, too.
 void AddLeaves(Snapshot& snapshot, uint64_t seed) {
   SeededRandom random(seed ^ 0x6c6561766573);
@@ -77,6 +100,7 @@ Policy RandomPolicy(uint64_t seed) {
   policy.release_time = Minutes(random.Between(0, 2) * 5);
   policy.promise_nodes = static_cast<int>(random.Between(1, 6));
   policy.promise_within = Hours(random.Between(0, 200));
+  policy.preemption_gain = Hours(random.Between(0, 8));
   return policy;
 }
 
@@ -151,6 +175,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
   }
   if (seed % 3 == 0) ReserveSomething(snapshot, seed);
   if (seed % 5 < 3) AddLeaves(snapshot, seed);
+  if (seed % 7 < 4) AddPreemptible(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }
@@ -168,8 +193,31 @@ void StartDue(Snapshot& snapshot, const Plan& plan, std::vector<bool>& leaves) {
       snapshot.claims.push_back({row.id, row.project, placed.node, placed.gpus,
                                  placement.window.start(), placement.window.end()});
     }
+    if (row.request.preemptible) {
+      SnapshotPreemptible running{.id = row.id, .project = row.project, .request = row.request};
+      running.create_time = row.create_time;
+      running.start = placement.window.start();
+      running.until = placement.window.end();
+      snapshot.preemptible.push_back(std::move(running));
+    }
     GpuSeconds& left = snapshot.projects[static_cast<std::size_t>(row.project)].gpu_time_left;
     left = *left.Minus(*CostOf(row.request));
+  }
+}
+
+// What is stopped is not stopped again while it ends, and waits for the rest: as if its GPUs were
+// back at once, which its claims deny.
+void StopDue(Snapshot& snapshot, const Plan& plan) {
+  for (const Preemption& preemption : plan.preemptions) {
+    const auto& row = snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)];
+    SnapshotPending rest{.id = row.id, .project = row.project, .request = row.request};
+    rest.request.duration = Between(preemption.stop, row.until);
+    rest.request.earliest_start = preemption.stop;
+    rest.create_time = row.create_time;
+    snapshot.pending.push_back(std::move(rest));
+  }
+  for (auto stop = plan.preemptions.rbegin(); stop != plan.preemptions.rend(); ++stop) {
+    snapshot.preemptible.erase(snapshot.preemptible.begin() + stop->preemptible);
   }
 }
 
@@ -196,8 +244,8 @@ void BreakSomething(Snapshot& snapshot, SeededRandom& random) {
 Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t seed, bool faults) {
   SeededRandom random(seed ^ 0x70726f6d697365);
   const auto chance = [&](uint64_t percent) { return random.Below(100) < percent; };
-  Snapshot snapshot = before;
   const Plan plan = scheduler::Schedule(before, policy);
+  Snapshot snapshot = AfterPreemptions(before, plan);
   std::vector<bool> leaves(snapshot.pending.size(), false);
   StartDue(snapshot, plan, leaves);
   Instant first_promised = snapshot.now + Hours(40);
@@ -215,6 +263,7 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
     if (!leaves[i]) waiting.push_back(std::move(snapshot.pending[i]));
   }
   snapshot.pending = std::move(waiting);
+  StopDue(snapshot, plan);
 
   // Time passes up to the first promise that is due; of what runs some ends early, and whatever is
   // over by then was released in time.
@@ -223,6 +272,11 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
   std::erase_if(snapshot.claims, [&](const SnapshotClaim& claim) {
     if (claim.until <= snapshot.now) return !(faults && chance(30));
     return claim.start < snapshot.now && chance(20);
+  });
+  std::erase_if(snapshot.preemptible, [&](const SnapshotPreemptible& running) {
+    return running.until <= snapshot.now ||
+           std::none_of(snapshot.claims.begin(), snapshot.claims.end(),
+                        [&](const auto& claim) { return claim.allocation == running.id; });
   });
   std::erase_if(snapshot.reservations, [&](SnapshotReservation& reservation) {
     std::erase_if(reservation.windows,
@@ -274,6 +328,10 @@ Snapshot Shuffled(const Snapshot& original, uint64_t seed) {
       follow(original.nodes, snapshot.nodes, placed.node);
     }
     Shuffle(random, pending.promise->nodes);
+  }
+  Shuffle(random, snapshot.preemptible);
+  for (SnapshotPreemptible& running : snapshot.preemptible) {
+    follow(original.projects, snapshot.projects, running.project);
   }
   for (SnapshotClaim& claim : snapshot.claims) {
     follow(original.nodes, snapshot.nodes, claim.node);

@@ -370,5 +370,24 @@ TEST(PlanHash, SeesEveryPartOfAPlan) {
   EXPECT_EQ(hashes.size(), 9U);
 }
 
+TEST(Schedule, NobodyWaitsForALeafBeyondTheDeadline) {
+  SnapshotBuilder builder;
+  builder.Cluster("c", GpuModel::kH200, 4).Project("p");
+  for (const auto& [node, leaf] :
+       {std::pair("c/n01", "a"), {"c/n02", "a"}, {"c/n03", "b"}, {"c/n04", "b"}}) {
+    builder.Node(node).leaf = leaf;
+  }
+  for (const char* node : {"c/n02", "c/n04"}) {
+    builder.Claim("p/busy" + std::string(node + 4), "p", node, 0xff, kNow + Hours(5));
+  }
+  SnapshotPending& gang = builder.Pending("p/gang", "p", {2, 8, 0}, Hours(4));
+  gang.request.same_leaf_wait = Hours(6);
+  EXPECT_EQ(Planned(builder).Of("p/gang")->window.start(), kNow + Hours(5));
+  gang.request.deadline = kNow + Hours(8);
+  const Planned planned(builder);
+  ASSERT_NE(planned.Of("p/gang"), nullptr);
+  EXPECT_EQ(planned.Of("p/gang")->window.start(), kNow) << "under two leaves, and in time";
+}
+
 }  // namespace
 }  // namespace allot::scheduler

@@ -18,6 +18,8 @@ struct Pass {
   scheduler::Plan plan;
   /// The rows behind snapshot.pending, as they were.
   std::vector<std::shared_ptr<const Allocation>> waiting;
+  /// Those behind snapshot.preemptible.
+  std::vector<std::shared_ptr<const Allocation>> preemptible;
 };
 
 /// Keeps the view current and makes plans from it. Thread safe; one pass at a time.

@@ -33,6 +33,8 @@ class PoolView {
 
   /// Those that wait, by id: the rows behind Snapshot::pending, position by position.
   std::vector<std::shared_ptr<const Allocation>> Waiting() const;
+  /// Running work that may be stopped for others, in the order of Snapshot::preemptible.
+  std::vector<std::shared_ptr<const Allocation>> Preemptible() const;
 
   /// Canonical. Nodes removed from the inventory are left out unless claims still hold them, or
   /// promises need them.

@@ -107,10 +107,25 @@ struct Allocation {
   std::string setback;
   /// Ends in cancelled rather than completed once the release is confirmed.
   bool cancel_requested = false;
+  /// Its window was ended early for others: once the release is confirmed, it waits again.
+  bool preempt_requested = false;
+  /// How often its window was ended early for others.
+  int preemptions = 0;
+  /// What is left of the request's duration after that; nothing before the first time.
+  std::optional<Seconds> remaining;
+  /// Since when it waits after that; nothing when it last lost its GPUs otherwise, or never.
+  std::optional<Instant> preempt_time;
   int64_t version = 1;
 
   friend bool operator==(const Allocation&, const Allocation&) = default;
 };
+
+/// The request as it is to be served now: for what remains of it.
+inline Request ToServe(const Allocation& allocation) {
+  Request request = allocation.request;
+  request.duration = allocation.remaining.value_or(request.duration);
+  return request;
+}
 
 /// A booking of GPUs on one node. The database refuses two that overlap in GPUs and window, and two
 /// that are both held, whatever their windows.

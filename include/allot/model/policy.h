@@ -47,6 +47,17 @@ struct Policy {
   int promise_nodes = 16;
   /// … once it lies within this from now. Nobody else is promised anything.
   Seconds promise_within = Days(14);
+  /// Running preemptible work may be stopped for work that is not. It goes on for so long after the
+  /// decision …
+  Seconds preemption_grace = Minutes(10);
+  /// … once it ran for so long …
+  Seconds preemption_min_run = Hours(1);
+  /// … and so often at the most …
+  int preemptions_max = 3;
+  /// … if what it is stopped for starts so much sooner, for every GPU that is taken back …
+  Seconds preemption_gain = Hours(4);
+  /// … and a pass stops work for so few others at the most; 0: nobody is ever stopped.
+  int preemptions_per_pass = 4;
   /// An agent silent for this long makes its nodes unknown …
   Seconds heartbeat_expiry{30};
   /// … and for this long down.

@@ -80,6 +80,17 @@ struct Slip {
   friend bool operator==(const Slip&, const Slip&) = default;
 };
 
+/// Running work that is stopped so that other work can start.
+struct Preemption {
+  /// Position in Snapshot::preemptible.
+  int preemptible = 0;
+  /// Position in Snapshot::pending: for whom.
+  int pending = 0;
+  /// When its window ends now.
+  Instant stop;
+  friend bool operator==(const Preemption&, const Preemption&) = default;
+};
+
 /// Every pending allocation is either placed or deferred.
 struct Plan {
   Instant now;
@@ -91,6 +102,9 @@ struct Plan {
   /// Promises of the snapshot that this plan does not keep; sorted by pending. One that lost its
   /// GPUs and starts as early on others is kept.
   std::vector<Slip> slips;
+  /// Sorted by preemptible. The plan counts with them: what is stopped holds its GPUs until then
+  /// and no longer, and what is left of it will wait again.
+  std::vector<Preemption> preemptions;
   /// Position in Snapshot::pending, in rank order: the order in which they were considered.
   std::vector<int> order;
 };
@@ -101,6 +115,9 @@ Seconds CoarsenessAt(Instant now, Instant t);
 
 /// FNV-1a over placements and deferrals by id; equal plans have equal hashes on any machine.
 uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
+
+/// The snapshot as the plan counts with it: what is stopped holds its GPUs until then.
+Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 
 /// A full plan: every pending allocation gets a start or a reason. Pure and deterministic: equal
 /// (canonical) snapshots give equal plans.
@@ -144,6 +161,15 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan);
 /// time grid (a quarter of an hour for two days, an hour for two weeks, four hours for two months,
 /// then a day; UTC), or at an earliest_start or the beginning of a reservation between two. They
 /// are forecasts: a pass made when GPUs come free between boundaries starts work at once.
+///
+/// Preemption. When all are planned, running preemptible work may be stopped for those who may not
+/// be stopped and would wait for long, in rank order. Whole gangs are stopped, of those that make
+/// room the ones with the fewest GPUs, the policy's preemption_grace from now; and everything is
+/// planned anew, what is stopped among those who wait. That plan is taken only if the one they are
+/// stopped for starts sooner by preemption_gain, nobody else who may not be stopped starts later,
+/// no other promise slips, what is stopped has a start again, and the GPU time by which it starts
+/// sooner is more than preemption_gain of every GPU taken back. Its start is then promised. What
+/// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
 ///
 /// GPUs are held for the policy's release_time after their window; a claim whose release is overdue
 /// counts as held for another quarter of an hour.

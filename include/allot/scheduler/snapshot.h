@@ -89,6 +89,21 @@ struct SnapshotReservation {
   std::vector<TimeWindow> windows;
 };
 
+/// Running work that may be stopped for others; what it holds is in `claims`.
+struct SnapshotPreemptible {
+  AllocationId id;
+  /// Position in Snapshot::projects.
+  int project = 0;
+  /// As it would wait again; the duration is what it was given when it started.
+  Request request;
+  Instant create_time;
+  /// Since when it runs, and the end of its window.
+  Instant start;
+  Instant until;
+  /// How often it was stopped before.
+  int preemptions = 0;
+};
+
 struct PlacedNode {
   /// Position in Snapshot::nodes.
   int node = 0;
@@ -126,6 +141,7 @@ struct Snapshot {
   std::vector<SnapshotProject> projects;
   std::vector<SnapshotClaim> claims;
   std::vector<SnapshotReservation> reservations;
+  std::vector<SnapshotPreemptible> preemptible;
   std::vector<SnapshotPending> pending;
 };
 

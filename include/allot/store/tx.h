@@ -202,6 +202,8 @@ class Tx {
   virtual Status RemovePromises(std::span<const AllocationId> allocations) = 0;
   /// Ends all claims of an attempt at `at` (their windows end there, never before they start).
   virtual Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) = 0;
+  /// Windows of an attempt that is held end at `end` now, if they would have ended later.
+  virtual Status CutClaims(const AllocationId& allocation, int attempt, Instant end) = 0;
   virtual Status InsertOrders(std::span<const Order> orders) = 0;
   virtual Result<std::optional<Order>> FindOrder(const OrderId& id) = 0;
   /// After the lock on its allocation, if that is to be changed too.

@@ -12,13 +12,22 @@ bool Set(const std::string& name, const std::string& value, Policy& policy) {
     policy.promise_nodes = *nodes;
     return true;
   }
+  if (name == "preemptions_max" || name == "preemptions_per_pass") {
+    const auto count = Number(value);
+    if (!count || *count < 0) return false;
+    (name == "preemptions_max" ? policy.preemptions_max : policy.preemptions_per_pass) = *count;
+    return true;
+  }
   const std::pair<const char*, Seconds Policy::*> lengths[] = {
       {"usage_half_life", &Policy::usage_half_life},
       {"starvation_bound", &Policy::starvation_bound},
       {"gathering_time", &Policy::gathering_time},
       {"planning_horizon", &Policy::planning_horizon},
       {"release_time", &Policy::release_time},
-      {"promise_within", &Policy::promise_within}};
+      {"promise_within", &Policy::promise_within},
+      {"preemption_grace", &Policy::preemption_grace},
+      {"preemption_min_run", &Policy::preemption_min_run},
+      {"preemption_gain", &Policy::preemption_gain}};
   for (const auto& [setting, member] : lengths) {
     if (name != setting) continue;
     const auto length = ParseDuration(value);

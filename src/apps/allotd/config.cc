@@ -63,6 +63,11 @@ void ReadPolicy(YamlFields policy, Policy& result) {
   policy.Read("release_time", result.release_time, Seconds{0}, Hours(6));
   policy.Read("promise_nodes", result.promise_nodes, 1, kNodesMax);
   policy.Read("promise_within", result.promise_within, Seconds{0}, kAheadMax);
+  policy.Read("preemption_grace", result.preemption_grace, Seconds{0}, Days(7));
+  policy.Read("preemption_min_run", result.preemption_min_run, Seconds{0}, Days(366));
+  policy.Read("preemptions_max", result.preemptions_max, 0, 1'000);
+  policy.Read("preemption_gain", result.preemption_gain, Seconds{0}, Days(366));
+  policy.Read("preemptions_per_pass", result.preemptions_per_pass, 0, 100);
   policy.Read("heartbeat_expiry", result.heartbeat_expiry, Seconds{1}, Hours(1));
   policy.Read("node_down_after", result.node_down_after, Seconds{2}, Days(7));
   std::string node_loss = result.node_loss == NodeLoss::kRequeue ? "requeue" : "fail";

@@ -81,6 +81,7 @@ void SchedulerMetrics::OnPass(const control::PassReport& report) {
   outcomes_.Add({{"outcome", "planned"}}).Increment(report.applied.planned);
   outcomes_.Add({{"outcome", "promised"}}).Increment(report.applied.promised);
   outcomes_.Add({{"outcome", "slipped"}}).Increment(report.applied.slipped);
+  outcomes_.Add({{"outcome", "preempted"}}).Increment(report.applied.preempted);
   outcomes_.Add({{"outcome", "expired"}}).Increment(report.applied.expired);
   outcomes_.Add({{"outcome", "skipped"}}).Increment(report.applied.skipped);
 }

@@ -159,6 +159,7 @@ class Serving {
                      {"planned", applied.planned},
                      {"promised", applied.promised},
                      {"slipped", applied.slipped},
+                     {"preempted", applied.preempted},
                      {"expired", applied.expired},
                      {"skipped", applied.skipped}});
   }

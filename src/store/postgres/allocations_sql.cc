@@ -32,13 +32,17 @@ const Statement kUpdateAllocations{
     " window_start = instant(u.window_start), window_end = instant(u.window_end),"
     " cluster_id = u.cluster_id, promised = u.promised, active_time = instant(u.active_time),"
     " end_time = instant(u.end_time), reason = u.reason, message = u.message,"
-    " setback = u.setback, cancel_requested = u.cancel_requested, version = a.version + 1"
+    " setback = u.setback, cancel_requested = u.cancel_requested, version = a.version + 1,"
+    " preempt_requested = u.preempt_requested, preemptions = u.preemptions,"
+    " remaining_s = u.remaining_s, preempt_time = instant(u.preempt_time)"
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[],"
     " $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[],"
-    " $13::text[], $14::text[], $15::boolean[], $16::bigint[], $17::boolean[])"
+    " $13::text[], $14::text[], $15::boolean[], $16::bigint[], $17::boolean[],"
+    " $18::boolean[], $19::int[], $20::bigint[], $21::bigint[])"
     " AS u(id, display_name, state, attempt, failures, update_time, window_start, window_end,"
     " cluster_id, active_time, end_time, reason, message, setback, cancel_requested, version, "
-    "promised)"
+    "promised, preempt_requested, preemptions, remaining_s,"
+    " preempt_time)"
     " WHERE a.id = u.id AND a.version = u.version"};
 
 std::optional<Instant> StartOf(const Allocation& allocation) {
@@ -103,7 +107,9 @@ Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {
                        column(&Allocation::active_time), column(&Allocation::end_time),
                        column(&Allocation::reason), column(&Allocation::message),
                        column(&Allocation::setback), column(&Allocation::cancel_requested),
-                       column(&Allocation::version), column(&Allocation::promised)),
+                       column(&Allocation::version), column(&Allocation::promised),
+                       column(&Allocation::preempt_requested), column(&Allocation::preemptions),
+                       column(&Allocation::remaining), column(&Allocation::preempt_time)),
              allocations.size()));
   for (Allocation& allocation : allocations) {
     Changed(ResourceKind::kAllocation, allocation.id);

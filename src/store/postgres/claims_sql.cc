@@ -48,6 +48,12 @@ const Statement kReleaseClaims{
     " end_time = greatest(instant($3), start_time + interval '1 microsecond')"
     " WHERE allocation_id = $1 AND attempt = $2 AND released_at IS NULL AND NOT promised"};
 
+const Statement kCutClaims{
+    "cut_claims",
+    "UPDATE claims SET end_time = instant($3)"
+    " WHERE allocation_id = $1 AND attempt = $2 AND released_at IS NULL AND NOT promised"
+    " AND end_time > instant($3)"};
+
 Instant StartOf(const Claim& claim) { return claim.window.start(); }
 Instant EndOf(const Claim& claim) { return claim.window.end(); }
 
@@ -111,6 +117,14 @@ Status PostgresTx::ReleaseClaims(const AllocationId& allocation, int attempt, In
   return Verb([&]() -> Status {
     const pqxx::result released = Execute(kReleaseClaims, Arguments(allocation, attempt, at));
     if (released.affected_rows() > 0) Changed(ResourceKind::kAllocation, allocation);
+    return Ok{};
+  });
+}
+
+Status PostgresTx::CutClaims(const AllocationId& allocation, int attempt, Instant end) {
+  return Verb([&]() -> Status {
+    const pqxx::result cut = Execute(kCutClaims, Arguments(allocation, attempt, end));
+    if (cut.affected_rows() > 0) Changed(ResourceKind::kAllocation, allocation);
     return Ok{};
   });
 }

@@ -124,6 +124,7 @@ class PostgresTx final : public Tx {
   Status InsertPromises(std::span<const Claim> claims) override;
   Status RemovePromises(std::span<const AllocationId> allocations) override;
   Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) override;
+  Status CutClaims(const AllocationId& allocation, int attempt, Instant end) override;
 
   // Orders: orders_sql.cc.
   Status InsertOrders(std::span<const Order> orders) override;

@@ -140,6 +140,10 @@ Allocation ReadAllocation(RowReader& row) {
   allocation.setback = row.Text();
   allocation.cancel_requested = row.Bool();
   allocation.version = row.Int64();
+  allocation.preempt_requested = row.Bool();
+  allocation.preemptions = row.Int();
+  if (const auto remaining = row.OptionalInt64()) allocation.remaining = Seconds{*remaining};
+  allocation.preempt_time = row.OptionalTime();
   return allocation;
 }
 

@@ -55,7 +55,8 @@ inline constexpr char kAllocationColumns[] =
     " preemptible, same_leaf_wait_s, state, attempt, failures, micros(create_time), "
     "micros(update_time),"
     " micros(window_start), micros(window_end), cluster_id, promised, micros(active_time),"
-    " micros(end_time), reason, message, setback, cancel_requested, version";
+    " micros(end_time), reason, message, setback, cancel_requested, version,"
+    " preempt_requested, preemptions, remaining_s, micros(preempt_time)";
 Allocation ReadAllocation(RowReader& row);
 
 inline constexpr char kClaimColumns[] =

@@ -92,6 +92,10 @@ class RowReader {
     if (SkipNull()) return std::nullopt;
     return Time();
   }
+  std::optional<int64_t> OptionalInt64() {
+    if (SkipNull()) return std::nullopt;
+    return Int64();
+  }
   template <class Id>
   Id AsId() {
     if (SkipNull()) return Id();

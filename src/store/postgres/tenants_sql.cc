@@ -58,7 +58,7 @@ const Statement kUpdateProjectUsage{
 const Statement kUsageOf{
     "usage_of",
     "WITH unfinished AS ("
-    "  SELECT id, attempt, state, duration_s,"
+    "  SELECT id, attempt, state, COALESCE(remaining_s, duration_s) AS duration_s,"
     "         nodes::bigint * gpus_per_node + remainder_gpus AS gpus"
     "  FROM allocations WHERE project_id = $1 AND state IN"
     "    ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')),"

@@ -1,0 +1,466 @@
+#include "scheduler/preempt.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+namespace allot::scheduler {
+namespace {
+
+constexpr GpuMask kAllGpus = 0xff;
+// Bounds what a pass costs; a count and not a time, so that it replays.
+constexpr int kPlansMax = 8;
+
+template <class T>
+decltype(auto) At(T& values, int position) {
+  return values[static_cast<std::size_t>(position)];
+}
+
+/// Running work that may be stopped, with what it holds.
+struct Stoppable {
+  /// Position in Snapshot::preemptible.
+  int row = 0;
+  int gpus = 0;
+  Instant start;
+  std::vector<PlacedNode> nodes;
+};
+
+/// Of two the one to stop first: the smaller, then the one that ran less, then by id.
+bool GoesFirst(const Stoppable& a, const Stoppable& b) {
+  return std::tuple(a.gpus, b.start, a.row) < std::tuple(b.gpus, a.start, b.row);
+}
+
+/// What stopping could free in one cluster for one shape.
+class Clearing {
+ public:
+  /// By node of the snapshot, `usable`: what nobody holds who cannot be stopped; `free`: of that
+  /// what is free without stopping anybody. `here`: the cluster's nodes. `stoppable`: with nodes of
+  /// it only, in the order of GoesFirst.
+  Clearing(std::vector<GpuMask> usable, std::vector<GpuMask> free, std::vector<int> here,
+           const std::vector<const Stoppable*>& stoppable, const Shape& shape)
+      : usable_(std::move(usable)),
+        free_(std::move(free)),
+        here_(std::move(here)),
+        stoppable_(stoppable),
+        chosen_(stoppable.size(), false),
+        shape_(shape) {
+    for (int i = 0; i < static_cast<int>(stoppable_.size()); ++i) {
+      for (const PlacedNode& placed : At(stoppable_, i)->nodes) on_node_[placed.node].push_back(i);
+    }
+  }
+
+  /// The few that make it fit; nothing when all of them would not.
+  std::vector<const Stoppable*> Find() {
+    const int all = static_cast<int>(stoppable_.size());
+    for (int i = 0; i < all; ++i) Set(i, true);
+    const bool all_would_do = Fits();
+    for (int i = 0; i < all; ++i) Set(i, false);
+    if (!all_would_do) return {};
+    while (!Fits()) {
+      const std::vector<int> bundle = BestBundle();
+      if (bundle.empty()) return {};
+      for (const int i : bundle) Set(i, true);
+    }
+    // The first chosen may be of no use any more beside the later ones; the largest goes first.
+    for (int i = all - 1; i >= 0; --i) {
+      if (!At(chosen_, i)) continue;
+      Set(i, false);
+      if (!Fits()) Set(i, true);
+    }
+    std::vector<const Stoppable*> found;
+    for (int i = 0; i < all; ++i) {
+      if (At(chosen_, i)) found.push_back(At(stoppable_, i));
+    }
+    return found;
+  }
+
+ private:
+  int NodesWith(int gpus) const {
+    return static_cast<int>(std::count_if(
+        here_.begin(), here_.end(), [&](int node) { return CountGpus(At(free_, node)) >= gpus; }));
+  }
+  bool Fits() const {
+    return NodesWith(shape_.gpus_per_node) >= shape_.nodes &&
+           (shape_.remainder_gpus == 0 || NodesWith(shape_.remainder_gpus) > shape_.nodes);
+  }
+  void Set(int i, bool chosen) {
+    At(chosen_, i) = chosen;
+    for (const PlacedNode& placed : At(stoppable_, i)->nodes) {
+      GpuMask& free = At(free_, placed.node);
+      free = static_cast<GpuMask>(chosen ? free | (placed.gpus & At(usable_, placed.node))
+                                         : free & ~placed.gpus);
+    }
+  }
+
+  /// Those to stop so that one more node has enough: most nodes for the fewest GPUs.
+  std::vector<int> BestBundle() {
+    const int wanted = NodesWith(shape_.gpus_per_node) < shape_.nodes ? shape_.gpus_per_node
+                                                                      : shape_.remainder_gpus;
+    std::vector<int> best;
+    int64_t best_gain = 0;
+    int64_t best_cost = 1;
+    for (const int node : here_) {
+      const std::vector<int> bundle = BundleFor(node, wanted);
+      if (bundle.empty()) continue;
+      int64_t cost = 0;
+      for (const int i : bundle) cost += At(stoppable_, i)->gpus;
+      const int64_t gain = NodesGained(bundle, wanted);
+      const int64_t better = gain * best_cost - best_gain * cost;
+      if (better > 0 || (better == 0 && cost < best_cost)) {
+        best = bundle;
+        best_gain = gain;
+        best_cost = cost;
+      }
+    }
+    return best;
+  }
+  /// How many nodes have enough with these stopped that have not now.
+  int NodesGained(const std::vector<int>& bundle, int wanted) {
+    std::set<int> nodes;
+    for (const int i : bundle) {
+      for (const PlacedNode& placed : At(stoppable_, i)->nodes) {
+        if (CountGpus(At(free_, placed.node)) < wanted) nodes.insert(placed.node);
+      }
+    }
+    for (const int i : bundle) Set(i, true);
+    const auto gained = std::count_if(
+        nodes.begin(), nodes.end(), [&](int node) { return CountGpus(At(free_, node)) >= wanted; });
+    for (const int i : bundle) Set(i, false);
+    return static_cast<int>(gained);
+  }
+  std::vector<int> BundleFor(int node, int wanted) const {
+    GpuMask free = At(free_, node);
+    std::vector<int> bundle;
+    if (CountGpus(free) >= wanted) return bundle;
+    const auto there = on_node_.find(node);
+    if (there == on_node_.end()) return bundle;
+    for (const int i : there->second) {
+      if (At(chosen_, i)) continue;
+      const GpuMask before = free;
+      for (const PlacedNode& placed : At(stoppable_, i)->nodes) {
+        if (placed.node != node) continue;
+        free = static_cast<GpuMask>(free | (placed.gpus & At(usable_, node)));
+      }
+      if (free != before) bundle.push_back(i);
+      if (CountGpus(free) >= wanted) return bundle;
+    }
+    return {};
+  }
+
+  std::vector<GpuMask> usable_;
+  std::vector<GpuMask> free_;
+  std::vector<int> here_;
+  const std::vector<const Stoppable*>& stoppable_;
+  std::vector<bool> chosen_;
+  Shape shape_;
+  // By node: positions in stoppable_.
+  std::map<int, std::vector<int>> on_node_;
+};
+
+using Starts = std::vector<std::optional<Instant>>;
+
+Starts StartsOf(const Plan& plan, std::size_t pending) {
+  Starts starts(pending);
+  for (const Placement& placement : plan.placements) {
+    // Due now, whenever it was promised.
+    At(starts, placement.pending) = std::max(placement.window.start(), plan.now);
+  }
+  return starts;
+}
+
+class Preempter {
+ public:
+  Preempter(const Snapshot& snapshot, const Policy& policy, Plan plan)
+      : original_(snapshot),
+        policy_(policy),
+        stop_(snapshot.now + policy.preemption_grace),
+        world_(snapshot),
+        plan_(std::move(plan)) {
+    for (int i = 0; i < static_cast<int>(snapshot.preemptible.size()); ++i) {
+      const SnapshotPreemptible& row = At(snapshot.preemptible, i);
+      if (MayBeStopped(row, snapshot.now, policy)) {
+        stoppable_.push_back({.row = i, .gpus = row.request.shape.gpus(), .start = row.start});
+      }
+    }
+    for (const SnapshotClaim& claim : snapshot.claims) {
+      if (Stoppable* held = Holder(claim)) held->nodes.push_back({claim.node, claim.gpus});
+    }
+    std::erase_if(stoppable_, [](const Stoppable& one) { return one.nodes.empty(); });
+    std::sort(stoppable_.begin(), stoppable_.end(), GoesFirst);
+    starts_ = StartsOf(plan_, world_.pending.size());
+  }
+
+  Plan Run() {
+    const std::vector<int> order = plan_.order;
+    for (const int pending : order) {
+      if (stoppable_.empty() || plans_ == kPlansMax ||
+          static_cast<int>(whom_.size()) == policy_.preemptions_per_pass) {
+        break;
+      }
+      if (IsCandidate(pending)) Try(pending);
+    }
+    return OfTheOriginal();
+  }
+
+ private:
+  /// Of GPUs that its present attempt holds. Requires: in the order of the rows.
+  Stoppable* Holder(const SnapshotClaim& claim) {
+    if (!claim.counts_against_quota) return nullptr;
+    const auto id_of = [&](const Stoppable& one) -> const AllocationId& {
+      return At(original_.preemptible, one.row).id;
+    };
+    const auto found = std::lower_bound(
+        stoppable_.begin(), stoppable_.end(), claim.allocation,
+        [&](const Stoppable& one, const AllocationId& id) { return id_of(one) < id; });
+    return found == stoppable_.end() || id_of(*found) != claim.allocation ? nullptr : &*found;
+  }
+
+  /// It may not be stopped itself, and would gain enough if it could start at once.
+  bool IsCandidate(int pending) const {
+    const SnapshotPending& row = At(world_.pending, pending);
+    if (row.request.preemptible || EarliestStart(row, policy_) > stop_) return false;
+    const auto start = At(starts_, pending);
+    if (start) return *start >= stop_ + policy_.preemption_gain;
+    return std::any_of(plan_.deferrals.begin(), plan_.deferrals.end(), [&](const Deferral& one) {
+      return one.pending == pending && one.reason == DeferralReason::kNoCapacity;
+    });
+  }
+
+  void Try(int pending) {
+    const std::vector<const Stoppable*> stopped = WhomToStop(pending);
+    if (stopped.empty() || !WouldGainEnough(pending, stop_, stopped)) return;
+    ++plans_;
+    Snapshot changed = Without(stopped);
+    // It is what others are stopped for: nobody else may have it, those least of all.
+    whom_.push_back(pending);
+    Plan plan = PlanAround(changed, policy_, whom_);
+    if (!IsBetter(pending, plan, stopped)) {
+      whom_.pop_back();
+      refused_.insert_or_assign(KeyOf(pending), At(world_.pending, pending).request.duration);
+      return;
+    }
+    for (Placement& placement : plan.placements) {
+      if (std::find(whom_.begin(), whom_.end(), placement.pending) != whom_.end()) {
+        placement.promised = true;
+      }
+    }
+    for (const Stoppable* one : stopped) preemptions_.push_back({one->row, pending, stop_});
+    std::erase_if(stoppable_, [&](const Stoppable& one) {
+      return std::any_of(preemptions_.begin(), preemptions_.end(),
+                         [&](const auto& made) { return made.preemptible == one.row; });
+    });
+    world_ = std::move(changed);
+    plan_ = std::move(plan);
+    starts_ = StartsOf(plan_, world_.pending.size());
+    refused_.clear();
+  }
+
+  /// In the cluster where the fewest GPUs are taken back.
+  std::vector<const Stoppable*> WhomToStop(int pending) {
+    const SnapshotPending& row = At(world_.pending, pending);
+    // What was refused to a shorter one like it is refused to it.
+    const auto refused = refused_.find(KeyOf(pending));
+    if (refused != refused_.end() && refused->second <= row.request.duration) return {};
+
+    const std::vector<GpuMask> usable = UsableFor(pending);
+    std::vector<GpuMask> free = usable;
+    for (const Stoppable& one : stoppable_) {
+      for (const PlacedNode& placed : one.nodes) {
+        At(free, placed.node) = static_cast<GpuMask>(At(free, placed.node) & ~placed.gpus);
+      }
+    }
+    std::vector<const Stoppable*> best;
+    for (int cluster = 0; cluster < static_cast<int>(world_.clusters.size()); ++cluster) {
+      if (!IsOpen(row, cluster) || !QuotaAllows(row, cluster)) continue;
+      std::vector<const Stoppable*> here;
+      for (const Stoppable& one : stoppable_) {
+        if (At(world_.nodes, one.nodes.front().node).cluster == cluster) here.push_back(&one);
+      }
+      if (here.empty()) continue;
+      std::vector<int> nodes;
+      for (int node = 0; node < static_cast<int>(world_.nodes.size()); ++node) {
+        if (At(world_.nodes, node).cluster == cluster) nodes.push_back(node);
+      }
+      auto found = Clearing(usable, free, std::move(nodes), here, row.request.shape).Find();
+      if (!found.empty() && (best.empty() || Gpus(found) < Gpus(best))) best = std::move(found);
+    }
+    if (best.empty()) refused_.insert_or_assign(KeyOf(pending), row.request.duration);
+    return best;
+  }
+  static int64_t Gpus(const std::vector<const Stoppable*>& stopped) {
+    return std::accumulate(stopped.begin(), stopped.end(), int64_t{0},
+                           [](int64_t sum, const Stoppable* one) { return sum + one->gpus; });
+  }
+
+  /// Who is alike in all that decides where room can be made, but for how long.
+  using Key = std::tuple<ProgrammeId, std::vector<GpuModel>, Shape>;
+  Key KeyOf(int pending) const {
+    const SnapshotPending& row = At(world_.pending, pending);
+    return {At(world_.projects, row.project).programme, row.request.models, row.request.shape};
+  }
+
+  /// What its project holds then leaves room for it.
+  bool QuotaAllows(const SnapshotPending& row, int cluster) const {
+    const auto model = static_cast<std::size_t>(At(world_.clusters, cluster).model);
+    int left = At(world_.projects, row.project).concurrent_gpus[model] - row.request.shape.gpus();
+    for (const SnapshotClaim& claim : world_.claims) {
+      const int at = At(world_.nodes, claim.node).cluster;
+      if (claim.project == row.project && claim.counts_against_quota && claim.until > stop_ &&
+          At(world_.clusters, at).model == At(world_.clusters, cluster).model) {
+        left -= CountGpus(claim.gpus);
+      }
+    }
+    return left >= 0;
+  }
+
+  bool IsOpen(const SnapshotPending& row, int cluster) const {
+    const SnapshotCluster& one = At(world_.clusters, cluster);
+    const auto& models = row.request.models;
+    return std::find(models.begin(), models.end(), one.model) != models.end() &&
+           std::binary_search(one.programmes.begin(), one.programmes.end(),
+                              At(world_.projects, row.project).programme);
+  }
+
+  /// By node, from `stop_` for as long as it asks: what nobody holds who cannot be stopped. What is
+  /// planned but not promised may be moved. A first look: the plan made afterwards decides.
+  std::vector<GpuMask> UsableFor(int pending) const {
+    const SnapshotPending& row = At(world_.pending, pending);
+    const TimeWindow window = *TimeWindow::Make(stop_, stop_ + row.request.duration);
+    std::vector<GpuMask> usable;
+    usable.reserve(world_.nodes.size());
+    for (const SnapshotNode& node : world_.nodes) {
+      const SnapshotCluster& cluster = At(world_.clusters, node.cluster);
+      const bool is_there = (!cluster.join_time || *cluster.join_time <= stop_) &&
+                            (!cluster.leave_time || *cluster.leave_time >= window.end());
+      usable.push_back(node.schedulable && is_there ? kAllGpus : GpuMask{0});
+    }
+    const auto take = [&](int node, GpuMask gpus) {
+      At(usable, node) = static_cast<GpuMask>(At(usable, node) & ~gpus);
+    };
+    std::set<AllocationId> may_be_stopped;
+    for (const Stoppable& one : stoppable_) {
+      may_be_stopped.insert(At(original_.preemptible, one.row).id);
+    }
+    for (const SnapshotClaim& claim : world_.claims) {
+      const bool is_overdue = claim.until <= world_.now;
+      if (claim.counts_against_quota && may_be_stopped.contains(claim.allocation)) continue;
+      if (claim.until > stop_ || is_overdue) take(claim.node, claim.gpus);
+    }
+    for (const SnapshotReservation& reservation : world_.reservations) {
+      const bool meets =
+          std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                      [&](const TimeWindow& reserved) { return reserved.Overlaps(window); });
+      for (const int node : reservation.nodes) {
+        if (meets) take(node, kAllGpus);
+      }
+    }
+    for (const Placement& placement : plan_.placements) {
+      if (!placement.promised || placement.pending == pending) continue;
+      if (!placement.window.Overlaps(window)) continue;
+      for (const PlacedNode& placed : placement.nodes) take(placed.node, placed.gpus);
+    }
+    return usable;
+  }
+
+  /// The same with their windows ending at `stop_`, and what is left of them waiting.
+  Snapshot Without(const std::vector<const Stoppable*>& stopped) const {
+    Snapshot changed = world_;
+    for (const Stoppable* one : stopped) {
+      const SnapshotPreemptible& row = At(original_.preemptible, one->row);
+      SnapshotPending again;
+      again.id = row.id;
+      again.project = row.project;
+      again.request = row.request;
+      again.request.earliest_start = std::max(stop_, row.request.earliest_start.value_or(stop_));
+      again.request.duration = Between(stop_, row.until);
+      again.create_time = row.create_time;
+      for (SnapshotClaim& claim : changed.claims) {
+        if (claim.allocation == row.id && claim.counts_against_quota) claim.until = stop_;
+      }
+      // What it does not use now is there for the rest of it.
+      GpuSeconds& left = At(changed.projects, row.project).gpu_time_left;
+      left = left.Plus(*CostOf(again.request)).value_or(left);
+      changed.pending.push_back(std::move(again));
+    }
+    return changed;
+  }
+
+  bool IsBetter(int pending, const Plan& plan, const std::vector<const Stoppable*>& stopped) const {
+    if (plan.slips != plan_.slips) return false;
+    const Starts after = StartsOf(plan, world_.pending.size() + stopped.size());
+    const auto waiting = static_cast<int>(original_.pending.size());
+    for (int i = 0; i < static_cast<int>(after.size()); ++i) {
+      // What is stopped has a start again …
+      if (i >= waiting && !At(after, i)) return false;
+      if (i >= waiting || At(world_.pending, i).request.preemptible) continue;
+      // … and who may not be stopped starts no later.
+      if (At(after, i).value_or(kEndOfTime) > At(starts_, i).value_or(kEndOfTime)) return false;
+    }
+    // Not sooner than by stopping others, which their place in the order alone would do.
+    const bool by_stopping = std::all_of(whom_.begin(), whom_.end(), [&](int whom) {
+      return At(after, whom) && *At(after, whom) >= stop_;
+    });
+    return by_stopping && WouldGainEnough(pending, *At(after, pending), stopped);
+  }
+
+  /// If it started then: by itself, and for the GPUs that are taken back.
+  bool WouldGainEnough(int pending, Instant start,
+                       const std::vector<const Stoppable*>& stopped) const {
+    const Instant never = world_.now + policy_.planning_horizon;
+    const Seconds sooner = Between(start, At(starts_, pending).value_or(never));
+    const int64_t gpus = At(world_.pending, pending).request.shape.gpus();
+    return sooner >= policy_.preemption_gain &&
+           sooner.count * gpus > Gpus(stopped) * policy_.preemption_gain.count;
+  }
+
+  /// Without the rows that were added, and with what was stopped for whom.
+  Plan OfTheOriginal() {
+    const int waiting = static_cast<int>(original_.pending.size());
+    const auto is_added = [&](const auto& row) { return row.pending >= waiting; };
+    std::erase_if(plan_.placements, is_added);
+    std::erase_if(plan_.deferrals, is_added);
+    std::erase_if(plan_.order, [&](int pending) { return pending >= waiting; });
+    std::sort(preemptions_.begin(), preemptions_.end(),
+              [](const auto& a, const auto& b) { return a.preemptible < b.preemptible; });
+    plan_.preemptions = std::move(preemptions_);
+    return std::move(plan_);
+  }
+
+  const Snapshot& original_;
+  const Policy& policy_;
+  const Instant stop_;
+  // What was stopped so far waits behind the rows of the original.
+  Snapshot world_;
+  Plan plan_;
+  Starts starts_;
+  // In the order of GoesFirst.
+  std::vector<Stoppable> stoppable_;
+  std::vector<Preemption> preemptions_;
+  // The shortest for whom stopping others makes no room, or none that is worth it.
+  std::map<Key, Seconds> refused_;
+  // Those for whom others are stopped.
+  std::vector<int> whom_;
+  int plans_ = 0;
+};
+
+}  // namespace
+
+bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy& policy) {
+  return running.start + policy.preemption_min_run <= now &&
+         running.preemptions < policy.preemptions_max &&
+         running.until > now + policy.preemption_grace &&
+         running.until >= now + policy.preemption_grace + policy.preemption_gain;
+}
+
+Plan WithPreemptions(const Snapshot& snapshot, const Policy& policy, Plan plan) {
+  const bool may_stop =
+      policy.preemptions_per_pass > 0 &&
+      std::any_of(snapshot.preemptible.begin(), snapshot.preemptible.end(),
+                  [&](const auto& row) { return MayBeStopped(row, snapshot.now, policy); });
+  if (!may_stop) return plan;
+  return Preempter(snapshot, policy, std::move(plan)).Run();
+}
+
+}  // namespace allot::scheduler

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+
+#include "allot/scheduler/plan.h"
+
+namespace allot::scheduler {
+
+/// A plan that stops nobody. `first`: positions of those who rank before all others that are
+/// promised nothing.
+Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const int> first = {});
+
+/// `plan` with the preemptions that make it better. Each is for one allocation that may not be
+/// stopped itself: whole gangs are stopped, those with the fewest GPUs, on nodes where it then
+/// fits; and all is planned anew, the stopped among those who wait. That plan is taken if the one
+/// they are stopped for starts sooner by policy.preemption_gain or more, nobody else who may not be
+/// stopped starts later, no promise slips that did not before, what is stopped has a start again,
+/// and the GPU time by which it starts sooner is more than policy.preemption_gain of every GPU
+/// taken back.
+///
+/// What is stopped may be stopped and never stops others, so no two can stop each other in turn;
+/// and it is stopped preemptions_max times at the most, so all of it comes to an end.
+Plan WithPreemptions(const Snapshot& snapshot, const Policy& policy, Plan plan);
+
+/// Whether it may be stopped in a pass at `now`: it ran for preemption_min_run, was stopped less
+/// than preemptions_max times, and would go on for long enough to be worth it.
+bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy& policy);
+
+}  // namespace allot::scheduler
