@@ -265,6 +265,7 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
     if (count == 0) return;
     ScoreTightness(rows.free.data(), before, after, rows.other.data(), lines_, gpus);
     std::vector<std::pair<uint8_t, int>> by_score;
+    by_score.reserve(nodes.size());
     for (const int node : nodes) by_score.emplace_back(MaskAt(rows.other.data(), node), node);
     const auto end = by_score.begin() + count;
     std::partial_sort(by_score.begin(), end, by_score.end());
