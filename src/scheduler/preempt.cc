@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "scheduler/clearing.h"
+
 namespace allot::scheduler {
 namespace {
 
@@ -17,147 +19,6 @@ template <class T>
 decltype(auto) At(T& values, int position) {
   return values[static_cast<std::size_t>(position)];
 }
-
-/// Running work that may be stopped, with what it holds.
-struct Stoppable {
-  /// Position in Snapshot::preemptible.
-  int row = 0;
-  int gpus = 0;
-  Instant start;
-  std::vector<PlacedNode> nodes;
-};
-
-/// Of two the one to stop first: the smaller, then the one that ran less, then by id.
-bool GoesFirst(const Stoppable& a, const Stoppable& b) {
-  return std::tuple(a.gpus, b.start, a.row) < std::tuple(b.gpus, a.start, b.row);
-}
-
-/// What stopping could free in one cluster for one shape.
-class Clearing {
- public:
-  /// By node of the snapshot, `usable`: what nobody holds who cannot be stopped; `free`: of that
-  /// what is free without stopping anybody. `here`: the cluster's nodes. `stoppable`: with nodes of
-  /// it only, in the order of GoesFirst.
-  Clearing(std::vector<GpuMask> usable, std::vector<GpuMask> free, std::vector<int> here,
-           const std::vector<const Stoppable*>& stoppable, const Shape& shape)
-      : usable_(std::move(usable)),
-        free_(std::move(free)),
-        here_(std::move(here)),
-        stoppable_(stoppable),
-        chosen_(stoppable.size(), false),
-        shape_(shape) {
-    for (int i = 0; i < static_cast<int>(stoppable_.size()); ++i) {
-      for (const PlacedNode& placed : At(stoppable_, i)->nodes) on_node_[placed.node].push_back(i);
-    }
-  }
-
-  /// The few that make it fit; nothing when all of them would not.
-  std::vector<const Stoppable*> Find() {
-    const int all = static_cast<int>(stoppable_.size());
-    for (int i = 0; i < all; ++i) Set(i, true);
-    const bool all_would_do = Fits();
-    for (int i = 0; i < all; ++i) Set(i, false);
-    if (!all_would_do) return {};
-    while (!Fits()) {
-      const std::vector<int> bundle = BestBundle();
-      if (bundle.empty()) return {};
-      for (const int i : bundle) Set(i, true);
-    }
-    // The first chosen may be of no use any more beside the later ones; the largest goes first.
-    for (int i = all - 1; i >= 0; --i) {
-      if (!At(chosen_, i)) continue;
-      Set(i, false);
-      if (!Fits()) Set(i, true);
-    }
-    std::vector<const Stoppable*> found;
-    for (int i = 0; i < all; ++i) {
-      if (At(chosen_, i)) found.push_back(At(stoppable_, i));
-    }
-    return found;
-  }
-
- private:
-  int NodesWith(int gpus) const {
-    return static_cast<int>(std::count_if(
-        here_.begin(), here_.end(), [&](int node) { return CountGpus(At(free_, node)) >= gpus; }));
-  }
-  bool Fits() const {
-    return NodesWith(shape_.gpus_per_node) >= shape_.nodes &&
-           (shape_.remainder_gpus == 0 || NodesWith(shape_.remainder_gpus) > shape_.nodes);
-  }
-  void Set(int i, bool chosen) {
-    At(chosen_, i) = chosen;
-    for (const PlacedNode& placed : At(stoppable_, i)->nodes) {
-      GpuMask& free = At(free_, placed.node);
-      free = static_cast<GpuMask>(chosen ? free | (placed.gpus & At(usable_, placed.node))
-                                         : free & ~placed.gpus);
-    }
-  }
-
-  /// Those to stop so that one more node has enough: most nodes for the fewest GPUs.
-  std::vector<int> BestBundle() {
-    const int wanted = NodesWith(shape_.gpus_per_node) < shape_.nodes ? shape_.gpus_per_node
-                                                                      : shape_.remainder_gpus;
-    std::vector<int> best;
-    int64_t best_gain = 0;
-    int64_t best_cost = 1;
-    for (const int node : here_) {
-      const std::vector<int> bundle = BundleFor(node, wanted);
-      if (bundle.empty()) continue;
-      int64_t cost = 0;
-      for (const int i : bundle) cost += At(stoppable_, i)->gpus;
-      const int64_t gain = NodesGained(bundle, wanted);
-      const int64_t better = gain * best_cost - best_gain * cost;
-      if (better > 0 || (better == 0 && cost < best_cost)) {
-        best = bundle;
-        best_gain = gain;
-        best_cost = cost;
-      }
-    }
-    return best;
-  }
-  /// How many nodes have enough with these stopped that have not now.
-  int NodesGained(const std::vector<int>& bundle, int wanted) {
-    std::set<int> nodes;
-    for (const int i : bundle) {
-      for (const PlacedNode& placed : At(stoppable_, i)->nodes) {
-        if (CountGpus(At(free_, placed.node)) < wanted) nodes.insert(placed.node);
-      }
-    }
-    for (const int i : bundle) Set(i, true);
-    const auto gained = std::count_if(
-        nodes.begin(), nodes.end(), [&](int node) { return CountGpus(At(free_, node)) >= wanted; });
-    for (const int i : bundle) Set(i, false);
-    return static_cast<int>(gained);
-  }
-  std::vector<int> BundleFor(int node, int wanted) const {
-    GpuMask free = At(free_, node);
-    std::vector<int> bundle;
-    if (CountGpus(free) >= wanted) return bundle;
-    const auto there = on_node_.find(node);
-    if (there == on_node_.end()) return bundle;
-    for (const int i : there->second) {
-      if (At(chosen_, i)) continue;
-      const GpuMask before = free;
-      for (const PlacedNode& placed : At(stoppable_, i)->nodes) {
-        if (placed.node != node) continue;
-        free = static_cast<GpuMask>(free | (placed.gpus & At(usable_, node)));
-      }
-      if (free != before) bundle.push_back(i);
-      if (CountGpus(free) >= wanted) return bundle;
-    }
-    return {};
-  }
-
-  std::vector<GpuMask> usable_;
-  std::vector<GpuMask> free_;
-  std::vector<int> here_;
-  const std::vector<const Stoppable*>& stoppable_;
-  std::vector<bool> chosen_;
-  Shape shape_;
-  // By node: positions in stoppable_.
-  std::map<int, std::vector<int>> on_node_;
-};
 
 using Starts = std::vector<std::optional<Instant>>;
 
@@ -223,9 +84,10 @@ class Preempter {
     if (row.request.preemptible || EarliestStart(row, policy_) > stop_) return false;
     const auto start = At(starts_, pending);
     if (start) return *start >= stop_ + policy_.preemption_gain;
-    return std::any_of(plan_.deferrals.begin(), plan_.deferrals.end(), [&](const Deferral& one) {
-      return one.pending == pending && one.reason == DeferralReason::kNoCapacity;
-    });
+    const auto deferral =
+        std::lower_bound(plan_.deferrals.begin(), plan_.deferrals.end(), pending,
+                         [](const Deferral& one, int wanted) { return one.pending < wanted; });
+    return deferral->reason == DeferralReason::kNoCapacity;
   }
 
   void Try(int pending) {
@@ -272,8 +134,13 @@ class Preempter {
       }
     }
     std::vector<const Stoppable*> best;
+    bool all_tried = true;
     for (int cluster = 0; cluster < static_cast<int>(world_.clusters.size()); ++cluster) {
-      if (!IsOpen(row, cluster) || !QuotaAllows(row, cluster)) continue;
+      if (!IsOpen(row, cluster)) continue;
+      if (!QuotaAllows(row, cluster)) {
+        all_tried = false;
+        continue;
+      }
       std::vector<const Stoppable*> here;
       for (const Stoppable& one : stoppable_) {
         if (At(world_.nodes, one.nodes.front().node).cluster == cluster) here.push_back(&one);
@@ -286,7 +153,7 @@ class Preempter {
       auto found = Clearing(usable, free, std::move(nodes), here, row.request.shape).Find();
       if (!found.empty() && (best.empty() || Gpus(found) < Gpus(best))) best = std::move(found);
     }
-    if (best.empty()) refused_.insert_or_assign(KeyOf(pending), row.request.duration);
+    if (best.empty() && all_tried) refused_.insert_or_assign(KeyOf(pending), row.request.duration);
     return best;
   }
   static int64_t Gpus(const std::vector<const Stoppable*>& stopped) {
