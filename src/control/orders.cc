@@ -34,17 +34,12 @@ Status WaitAgain(store::Tx& tx, Allocation& allocation, Instant now) {
   allocation.remaining = ToServe(allocation).duration - allocation.window->length();
   ALLOT_RETURN_IF_ERROR(
       Move(allocation, AllocationEvent::kPreempt, now, allocation.reason, allocation.message));
-  // The database, too, takes only the steps of the table: each is written.
-  ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
-  ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kRequeue, now, "preempted",
-                             "was stopped for work that may not be stopped; " +
-                                 FormatDuration(*allocation.remaining) +
-                                 " of it are left and planned anew"));
+  ALLOT_RETURN_IF_ERROR(Requeue(tx, allocation, now, "preempted",
+                                "was stopped for work that may not be stopped; " +
+                                    FormatDuration(*allocation.remaining) +
+                                    " of it are left and planned anew"));
   allocation.preempt_requested = false;
   allocation.preempt_time = now;
-  allocation.window.reset();
-  allocation.active_time.reset();
-  allocation.cluster = ClusterId();
   return tx.Audit(RecordSystem(now, "allocation.requeue", allocation.id.str(),
                                InstituteOf(allocation.id), allocation.message));
 }

@@ -71,6 +71,17 @@ Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocat
   return tx.UpdateProjectUsage(usage);
 }
 
+Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::string& reason,
+               const std::string& message) {
+  // The database, too, takes only the steps of the table: each is written.
+  ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
+  ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kRequeue, now, reason, message));
+  allocation.window.reset();
+  allocation.active_time.reset();
+  allocation.cluster = ClusterId();
+  return Ok{};
+}
+
 Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
                Instant now, int64_t epoch, const std::string& reason, const std::string& message) {
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
@@ -86,13 +97,7 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
   } else {
     const auto event = lost ? AllocationEvent::kPreempt : AllocationEvent::kProvisionFailed;
     ALLOT_RETURN_IF_ERROR(Move(allocation, event, now, reason, message));
-    // The database, too, takes only the steps of the table: each is written.
-    ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&allocation, 1)));
-    ALLOT_RETURN_IF_ERROR(
-        Move(allocation, AllocationEvent::kRequeue, now, reason, message + "; it is planned anew"));
-    allocation.window.reset();
-    allocation.active_time.reset();
-    allocation.cluster = ClusterId();
+    ALLOT_RETURN_IF_ERROR(Requeue(tx, allocation, now, reason, message + "; it is planned anew"));
   }
   return tx.Audit(RecordSystem(now, give_up ? "allocation.fail" : "allocation.requeue",
                                allocation.id.str(), InstituteOf(allocation.id), message));

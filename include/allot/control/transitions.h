@@ -28,6 +28,11 @@ Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, 
 Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
                   Instant at, std::optional<Instant> charged_until);
 
+/// From preempted to waiting: writes the preempted row and leaves the pending one, which has no
+/// window and no place, to be written by the caller.
+Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::string& reason,
+               const std::string& message);
+
 /// Takes an allocation off nodes it can no longer use: preempted and, when its policy and failures
 /// allow, pending again at once; else failed. Its claims stay held until the provider confirms the
 /// release that is ordered here.
