@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "cli/apply.h"
@@ -21,7 +22,11 @@ std::vector<std::string> DependsOn(const Resource& resource) {
   const std::string& name = NameOf(resource);
   if (std::holds_alternative<v1::Quota>(resource)) return {name.substr(0, name.rfind('/'))};
   const std::string parent = ParentOf(name);
-  if (std::holds_alternative<v1::Allocation>(resource)) return {parent, parent + "/quota"};
+  if (const auto* allocation = std::get_if<v1::Allocation>(&resource)) {
+    std::vector<std::string> needed = {parent, parent + "/quota"};
+    if (!allocation->request().after().empty()) needed.push_back(allocation->request().after());
+    return needed;
+  }
   return {parent};
 }
 
@@ -151,6 +156,13 @@ Failure NotTried() {
           .advice = "Apply the file again: what is done stays done."};
 }
 
+Failure InACircle() {
+  return {.exit_code = ExitCode::kInvalid,
+          .reason = "config_invalid",
+          .message = "it starts after one that starts after it",
+          .advice = "Correct 'after' in the file; neither was sent."};
+}
+
 class Carrier {
  public:
   Carrier(Client& client, const std::string& reason, const ApplyProgress& progress, int all)
@@ -158,18 +170,43 @@ class Carrier {
 
   /// All steps of one kind; returns when they are done.
   void CarryOut(std::vector<ApplyStep>& steps, std::size_t kind) {
-    CallLoop loop = client_.Loop(kWritesAtATime);
+    std::map<std::string, ApplyStep*> left;
     for (ApplyStep& step : steps) {
-      if (step.document->resource.index() == kind) Begin(loop, step);
+      if (step.document->resource.index() == kind) {
+        left.emplace(NameOf(step.document->resource), &step);
+      }
     }
-    loop.Run();
-    for (ApplyStep& step : steps) {
-      if (step.document->resource.index() == kind && step.done == Done::kNotYet)
-        Skip(step, NotTried());
+    // Allocations that start after each other go one after another, all else at once.
+    while (!left.empty()) {
+      const std::vector<ApplyStep*> turn = Next(left);
+      if (turn.empty()) {
+        for (const auto& [name, step] : left) Skip(*step, InACircle());
+        return;
+      }
+      CallLoop loop = client_.Loop(kWritesAtATime);
+      for (ApplyStep* step : turn) Begin(loop, *step);
+      loop.Run();
+      for (ApplyStep* step : turn) {
+        if (step->done == Done::kNotYet) Skip(*step, NotTried());
+        left.erase(NameOf(step->document->resource));
+      }
     }
   }
 
  private:
+  /// Those of a kind that depend on none of the others.
+  static std::vector<ApplyStep*> Next(const std::map<std::string, ApplyStep*>& left) {
+    std::vector<ApplyStep*> next;
+    for (const auto& [name, step] : left) {
+      const std::vector<std::string> needed = DependsOn(step->document->resource);
+      if (std::none_of(needed.begin(), needed.end(),
+                       [&](const std::string& other) { return left.contains(other); })) {
+        next.push_back(step);
+      }
+    }
+    return next;
+  }
+
   void Skip(ApplyStep& step, Failure why) {
     step.done = Done::kSkipped;
     step.failure = std::move(why);

@@ -23,6 +23,7 @@ struct SubmitFlags {
   std::string deadline;
   bool preemptible = false;
   std::string same_leaf_wait;
+  std::string after;
   bool dry_run = false;
   WaitFlags wait;
   /// Nothing: active.
@@ -78,6 +79,12 @@ Result<v1::AllocationRequest> ReadRequest(const SubmitFlags& flags, Instant now)
   return request;
 }
 
+/// One of the same project may be named by its last part alone.
+Outcome<std::string> ReadAfter(const std::string& after, const std::string& project) {
+  if (after.find('/') != std::string::npos) return AllocationName(after);
+  return project + "/allocations/" + after;
+}
+
 void ShowOne(Session& session, const v1::Allocation& allocation) {
   Repeated<v1::Allocation> rows;
   *rows.Add() = allocation;
@@ -101,8 +108,13 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
   if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
   const auto project = ProjectName(flags.project);
   if (!project.ok()) return session.Fail(project.failure());
-  const auto request = ReadRequest(flags, session.Now());
+  auto request = ReadRequest(flags, session.Now());
   if (!request.ok()) return session.Fail(FailureOf(request.error()));
+  if (!flags.after.empty()) {
+    auto after = ReadAfter(flags.after, *project);
+    if (!after.ok()) return session.Fail(after.failure());
+    request->set_after(*std::move(after));
+  }
 
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
@@ -141,6 +153,7 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
       "  allot submit snu/llm --name main --nodes 4 --models H200,B200 --for 7d\n"
       "  allot submit snu/llm --gpus 2 --for 4h --wait\n"
       "  allot submit snu/llm --nodes 2 --for 2w --start +3d --deadline 2026-06-01T00:00:00Z\n"
+      "  allot submit snu/llm --name tune --gpus 8 --for 1d --after main\n"
       "  allot submit snu/llm --gpus 8 --for 1d --dry-run");
   submit->add_option("project", flags->project, "INSTITUTE/PROJECT")->required();
   submit->add_option("--name", flags->name, "Last part of its name; minted when left out");
@@ -156,6 +169,8 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
                    "May be stopped for work that may not; the rest waits again");
   submit->add_option("--same-leaf-wait", flags->same_leaf_wait,
                      "Start up to so much later if all nodes then hang from one leaf: 6h, 2d");
+  submit->add_option("--after", flags->after,
+                     "Start when this allocation of the project has ended: main, or snu/llm/main");
   submit->add_option("--display-name", flags->display_name, "A title for people");
   submit->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
   submit->add_flag("--wait", flags->wait.wait, "Follow it until it is active (see --until)");

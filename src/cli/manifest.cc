@@ -210,6 +210,17 @@ v1::Allocation ReadAllocation(ManifestFields& fields) {
       request.mutable_same_leaf_wait()->set_seconds(wait->count);
     }
   }
+  // One of the same project by its last part alone, as for --after.
+  if (const auto after = fields.Text("after")) {
+    const bool is_alone = after->find('/') == std::string::npos;
+    const auto name =
+        AllocationName(is_alone ? ShortName(ParentOf(allocation.name())) + "/" + *after : *after);
+    if (name.ok()) {
+      request.set_after(*name);
+    } else {
+      fields.Note("after", *after, "ALLOCATION of the same project");
+    }
+  }
   return allocation;
 }
 

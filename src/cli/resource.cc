@@ -1,6 +1,7 @@
 #include "cli/resource.h"
 
 #include "allot/base/gpu_seconds.h"
+#include "cli/resource_name.h"
 #include "cli/text.h"
 
 namespace allot::cli {
@@ -65,7 +66,8 @@ std::vector<FieldText> Fields(const v1::Allocation& allocation) {
           {"earliest_start", TimeText(request.has_earliest_start(), request.earliest_start())},
           {"deadline", TimeText(request.has_deadline(), request.deadline())},
           {"preemptible", request.preemptible() ? "true" : "false"},
-          {"same_leaf_wait", FormatDuration(SecondsOf(request.same_leaf_wait()))}};
+          {"same_leaf_wait", FormatDuration(SecondsOf(request.same_leaf_wait()))},
+          {"after", request.after().empty() ? "" : ShortName(request.after())}};
 }
 
 }  // namespace

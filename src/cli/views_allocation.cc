@@ -113,6 +113,7 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
     lines.Add("Same leaf", "up to " + FormatDuration(SecondsOf(request.same_leaf_wait())) +
                                " later if it helps");
   }
+  if (!request.after().empty()) lines.Add("Starts after", ShortName(request.after()));
   lines.Add("Cluster", ShortName(a.cluster()));
   lines.Add(a.state() != v1::Allocation::STATE_PLANNED ? "Start" : StartLabel(a.promised()),
             StartText(a, now));

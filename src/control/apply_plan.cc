@@ -23,6 +23,8 @@ struct Decision {
   const Deferral* deferral = nullptr;
   /// With either, when it loses what it was promised.
   const scheduler::Slip* slip = nullptr;
+  /// Its predecessor has ended since it was last decided upon.
+  bool ready = false;
   /// Of the provision order, when it starts now; minted before the transaction.
   OrderId order;
 };
@@ -50,6 +52,13 @@ bool DeadlinePassedBy(const Allocation& allocation, Instant now) {
   return request.deadline && now + request.duration > *request.deadline;
 }
 
+/// What it starts after has ended, and that is not on record yet.
+bool IsReadyNow(const Pass& pass, int pending) {
+  const Allocation& seen = *pass.waiting[static_cast<std::size_t>(pending)];
+  return seen.after && !seen.ready_time &&
+         !pass.snapshot.pending[static_cast<std::size_t>(pending)].after;
+}
+
 /// Only what differs is written: a pass that changes nothing costs no transaction.
 std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   std::vector<Decision> decisions;
@@ -66,22 +75,26 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
     const bool same = seen->state == AllocationState::kPlanned &&
                       seen->window == placement.window && seen->cluster == cluster &&
                       SamePromise(pass, placement);
-    if (same && !now) continue;
+    const bool ready = IsReadyNow(pass, placement.pending);
+    if (same && !now && !ready) continue;
     decisions.push_back({.seen = seen,
                          .placement = &placement,
                          .deferral = nullptr,
                          .slip = slip_of(placement.pending),
+                         .ready = ready,
                          .order = now ? OrderId(context.ids.Mint(kOrderIdLength)) : OrderId()});
   }
   for (const Deferral& deferral : pass.plan.deferrals) {
     const auto& seen = pass.waiting[static_cast<std::size_t>(deferral.pending)];
     const bool same = seen->state == AllocationState::kPending &&
                       seen->reason == Name(deferral.reason) && seen->message == deferral.message;
-    if (same && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
+    const bool ready = IsReadyNow(pass, deferral.pending);
+    if (same && !ready && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
     decisions.push_back({.seen = seen,
                          .placement = nullptr,
                          .deferral = &deferral,
                          .slip = slip_of(deferral.pending),
+                         .ready = ready,
                          .order = OrderId()});
   }
   std::sort(decisions.begin(), decisions.end(),
@@ -259,6 +272,7 @@ class Application {
       ++applied_.skipped;
       return Ok{};
     }
+    if (decision.ready) allocation.ready_time = pass_.plan.now;
     if (decision.slip) ALLOT_RETURN_IF_ERROR(RecordSlip(decision, allocation));
     if (allocation.promised) given_up_.push_back(allocation.id);
     const bool was_promised =

@@ -25,12 +25,12 @@ bool CountsAgainstQuota(const Allocation& allocation, const Claim& claim) {
   return HoldsGpus(allocation.state) && claim.attempt == allocation.attempt;
 }
 
-/// What was stopped for others waits since then, however old it is: while it ran it did not wait.
-Request WaitingRequest(const Allocation& allocation) {
+/// What was stopped for others waits since then, and what starts after another since that has
+/// ended, however old they are: before, they did not wait for GPUs. `ready`: the latter, if it has.
+Request WaitingRequest(const Allocation& allocation, std::optional<Instant> ready) {
   Request request = ToServe(allocation);
-  if (allocation.preempt_time) {
-    request.earliest_start = std::max(request.earliest_start.value_or(*allocation.preempt_time),
-                                      *allocation.preempt_time);
+  for (const auto& since : {allocation.preempt_time, ready}) {
+    if (since) request.earliest_start = std::max(request.earliest_start.value_or(*since), *since);
   }
   return request;
 }
@@ -91,6 +91,13 @@ std::vector<std::shared_ptr<const Allocation>> PoolView::Preemptible() const {
     }
   }
   return preemptible;
+}
+
+bool PoolView::Follows(const Allocation& allocation) const {
+  if (!allocation.after) return false;
+  // What ended and holds nothing any more is not here.
+  const auto predecessor = allocations_.find(*allocation.after);
+  return predecessor != allocations_.end() && !IsFinal(predecessor->second->state);
 }
 
 scheduler::Snapshot PoolView::At(Instant now) const {
@@ -193,11 +200,16 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                     .preemptions = allocation->preemptions});
   }
   for (const auto& allocation : Waiting()) {
+    const bool follows = Follows(*allocation);
+    const auto ready = allocation->after && !follows
+                           ? std::optional(allocation->ready_time.value_or(now))
+                           : std::nullopt;
     snapshot.pending.push_back({.id = allocation->id,
                                 .project = PositionOf(project_positions, allocation->project),
-                                .request = WaitingRequest(*allocation),
+                                .request = WaitingRequest(*allocation, ready),
                                 .create_time = allocation->create_time,
                                 .requeued = allocation->attempt > 0 && !allocation->preempt_time,
+                                .after = follows ? allocation->after : std::nullopt,
                                 .planned_start = allocation->window
                                                      ? std::optional(allocation->window->start())
                                                      : std::nullopt,

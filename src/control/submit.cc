@@ -21,6 +21,13 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
     return FieldError(Reason::kAlreadyExists, "allocation_id", id.str(),
                       "a name that is not in use in this project");
   }
+  if (submission.after) {
+    ALLOT_ASSIGN_OR_RETURN(auto predecessor, tx.FindAllocation(*submission.after));
+    if (!predecessor || predecessor->project != project->id) {
+      return FieldError(Reason::kNotFound, kRequestPath + ".after", submission.after->str(),
+                        "an allocation of " + project->id.str());
+    }
+  }
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
@@ -36,6 +43,7 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
   allocation.project = project->id;
   allocation.display_name = submission.display_name;
   allocation.request = *std::move(verdict);
+  allocation.after = submission.after;
   allocation.create_time = now;
   allocation.update_time = now;
   allocation.reason = "not_planned_yet";

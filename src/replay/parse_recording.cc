@@ -186,8 +186,10 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
         .request = ReadRequest(row.Object("request")),
         .create_time = ReadInstant(row, "create_us"),
         .requeued = row.Bool("requeued"),
+        .after = std::nullopt,
         .planned_start = ReadOptionalInstant(row, "planned_start_us"),
         .promise = std::nullopt};
+    if (row.Has("after")) pending.after = AllocationId(row.Text("after"));
     if (row.Has("promise")) {
       const Fields promise = row.Object("promise");
       pending.promise = {ReadWindow(promise), ReadNodes(promise, snapshot)};
@@ -282,6 +284,10 @@ Status CheckBookings(const Snapshot& snapshot) {
   }
   for (std::size_t i = 0; i < snapshot.pending.size(); ++i) {
     const auto& promise = snapshot.pending[i].promise;
+    if (promise && snapshot.pending[i].after) {
+      return FieldError(Reason::kConfigInvalid, "snapshot.pending[" + std::to_string(i) + "].after",
+                        snapshot.pending[i].after->str(), "nothing beside a promise");
+    }
     if (promise && !OfOneCluster(snapshot, promise->nodes,
                                  [](const scheduler::PlacedNode& node) { return node.node; })) {
       return FieldError(Reason::kConfigInvalid,

@@ -62,6 +62,10 @@ Result<control::Submission> Parse(const v1::CreateAllocationRequest& request) {
   ALLOT_ASSIGN_OR_RETURN(submission.display_name,
                          ParseDisplayName(allocation.display_name(), "allocation.display_name"));
   ALLOT_ASSIGN_OR_RETURN(submission.request, ParseRaw(allocation.request(), "allocation.request"));
+  if (!allocation.request().after().empty()) {
+    ALLOT_ASSIGN_OR_RETURN(submission.after, ParseAllocationName(allocation.request().after(),
+                                                                 "allocation.request.after"));
+  }
   return submission;
 }
 

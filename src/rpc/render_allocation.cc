@@ -43,6 +43,7 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
   rendered.set_name(NameOf(allocation.id));
   rendered.set_display_name(allocation.display_name);
   *rendered.mutable_request() = Render(allocation.request);
+  if (allocation.after) rendered.mutable_request()->set_after(NameOf(*allocation.after));
   rendered.set_state(Render(allocation.state));
   rendered.set_attempt(allocation.attempt);
   rendered.set_failures(allocation.failures);

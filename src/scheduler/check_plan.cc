@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <tuple>
+
+#include "scheduler/check_promises.h"
 
 namespace allot::scheduler {
 namespace {
@@ -46,8 +50,8 @@ class Checker {
       CheckReservations();
       CheckQuotas();
       CheckGpuTime();
-      CheckPromises();
-      CheckPreemptions();
+      CheckChains();
+      CheckPromises(snapshot_, policy_, plan_, violations_);
     }
     return std::move(violations_);
   }
@@ -60,32 +64,12 @@ class Checker {
     return snapshot_.pending[static_cast<std::size_t>(i)];
   }
   const SnapshotNode& NodeAt(int i) const { return snapshot_.nodes[static_cast<std::size_t>(i)]; }
-  const SnapshotCluster& ClusterOf(const PlacedNode& placed) const {
-    return snapshot_.clusters[static_cast<std::size_t>(NodeAt(placed.node).cluster)];
-  }
-  const SnapshotPreemptible& PreemptibleAt(int i) const {
-    return snapshot_.preemptible[static_cast<std::size_t>(i)];
-  }
   std::string NameOf(int pending) const {
     if (Within(pending, snapshot_.pending.size())) return PendingAt(pending).id.str();
     return "pending allocation " + std::to_string(pending);
   }
   void Violate(std::string text) { violations_.push_back(std::move(text)); }
   void Violate(int pending, const std::string& text) { Violate(NameOf(pending) + ": " + text); }
-
-  // A held claim's end: one that is overdue still holds its GPUs at `now`.
-  Instant HeldUntil(const SnapshotClaim& claim) const {
-    Instant until = claim.until;
-    for (const Preemption& preemption : plan_.preemptions) {
-      if (!Within(preemption.preemptible, snapshot_.preemptible.size())) continue;
-      // What an earlier attempt lost with a node is not given back sooner.
-      if (PreemptibleAt(preemption.preemptible).id == claim.allocation &&
-          claim.counts_against_quota) {
-        until = preemption.stop;
-      }
-    }
-    return std::max(until, Instant{snapshot_.now.micros + 1});
-  }
 
   void CheckEveryoneOnce() {
     std::vector<int> seen(snapshot_.pending.size(), 0);
@@ -297,7 +281,8 @@ class Checker {
   void CheckDoubleBooking() {
     std::vector<Booking> bookings;
     for (const SnapshotClaim& claim : snapshot_.claims) {
-      bookings.push_back({claim.node, claim.start, HeldUntil(claim), claim.gpus, -1});
+      bookings.push_back(
+          {claim.node, claim.start, HeldUntil(plan_, snapshot_, claim), claim.gpus, -1});
     }
     for (const Placement& placement : plan_.placements) {
       for (const PlacedNode& placed : placement.nodes) {
@@ -348,7 +333,7 @@ class Checker {
       if (!claim.counts_against_quota) continue;
       const int cluster = NodeAt(claim.node).cluster;
       hold(claim.project, snapshot_.clusters[static_cast<std::size_t>(cluster)].model, claim.start,
-           HeldUntil(claim), CountGpus(claim.gpus), false);
+           HeldUntil(plan_, snapshot_, claim), CountGpus(claim.gpus), false);
     }
     for (const Placement& placement : plan_.placements) {
       int gpus = 0;
@@ -403,156 +388,31 @@ class Checker {
     }
   }
 
-  // A promise is kept or said to have slipped, and slips only where something is in its way.
-  void CheckPromises() {
-    std::vector<const Placement*> placed(snapshot_.pending.size(), nullptr);
-    for (const Placement& placement : plan_.placements) {
-      placed[static_cast<std::size_t>(placement.pending)] = &placement;
-    }
-    std::vector<bool> slipped(snapshot_.pending.size(), false);
-    for (const Slip& slip : plan_.slips) {
-      const bool was_promised = Within(slip.pending, slipped.size()) &&
-                                PendingAt(slip.pending).promise &&
-                                PendingAt(slip.pending).promise->window.start() == slip.promised;
-      if (was_promised) {
-        slipped[static_cast<std::size_t>(slip.pending)] = true;
-      } else {
-        Violate(slip.pending, "is said to have lost a promise it did not have");
-      }
-    }
-    for (std::size_t i = 0; i < placed.size(); ++i) {
-      const auto& promise = snapshot_.pending[i].promise;
-      if (!promise) continue;
-      const bool kept =
-          placed[i] != nullptr && placed[i]->window.start() <= promise->window.start();
-      if (kept == slipped[i]) {
-        Violate(static_cast<int>(i), kept ? "keeps its promise and is said to have lost it"
-                                          : "loses its promise without a word");
-      }
-    }
-    for (const Slip& slip : plan_.slips) {
-      if (Within(slip.pending, slipped.size()) && !InTheWay(slip)) {
-        Violate(slip.pending, "loses its promise though nothing is in the way");
-      }
-    }
-  }
-
-  bool InTheWay(const Slip& slip) const {
-    const SnapshotPending& row = PendingAt(slip.pending);
-    if (!row.promise) return true;
-    const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(row.project)];
-    switch (slip.cause) {
-      case SlipCause::kProjectClosed:
-        return !project.open;
-      case SlipCause::kMissed:
-        return slip.promised + kPromiseGrace < snapshot_.now ||
-               row.promise->window.end() <= snapshot_.now;
-      case SlipCause::kNodeLost:
-      case SlipCause::kNodeDraining:
-        return std::any_of(
-            row.promise->nodes.begin(), row.promise->nodes.end(),
-            [&](const PlacedNode& placed) { return !NodeAt(placed.node).schedulable; });
-      case SlipCause::kClusterClosed: {
-        // The planner's slots are a day long at the most.
-        const Seconds vicinity = Days(1) + policy_.release_time;
-        const SnapshotCluster& cluster = ClusterOf(row.promise->nodes.front());
-        const auto& programmes = cluster.programmes;
-        return std::find(programmes.begin(), programmes.end(), project.programme) ==
-                   programmes.end() ||
-               (cluster.join_time && slip.promised < *cluster.join_time + vicinity) ||
-               (cluster.leave_time && row.promise->window.end() + vicinity > *cluster.leave_time);
-      }
-      case SlipCause::kReserved:
-        return SomethingIsSetAside(row);
-      case SlipCause::kReleaseOverdue:
-        return SomethingHolds(row);
-      case SlipCause::kQuotaExhausted:
-      case SlipCause::kGpuHoursExhausted:
-        // How much of either the promises before this one took is the planner's affair.
-        return true;
-    }
-    return false;
-  }
-
-  // A reservation on one of its nodes in the vicinity of its window: the planner's slots are a day
-  // long at the most.
-  bool SomethingIsSetAside(const SnapshotPending& row) const {
-    const Seconds vicinity = Days(1) + policy_.release_time;
-    const TimeWindow& promised = row.promise->window;
-    return std::any_of(
-        snapshot_.reservations.begin(), snapshot_.reservations.end(),
-        [&](const SnapshotReservation& reservation) {
-          const bool on_its_nodes = std::any_of(
-              row.promise->nodes.begin(), row.promise->nodes.end(), [&](const PlacedNode& placed) {
-                return std::find(reservation.nodes.begin(), reservation.nodes.end(), placed.node) !=
-                       reservation.nodes.end();
-              });
-          const bool meets = std::any_of(reservation.windows.begin(), reservation.windows.end(),
-                                         [&](const TimeWindow& window) {
-                                           return window.start() < promised.end() + vicinity &&
-                                                  promised.start() < window.end() + vicinity;
-                                         });
-          return on_its_nodes && meets;
-        });
-  }
-
-  // Only what may be stopped is stopped, late enough and not too often, for somebody who gets a
-  // promise from it and may not be stopped in turn.
-  void CheckPreemptions() {
-    int last = -1;
-    for (const Preemption& preemption : plan_.preemptions) {
-      if (!Within(preemption.preemptible, snapshot_.preemptible.size()) ||
-          !Within(preemption.pending, snapshot_.pending.size())) {
-        Violate("a preemption of what does not run, or for whom does not wait");
-        continue;
-      }
-      const SnapshotPreemptible& row = PreemptibleAt(preemption.preemptible);
-      const std::string who = row.id.str() + ": ";
-      if (preemption.preemptible <= last) Violate(who + "is out of order among the preemptions");
-      last = preemption.preemptible;
-      if (!row.request.preemptible) Violate(who + "is stopped, and may not be");
-      if (row.start + policy_.preemption_min_run > snapshot_.now) {
-        Violate(who + "is stopped before it ran for preemption_min_run");
-      }
-      if (row.preemptions >= policy_.preemptions_max) {
-        Violate(who + "is stopped more than preemptions_max times");
-      }
-      if (preemption.stop != snapshot_.now + policy_.preemption_grace ||
-          preemption.stop >= row.until) {
-        Violate(who + "is not stopped preemption_grace from now and before its end");
-      }
-      if (PendingAt(preemption.pending).request.preemptible) {
-        Violate(preemption.pending, "may be stopped, and others are stopped for it");
-      }
-      const bool gains = std::any_of(
-          plan_.placements.begin(), plan_.placements.end(), [&](const Placement& placement) {
-            return placement.pending == preemption.pending && placement.promised &&
-                   placement.window.start() >= preemption.stop;
-          });
-      if (!gains) Violate(preemption.pending, "is promised nothing, and others are stopped for it");
-    }
-  }
-
-  // A claim or another promise on the same GPUs that ends in the vicinity of the promised start, or
-  // after it: the planner's slots are a day long at the most.
-  bool SomethingHolds(const SnapshotPending& row) const {
-    const Instant from = row.promise->window.start() - Days(1) - policy_.release_time;
-    const auto meets = [&](int node, GpuMask gpus, Instant until) {
-      return until > from && std::any_of(row.promise->nodes.begin(), row.promise->nodes.end(),
-                                         [&](const PlacedNode& placed) {
-                                           return placed.node == node && (placed.gpus & gpus) != 0;
-                                         });
-    };
+  // Nobody starts before the end of the one it starts after, nor at once while that one holds GPUs.
+  void CheckChains() {
+    std::map<AllocationId, Instant> ends;
+    std::set<AllocationId> waiting;
+    for (const SnapshotPending& row : snapshot_.pending) waiting.insert(row.id);
     for (const SnapshotClaim& claim : snapshot_.claims) {
-      if (meets(claim.node, claim.gpus, HeldUntil(claim))) return true;
+      if (!claim.counts_against_quota || waiting.contains(claim.allocation)) continue;
+      Instant& end =
+          ends.emplace(claim.allocation, HeldUntil(plan_, snapshot_, claim)).first->second;
+      end = std::max(end, HeldUntil(plan_, snapshot_, claim));
     }
-    for (const SnapshotPending& other : snapshot_.pending) {
-      if (!other.promise || other.id == row.id) continue;
-      for (const PlacedNode& placed : other.promise->nodes) {
-        if (meets(placed.node, placed.gpus, other.promise->window.end())) return true;
+    for (const Placement& placement : plan_.placements) {
+      ends.emplace(PendingAt(placement.pending).id, placement.window.end());
+    }
+    for (const Placement& placement : plan_.placements) {
+      const auto& after = PendingAt(placement.pending).after;
+      if (!after) continue;
+      const auto end = ends.find(*after);
+      if (end == ends.end()) {
+        Violate(placement.pending, "is placed though what it starts after has no start");
+      } else if (placement.window.start() < end->second) {
+        Violate(placement.pending, "starts before the end of " + after->str());
       }
+      if (placement.promised) Violate(placement.pending, "is promised a start after another's end");
     }
-    return false;
   }
 
   const Snapshot& snapshot_;

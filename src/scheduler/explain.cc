@@ -221,15 +221,37 @@ class Explainer {
       result_.message += "; its project holds " + std::to_string(result_.quota_held) + " of " +
                          Count(result_.quota_limit, "GPU") + " it may hold at the same time";
     }
+    if (pending_.after) {
+      const Instant end = PredecessorEnd();
+      result_.message += "; starts after " + pending_.after->str() + ", which " +
+                         (end > snapshot_.now ? "ends " + FormatRfc3339(end) + " at the earliest"
+                                              : "has not given its GPUs back");
+    }
     result_.message += found + "; rank " + std::to_string(result_.rank) + " of " +
                        std::to_string(result_.rank_of) +
                        (placement->promised ? "; promised to start " : "; planned to start ") +
                        FormatRfc3339(placement->window.start());
   }
 
+  // Of one that is placed: the one it starts after is placed, or holds its GPUs.
+  Instant PredecessorEnd() const {
+    for (const Placement& placement : plan_.placements) {
+      const auto pending = static_cast<std::size_t>(placement.pending);
+      if (snapshot_.pending[pending].id == *pending_.after) return placement.window.end();
+    }
+    Instant end = snapshot_.now;
+    for (const SnapshotClaim& claim : snapshot_.claims) {
+      if (claim.allocation == *pending_.after && claim.counts_against_quota) {
+        end = std::max(end, claim.until);
+      }
+    }
+    return end;
+  }
+
   // The first that holds: each is enough on its own to keep it from starting now.
   std::string WhyNotNow(Instant start) const {
     if (start <= snapshot_.now) return "starts_now";
+    if (pending_.after) return "predecessor_unfinished";
     if (request().earliest_start && *request().earliest_start > snapshot_.now) {
       return "earliest_start";
     }

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "allot/base/check.h"
+#include "scheduler/chains.h"
 
 namespace allot::scheduler {
 namespace {
@@ -77,8 +78,9 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
 
   for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
-    if (first[static_cast<std::size_t>(i)] || pending.requeued ||
-        IsStarved(pending, snapshot.now, policy)) {
+    // Who starts after another comes behind it, wherever that is.
+    if (!pending.after && (first[static_cast<std::size_t>(i)] || pending.requeued ||
+                           IsStarved(pending, snapshot.now, policy))) {
       ahead_.push_back(i);
     } else {
       At(queues_, pending.project).pending.push_back(i);
@@ -91,10 +93,10 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
                       i);
   };
   std::sort(ahead_.begin(), ahead_.end(), [&](int a, int b) { return turn(a) < turn(b); });
+  const Chains chains(snapshot);
   for (Queue& queue : queues_) {
     std::sort(queue.pending.begin(), queue.pending.end(), [&](int a, int b) {
-      return std::tuple(At(snapshot.pending, a).create_time, a) <
-             std::tuple(At(snapshot.pending, b).create_time, b);
+      return std::tuple(chains.Turn(a), a) < std::tuple(chains.Turn(b), b);
     });
   }
 }

@@ -32,7 +32,8 @@ bool WaitsForOneLeaf(const Request& request) {
 Pass::Pass(const Snapshot& snapshot, const Policy& policy)
     : snapshot_(snapshot),
       policy_(policy),
-      grid_(snapshot.now, policy.planning_horizon, policy.release_time) {
+      grid_(snapshot.now, policy.planning_horizon, policy.release_time),
+      chains_(snapshot) {
   NumberAsks();
   BuildClusters();
   FindClustersByProgramme();
@@ -113,8 +114,9 @@ Placement Pass::MoveUp(int pending) {
   const SnapshotPending& row = Pending(pending);
   const SnapshotPromise& promise = *row.promise;
   const Booking booking = BookingOf(row, promise.window, promise.nodes);
-  const Wanted wanted = Want(pending);
-  if (booking.first_slot > grid_.SlotOf(wanted.span.not_before)) {
+  const std::optional<Instant> not_before = NotBefore(pending);
+  if (not_before && booking.first_slot > grid_.SlotOf(*not_before)) {
+    const Wanted wanted = Want(pending, *not_before);
     Unbook(row, booking);
     const Found found =
         Search(wanted, Fitting(OpenTo(row), row.request.shape), booking.first_slot - 1);
@@ -123,6 +125,7 @@ Placement Pass::MoveUp(int pending) {
     }
     Book(row, booking);
   }
+  chains_.SetEnd(pending, promise.window.end());
   return {.pending = pending,
           .model = booking.cluster->model,
           .cluster = booking.cluster->position,
@@ -215,7 +218,9 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   const std::vector<Cluster*>& fitting = Fitting(open, request.shape);
   if (fitting.empty()) return DeferTooLarge(pending, open);
 
-  const Wanted wanted = Want(pending);
+  const std::optional<Instant> not_before = NotBefore(pending);
+  if (!not_before) return DeferBehindPredecessor(pending);
+  const Wanted wanted = Want(pending, *not_before);
   const Found found = Search(wanted, fitting, grid_.last_start_slot());
   if (found.cluster == nullptr) return DeferWithoutStart(pending, fitting, wanted.span);
   const Instant end = grid_.WindowFrom(found.slot, found.span).end();
@@ -230,11 +235,12 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
 std::optional<Placement> Pass::PlaceNow(int pending) {
   const SnapshotPending& row = Pending(pending);
   const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
-  const Wanted wanted = Want(pending);
-  if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project) ||
-      wanted.span.not_before > snapshot_.now) {
+  const std::optional<Instant> not_before = NotBefore(pending);
+  if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project) || !not_before ||
+      *not_before > snapshot_.now) {
     return std::nullopt;
   }
+  const Wanted wanted = Want(pending, *not_before);
   const Found found = Search(wanted, Fitting(OpenTo(row), row.request.shape), 0);
   if (found.cluster == nullptr) return std::nullopt;
   return Book(pending, found);
@@ -243,6 +249,7 @@ std::optional<Placement> Pass::PlaceNow(int pending) {
 void Pass::Adopt(const Placement& placement) {
   const SnapshotPending& row = Pending(placement.pending);
   Book(row, BookingOf(row, placement.window, placement.nodes));
+  chains_.SetEnd(placement.pending, placement.window.end());
 }
 
 std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
@@ -261,9 +268,21 @@ std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
   return window;
 }
 
-Pass::Wanted Pass::Want(int pending) const {
+// Nothing when it starts after one that has no end yet. GPUs are back some time after their window;
+// when that was long ago, who knows.
+std::optional<Instant> Pass::NotBefore(int pending) const {
   const SnapshotPending& row = Pending(pending);
-  const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
+  const Instant by_itself = std::max(snapshot_.now, EarliestStart(row, policy_));
+  if (!row.after) return by_itself;
+  const std::optional<Instant> end = chains_.PredecessorEnd(pending);
+  if (!end) return std::nullopt;
+  return std::max(by_itself, *end > snapshot_.now ? *end + policy_.release_time
+                                                  : snapshot_.now + kOverdueReleaseGrace);
+}
+
+Pass::Wanted Pass::Want(int pending, Instant not_before) const {
+  const SnapshotPending& row = Pending(pending);
+  const Span span{row.request.duration, not_before};
   return {.row = row,
           .span = span,
           .ask = StartBounds::MakeAsk(At(asks_, pending), row.request.shape, span.duration)};
@@ -413,6 +432,7 @@ Placement Pass::Book(int pending, const Found& found) {
     placement.nodes.push_back({At(cluster.node_positions, node), gpus});
   }
   Book(row, {&cluster, std::move(nodes), found.slot, last_slot});
+  chains_.SetEnd(pending, placement.window.end());
   return placement;
 }
 
@@ -447,6 +467,11 @@ Deferral Pass::DeferTooLarge(int pending, const std::vector<Cluster*>& open) con
                    std::to_string(largest->nodes));
 }
 
+Deferral Pass::DeferBehindPredecessor(int pending) const {
+  return Defer(pending, DeferralReason::kPredecessorUnfinished,
+               "it starts after " + Pending(pending).after->str() + ", which has no start yet");
+}
+
 Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting,
                                  const Span& span) {
   const SnapshotPending& row = Pending(pending);
@@ -454,7 +479,8 @@ Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitti
   const std::string horizon = FormatRfc3339(grid_.horizon_end());
   if (span.not_before >= grid_.horizon_end()) {
     return Defer(pending, DeferralReason::kNoCapacity,
-                 "its earliest start " + FormatRfc3339(span.not_before) +
+                 (row.after ? "it starts after " + row.after->str() + "; " : "") +
+                     "its earliest start " + FormatRfc3339(span.not_before) +
                      " is not before the end of the planning horizon, " + horizon);
   }
   // The quota is to blame when it alone leaves no start in any model that has a cluster for it.

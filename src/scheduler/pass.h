@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "allot/scheduler/plan.h"
+#include "scheduler/chains.h"
 #include "scheduler/cluster_calendar.h"
 #include "scheduler/quota_calendar.h"
 #include "scheduler/start_bounds.h"
@@ -41,8 +42,8 @@ class Pass {
   /// Books what an earlier pass over the same snapshot decided, without a search.
   void Adopt(const Placement& placement);
 
-  /// The window a pending allocation would get if it were `row`; nothing is booked. Nothing when it
-  /// would be deferred.
+  /// The window a pending allocation would get if it were `row`, after nobody; nothing is booked.
+  /// Nothing when it would be deferred.
   std::optional<TimeWindow> Probe(const SnapshotPending& row);
 
  private:
@@ -112,7 +113,8 @@ class Pass {
   Found SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
   bool WouldRatherKeep(const Booking& booking, const TimeWindow& window, const Request& request,
                        const Found& earlier) const;
-  Wanted Want(int pending) const;
+  std::optional<Instant> NotBefore(int pending) const;
+  Wanted Want(int pending, Instant not_before) const;
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
   Found EarliestInWindows(Cluster& cluster, const Wanted& wanted, int last);
   Booking BookingOf(const SnapshotPending& row, const TimeWindow& window,
@@ -126,11 +128,13 @@ class Pass {
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
   Deferral DeferOverBudget(int pending, GpuSeconds cost) const;
   Deferral DeferTooLarge(int pending, const std::vector<Cluster*>& open) const;
+  Deferral DeferBehindPredecessor(int pending) const;
   Deferral DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting, const Span& span);
 
   const Snapshot& snapshot_;
   const Policy& policy_;
   TimeGrid grid_;
+  Chains chains_;
   std::vector<Cluster> clusters_;
   // Nodes set aside for projects; those of a project, in the order of the reservations.
   std::vector<Cluster> set_aside_;

@@ -14,9 +14,9 @@
 namespace allot::scheduler {
 namespace {
 
-constexpr NameTable<DeferralReason, 6> kDeferralReasons = {
+constexpr NameTable<DeferralReason, 7> kDeferralReasons = {
     {"no_capacity", "quota_exhausted", "gpu_hours_exhausted", "deadline_unreachable",
-     "larger_than_pool", "project_closed"}};
+     "larger_than_pool", "project_closed", "predecessor_unfinished"}};
 constexpr NameTable<SlipCause, 9> kSlipCauses = {
     {"node_lost", "node_draining", "release_overdue", "missed", "quota_exhausted",
      "gpu_hours_exhausted", "cluster_closed", "project_closed", "reserved"}};
@@ -38,6 +38,8 @@ std::vector<int> Promised(const Snapshot& snapshot) {
 bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Placement& placement) {
   const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(placement.pending)];
   const Instant start = placement.window.start();
+  // When it can start is not in our hands.
+  if (row.after) return false;
   // What arrives together is ranked together: the first to arrive must not be promised what the
   // best of them are to have. Passes know whole seconds only.
   const Instant created = Instant::FromSeconds(row.create_time.seconds());

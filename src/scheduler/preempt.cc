@@ -81,7 +81,7 @@ class Preempter {
   /// It may not be stopped itself, and would gain enough if it could start at once.
   bool IsCandidate(int pending) const {
     const SnapshotPending& row = At(world_.pending, pending);
-    if (row.request.preemptible || EarliestStart(row, policy_) > stop_) return false;
+    if (row.request.preemptible || row.after || EarliestStart(row, policy_) > stop_) return false;
     const auto start = At(starts_, pending);
     if (start) return *start >= stop_ + policy_.preemption_gain;
     const auto deferral =

@@ -175,6 +175,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     AddRequest(fnv, pending.request);
     fnv.Add(pending.create_time.micros);
     fnv.Add(pending.requeued ? 1 : 0);
+    fnv.Add(pending.after ? pending.after->str() : "");
     AddTime(fnv, pending.planned_start);
     fnv.Add(pending.promise.has_value() ? 1 : 0);
     if (!pending.promise) continue;

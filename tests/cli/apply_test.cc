@@ -164,6 +164,34 @@ TEST_F(Apply, GoesOnAfterAFailureAndSkipsOnlyWhatDependsOnIt) {
   EXPECT_TRUE(server_.state.allocations.empty());
 }
 
+// Those that start after each other, whatever their order in the file.
+constexpr char kChain[] = R"(
+--- {kind: Allocation, id: snu/llm/c, gpus: 8, duration: 1d, after: snu/llm/b}
+--- {kind: Allocation, id: snu/llm/b, gpus: 8, duration: 1d, after: a}
+--- {kind: Allocation, id: snu/llm/a, gpus: 8, duration: 1d}
+)";
+
+TEST_F(Apply, SendsAChainOneAfterAnother) {
+  const Ran ran = RunApply(kFile + std::string(kChain));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string project = "institutes/snu/projects/llm/allocations/";
+  std::vector<std::string> made = server_.state.allocations_made;
+  std::erase(made, project + "main");
+  EXPECT_EQ(made, (std::vector<std::string>{project + "a", project + "b", project + "c"}));
+  EXPECT_EQ(server_.state.allocations.at(project + "b").request().after(), project + "a");
+  EXPECT_EQ(RunApply(kFile + std::string(kChain)).code, 0) << "unchanged";
+}
+
+TEST_F(Apply, SaysThatAChainIsACircle) {
+  const Ran ran =
+      RunApply(kFile + Replaced(kChain, "id: snu/llm/a, gpus", "id: snu/llm/a, after: c, gpus"),
+               {"-o", "json"});
+  EXPECT_EQ(ran.code, 3);
+  const auto report = nlohmann::json::parse(ran.out);
+  EXPECT_EQ(report["summary"]["skipped"], 3);
+  EXPECT_NE(ran.out.find("it starts after one that starts after it"), std::string::npos) << ran.out;
+}
+
 TEST_F(Apply, RepeatsPassingFailuresWithTheSameRequestId) {
   server_.BreakNext("CreateInstitute", 2);
   server_.FailNext("CreateProject", StateError(Reason::kStoreConflict, "try again"));

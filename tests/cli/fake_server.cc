@@ -230,8 +230,13 @@ class FakeServer::Services final : public v1::PoolService::Service,
     const std::string id = q->allocation_id().empty() ? "minted" : q->allocation_id();
     v1::Allocation allocation = q->allocation();
     allocation.set_state(v1::Allocation::STATE_PENDING);
-    return Create(c, "CreateAllocation", *q, fake_.state.allocations,
-                  q->parent() + "/allocations/" + id, allocation, a);
+    allocation.set_name(q->parent() + "/allocations/" + id);
+    return Answer(c, "CreateAllocation", q->request_id(), [&] {
+      *a = allocation;
+      if (q->validate_only()) return;
+      fake_.state.allocations[a->name()] = *a;
+      fake_.state.allocations_made.push_back(a->name());
+    });
   }
   grpc::Status ListAllocations(ServerContext* c, const v1::ListAllocationsRequest*,
                                v1::ListAllocationsResponse* a) override {

@@ -49,6 +49,8 @@ class FakeServer {
     std::map<std::string, v1::Project> projects;
     std::map<std::string, v1::Quota> quotas;
     std::map<std::string, v1::Allocation> allocations;
+    /// Their names, in the order in which they were made.
+    std::vector<std::string> allocations_made;
     std::map<std::string, v1::Reservation> reservations;
     std::vector<v1::CreateReservationRequest> reservation_requests;
     std::vector<v1::UpdateClusterRequest> cluster_updates;

@@ -39,6 +39,7 @@ models: [H200, B200]
 duration: 90d
 deadline: 2027-01-01T00:00:00Z
 same_leaf_wait: 12h
+after: prepare
 )");
   ASSERT_TRUE(manifest.problems.empty()) << Describe(manifest.problems.front());
   ASSERT_EQ(manifest.documents.size(), 6U);
@@ -47,10 +48,11 @@ same_leaf_wait: 12h
   const std::vector<FieldText> expected = {
       {"display_name", ""},     {"size", "8 nodes x 8 GPUs"}, {"models", "H200,B200"},
       {"duration", "90d"},      {"earliest_start", ""},       {"deadline", "2027-01-01T00:00:00Z"},
-      {"preemptible", "false"}, {"same_leaf_wait", "12h"}};
+      {"preemptible", "false"}, {"same_leaf_wait", "12h"},    {"after", "snu/llm/prepare"}};
   EXPECT_EQ(FieldsOf(manifest.documents[5].resource), expected);
-  EXPECT_EQ(manifest.documents[5].given,
-            (std::set<std::string>{"size", "models", "duration", "deadline", "same_leaf_wait"}))
+  EXPECT_EQ(
+      manifest.documents[5].given,
+      (std::set<std::string>{"size", "models", "duration", "deadline", "same_leaf_wait", "after"}))
       << "what the file leaves out is left alone";
   EXPECT_EQ(manifest.documents[5].line, 23);
 }

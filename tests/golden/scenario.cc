@@ -277,6 +277,9 @@ std::string Scenario::Submit(const Line& line) {
   request.deadline = line.Time("deadline");
   request.same_leaf_wait = line.Length("same-leaf-wait").value_or(Seconds{0});
   request.preemptible = line.NameAt(2) == "preemptible";
+  if (const std::string after = line.Text("after", ""); !after.empty()) {
+    pending.after = AllocationId(after);
+  }
   world_.pending.push_back(std::move(pending));
   return "";
 }
@@ -387,6 +390,7 @@ std::string Scenario::Pass() {
                   [&](const TimeWindow& window) { return window.end() <= world_.now; });
     return reservation.windows.empty();
   });
+  Follow();
   planned_ = world_;
   Canonicalise(planned_);
   plan_ = scheduler::Schedule(planned_, policy_);
@@ -420,6 +424,21 @@ std::string Scenario::Pass() {
   Start(plan_);
   Stop(plan_);
   return answer;
+}
+
+// What was started after, and neither waits nor holds GPUs, has ended.
+void Scenario::Follow() {
+  for (scheduler::SnapshotPending& row : world_.pending) {
+    if (!row.after) continue;
+    const auto is_it = [&](const auto& claim) { return claim.allocation == *row.after; };
+    if (Waiting(*row.after) != world_.pending.end() || stopped_.contains(*row.after) ||
+        std::any_of(world_.claims.begin(), world_.claims.end(), is_it)) {
+      continue;
+    }
+    row.after.reset();
+    Request& request = row.request;
+    request.earliest_start = std::max(request.earliest_start.value_or(world_.now), world_.now);
+  }
 }
 
 std::string Scenario::Tell(const Placement& placement) const {

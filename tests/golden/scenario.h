@@ -24,7 +24,8 @@ namespace allot::testing {
 ///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s] [release=0s]
 ///          [promise-nodes=16] [promise-within=14d] [preemption-gain=4h]
 ///   submit NAME PROJECT [preemptible] nodes=N [per-node=8] for=4h [models=H200,B200] [waiting=2d]
-///          [earliest=TIME] [deadline=TIME]         or gpus=N instead of nodes and per-node;
+///          [earliest=TIME] [deadline=TIME] [after=NAME]
+///                                                  or gpus=N instead of nodes and per-node;
 ///                                                  `waiting`: for how long already
 ///   running NAME PROJECT n01,n02:0-3 [preemptible] until=TIME [since=2h]
 ///                                                  holds nodes, or some of a node's GPUs
@@ -58,6 +59,7 @@ class Scenario {
   std::string Reserve(const Line& line);
   std::string Unreserve(const Line& line);
   std::string Cancel(const Line& line);
+  void Follow();
   std::string Pass();
   std::string Explain(const Line& line);
 

@@ -63,6 +63,23 @@ TEST_F(AllocationsTest, ARequestIsPendingAndShownAsItWasAsked) {
   EXPECT_EQ(Get(made.name()).SerializeAsString(), made.SerializeAsString());
 }
 
+TEST_F(AllocationsTest, ItStartsAfterAnotherOfItsProjectOnly) {
+  ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"))), "OK");
+  const auto after = [&](const std::string& id, const std::string& name) {
+    v1::Allocation made;
+    const grpc::Status status =
+        Create(member_, CreateText("snu", id, "gpus: 8 after: '" + name + "'"), &made);
+    return ReasonOf(status) + " " + made.request().after();
+  };
+  EXPECT_EQ(after("a2", Name("a1")), "OK " + Name("a1"));
+  EXPECT_EQ(after("a3", Name("none")), "NOT_FOUND ");
+  EXPECT_EQ(after("a3", Name("a3")), "NOT_FOUND ") << "itself";
+  EXPECT_EQ(after("a3", "institutes/kist/projects/p/allocations/a1"), "NOT_FOUND ");
+  EXPECT_EQ(after("a3", "a1"), "RESOURCE_NAME_INVALID ");
+  EXPECT_EQ(after("a3", "institutes/snu/projects/p"), "RESOURCE_NAME_INVALID ");
+  EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 2);
+}
+
 TEST_F(AllocationsTest, ANameIsMintedWhenNoneIsGiven) {
   v1::Allocation made;
   ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", ""), &made)), "OK");

@@ -14,6 +14,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.request.deadline = Instant{kEndOfTime.micros + 999'999};
   allocation.request.preemptible = true;
   allocation.request.same_leaf_wait = Hours(6);
+  allocation.after = Submit("snu/llm/before").id;
   EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocation(allocation); }));
   EXPECT_EQ(Get(allocation.id), allocation);
 
@@ -32,6 +33,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.preemptions = 2;
   allocation.remaining = Minutes(7);
   allocation.preempt_time = kNow + Minutes(3);
+  allocation.ready_time = kNow + Minutes(2);
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     Allocation next = allocation;
     ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&next, 1)));
@@ -102,6 +104,31 @@ TEST_P(StoreConformance, OnlyLegalTransitionsAreStored) {
                         return tx.InsertAllocation(allocation);
                       }),
                 Reason::kTransitionNotAllowed);
+}
+
+TEST_P(StoreConformance, OneStartsAfterAnotherOfItsProjectAndNeverBeforeItsEnd) {
+  Allocation before = Submit("snu/llm/before");
+  const auto insert = [&](const std::string& id, const std::string& after) {
+    Allocation allocation = SampleAllocation(id);
+    allocation.after = AllocationId(after);
+    return Write(store(), [&](Tx& tx) { return tx.InsertAllocation(allocation); });
+  };
+  EXPECT_FALSE(insert("snu/llm/a", "snu/llm/none").ok());
+  EXPECT_FALSE(insert("snu/llm/a", "snu/llm/a").ok());
+  Submit("kaist/llm/other");
+  EXPECT_FALSE(insert("snu/llm/a", "kaist/llm/other").ok());
+  EXPECT_OK(insert("snu/llm/a", "snu/llm/before"));
+
+  Allocation after = Get(AllocationId("snu/llm/a"));
+  const auto start = [&] {
+    return Write(store(), [&](Tx& tx) {
+      Allocation starting = after;
+      return Reserve(tx, starting, "naver-a/n1");
+    });
+  };
+  EXPECT_REASON(start(), Reason::kTransitionNotAllowed);
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return Move(tx, before, S::kCancelled); }));
+  EXPECT_OK(start());
 }
 
 TEST_P(StoreConformance, AGpuIsBookedOnceAtATime) {

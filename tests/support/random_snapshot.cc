@@ -1,6 +1,7 @@
 #include "support/random_snapshot.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,40 @@ void AddLeaves(Snapshot& snapshot, uint64_t seed) {
   }
   for (SnapshotPending& row : snapshot.pending) {
     if (random.Below(3) == 0) row.request.same_leaf_wait = Minutes(random.Between(1, 4'000));
+  }
+}
+
+/// Who starts after another of the project, that waits or runs; drawn apart, too. The later id
+/// comes after the earlier one, so nobody comes after itself; some were created at the same
+/// instant.
+void AddChains(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x636861696e73);
+  for (std::size_t i = 1; i < snapshot.pending.size(); ++i) {
+    SnapshotPending& row = snapshot.pending[i];
+    const auto kind = random.Below(6);
+    if (kind == 0) {
+      const SnapshotPending& before = snapshot.pending[random.Below(i)];
+      row.project = before.project;
+      row.after = before.id;
+      row.create_time = before.create_time + Minutes(random.Between(0, 3) * 100);
+      row.create_time = std::min(row.create_time, snapshot.now);
+    } else if (kind == 1 && !snapshot.claims.empty()) {
+      const SnapshotClaim& before = snapshot.claims[random.Below(snapshot.claims.size())];
+      row.project = before.project;
+      row.after = before.allocation;
+    }
+  }
+}
+
+/// What it starts after has ended when it neither waits nor holds GPUs of its present attempt.
+void ForgetPredecessorsThatEnded(Snapshot& snapshot) {
+  std::set<AllocationId> unfinished;
+  for (const SnapshotPending& row : snapshot.pending) unfinished.insert(row.id);
+  for (const SnapshotClaim& claim : snapshot.claims) {
+    if (claim.counts_against_quota) unfinished.insert(claim.allocation);
+  }
+  for (SnapshotPending& row : snapshot.pending) {
+    if (row.after && !unfinished.contains(*row.after)) row.after.reset();
   }
 }
 
@@ -176,6 +211,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
   if (seed % 3 == 0) ReserveSomething(snapshot, seed);
   if (seed % 5 < 3) AddLeaves(snapshot, seed);
   if (seed % 7 < 4) AddPreemptible(snapshot, seed);
+  if (seed % 4 == 1) AddChains(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }
@@ -252,6 +288,7 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
   for (SnapshotPending& row : snapshot.pending) row.promise.reset();
   for (const Placement& placement : plan.placements) {
     if (placement.window.start() <= plan.now) continue;
+    if (snapshot.pending[static_cast<std::size_t>(placement.pending)].after) continue;
     // Whatever was planned could have been promised.
     if (!placement.promised && !chance(30)) continue;
     snapshot.pending[static_cast<std::size_t>(placement.pending)].promise = {placement.window,
@@ -300,6 +337,7 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
     if (chance(30)) snapshot.now = snapshot.now + Minutes(random.Between(0, 3'000));
     BreakSomething(snapshot, random);
   }
+  ForgetPredecessorsThatEnded(snapshot);
   Canonicalise(snapshot);
   return snapshot;
 }

@@ -36,6 +36,9 @@ class PoolView {
   /// Running work that may be stopped for others, in the order of Snapshot::preemptible.
   std::vector<std::shared_ptr<const Allocation>> Preemptible() const;
 
+  /// It starts after another, which has not ended yet.
+  bool Follows(const Allocation& allocation) const;
+
   /// Canonical. Nodes removed from the inventory are left out unless claims still hold them, or
   /// promises need them.
   scheduler::Snapshot At(Instant now) const;

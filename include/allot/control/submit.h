@@ -14,11 +14,14 @@ struct Submission {
   std::string allocation_name;
   std::string display_name;
   RawRequest request;
+  /// It is to start when this one has ended.
+  std::optional<AllocationId> after;
 };
 
 /// Admits a request into the queue as a pending allocation. Nothing is reserved yet: the next pass
 /// gives it a planned start or a reason. Errors: every reason of ParseRequest and Admit; not_found
-/// for a project of another tenant; already_exists for a name in use.
+/// for a project of another tenant, and for an `after` that is none of the project's allocations;
+/// already_exists for a name in use.
 Result<Allocation> Submit(const Context& context, const Call& call, const Submission& submission);
 
 }  // namespace allot::control

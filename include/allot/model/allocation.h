@@ -82,6 +82,10 @@ struct Allocation {
   ProjectId project;
   std::string display_name;
   Request request;
+  /// One of its project: it starts when that one has ended, however it ended.
+  std::optional<AllocationId> after;
+  /// Since when that one has ended, as the first pass after it noted.
+  std::optional<Instant> ready_time;
   AllocationState state = AllocationState::kPending;
   /// Counts how often it was given GPUs; orders and claims of an older attempt are not current.
   int attempt = 0;

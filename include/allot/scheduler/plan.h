@@ -40,6 +40,7 @@ enum class DeferralReason : uint8_t {
                          ///< there is time
   kLargerThanPool,       ///< no cluster open to it has that many schedulable nodes now
   kProjectClosed,
+  kPredecessorUnfinished,  ///< it starts after another, which has no start either
 };
 std::string_view Name(DeferralReason reason);
 std::optional<DeferralReason> ParseDeferralReason(std::string_view name);
@@ -144,6 +145,11 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// had the least after its turn has its turn), then by the higher merit, then by the older
 /// create_time of the projects' next allocations, then by id. Within a project: create_time, then
 /// id. Merit scales shares and is never added to age; merit 0 is still served.
+///
+/// Chains. Who starts after another (SnapshotPending::after) has its turn behind it, starts when
+/// the policy's release_time has passed since the end of its window, wherever that ends up in this
+/// plan, and is deferred while it has no start. It is promised nothing, nobody is stopped for it,
+/// and it does not grow old: its wait begins when the other has ended.
 ///
 /// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
 /// same physical GPUs for the whole window, in one cluster open to the programme, within the

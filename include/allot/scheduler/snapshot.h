@@ -126,6 +126,9 @@ struct SnapshotPending {
   Instant create_time;
   /// It had GPUs and lost them through no doing of its own.
   bool requeued = false;
+  /// Of its project, and not ended yet: it starts when that one's GPUs are back. It waits or holds
+  /// claims; or it has lost its GPUs a moment ago and will wait again.
+  std::optional<AllocationId> after;
   /// The start it was last told, if any; for estimates and stability, never for its rank.
   std::optional<Instant> planned_start;
   /// Kept by every later pass unless what it needs is lost; see Schedule.

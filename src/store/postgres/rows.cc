@@ -144,6 +144,8 @@ Allocation ReadAllocation(RowReader& row) {
   allocation.preemptions = row.Int();
   if (const auto remaining = row.OptionalInt64()) allocation.remaining = Seconds{*remaining};
   allocation.preempt_time = row.OptionalTime();
+  if (!row.SkipNull()) allocation.after = row.AsId<AllocationId>();
+  allocation.ready_time = row.OptionalTime();
   return allocation;
 }
 

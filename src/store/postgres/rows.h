@@ -56,7 +56,8 @@ inline constexpr char kAllocationColumns[] =
     "micros(update_time),"
     " micros(window_start), micros(window_end), cluster_id, promised, micros(active_time),"
     " micros(end_time), reason, message, setback, cancel_requested, version,"
-    " preempt_requested, preemptions, remaining_s, micros(preempt_time)";
+    " preempt_requested, preemptions, remaining_s, micros(preempt_time), after_id,"
+    " micros(ready_time)";
 Allocation ReadAllocation(RowReader& row);
 
 inline constexpr char kClaimColumns[] =

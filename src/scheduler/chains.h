@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "allot/scheduler/snapshot.h"
+
+namespace allot::scheduler {
+
+/// Who starts after whom has ended (SnapshotPending::after), and what a pass knows of those ends.
+class Chains {
+ public:
+  explicit Chains(const Snapshot& snapshot);
+
+  /// The order within a project: by creation, and behind those it starts after even if it was
+  /// created at the same instant or, by a clock that was set back, before them.
+  std::pair<Instant, int> Turn(int pending) const {
+    if (turns_.empty())
+      return {snapshot_.pending[static_cast<std::size_t>(pending)].create_time, 0};
+    return turns_[static_cast<std::size_t>(pending)];
+  }
+
+  /// The pass gave it a window that ends then.
+  void SetEnd(int pending, Instant end) {
+    if (!ends_.empty()) ends_[static_cast<std::size_t>(pending)] = end;
+  }
+  /// The end of the window of the one that `pending` starts after, which may be past while its GPUs
+  /// are still held; nothing while that one waits without a start, or has lost its GPUs and will
+  /// wait again. Requires: `pending` starts after another.
+  std::optional<Instant> PredecessorEnd(int pending) const;
+
+ private:
+  // Of one that starts after another.
+  struct Link {
+    // Where that other one waits; -1 when it does not.
+    int waiting = -1;
+    std::optional<Instant> held_until;
+  };
+
+  void FindTurns();
+
+  const Snapshot& snapshot_;
+  // By pending; all empty when nobody starts after another, as in most snapshots.
+  std::vector<Link> links_;
+  std::vector<std::pair<Instant, int>> turns_;
+  std::vector<std::optional<Instant>> ends_;
+};
+
+}  // namespace allot::scheduler

@@ -1,0 +1,219 @@
+#include "scheduler/check_promises.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace allot::scheduler {
+namespace {
+
+bool Within(int position, std::size_t size) {
+  return position >= 0 && static_cast<std::size_t>(position) < size;
+}
+
+class PromiseChecker {
+ public:
+  PromiseChecker(const Snapshot& snapshot, const Policy& policy, const Plan& plan,
+                 std::vector<std::string>& violations)
+      : snapshot_(snapshot), policy_(policy), plan_(plan), violations_(violations) {}
+
+  void Run() {
+    CheckPromises();
+    CheckPreemptions();
+  }
+
+ private:
+  const SnapshotPending& PendingAt(int i) const {
+    return snapshot_.pending[static_cast<std::size_t>(i)];
+  }
+  const SnapshotNode& NodeAt(int i) const { return snapshot_.nodes[static_cast<std::size_t>(i)]; }
+  const SnapshotCluster& ClusterOf(const PlacedNode& placed) const {
+    return snapshot_.clusters[static_cast<std::size_t>(NodeAt(placed.node).cluster)];
+  }
+  const SnapshotPreemptible& PreemptibleAt(int i) const {
+    return snapshot_.preemptible[static_cast<std::size_t>(i)];
+  }
+  void Violate(std::string text) { violations_.push_back(std::move(text)); }
+  void Violate(int pending, const std::string& text) {
+    Violate((Within(pending, snapshot_.pending.size())
+                 ? PendingAt(pending).id.str()
+                 : "pending allocation " + std::to_string(pending)) +
+            ": " + text);
+  }
+
+  // A promise is kept or said to have slipped, and slips only where something is in its way.
+  void CheckPromises() {
+    std::vector<const Placement*> placed(snapshot_.pending.size(), nullptr);
+    for (const Placement& placement : plan_.placements) {
+      placed[static_cast<std::size_t>(placement.pending)] = &placement;
+    }
+    std::vector<bool> slipped(snapshot_.pending.size(), false);
+    for (const Slip& slip : plan_.slips) {
+      const bool was_promised = Within(slip.pending, slipped.size()) &&
+                                PendingAt(slip.pending).promise &&
+                                PendingAt(slip.pending).promise->window.start() == slip.promised;
+      if (was_promised) {
+        slipped[static_cast<std::size_t>(slip.pending)] = true;
+      } else {
+        Violate(slip.pending, "is said to have lost a promise it did not have");
+      }
+    }
+    for (std::size_t i = 0; i < placed.size(); ++i) {
+      const auto& promise = snapshot_.pending[i].promise;
+      if (!promise) continue;
+      const bool kept =
+          placed[i] != nullptr && placed[i]->window.start() <= promise->window.start();
+      if (kept == slipped[i]) {
+        Violate(static_cast<int>(i), kept ? "keeps its promise and is said to have lost it"
+                                          : "loses its promise without a word");
+      }
+    }
+    for (const Slip& slip : plan_.slips) {
+      if (Within(slip.pending, slipped.size()) && !InTheWay(slip)) {
+        Violate(slip.pending, "loses its promise though nothing is in the way");
+      }
+    }
+  }
+
+  bool InTheWay(const Slip& slip) const {
+    const SnapshotPending& row = PendingAt(slip.pending);
+    if (!row.promise) return true;
+    const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(row.project)];
+    switch (slip.cause) {
+      case SlipCause::kProjectClosed:
+        return !project.open;
+      case SlipCause::kMissed:
+        return slip.promised + kPromiseGrace < snapshot_.now ||
+               row.promise->window.end() <= snapshot_.now;
+      case SlipCause::kNodeLost:
+      case SlipCause::kNodeDraining:
+        return std::any_of(
+            row.promise->nodes.begin(), row.promise->nodes.end(),
+            [&](const PlacedNode& placed) { return !NodeAt(placed.node).schedulable; });
+      case SlipCause::kClusterClosed: {
+        // The planner's slots are a day long at the most.
+        const Seconds vicinity = Days(1) + policy_.release_time;
+        const SnapshotCluster& cluster = ClusterOf(row.promise->nodes.front());
+        const auto& programmes = cluster.programmes;
+        return std::find(programmes.begin(), programmes.end(), project.programme) ==
+                   programmes.end() ||
+               (cluster.join_time && slip.promised < *cluster.join_time + vicinity) ||
+               (cluster.leave_time && row.promise->window.end() + vicinity > *cluster.leave_time);
+      }
+      case SlipCause::kReserved:
+        return SomethingIsSetAside(row);
+      case SlipCause::kReleaseOverdue:
+        return SomethingHolds(row);
+      case SlipCause::kQuotaExhausted:
+      case SlipCause::kGpuHoursExhausted:
+        // How much of either the promises before this one took is the planner's affair.
+        return true;
+    }
+    return false;
+  }
+
+  // A reservation on one of its nodes in the vicinity of its window: the planner's slots are a day
+  // long at the most.
+  bool SomethingIsSetAside(const SnapshotPending& row) const {
+    const Seconds vicinity = Days(1) + policy_.release_time;
+    const TimeWindow& promised = row.promise->window;
+    return std::any_of(
+        snapshot_.reservations.begin(), snapshot_.reservations.end(),
+        [&](const SnapshotReservation& reservation) {
+          const bool on_its_nodes = std::any_of(
+              row.promise->nodes.begin(), row.promise->nodes.end(), [&](const PlacedNode& placed) {
+                return std::find(reservation.nodes.begin(), reservation.nodes.end(), placed.node) !=
+                       reservation.nodes.end();
+              });
+          const bool meets = std::any_of(reservation.windows.begin(), reservation.windows.end(),
+                                         [&](const TimeWindow& window) {
+                                           return window.start() < promised.end() + vicinity &&
+                                                  promised.start() < window.end() + vicinity;
+                                         });
+          return on_its_nodes && meets;
+        });
+  }
+
+  // Only what may be stopped is stopped, late enough and not too often, for somebody who gets a
+  // promise from it and may not be stopped in turn.
+  void CheckPreemptions() {
+    int last = -1;
+    for (const Preemption& preemption : plan_.preemptions) {
+      if (!Within(preemption.preemptible, snapshot_.preemptible.size()) ||
+          !Within(preemption.pending, snapshot_.pending.size())) {
+        Violate("a preemption of what does not run, or for whom does not wait");
+        continue;
+      }
+      const SnapshotPreemptible& row = PreemptibleAt(preemption.preemptible);
+      const std::string who = row.id.str() + ": ";
+      if (preemption.preemptible <= last) Violate(who + "is out of order among the preemptions");
+      last = preemption.preemptible;
+      if (!row.request.preemptible) Violate(who + "is stopped, and may not be");
+      if (row.start + policy_.preemption_min_run > snapshot_.now) {
+        Violate(who + "is stopped before it ran for preemption_min_run");
+      }
+      if (row.preemptions >= policy_.preemptions_max) {
+        Violate(who + "is stopped more than preemptions_max times");
+      }
+      if (preemption.stop != snapshot_.now + policy_.preemption_grace ||
+          preemption.stop >= row.until) {
+        Violate(who + "is not stopped preemption_grace from now and before its end");
+      }
+      if (PendingAt(preemption.pending).request.preemptible) {
+        Violate(preemption.pending, "may be stopped, and others are stopped for it");
+      }
+      const bool gains = std::any_of(
+          plan_.placements.begin(), plan_.placements.end(), [&](const Placement& placement) {
+            return placement.pending == preemption.pending && placement.promised &&
+                   placement.window.start() >= preemption.stop;
+          });
+      if (!gains) Violate(preemption.pending, "is promised nothing, and others are stopped for it");
+    }
+  }
+
+  // A claim or another promise on the same GPUs that ends in the vicinity of the promised start, or
+  // after it: the planner's slots are a day long at the most.
+  bool SomethingHolds(const SnapshotPending& row) const {
+    const Instant from = row.promise->window.start() - Days(1) - policy_.release_time;
+    const auto meets = [&](int node, GpuMask gpus, Instant until) {
+      return until > from && std::any_of(row.promise->nodes.begin(), row.promise->nodes.end(),
+                                         [&](const PlacedNode& placed) {
+                                           return placed.node == node && (placed.gpus & gpus) != 0;
+                                         });
+    };
+    for (const SnapshotClaim& claim : snapshot_.claims) {
+      if (meets(claim.node, claim.gpus, HeldUntil(plan_, snapshot_, claim))) return true;
+    }
+    for (const SnapshotPending& other : snapshot_.pending) {
+      if (!other.promise || other.id == row.id) continue;
+      for (const PlacedNode& placed : other.promise->nodes) {
+        if (meets(placed.node, placed.gpus, other.promise->window.end())) return true;
+      }
+    }
+    return false;
+  }
+
+  const Snapshot& snapshot_;
+  const Policy& policy_;
+  const Plan& plan_;
+  std::vector<std::string>& violations_;
+};
+
+}  // namespace
+
+Instant HeldUntil(const Plan& plan, const Snapshot& snapshot, const SnapshotClaim& claim) {
+  Instant until = claim.until;
+  for (const Preemption& preemption : plan.preemptions) {
+    if (!Within(preemption.preemptible, snapshot.preemptible.size())) continue;
+    const auto& stopped = snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)];
+    // What an earlier attempt lost with a node is not given back sooner.
+    if (stopped.id == claim.allocation && claim.counts_against_quota) until = preemption.stop;
+  }
+  return std::max(until, Instant{snapshot.now.micros + 1});
+}
+
+void CheckPromises(const Snapshot& snapshot, const Policy& policy, const Plan& plan,
+                   std::vector<std::string>& violations) {
+  PromiseChecker(snapshot, policy, plan, violations).Run();
+}
+
+}  // namespace allot::scheduler
