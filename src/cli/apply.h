@@ -51,8 +51,9 @@ Outcome<std::vector<ApplyStep>> PlanApply(Client& client, const std::vector<Docu
                                           const ApplyProgress& progress);
 
 /// Carries the steps out, many at the same time but never before what they depend on. What depends
-/// on a failed one is skipped; everything else goes on.
+/// on a failed one is skipped; everything else goes on. `validate_only`: has the server check each
+/// and change nothing, but for those that depend on what it does not have yet.
 void CarryOut(Client& client, std::vector<ApplyStep>& steps, const std::string& reason,
-              const ApplyProgress& progress);
+              bool validate_only, const ApplyProgress& progress);
 
 }  // namespace allot::cli

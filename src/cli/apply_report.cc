@@ -43,7 +43,7 @@ std::string DiffText(const std::vector<ApplyStep>& steps, bool colours) {
   std::string text;
   for (const ApplyStep& step : steps) {
     if (step.change == Change::kUnchanged) continue;
-    const char mark = step.change == Change::kCreate ? '+' : step.failure ? '!' : '~';
+    const char mark = step.failure ? '!' : step.change == Change::kCreate ? '+' : '~';
     const Paint paint = mark == '+' ? Paint::kGood : mark == '!' ? Paint::kBad : Paint::kWaiting;
     text +=
         Painted(mark + (" " + SmallKind(step)) + " " + ShortName(NameOf(step.document->resource)),

@@ -36,6 +36,7 @@ struct Write {
   CallLoop& loop;
   const ApplyStep& step;
   const std::string& reason;
+  bool validate_only = false;
   std::function<void(const Failure*)> done;
 
   template <class Message>
@@ -46,6 +47,7 @@ struct Write {
 
   void operator()(const v1::Provider& p) {
     v1::CreateProviderRequest request;
+    request.set_validate_only(validate_only);
     request.set_provider_id(LastPart(p.name()));
     request.mutable_provider()->set_display_name(p.display_name());
     client.Add(loop, &Pool::CreateProvider, request, Then<v1::Provider>());
@@ -53,6 +55,7 @@ struct Write {
 
   void operator()(const v1::Cluster& c) {
     v1::CreateClusterRequest request;
+    request.set_validate_only(validate_only);
     request.set_parent(ParentOf(c.name()));
     request.set_cluster_id(LastPart(c.name()));
     *request.mutable_cluster() = c;
@@ -62,6 +65,7 @@ struct Write {
 
   void operator()(const v1::Institute& i) {
     v1::CreateInstituteRequest request;
+    request.set_validate_only(validate_only);
     request.set_institute_id(LastPart(i.name()));
     *request.mutable_institute() = i;
     request.mutable_institute()->clear_name();
@@ -74,6 +78,7 @@ struct Write {
       return;
     }
     v1::CreateProjectRequest request;
+    request.set_validate_only(validate_only);
     request.set_parent(ParentOf(p.name()));
     request.set_project_id(LastPart(p.name()));
     *request.mutable_project() = p;
@@ -83,44 +88,43 @@ struct Write {
 
   void ConfigureProject(const v1::Project& p) {
     v1::UpdateProjectRequest request;
+    request.set_validate_only(validate_only);
     *request.mutable_project() = p;
     request.mutable_project()->set_etag(step.etag);
     if (Differs(step, "display_name")) request.mutable_update_mask()->add_paths("display_name");
     if (Differs(step, "open")) request.mutable_update_mask()->add_paths("open");
     if (request.update_mask().paths_size() == 0) {
-      SetMerit(client, loop, p, step.etag, reason, done);
+      SetMerit(*this, p, step.etag);
       return;
     }
     const bool merit_too = Differs(step, "merit");
     // Merit has a method of its own; the update before it gives the etag that it needs.
     client.Add(loop, &Projects::UpdateProject, request,
-               [&client = client, &loop = loop, &reason = reason, p, merit_too,
-                done = done](Outcome<v1::Project> updated) {
+               [write = *this, p, merit_too](Outcome<v1::Project> updated) {
                  if (!updated.ok()) {
-                   done(&updated.failure());
+                   write.done(&updated.failure());
                  } else if (merit_too) {
-                   SetMerit(client, loop, p, updated->etag(), reason, done);
+                   // Nothing was updated where it is only checked: the etag is still the old one.
+                   SetMerit(write, p, write.validate_only ? write.step.etag : updated->etag());
                  } else {
-                   done(nullptr);
+                   write.done(nullptr);
                  }
                });
   }
 
-  static void SetMerit(Client& client, CallLoop& loop, const v1::Project& p,
-                       const std::string& etag, const std::string& reason,
-                       const std::function<void(const Failure*)>& done) {
+  static void SetMerit(const Write& write, const v1::Project& p, const std::string& etag) {
     v1::SetMeritRequest request;
     request.set_name(p.name());
     request.set_merit(p.merit());
-    request.set_reason(reason);
+    request.set_reason(write.reason);
     request.set_etag(etag);
-    client.Add(loop, &Operators::SetMerit, request, [done](const Outcome<v1::Project>& answer) {
-      done(answer.ok() ? nullptr : &answer.failure());
-    });
+    request.set_validate_only(write.validate_only);
+    write.client.Add(write.loop, &Operators::SetMerit, request, write.Then<v1::Project>());
   }
 
   void operator()(const v1::Quota& q) {
     v1::UpdateQuotaRequest request;
+    request.set_validate_only(validate_only);
     *request.mutable_quota() = q;
     request.mutable_quota()->set_etag(step.etag);
     const auto mask = [&](std::string_view field, const char* path) {
@@ -134,6 +138,7 @@ struct Write {
 
   void operator()(const v1::Allocation& a) {
     v1::CreateAllocationRequest request;
+    request.set_validate_only(validate_only);
     request.set_parent(ParentOf(a.name()));
     request.set_allocation_id(LastPart(a.name()));
     request.mutable_allocation()->set_display_name(a.display_name());
@@ -165,8 +170,13 @@ Failure InACircle() {
 
 class Carrier {
  public:
-  Carrier(Client& client, const std::string& reason, const ApplyProgress& progress, int all)
-      : client_(client), reason_(reason), progress_(progress), all_(all) {}
+  Carrier(Client& client, const std::string& reason, const ApplyProgress& progress, int all,
+          bool validate_only)
+      : client_(client),
+        reason_(reason),
+        progress_(progress),
+        all_(all),
+        validate_only_(validate_only) {}
 
   /// All steps of one kind; returns when they are done.
   void CarryOut(std::vector<ApplyStep>& steps, std::size_t kind) {
@@ -230,6 +240,12 @@ class Carrier {
       return;
     }
     if (unreachable_) return;
+    if (validate_only_ && WouldWaitForOthers(step)) {
+      step.done = Done::kDone;
+      progress_("checked", ++settled_, all_);
+      return;
+    }
+    if (step.change == Change::kCreate) not_there_.insert(name);
     const auto settle = [this, &loop, &step, &name](const Failure* failure) {
       step.done = failure == nullptr ? Done::kDone : Done::kFailed;
       if (failure != nullptr) {
@@ -239,28 +255,42 @@ class Carrier {
         unreachable_ = unreachable_ || failure->exit_code == ExitCode::kUnavailable;
         if (unreachable_) loop.Drop();
       }
-      progress_("sent", ++settled_, all_);
+      progress_(validate_only_ ? "checked" : "sent", ++settled_, all_);
     };
-    std::visit(Write{client_, loop, step, reason_, settle}, step.document->resource);
+    std::visit(Write{client_, loop, step, reason_, validate_only_, settle},
+               step.document->resource);
+  }
+
+  /// The server cannot judge what depends on something that it does not have yet.
+  bool WouldWaitForOthers(const ApplyStep& step) {
+    const std::vector<std::string> needed = DependsOn(step.document->resource);
+    const bool waits = std::any_of(needed.begin(), needed.end(), [&](const std::string& other) {
+      return not_there_.contains(other);
+    });
+    if (waits) not_there_.insert(NameOf(step.document->resource));
+    return waits;
   }
 
   Client& client_;
   const std::string& reason_;
   const ApplyProgress& progress_;
   const int all_;
+  const bool validate_only_;
   int settled_ = 0;
   bool unreachable_ = false;
   std::set<std::string> failed_;
+  // What this run makes, and what was not tried for want of it: not there while it is only checked.
+  std::set<std::string> not_there_;
 };
 
 }  // namespace
 
 void CarryOut(Client& client, std::vector<ApplyStep>& steps, const std::string& reason,
-              const ApplyProgress& progress) {
+              bool validate_only, const ApplyProgress& progress) {
   const auto to_send = std::count_if(steps.begin(), steps.end(), [](const ApplyStep& step) {
     return step.change == Change::kCreate || step.change == Change::kConfigure;
   });
-  Carrier carrier(client, reason, progress, static_cast<int>(to_send));
+  Carrier carrier(client, reason, progress, static_cast<int>(to_send), validate_only);
   for (std::size_t kind = 0; kind < std::variant_size_v<Resource>; ++kind) {
     carrier.CarryOut(steps, kind);
   }

@@ -62,6 +62,10 @@ Outcome<Manifest> ReadManifest(Session& session, const std::vector<std::string>&
     manifests.push_back(ParseManifest(file == "-" ? "<stdin>" : file, *text));
   }
   Manifest all = JoinManifests(std::move(manifests));
+  if (all.problems.empty() && all.documents.empty()) {
+    return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Join(files, " -f "),
+                                "files that describe at least one object"));
+  }
   if (all.problems.empty()) return all;
   if (session.output().for_people()) {
     for (std::size_t i = 0; i < all.problems.size() && i < kProblemsShownMax; ++i) {
@@ -130,7 +134,7 @@ ExitCode Apply(Session& session, const ApplyFlags& flags) {
     steps = std::move(*planned);
     const std::string reason =
         flags.reason.empty() ? "allot apply -f " + Join(flags.files, " -f ") : flags.reason;
-    if (!flags.dry_run) CarryOut(**client, steps, reason, progress);
+    CarryOut(**client, steps, reason, flags.dry_run, progress);
   }
   Report(session, steps, flags.dry_run);
   return ShowFailures(session, steps);
@@ -151,7 +155,8 @@ void AddApplyCommand(CLI::App& root, Action& chosen) {
       ->required()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  apply->add_flag("--dry-run", flags->dry_run, "Print what would change, change nothing");
+  apply->add_flag("--dry-run", flags->dry_run,
+                  "Print what would change, have the server check it, change nothing");
   apply->add_option("--reason", flags->reason, "Of changed merits; kept in the audit");
   apply->callback(
       [&chosen, flags] { chosen = [flags](Session& session) { return Apply(session, *flags); }; });

@@ -17,6 +17,9 @@ struct PoolFlags {
 };
 
 ExitCode ShowPool(Session& session, const PoolFlags& flags) {
+  if (!flags.timeline && !flags.step.empty()) {
+    return session.Fail(UsageFailure("--step is of the timeline", "Add --timeline."));
+  }
   v1::GetCapacityRequest request;
   if (flags.timeline) {
     const auto horizon = ParseLength("--for", flags.horizon);

@@ -96,6 +96,10 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
     return session.Fail(UsageFailure("give either --gpus, or --nodes (and --gpus-per-node)",
                                      "'allot submit --help' has examples."));
   }
+  if (!flags.gpus.empty() && !flags.gpus_per_node.empty()) {
+    return session.Fail(UsageFailure("--gpus is GPUs in all: --gpus-per-node goes with --nodes",
+                                     "'allot submit --help' has examples."));
+  }
   if (!flags.until.empty() && !flags.wait.wait) {
     return session.Fail(UsageFailure("--until says where --wait ends", "Add --wait."));
   }

@@ -17,7 +17,9 @@ Failure NotAPlace(std::string_view text) {
 }
 
 Failure NoSuchCluster(const std::string& id) {
-  Failure failure = FailureOf(StateError(Reason::kNotFound, "no cluster " + Printable(id)));
+  Failure failure = FailureOf(
+      FieldError(Reason::kNotFound, "place", Printable(id), "a cluster that you may see"));
+  failure.message = "there is no cluster " + Printable(id);
   failure.advice = "'allot clusters' lists them.";
   return failure;
 }

@@ -46,7 +46,7 @@ Result<std::vector<std::string>> ParseModels(const std::string& field, std::stri
     const std::string model = UpperCase(part);
     if (std::find(std::begin(kModels), std::end(kModels), model) == std::end(kModels)) {
       return FieldError(Reason::kGpuModelUnknown, field, Printable(part),
-                        "H200, B200, both in order of preference (H200,B200), or any");
+                        "H200, B200, both in order of preference (H200,B200), or any alone");
     }
     if (std::find(models.begin(), models.end(), model) != models.end()) {
       return FieldError(Reason::kGpuModelRepeated, field, Printable(text), "each model once");

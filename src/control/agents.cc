@@ -58,7 +58,7 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
   for (const ReportedNode& node : inventory.nodes) {
     const NodeId id(inventory.cluster.str() + "/" + node.name);
     if (!reported.emplace(id, &node).second) {
-      return FieldError(Reason::kAlreadyExists, "nodes", node.name, "each node once");
+      return FieldError(Reason::kValueRepeated, "nodes", node.name, "each node once");
     }
   }
   ALLOT_ASSIGN_OR_RETURN(auto rows, tx.NodesOfCluster(inventory.cluster));

@@ -64,6 +64,8 @@ Result<AllocationDetail> GetAllocation(const Context& context, const Principal& 
       store::Access::kRead, [&](store::Tx& tx) -> Result<AllocationDetail> {
         AllocationDetail detail;
         ALLOT_ASSIGN_OR_RETURN(detail.allocation, ReadAllocation(tx, id.str()));
+        // What it lost with a node is held until the provider has cleared it, but not by it.
+        if (IsWaiting(detail.allocation.state)) return detail;
         ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
         for (Claim& claim : claims) {
           if (claim.attempt == detail.allocation.attempt) detail.claims.push_back(std::move(claim));

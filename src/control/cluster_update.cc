@@ -99,7 +99,7 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
                             std::to_string(cluster.version));
         }
         const std::string words = Change(update, cluster);
-        ALLOT_RETURN_IF_ERROR(CheckDates(cluster, now));
+        ALLOT_RETURN_IF_ERROR(CheckDates(cluster, before, now));
         ALLOT_RETURN_IF_ERROR(tx.LockPool(cluster.id));
         ALLOT_ASSIGN_OR_RETURN(const Bookings bookings, ReadBookings(tx, cluster.id));
         const auto outside = OutsideDates(bookings, before, cluster, context.policy, now);

@@ -96,7 +96,9 @@ Result<Principal> Authenticate(const Context& context, const std::string& key) {
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
   const Instant now = context.clock.Now();
-  const CreatedKey created = Mint(context, asked, now);
+  CreatedKey created = Mint(context, asked, now);
+  // Of a key that will not exist.
+  if (call.validate_only) created.secret.clear();
   return Once<CreatedKey>(
       context, call, now,
       [&](store::Tx& tx) -> Result<CreatedKey> {
@@ -134,6 +136,16 @@ Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal&
       store::Access::kRead, [&](store::Tx& tx) { return tx.ListApiKeys(page); });
 }
 
+/// Without one nobody could make keys any more. Under the keys' lock, so that two who revoke each
+/// other's do not both succeed.
+Status LeavesAnOperator(store::Tx& tx, const ApiKey& revoked) {
+  if (revoked.role != Role::kOperator) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const int operators, tx.LockOperatorKeys());
+  if (operators > 1) return Ok{};
+  return FieldError(Reason::kLastOperatorKey, "name", revoked.id.str(),
+                    "a key that is not the last of an operator");
+}
+
 Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
   const Instant now = context.clock.Now();
@@ -142,6 +154,7 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
       [&](store::Tx& tx) -> Result<ApiKey> {
         ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, id));
         if (key.revoke_time) return key;
+        ALLOT_RETURN_IF_ERROR(LeavesAnOperator(tx, key));
         ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(id, now));
         ALLOT_RETURN_IF_ERROR(
             tx.Audit(Record(call, now, "key.revoke", id.str(), key.institute, DisplayName(key))));

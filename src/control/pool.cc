@@ -126,7 +126,7 @@ Result<Cluster> CreateCluster(const Context& context, const Call& call, const Cl
                                          "cluster.programmes[" + std::to_string(i) + ']'));
   }
   const Instant now = context.clock.Now();
-  ALLOT_RETURN_IF_ERROR(CheckDates(cluster, now));
+  ALLOT_RETURN_IF_ERROR(CheckDates(cluster, /*before=*/{}, now));
   return Once<Cluster>(
       context, call, now,
       [&](store::Tx& tx) -> Result<Cluster> {

@@ -16,7 +16,9 @@ Result<QuotaDetail> ReadQuota(store::Tx& tx, const std::string& id) {
   return QuotaDetail{.quota = *std::move(quota), .usage = usage};
 }
 
-std::string FieldOf(GpuModel model) { return "quota.concurrent_gpus." + std::string(Name(model)); }
+std::string FieldOf(GpuModel model) {
+  return std::string("quota.concurrent_gpus.") + (model == GpuModel::kH200 ? "h200" : "b200");
+}
 
 Status InRange(const QuotaUpdate& update) {
   for (const GpuModel model : kGpuModels) {

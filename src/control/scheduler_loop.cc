@@ -96,7 +96,7 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   Revision revision = 0;
   ALLOT_RETURN_IF_ERROR(planner_.Read([&](const PoolView& view) {
     due = WhatIsDue(view, clusters.items, context_.policy, now, listening_since_);
-    next_due = NextDue(view);
+    next_due = NextDue(view, context_.policy, last_pass_);
     revision = view.revision();
   }));
   if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));

@@ -12,6 +12,24 @@ constexpr int kMintedNameLength = 16;
 /// Where a request stands in the call, for the fields of errors.
 const std::string kRequestPath = "allocation.request";
 
+/// Admit speaks of shapes, whichever way they were asked for: the refusal names what was sent.
+Error AsSent(Error refusal, const RawRequest& sent) {
+  if (refusal.field == "node_shape.nodes" && sent.gpus) {
+    refusal.field = "gpus";
+    refusal.value = std::to_string(*sent.gpus);
+  } else if (refusal.field == "gpus" && sent.nodes && sent.gpus_per_node) {
+    refusal.field = "node_shape";
+    refusal.value +=
+        " = " + std::to_string(*sent.nodes) + " x " + std::to_string(*sent.gpus_per_node);
+  }
+  if (refusal.field.starts_with("project.")) {
+    refusal.field = "parent";
+  } else if (!refusal.field.empty()) {
+    refusal.field = kRequestPath + ("." + refusal.field);
+  }
+  return refusal;
+}
+
 Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request& request,
                             const Submission& submission, const AllocationId& id, Instant now) {
   ALLOT_ASSIGN_OR_RETURN(auto project, tx.LockProject(submission.project));
@@ -32,12 +50,7 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
   auto verdict = Admit(*project, quota.value_or(Quota{}), usage, largest, context.policy, request);
-  if (!verdict.ok()) {
-    // Admit speaks of the request alone; the caller sent it inside an allocation.
-    Error refusal = verdict.error();
-    if (!refusal.field.empty()) refusal.field = kRequestPath + ("." + refusal.field);
-    return refusal;
-  }
+  if (!verdict.ok()) return AsSent(verdict.error(), submission.request);
   Allocation allocation;
   allocation.id = id;
   allocation.project = project->id;

@@ -165,9 +165,15 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
   });
 }
 
-Instant NextDue(const PoolView& view) {
+Instant NextDue(const PoolView& view, const Policy& policy, Instant last_pass) {
   Instant next = kEndOfTime;
   for (const auto& [id, allocation] : view.allocations()) {
+    if (IsWaiting(allocation->state)) {
+      const Instant gathered = allocation->create_time + policy.gathering_time;
+      const Instant whole = Instant::FromSeconds(gathered.seconds());
+      const Instant due = whole < gathered ? whole + Seconds{1} : whole;
+      if (due > last_pass) next = std::min(next, due);
+    }
     if (!allocation->window) continue;
     if (allocation->state == AllocationState::kActive) {
       next = std::min(next, allocation->window->end());

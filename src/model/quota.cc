@@ -64,12 +64,14 @@ Result<Request> Admit(const Project& project, const Quota& quota, const Usage& u
                       const LargestClusterByModel& largest, const Policy& policy,
                       const Request& request) {
   if (!project.open) {
-    return StateError(Reason::kProjectClosed, "The project takes no new allocations.");
+    return Refusal(Reason::kProjectClosed, "project.open", project.id.str(), "an open project",
+                   "The project takes no new allocations.");
   }
   const ProgrammeCaps* caps = FindCaps(policy, project.programme);
   if (caps == nullptr) {
-    return StateError(Reason::kProgrammeCapExceeded,
-                      "Programme " + project.programme.str() + " takes no requests.");
+    return Refusal(Reason::kProgrammeCapExceeded, "project.programme", project.programme.str(),
+                   "a programme of the policy",
+                   "Programme " + project.programme.str() + " takes no requests.");
   }
   const std::string programme = "programme " + caps->programme.str();
   if (request.duration > caps->duration_max) {

@@ -27,7 +27,7 @@ Result<std::vector<ProgrammeId>> ParseProgrammes(
     ALLOT_ASSIGN_OR_RETURN(auto name, ParseNewName(names[i], field));
     const ProgrammeId programme(std::move(name));
     if (std::find(programmes.begin(), programmes.end(), programme) != programmes.end()) {
-      return FieldError(Reason::kAlreadyExists, field, programme.str(), "each programme once");
+      return FieldError(Reason::kValueRepeated, field, programme.str(), "each programme once");
     }
     programmes.push_back(programme);
   }

@@ -24,7 +24,7 @@ Result<std::vector<control::ReportedNode>> ParseReports(
     control::ReportedNode node;
     ALLOT_ASSIGN_OR_RETURN(node.name, ParseNewName(report.node_id(), field + ".node_id"));
     if (!seen.insert(node.name).second) {
-      return FieldError(Reason::kAlreadyExists, field + ".node_id", node.name, "each node once");
+      return FieldError(Reason::kValueRepeated, field + ".node_id", node.name, "each node once");
     }
     node.healthy = !report.unhealthy();
     ALLOT_ASSIGN_OR_RETURN(node.reason, ParseText(report.reason(), field + ".reason"));

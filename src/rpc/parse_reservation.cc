@@ -29,7 +29,7 @@ Result<std::vector<NodeId>> ParseNodes(const google::protobuf::RepeatedPtrField<
   std::sort(nodes.begin(), nodes.end());
   const auto twice = std::adjacent_find(nodes.begin(), nodes.end());
   if (twice != nodes.end()) {
-    return FieldError(Reason::kAlreadyExists, path, twice->str(), "each node once");
+    return FieldError(Reason::kValueRepeated, path, twice->str(), "each node once");
   }
   return nodes;
 }

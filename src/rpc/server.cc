@@ -20,14 +20,6 @@ namespace {
 constexpr int kPingIntervalLeastMs = 10'000;
 constexpr int kKeepaliveMs = 60'000;
 
-/// Plain text never leaves the machine.
-bool StaysOnThisMachine(std::string_view address) {
-  constexpr std::array<std::string_view, 5> kLocal = {"unix:", "127.",
-                                                      "localhost:", "[::1]:", "ipv4:127."};
-  return std::any_of(kLocal.begin(), kLocal.end(),
-                     [&](std::string_view prefix) { return address.starts_with(prefix); });
-}
-
 /// Reflection for this server, as asked; gRPC's own switch is for all servers of a process, and its
 /// library turns it on by being linked.
 class Reflection final : public grpc::ServerBuilderOption {
@@ -147,11 +139,18 @@ class GrpcServer final : public Server {
 
 }  // namespace
 
+bool StaysOnThisMachine(std::string_view address) {
+  constexpr std::array<std::string_view, 5> kLocal = {"unix:", "127.",
+                                                      "localhost:", "[::1]:", "ipv4:127."};
+  return std::any_of(kLocal.begin(), kLocal.end(),
+                     [&](std::string_view prefix) { return address.starts_with(prefix); });
+}
+
 Result<std::unique_ptr<Server>> Server::Start(const control::Context& context,
                                               control::Planner& planner, Options options) {
   if (!options.credentials && !StaysOnThisMachine(options.address)) {
     return FieldError(Reason::kConfigInvalid, "address", options.address,
-                      "a loopback address or a Unix socket, as there are no credentials");
+                      "an address of this machine, as the server has no certificate yet");
   }
   auto server = std::make_unique<GrpcServer>(context, planner, std::move(options));
   ALLOT_RETURN_IF_ERROR(server->Listen());

@@ -252,11 +252,11 @@ class Explainer {
   std::string WhyNotNow(Instant start) const {
     if (start <= snapshot_.now) return "starts_now";
     if (pending_.after) return "predecessor_unfinished";
-    if (request().earliest_start && *request().earliest_start > snapshot_.now) {
-      return "earliest_start";
-    }
-    if (EarliestStart(pending_, policy_) > snapshot_.now) {
-      return "gathering";
+    // Where something else keeps it for longer, its own wish is not why.
+    if (start <= EarliestStart(pending_, policy_)) {
+      const Instant gathered = pending_.create_time + policy_.gathering_time;
+      return request().earliest_start.value_or(gathered) > gathered ? "earliest_start"
+                                                                    : "gathering";
     }
     const auto& models = request().models;
     if (std::none_of(models.begin(), models.end(),

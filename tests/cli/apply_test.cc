@@ -91,18 +91,41 @@ TEST_F(Apply, SaysUnchangedTheSecondTimeAndSendsNothing) {
 
 TEST_F(Apply, DryRunPrintsADiffAndChangesNothing) {
   ASSERT_EQ(RunApply(kFile).code, 0);
-  const std::size_t before = Changes();
   const Ran ran = RunApply(Replaced(kFile, "merit: 500", "merit: 800") +
                                "---\nkind: Provider\nid: kakao\ndisplay_name: Kakao\n",
                            {"--dry-run"});
   EXPECT_EQ(ran.code, 0) << ran.err;
-  EXPECT_EQ(Changes(), before);
+  EXPECT_EQ(server_.state.projects.at("institutes/snu/projects/llm").merit(), 500);
+  EXPECT_FALSE(server_.state.providers.contains("providers/kakao"));
+  EXPECT_EQ(server_.seen("SetMerit").size(), 1U) << "the server checks it";
   EXPECT_EQ(ran.out.substr(0, ran.out.find("DRY RUN")),
             "+ provider kakao\n"
             "+   display_name: Kakao\n"
             "~ project snu/llm\n"
             "-   merit: 500\n"
             "+   merit: 800\n");
+}
+
+TEST_F(Apply, DryRunSaysWhatTheServerWouldRefuse) {
+  server_.state.refused_projects.emplace(
+      "institutes/snu/projects/llm",
+      FieldError(Reason::kEnumUnknown, "project.programme", "call-2026-1", "another"));
+  ASSERT_EQ(RunApply("{kind: Institute, id: snu, sector: academia, display_name: 서울대학교}").code,
+            0);
+  const Ran ran = RunApply(kFile, {"--dry-run"});
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_NE(ran.err.find("enum_unknown"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.out.find("! project snu/llm"), std::string::npos) << ran.out;
+  EXPECT_TRUE(server_.seen("CreateAllocation").empty()) << "its project is not there yet";
+  EXPECT_TRUE(server_.state.projects.empty());
+}
+
+TEST_F(Apply, RefusesFilesWithoutAnObject) {
+  for (const char* text : {"# nothing\n", "null", "[]", "---\n---\n"}) {
+    const Ran ran = RunApply(text);
+    EXPECT_EQ(ran.code, 3) << text;
+    EXPECT_NE(ran.err.find("at least one object"), std::string::npos) << ran.err;
+  }
 }
 
 TEST_F(Apply, ConfiguresWhatTheApiCanChange) {

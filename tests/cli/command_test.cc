@@ -90,6 +90,8 @@ TEST_F(Command, ExitCodesFollowTheReason) {
            {"list", "-o", "xml"},
            {"submit", "a/b", "--for", "1h"},
            {"submit", "a/b", "--for", "1h", "--gpus", "1", "--nodes", "1"},
+           {"submit", "a/b", "--for", "1h", "--gpus", "16", "--gpus-per-node", "2"},
+           {"pool", "--step", "1h"},
            {"quota", "set", "a/b"},
            {"list", "--timeout", "0s"},
            {"list", "--limit", "0"},

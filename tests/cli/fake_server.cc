@@ -182,20 +182,23 @@ class FakeServer::Services final : public v1::PoolService::Service,
   grpc::Status UpdateProject(ServerContext* c, const v1::UpdateProjectRequest* q,
                              v1::Project* a) override {
     return Answer(c, "UpdateProject", q->request_id(), [&] {
-      v1::Project& project = fake_.state.projects[q->project().name()];
+      v1::Project project = fake_.state.projects[q->project().name()];
       for (const std::string& path : q->update_mask().paths()) {
         if (path == "display_name") project.set_display_name(q->project().display_name());
         if (path == "open") project.set_open(q->project().open());
       }
       *a = project;
+      if (!q->validate_only()) fake_.state.projects[project.name()] = project;
     });
   }
   grpc::Status SetMerit(ServerContext* c, const v1::SetMeritRequest* q, v1::Project* a) override {
     return Answer(c, "SetMerit", q->request_id(), [&] {
-      v1::Project& project = fake_.state.projects[q->name()];
+      v1::Project project = fake_.state.projects[q->name()];
       project.set_merit(q->merit());
-      fake_.state.merit_reasons.push_back(q->reason());
       *a = project;
+      if (q->validate_only()) return;
+      fake_.state.projects[project.name()] = project;
+      fake_.state.merit_reasons.push_back(q->reason());
     });
   }
   grpc::Status GetQuota(ServerContext* c, const v1::GetQuotaRequest* q, v1::Quota* a) override {
@@ -204,7 +207,7 @@ class FakeServer::Services final : public v1::PoolService::Service,
   grpc::Status UpdateQuota(ServerContext* c, const v1::UpdateQuotaRequest* q,
                            v1::Quota* a) override {
     return Answer(c, "UpdateQuota", q->request_id(), [&] {
-      v1::Quota& quota = fake_.state.quotas[q->quota().name()];
+      v1::Quota quota = fake_.state.quotas[q->quota().name()];
       const auto& wanted = q->quota();
       for (const std::string& path : q->update_mask().paths()) {
         if (path == "concurrent_gpus.h200") {
@@ -216,6 +219,7 @@ class FakeServer::Services final : public v1::PoolService::Service,
         if (path == "gpu_seconds") quota.set_gpu_seconds(wanted.gpu_seconds());
       }
       *a = quota;
+      if (!q->validate_only()) fake_.state.quotas[quota.name()] = quota;
     });
   }
 

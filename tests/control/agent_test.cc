@@ -324,6 +324,8 @@ TEST_F(AgentTest, ANodeThatLeavesTheInventoryLosesItsWork) {
   Settle();
   EXPECT_TRUE(IsWaiting(Get("snu/p/a").state));
   EXPECT_EQ(Get("snu/p/a").reason, "larger_than_pool");
+  EXPECT_TRUE(Must(GetAllocation(*context, Member("snu"), AllocationId("snu/p/a"))).claims.empty())
+      << "who waits holds nothing, though the provider has not cleared it yet";
 }
 
 }  // namespace

@@ -172,6 +172,21 @@ TEST_F(Planning, OfACallMeritDecidesNotWhoSubmitsFirst) {
   EXPECT_TRUE(IsWaiting(Get("snu/p/early").state));
 }
 
+// Nothing else happens: the explanation must not say for a minute that others are waited for.
+TEST_F(Planning, APassIsMadeWhenAGatheringTimeIsOver) {
+  SubmitAs("kist", "all", 4, Hours(4));
+  Settle();
+  policy.gathering_time = Seconds{5};
+  clock.Advance(Seconds{20});
+  SubmitAs("snu", "a", 2, Hours(1));
+  Settle();
+  clock.Advance(Seconds{3});
+  EXPECT_FALSE(Must(loop->Turn()));
+  clock.Advance(Seconds{3});
+  EXPECT_TRUE(Must(loop->Turn()));
+  EXPECT_FALSE(Must(loop->Turn())) << "once";
+}
+
 TEST_F(Planning, AnUnchangedPoolIsLeftInPeace) {
   SubmitAs("snu", "a", 2, Hours(1));
   Settle();

@@ -285,6 +285,23 @@ ClusterUpdate Dates(std::optional<Instant> join, std::optional<Instant> leave) {
   return update;
 }
 
+TEST_F(ReservationTest, APastDateIsMeantForAnotherYear) {
+  for (const ClusterUpdate& update : {Dates(clock.Now() - Hours(1), std::nullopt),
+                                      Dates(std::nullopt, clock.Now() - Days(365))}) {
+    const auto refused = UpdateCluster(*context, As(Operator()), update);
+    ASSERT_EQ(ReasonOf(refused), Reason::kTimeOutOfRange);
+    EXPECT_EQ(refused.error().limit, "now to 1098d ahead");
+  }
+  Cluster late = MakeCluster("late");
+  late.leave_time = clock.Now() - Days(1);
+  EXPECT_EQ(ReasonOf(CreateCluster(*context, As(Operator()), late)), Reason::kTimeOutOfRange);
+  // One that is past by now may stay.
+  const Instant joins = clock.Now() + Hours(1);
+  Must(UpdateCluster(*context, As(Operator()), Dates(joins, std::nullopt)));
+  clock.Advance(Hours(2));
+  Must(UpdateCluster(*context, As(Operator()), Dates(joins, clock.Now() + Days(5))));
+}
+
 TEST_F(ReservationTest, AClusterIsPlannedFromTheDayItJoinsAndEmptyWhenItLeaves) {
   const Instant joins = clock.Now() + Hours(2);
   Must(UpdateCluster(*context, As(Operator()), Dates(joins, clock.Now() + Hours(20))));

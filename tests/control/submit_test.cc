@@ -59,6 +59,35 @@ TEST_F(SubmitTest, NameInUseIsRefused) {
             Reason::kAlreadyExists);
 }
 
+TEST_F(SubmitTest, ARefusalNamesTheFieldThatWasSent) {
+  const auto refused = [&](const RawRequest& request) {
+    Submission submission = Ask("snu", "a", 1, Hours(1));
+    submission.request = request;
+    const auto answer = Submit(*context, As(Member("snu")), submission);
+    return answer.ok() ? "accepted" : answer.error().field + " " + answer.error().value;
+  };
+  EXPECT_EQ(refused(Nodes(5, Hours(1))), "allocation.request.node_shape.nodes 5");
+  EXPECT_EQ(refused(Nodes(9, Hours(1))), "allocation.request.node_shape 72 = 9 x 8");
+  RawRequest in_all = Nodes(1, Hours(1));
+  in_all.nodes.reset();
+  in_all.gpus_per_node.reset();
+  in_all.gpus = 33;
+  EXPECT_EQ(refused(in_all), "allocation.request.gpus 33");
+  in_all.gpus = 72;
+  EXPECT_EQ(refused(in_all), "allocation.request.gpus 72");
+}
+
+TEST_F(SubmitTest, AClosedProjectIsNamed) {
+  ProjectUpdate close;
+  close.id = ProjectId("snu/p");
+  close.open = false;
+  Must(UpdateProject(*context, As(Operator()), close));
+  const auto refused = Submit(*context, As(Member("snu")), Ask("snu", "a", 1, Hours(1)));
+  ASSERT_EQ(ReasonOf(refused), Reason::kProjectClosed);
+  EXPECT_EQ(refused.error().field, "parent");
+  EXPECT_EQ(refused.error().value, "snu/p");
+}
+
 TEST_F(SubmitTest, GpuHoursSetAsideForTheQueueCannotBeSpentTwice) {
   SetQuota("snu/p", 32, 100);  // 100 GPU-hours; one node for 4 hours costs 32.
   SubmitAs("snu", "a", 1, Hours(4));

@@ -102,6 +102,9 @@ INSTANTIATE_TEST_SUITE_P(
                "3: policy.failures_max is a second time: expected each setting once"},
         Broken{"NoPort", "server:\n  listen: localhost\n",
                "2: server.listen is 'localhost': expected HOST:PORT"},
+        Broken{"NotThisMachine", "server:\n  listen: 0.0.0.0:8443\n",
+               "2: server.listen is '0.0.0.0:8443': expected HOST:PORT of this machine"},
+        Broken{"NotAText", "server:\n  listen: \xff\xfe\n", "1: this is not a text in UTF-8"},
         Broken{"PortTooLarge", "server:\n  listen: 127.0.0.1:70000\n",
                "2: server.listen is '127.0.0.1:70000': expected HOST:PORT"},
         Broken{"NumberTooLarge", "policy:\n  failures_max: 99999999999\n",
@@ -124,6 +127,28 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"ControlCharacters", "policy:\n  version: \"a\\x07\"\n",
                "2: policy.version is 'a\\x07': expected 1 to 64 printable characters"}),
     [](const auto& parameter) { return parameter.param.name; });
+
+TEST(CheckConfig, AFileOfZerosIsNoEmptyFile) {
+  const TempDir dir;
+  const Ended ended = CheckConfig(dir, std::string(3, '\0'));
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("allotd.yaml:1: this is not a text in UTF-8"));
+}
+
+TEST(Migrate, ADatabaseUrlThatIsNoneIsRefusedWithoutShowingIt) {
+  const Ended ended =
+      RunToEnd({Binary("allotd"), "migrate", "--database", "host=h password=secret garbage"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("a PostgreSQL URL"));
+  EXPECT_THAT(ended.err, ::testing::Not(HasSubstr("secret")));
+}
+
+TEST(Migrate, ADatabaseThatIsNotThereIsSaidNotToBe) {
+  const Ended ended =
+      RunToEnd({Binary("allotd"), "migrate", "--database", "postgresql://127.0.0.1:1/x"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, HasSubstr("The database cannot be reached."));
+}
 
 TEST(CheckConfig, AMissingFileIsNamed) {
   const Ended ended = RunToEnd({Binary("allotd"), "check-config", "/nowhere/allotd.yaml"});

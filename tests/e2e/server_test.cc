@@ -93,6 +93,23 @@ TEST(Server, OneThatCannotSayWhereItListensEndsWhileItPlans) {
   std::filesystem::remove_all(in_the_way);
 }
 
+TEST(Server, MetricsCountFromZeroSoThatAnAlarmSeesTheFirst) {
+  Installation nation;
+  const std::string log = nation.server().err();
+  const std::string before_port = R"("metrics_listen":"127.0.0.1:)";
+  const std::size_t at = log.find(before_port);
+  ASSERT_NE(at, std::string::npos) << log;
+  const int port = std::atoi(log.c_str() + at + before_port.size());
+  const Ended scraped = RunToEnd({"bash", "-c",
+                                  "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port) +
+                                      " && printf 'GET /metrics HTTP/1.1\\r\\nHost: "
+                                      "x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && "
+                                      "cat <&3"});
+  EXPECT_THAT(scraped.out, HasSubstr("allot_scheduler_errors_total{reason=\"internal\"} 0"));
+  EXPECT_THAT(scraped.out, HasSubstr("allot_scheduler_decisions_total{outcome=\"slipped\"} 0"));
+  EXPECT_THAT(scraped.out, HasSubstr("allot_scheduler_leader 1"));
+}
+
 TEST(Server, ABrokenConfigurationIsRefusedAtStart) {
   const TempDir dir;
   std::ofstream(dir / "allotd.yaml") << "policy:\n  failures_max: lots\n";

@@ -172,7 +172,7 @@ TEST_F(ProvidersTest, BadReportsAreRefusedByField) {
   };
   EXPECT_EQ(sync("generation: 2 nodes { node_id: 'N 1' }"), "NAME_INVALID");
   EXPECT_EQ(sync("generation: 2 nodes { node_id: 'n1' } nodes { node_id: 'n1' }"),
-            "ALREADY_EXISTS");
+            "VALUE_REPEATED");
   EXPECT_EQ(sync("generation: 2 nodes { node_id: 'n1' leaf: 'Leaf 1' }"), "NAME_INVALID");
   EXPECT_EQ(sync("generation: 0 nodes { node_id: 'n1' }"), "INVENTORY_STALE");
   v1::PullOrdersResponse orders;

@@ -76,7 +76,7 @@ TEST_F(ReservationsTest, WhatIsWrongIsRefusedByTheField) {
       {Asked(kNode), "reason: 'x' node_count: 1", "SHAPE_AMBIGUOUS", "node_count"},
       {Asked(""), "reason: 'x' node_count: -1", "NODES_OUT_OF_RANGE", "node_count"},
       {Asked(""), "reason: 'x' node_count: 5", "NODES_OUT_OF_RANGE", "node_count"},
-      {Asked(std::string(kNode) + " " + kNode), "reason: 'x'", "ALREADY_EXISTS",
+      {Asked(std::string(kNode) + " " + kNode), "reason: 'x'", "VALUE_REPEATED",
        "reservation.nodes"},
       {Asked("nodes: 'n1'"), "reason: 'x'", "RESOURCE_NAME_INVALID", "reservation.nodes[0]"},
       {Asked("nodes: 'providers/prov/clusters/d/nodes/n1'"), "reason: 'x'", "RESOURCE_NAME_INVALID",

@@ -278,6 +278,37 @@ TEST_F(TenantsTest, ASecretIsShownOnceAndARoleNeedsItsTenant) {
   EXPECT_EQ(keys.ShortDebugString().find(first.secret()), std::string::npos);
 }
 
+TEST_F(TenantsTest, AKeyThatIsOnlyCheckedHasNoSecret) {
+  v1::CreateApiKeyResponse checked;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(
+                operator_key_, &Operators::CreateApiKey,
+                "api_key { role: ROLE_OPERATOR } validate_only: true", &checked)),
+            "OK");
+  EXPECT_TRUE(checked.secret().empty());
+}
+
+TEST_F(TenantsTest, TheLastOperatorsKeyIsNotRevoked) {
+  v1::CreateApiKeyResponse second;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::CreateApiKey,
+                                               "api_key { role: ROLE_OPERATOR }", &second)),
+            "OK");
+  const auto revoke = [&](const std::string& key, const std::string& with) {
+    return ReasonOf(
+        Call<v1::OperatorService>(with, &Operators::RevokeApiKey, "name: '" + key + "'"));
+  };
+  EXPECT_EQ(revoke(second.api_key().name(), operator_key_), "OK");
+  v1::ListApiKeysResponse keys;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListApiKeys, "", &keys)),
+            "OK");
+  int refused = 0;
+  for (const v1::ApiKey& key : keys.api_keys()) {
+    if (key.role() != v1::ROLE_OPERATOR || key.has_revoke_time()) continue;
+    EXPECT_EQ(revoke(key.name(), operator_key_), "LAST_OPERATOR_KEY");
+    ++refused;
+  }
+  EXPECT_EQ(refused, 1);
+}
+
 TEST_F(TenantsTest, MembersSeeTheirOwnInstituteOnly) {
   AddTenant("kist");
   v1::ListInstitutesResponse institutes;

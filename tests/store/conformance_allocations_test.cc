@@ -214,6 +214,14 @@ TEST_P(StoreConformance, OnlyWhatMayBeStoppedCountsStops) {
       Reason::kInternal);
 }
 
+TEST_P(StoreConformance, OnlyWhatRunsIsBeingStopped) {
+  Allocation allocation = Submit("snu/llm/a");
+  allocation.preempt_requested = true;
+  EXPECT_REASON(
+      Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }),
+      Reason::kInternal);
+}
+
 TEST_P(StoreConformance, AGpuIsHandedOverAtTheInstantOfItsRelease) {
   const Allocation first = Submit("snu/llm/a");
   const Allocation second = Submit("kaist/llm/b");

@@ -90,6 +90,22 @@ TEST(Explain, WhoAskedToStartLaterIsToldSo) {
   EXPECT_EQ(ExplainIn(builder, "p/1").reason, "earliest_start");
 }
 
+// What keeps it for longer is why, not its own wish or that it came a moment ago.
+TEST(Explain, AWishIsTheReasonOnlyUntilItIsFulfilled) {
+  SnapshotBuilder builder = BusyPool();
+  builder.Pending("p/1", "p", {4, 8, 0}, Hours(1)).request.earliest_start = kNow + Minutes(1);
+  EXPECT_EQ(ExplainIn(builder, "p/1").reason, "no_capacity");
+  builder.Pending("p/2", "p", {4, 8, 0}, Hours(1)).create_time = kNow - Seconds{5};
+  const Snapshot snapshot = builder.Build();
+  Policy policy;
+  policy.gathering_time = Minutes(5);
+  const Plan plan = Schedule(snapshot, policy);
+  EXPECT_EQ(Explain(snapshot, policy, plan, 1).reason, "no_capacity");
+  builder.Pending("p/3", "p", {1, 1, 0}, Hours(1)).create_time = kNow - Seconds{5};
+  const Snapshot again = builder.Build();
+  EXPECT_EQ(Explain(again, policy, Schedule(again, policy), 2).reason, "gathering");
+}
+
 TEST(Explain, ADeferralKeepsItsReason) {
   SnapshotBuilder builder = BusyPool();
   builder.Pending("p/1", "p", {5, 8, 0}, Hours(1));

@@ -37,7 +37,8 @@ struct Swept {
 /// Does what is due, each item verified again under its lock, with the epoch asserted.
 Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch);
 
-/// When the next window begins or ends; kEndOfTime when none does.
-Instant NextDue(const PoolView& view);
+/// When the next window begins or ends, or the next gathering time after `last_pass` is over, in
+/// whole seconds as passes have them; kEndOfTime when there is none.
+Instant NextDue(const PoolView& view, const Policy& policy, Instant last_pass);
 
 }  // namespace allot::control

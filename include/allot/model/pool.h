@@ -48,9 +48,9 @@ struct Cluster {
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };
 
-/// Whether its dates can be: not too far ahead, and it joins before it leaves. Fields are
-/// "cluster.join_time" and "cluster.leave_time".
-Status CheckDates(const Cluster& cluster, Instant now);
+/// Whether its dates can be: neither past, unless they were so `before`, nor too far ahead, and it
+/// joins before it leaves. Fields are "cluster.join_time" and "cluster.leave_time".
+Status CheckDates(const Cluster& cluster, const Cluster& before, Instant now);
 
 /// Whether a node's provider reports it as working.
 enum class NodeHealth : uint8_t {

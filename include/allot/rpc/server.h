@@ -15,6 +15,9 @@
 
 namespace allot::rpc {
 
+/// An address that only this machine can reach: a Unix socket, or a loopback address and a port.
+bool StaysOnThisMachine(std::string_view address);
+
 /// The API allot.v1 over gRPC. Every call has a principal, made from its API key; health alone, and
 /// reflection when switched on, answer without one.
 ///

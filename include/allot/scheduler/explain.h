@@ -49,11 +49,11 @@ struct Explanation {
   /// The start is a promise.
   bool promised = false;
   /// Of one that is deferred, the deferral's name. Else the first of these that holds, each enough
-  /// on its own to keep it from starting now: "starts_now" (nothing does),
-  /// "predecessor_unfinished" (it starts after another), "earliest_start" (it
-  /// asked not to), "gathering" (it came a moment ago: what arrives together is ranked
-  /// together), "quota_exhausted" (by what its project holds now), "ahead_in_rank" (it would
-  /// fit now but for those ahead), "no_capacity".
+  /// on its own to keep it from starting now (the wishes only when it starts as soon as they
+  /// allow): "starts_now" (nothing does), "predecessor_unfinished" (it starts after another),
+  /// "earliest_start" (it asked not to), "gathering" (it came a moment ago: what arrives together
+  /// is ranked together), "quota_exhausted" (by what its project holds now), "ahead_in_rank" (it
+  /// would fit now but for those ahead), "no_capacity".
   std::string reason;
   /// "asks 4 nodes x 8 GPUs of H200; naver-a: 32 nodes, 29 busy until 14:00Z, 1 draining, 2 free".
   std::string message;

@@ -13,8 +13,10 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "allot/base/text.h"
 #include "allot/model/name.h"
 #include "allot/model/request.h"
+#include "allot/rpc/server.h"
 #include "apps/allotd/yaml_fields.h"
 
 namespace allot::allotd {
@@ -30,7 +32,7 @@ bool IsVersionLabel(std::string_view text) {
 
 void ReadServer(YamlFields server, Config& config) {
   const std::string address = "HOST:PORT, such as 127.0.0.1:8443";
-  server.Read("listen", config.listen, address, IsListenAddress);
+  server.Read("listen", config.listen, kLocalListenAddress, IsLocalListenAddress);
   server.Read("metrics_listen", config.metrics_listen, address + ", or off", IsListenOrOff);
   server.Read("log_level", config.log_level, "trace, debug, info, warn or error", IsLogLevel);
   server.Read("database_connections", config.database_connections, 2, 100);
@@ -110,6 +112,11 @@ Error NotYaml(const std::string& file, const YAML::Exception& problem) {
 }  // namespace
 
 Result<Config> ParseConfig(std::string_view yaml, const std::string& file) {
+  // YAML takes a file of zeros for an empty one.
+  if (yaml.find('\0') != std::string_view::npos || !IsUtf8(yaml)) {
+    return Error{Reason::kConfigInvalid, file, "", "a text in UTF-8",
+                 file + ":1: this is not a text in UTF-8"};
+  }
   YAML::Node document;
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
@@ -158,6 +165,10 @@ bool IsListenAddress(std::string_view text) {
   int number = -1;
   const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), number);
   return code == std::errc() && end == port.data() + port.size() && number >= 0 && number <= 65535;
+}
+
+bool IsLocalListenAddress(std::string_view text) {
+  return IsListenAddress(text) && rpc::StaysOnThisMachine(text);
 }
 
 bool IsLogLevel(std::string_view text) {

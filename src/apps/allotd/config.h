@@ -37,6 +37,9 @@ Result<Config> ReadConfig(const std::string& file);
 
 /// "HOST:PORT" with a numeric port; "[::1]:PORT" for IPv6.
 bool IsListenAddress(std::string_view text);
+/// The same on this machine: until there are credentials, plain text never leaves it.
+bool IsLocalListenAddress(std::string_view text);
+inline constexpr char kLocalListenAddress[] = "HOST:PORT of this machine, such as 127.0.0.1:8443";
 bool IsLogLevel(std::string_view text);
 
 }  // namespace allot::allotd

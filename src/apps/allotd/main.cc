@@ -56,6 +56,7 @@ CLI::Validator Accepting(bool (*accepted)(std::string_view), const std::string& 
 
 CLI::App* AddServe(CLI::App& app, Flags& flags) {
   using allot::allotd::IsListenAddress;
+  using allot::allotd::IsLocalListenAddress;
   CLI::App* serve = app.add_subcommand("serve", "Serve the API and schedule, until SIGTERM.");
   CLI::Option* database =
       serve->add_option("--database", flags.database_url, "PostgreSQL URL of a migrated database");
@@ -64,7 +65,7 @@ CLI::App* AddServe(CLI::App& app, Flags& flags) {
   database->excludes(data_dir);
   serve->add_option("--config", flags.config_file, "YAML file with server settings and policy");
   serve->add_option("--listen", flags.listen, "API address [127.0.0.1:8443]; port 0: a free one")
-      ->check(Accepting(IsListenAddress, "HOST:PORT"));
+      ->check(Accepting(IsLocalListenAddress, allot::allotd::kLocalListenAddress));
   serve
       ->add_option("--metrics-listen", flags.metrics_listen,
                    "Address of /metrics [127.0.0.1:9464], or off")

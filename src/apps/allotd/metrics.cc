@@ -69,7 +69,13 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry)
       plan_seconds_(
           AddHistogram(registry, "allot_scheduler_plan_seconds", "Time to make and check a plan.")),
       apply_seconds_(AddHistogram(registry, "allot_scheduler_apply_seconds",
-                                  "Time of the transaction that makes a plan true.")) {}
+                                  "Time of the transaction that makes a plan true.")) {
+  // An alarm on an increase sees the first one only if there was a zero before it.
+  for (const Reason reason : {Reason::kInternal, Reason::kStoreUnavailable}) {
+    errors_.Add({{"reason", std::string(Name(reason))}});
+  }
+  OnDecisions({});
+}
 
 void SchedulerMetrics::OnPass(const control::PassReport& report) {
   pending_.Set(report.pending);
@@ -77,13 +83,20 @@ void SchedulerMetrics::OnPass(const control::PassReport& report) {
   passes_.Increment();
   plan_seconds_.Observe(static_cast<double>(report.plan_micros) / kMicrosPerSecond);
   apply_seconds_.Observe(static_cast<double>(report.apply_micros) / kMicrosPerSecond);
-  outcomes_.Add({{"outcome", "reserved"}}).Increment(report.applied.reserved);
-  outcomes_.Add({{"outcome", "planned"}}).Increment(report.applied.planned);
-  outcomes_.Add({{"outcome", "promised"}}).Increment(report.applied.promised);
-  outcomes_.Add({{"outcome", "slipped"}}).Increment(report.applied.slipped);
-  outcomes_.Add({{"outcome", "preempted"}}).Increment(report.applied.preempted);
-  outcomes_.Add({{"outcome", "expired"}}).Increment(report.applied.expired);
-  outcomes_.Add({{"outcome", "skipped"}}).Increment(report.applied.skipped);
+  OnDecisions(report.applied);
+}
+
+void SchedulerMetrics::OnDecisions(const control::Applied& applied) {
+  const auto count = [&](const char* outcome, int decisions) {
+    outcomes_.Add({{"outcome", outcome}}).Increment(decisions);
+  };
+  count("reserved", applied.reserved);
+  count("planned", applied.planned);
+  count("promised", applied.promised);
+  count("slipped", applied.slipped);
+  count("preempted", applied.preempted);
+  count("expired", applied.expired);
+  count("skipped", applied.skipped);
 }
 
 void SchedulerMetrics::OnError(const Error& error) {

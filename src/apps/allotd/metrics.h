@@ -26,6 +26,8 @@ class SchedulerMetrics {
   void OnError(const Error& error);
 
  private:
+  void OnDecisions(const control::Applied& applied);
+
   prometheus::Family<prometheus::Counter>& errors_;
   prometheus::Family<prometheus::Counter>& outcomes_;
   prometheus::Gauge& pending_;

@@ -33,6 +33,10 @@ const Statement kRevokeApiKey{
     "revoke_api_key",
     "UPDATE api_keys SET revoke_time = COALESCE(revoke_time, instant($2)) WHERE id = $1"};
 
+const Statement kLockOperatorKeys{"lock_operator_keys",
+                                  "SELECT id FROM api_keys WHERE role = 'operator' AND revoke_time "
+                                  "IS NULL ORDER BY id FOR UPDATE"};
+
 const Statement kFindRequest{
     "find_request",
     "SELECT key_id, request_id, body_sha256, encode(response, 'hex'), micros(create_time)"
@@ -148,6 +152,12 @@ Status PostgresTx::RevokeApiKey(const KeyId& id, Instant at) {
   return Verb([&]() -> Status {
     if (Execute(kRevokeApiKey, Arguments(id, at)).affected_rows() == 1) return Ok{};
     return StateError(Reason::kNotFound, "There is no such key.");
+  });
+}
+
+Result<int> PostgresTx::LockOperatorKeys() {
+  return Verb([&]() -> Result<int> {
+    return static_cast<int>(Execute(kLockOperatorKeys, Arguments()).size());
   });
 }
 

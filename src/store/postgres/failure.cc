@@ -1,6 +1,8 @@
 #include "store/postgres/failure.h"
 
+#include <libpq-fe.h>
 #include <exception>
+#include <memory>
 #include <pqxx/pqxx>
 
 #include "store/postgres/sql_text.h"
@@ -59,6 +61,17 @@ Error StoreConflict() {
 
 Error StoreUnavailable(std::string_view what) {
   return StateError(Reason::kStoreUnavailable, std::string(what));
+}
+
+Status CheckDatabaseUrl(const std::string& url) {
+  char* problem = nullptr;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+      PQconninfoParse(url.c_str(), &problem), &PQconninfoFree);
+  PQfreemem(problem);
+  if (parsed) return Ok{};
+  // Neither the URL nor libpq's words about it are shown: it may hold a password.
+  return FieldError(Reason::kConfigInvalid, "--database", "what was given",
+                    "a PostgreSQL URL, such as postgresql://allot@127.0.0.1/allot");
 }
 
 Failure FailureOfCurrentException(std::string& own_words) {

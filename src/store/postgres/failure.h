@@ -22,6 +22,9 @@ struct Failure {
 /// name another tenant's nodes, so they never reach the Error.
 Failure FailureOfCurrentException(std::string& own_words);
 
+/// Whether libpq can read it; config_invalid when not.
+Status CheckDatabaseUrl(const std::string& url);
+
 Error StoreConflict();
 Error StoreUnavailable(std::string_view what);
 

@@ -82,9 +82,15 @@ Status RequireSchemaOfThisBinary(Session& session) {
 }
 
 Result<int> Migrate(const std::string& url) {
+  ALLOT_RETURN_IF_ERROR(CheckDatabaseUrl(url));
+  std::optional<Session> session;
   try {
-    Session session(url, kConnectTimeoutSeconds);
-    return MigrateOn(session);
+    session.emplace(url, kConnectTimeoutSeconds);
+  } catch (...) {
+    return StoreUnavailable("The database cannot be reached.");
+  }
+  try {
+    return MigrateOn(*session);
   } catch (...) {
     std::string own_words;
     return FailureOfCurrentException(own_words).error;

@@ -147,6 +147,7 @@ class PostgresTx final : public Tx {
   Status InsertApiKey(const ApiKey& key) override;
   Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
   Status RevokeApiKey(const KeyId& id, Instant at) override;
+  Result<int> LockOperatorKeys() override;
   Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
                                                    const std::string& request_id) override;
   Status InsertRequest(const RequestRecord& record) override;
