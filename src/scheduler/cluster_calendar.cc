@@ -189,8 +189,11 @@ int ClusterCalendar::EarliestStart(const Shape& shape, Spread spread, const Span
   while (slot <= last) {
     const int window_last = grid_.LastSlot(slot, span);
     int obstacle = ObstacleByCounts(shape, slot, window_last);
-    if (obstacle < slot) obstacle = ObstacleByRows(shape, spread, slot, window_last, rows);
-    if (obstacle < slot) return slot;
+    if (obstacle < slot) {
+      // Mostly it fits: what does not is looked at again, for where.
+      if (Fits(shape, spread, slot, window_last, rows)) return slot;
+      obstacle = ObstacleByRows(shape, spread, slot, window_last, rows);
+    }
     slot = obstacle + 1;
   }
   return last + 1;
@@ -214,7 +217,25 @@ int ClusterCalendar::ObstacleByCounts(const Shape& shape, int first, int last) c
   return first - 1;
 }
 
-// The same exactly, by the nodes themselves: the highest such slot.
+// Exactly, by the nodes themselves. Then rows.free holds what is free over the window.
+bool ClusterCalendar::Fits(const Shape& shape, Spread spread, int first, int last,
+                           SearchRows& rows) const {
+  rows.of_window.clear();
+  for (int slot = first; slot <= last;) {
+    const bool whole = slot % kSlotsPerBlock == 0 && slot + (kSlotsPerBlock - 1) <= last;
+    rows.of_window.push_back(whole ? Row(blocks_, slot / kSlotsPerBlock) : Row(slots_, slot));
+    slot += whole ? kSlotsPerBlock : 1;
+  }
+  AndAll(rows.of_window, rows.free.data(), lines_);
+  if (CountAtLeast(rows.free.data(), lines_, shape.gpus_per_node) < shape.nodes) return false;
+  if (shape.remainder_gpus > 0 &&
+      CountAtLeast(rows.free.data(), lines_, shape.remainder_gpus) <= shape.nodes) {
+    return false;
+  }
+  return spread == Spread::kAnyNodes || leaves_.OneHolds(shape, rows.free);
+}
+
+// The highest slot in [first, last] up to which no window can start. Requires: it does not fit.
 int ClusterCalendar::ObstacleByRows(const Shape& shape, Spread spread, int first, int last,
                                     SearchRows& rows) const {
   std::copy(outside_.begin(), outside_.end(), rows.free.begin());

@@ -29,6 +29,8 @@ struct SearchRows {
   /// After a search that found a start: GPUs free over its whole window, by node.
   MaskRow free;
   MaskRow other;
+  /// Of the window at hand, whole blocks as one.
+  std::vector<const MaskLine*> of_window;
 
   void Resize(std::size_t lines) {
     free.resize(lines);
@@ -88,6 +90,7 @@ class ClusterCalendar {
   void Release(MaskLine* row, Counts& counts, int node, GpuMask gpus) const;
   void FillBlocks();
   int ObstacleByCounts(const Shape& shape, int first, int last) const;
+  bool Fits(const Shape& shape, Spread spread, int first, int last, SearchRows& rows) const;
   int ObstacleByRows(const Shape& shape, Spread spread, int first, int last,
                      SearchRows& rows) const;
 

@@ -118,12 +118,20 @@ bool FairOrder::GoesAfter(int project, int other) const {
   return next(project) > next(other);
 }
 
-void FairOrder::PushProject(int project) {
-  const Queue& queue = At(queues_, project);
-  At(finishes_, project) =
-      At(charges_, project) + ChargeOf(At(snapshot_.pending, queue.pending[queue.next]).request);
-  heap_.push_back(project);
-  std::push_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
+// The first one's charge or next allocation has changed: it moves to its place, half as many steps
+// as leaving the heap and coming back.
+void FairOrder::SinkFirst() {
+  const int project = heap_.front();
+  std::size_t at = 0;
+  for (;;) {
+    std::size_t child = 2 * at + 1;
+    if (child >= heap_.size()) break;
+    if (child + 1 < heap_.size() && GoesAfter(heap_[child], heap_[child + 1])) ++child;
+    if (!GoesAfter(project, heap_[child])) break;
+    heap_[at] = heap_[child];
+    at = child;
+  }
+  heap_[at] = project;
 }
 
 int FairOrder::Next() {
@@ -134,22 +142,35 @@ int FairOrder::Next() {
     ahead_.pop_front();
     return last_;
   }
-  // Only now are the charges of the last turn complete.
-  const auto push_waiting = [&](int project) {
+  const auto has_more = [&](int project) {
     const Queue& queue = At(queues_, project);
-    if (queue.next < queue.pending.size()) PushProject(project);
+    return queue.next < queue.pending.size();
+  };
+  const auto finish = [&](int project) {
+    const Queue& queue = At(queues_, project);
+    const SnapshotPending& next = At(snapshot_.pending, queue.pending[queue.next]);
+    At(finishes_, project) = At(charges_, project) + ChargeOf(next.request);
   };
   if (heap_filled_) {
-    push_waiting(At(snapshot_.pending, last_).project);
+    // Only now are the charges of the last turn complete.
+    const int project = heap_.front();
+    if (has_more(project)) {
+      finish(project);
+    } else {
+      heap_.front() = heap_.back();
+      heap_.pop_back();
+    }
+    SinkFirst();
   } else {
     for (int project = 0; project < static_cast<int>(queues_.size()); ++project) {
-      push_waiting(project);
+      if (!has_more(project)) continue;
+      finish(project);
+      heap_.push_back(project);
     }
+    std::make_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
     heap_filled_ = true;
   }
-  std::pop_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
-  Queue& queue = At(queues_, heap_.back());
-  heap_.pop_back();
+  Queue& queue = At(queues_, heap_.front());
   last_ = queue.pending[queue.next++];
   return last_;
 }

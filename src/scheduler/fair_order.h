@@ -44,7 +44,7 @@ class FairOrder {
   };
 
   bool GoesAfter(int project, int other) const;
-  void PushProject(int project);
+  void SinkFirst();
 
   const Snapshot& snapshot_;
   std::size_t left_ = 0;
@@ -55,7 +55,8 @@ class FairOrder {
   // Of projects in the heap: their charge after their next allocation.
   std::vector<Charge> finishes_;
   std::vector<int64_t> weights_;
-  // Projects with pending allocations, the next one at the front; filled when those ahead are done.
+  // Projects with pending allocations, the next one at the front, which had the last turn and is
+  // put in its place when the next is asked for; filled when those ahead are done.
   std::vector<int> heap_;
   bool heap_filled_ = false;
   int last_ = -1;

@@ -1,6 +1,7 @@
 #include "scheduler/leaves.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <numeric>
 #include <tuple>
@@ -9,6 +10,20 @@
 
 namespace allot::scheduler {
 namespace {
+
+// Plain x86-64 has no instruction for it, and a call would cost more than a look-up.
+constexpr std::array<uint8_t, 256> kGpusInMask = [] {
+  std::array<uint8_t, 256> counts{};
+  for (unsigned mask = 0; mask < counts.size(); ++mask) {
+    counts[mask] = static_cast<uint8_t>(std::popcount(mask));
+  }
+  return counts;
+}();
+
+/// The fewest GPUs that it takes on any node.
+int LeastOf(const Shape& shape) {
+  return shape.remainder_gpus > 0 ? shape.remainder_gpus : shape.gpus_per_node;
+}
 
 template <class Histogram>
 int AtLeast(const Histogram& histogram, int gpus) {
@@ -56,26 +71,33 @@ Leaves::Leaves(const std::vector<int>& by_node) {
   }
 }
 
-Leaves::Histogram Leaves::Count(const std::vector<int>& nodes, const MaskRow& free) {
+Leaves::Histogram Leaves::Count(const std::vector<int>& nodes, const MaskRow& free, int least) {
+  const uint8_t* const masks = free.front().masks.data();
   Histogram histogram{};
-  for (const int node : nodes) {
-    const GpuMask mask = free[static_cast<std::size_t>(node / 64)].masks[node % 64];
-    ++histogram[static_cast<std::size_t>(std::popcount(mask))];
+  if (least == kGpusPerNode) {
+    // Gangs of whole nodes, which most are: no counter waits for the one before.
+    int whole = 0;
+    for (const int node : nodes) whole += masks[node] == 0xff ? 1 : 0;
+    histogram[kGpusPerNode] = whole;
+    return histogram;
   }
+  for (const int node : nodes) ++histogram[kGpusInMask[masks[node]]];
   return histogram;
 }
 
 bool Leaves::OneHolds(const Shape& shape, const MaskRow& free) const {
   const Rest all{shape.nodes, shape.gpus_per_node, shape.remainder_gpus};
-  return std::any_of(nodes_of_.begin(), nodes_of_.end(),
-                     [&](const std::vector<int>& nodes) { return Holds(Count(nodes, free), all); });
+  return std::any_of(nodes_of_.begin(), nodes_of_.end(), [&](const std::vector<int>& nodes) {
+    return Holds(Count(nodes, free, LeastOf(shape)), all);
+  });
 }
 
 std::vector<Leaves::Share> Leaves::Divide(const Shape& shape, const MaskRow& free) const {
   std::vector<Histogram> leaves;
   leaves.reserve(nodes_of_.size());
-  for (const std::vector<int>& nodes : nodes_of_) leaves.push_back(Count(nodes, free));
-  const Histogram unknown = Count(unknown_, free);
+  const int least = LeastOf(shape);
+  for (const std::vector<int>& nodes : nodes_of_) leaves.push_back(Count(nodes, free, least));
+  const Histogram unknown = Count(unknown_, free, least);
 
   std::vector<Share> shares;
   Rest rest{shape.nodes, shape.gpus_per_node, shape.remainder_gpus};

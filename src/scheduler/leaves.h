@@ -38,9 +38,10 @@ class Leaves {
   std::vector<Share> Divide(const Shape& shape, const MaskRow& free) const;
 
  private:
-  /// Of one leaf: nodes with exactly so many GPUs free.
+  /// Of one leaf: nodes with exactly so many GPUs free; those with fewer than are asked for may be
+  /// left out.
   using Histogram = std::array<int, kGpusPerNode + 1>;
-  static Histogram Count(const std::vector<int>& nodes, const MaskRow& free);
+  static Histogram Count(const std::vector<int>& nodes, const MaskRow& free, int least);
 
   std::vector<std::vector<int>> nodes_of_;
   std::vector<int> unknown_;

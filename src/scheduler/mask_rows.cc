@@ -98,6 +98,23 @@ ALLOT_VECTORISED int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* ou
   return AndCountBy(ByCount{SignedBytes{} + static_cast<int8_t>(gpus - 1)}, a, b, out, lines);
 }
 
+ALLOT_VECTORISED void AndAll(const std::vector<const MaskLine*>& rows, MaskLine* out,
+                             std::size_t lines) {
+  static_assert(kVectorsPerLine == 2);
+  const MaskLine* const* const begin = rows.data();
+  const MaskLine* const* const end = begin + rows.size();
+  for (std::size_t line = 0; line < lines; ++line) {
+    Words low = AsWords(*begin + line)[0];
+    Words high = AsWords(*begin + line)[1];
+    for (const MaskLine* const* row = begin + 1; row != end; ++row) {
+      low &= AsWords(*row + line)[0];
+      high &= AsWords(*row + line)[1];
+    }
+    AsWords(out + line)[0] = low;
+    AsWords(out + line)[1] = high;
+  }
+}
+
 ALLOT_VECTORISED int CountAtLeast(const MaskLine* row, std::size_t lines, int gpus) {
   const SignedBytes gpus_below = SignedBytes{} + static_cast<int8_t>(gpus - 1);
   const std::size_t vectors = lines * kVectorsPerLine;

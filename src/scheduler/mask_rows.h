@@ -23,6 +23,8 @@ inline constexpr uint8_t kScoreNone = 255;
 
 /// out = a & b; returns how many nodes then have at least `gpus` free.
 int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* out, std::size_t lines, int gpus);
+/// out = all of `rows`, one or more. Reads each line once and keeps nothing in between.
+void AndAll(const std::vector<const MaskLine*>& rows, MaskLine* out, std::size_t lines);
 /// How many nodes have at least `gpus` free.
 int CountAtLeast(const MaskLine* row, std::size_t lines, int gpus);
 /// For every node with at least `gpus` free in `free`: GPUs left over × 17 + GPUs free in `before`

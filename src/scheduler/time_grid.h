@@ -47,7 +47,8 @@ class TimeGrid {
   struct Run {
     Instant start;
     int first_slot = 0;
-    int64_t step_micros = 1;
+    // Its length's place in the table of lengths.
+    std::size_t resolution = 0;
   };
 
   std::vector<Instant> starts_;

@@ -49,6 +49,28 @@ TEST(MaskRows, CountsAsOneWouldByHand) {
   }
 }
 
+TEST(MaskRows, KeepsWhatIsFreeInAllOfManyRows) {
+  SeededRandom random(3);
+  for (const std::size_t lines : kLineCounts) {
+    std::vector<MaskRow> rows;
+    std::vector<const MaskLine*> begins;
+    for (int count = 1; count <= 5; ++count) {
+      rows.push_back(RandomRow(random, lines));
+      begins.clear();
+      for (const MaskRow& row : rows) begins.push_back(row.data());
+      MaskRow all(lines);
+      AndAll(begins, all.data(), lines);
+      for (std::size_t line = 0; line < lines; ++line) {
+        for (std::size_t i = 0; i < 64; ++i) {
+          GpuMask expected = 0xff;
+          for (const MaskRow& row : rows) expected &= row[line].masks[i];
+          ASSERT_EQ(all[line].masks[i], expected);
+        }
+      }
+    }
+  }
+}
+
 TEST(MaskRows, CountsManyNodesThatAllFit) {
   MaskRow full(130);
   for (MaskLine& line : full) line.masks.fill(0xff);
