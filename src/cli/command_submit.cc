@@ -10,6 +10,9 @@
 namespace allot::cli {
 namespace {
 
+/// As many as the server takes in one call.
+constexpr int32_t kCountMax = 100;
+
 struct SubmitFlags {
   std::string project;
   std::string name;
@@ -24,6 +27,7 @@ struct SubmitFlags {
   bool preemptible = false;
   std::string same_leaf_wait;
   std::string after;
+  std::string count;
   bool dry_run = false;
   WaitFlags wait;
   /// Nothing: active.
@@ -85,10 +89,68 @@ Outcome<std::string> ReadAfter(const std::string& after, const std::string& proj
   return project + "/allocations/" + after;
 }
 
-void ShowOne(Session& session, const v1::Allocation& allocation) {
-  Repeated<v1::Allocation> rows;
-  *rows.Add() = allocation;
-  session.output().Show(allocation, AllocationTable(rows, session.Now()), {allocation.name()});
+/// "sweep-1" to "sweep-9", "sweep-01" to "sweep-20": they sort as they count.
+std::string Numbered(const std::string& name, int number, int count) {
+  const std::string digits = std::to_string(number);
+  return name + "-" + std::string(std::to_string(count).size() - digits.size(), '0') + digits;
+}
+
+v1::BatchCreateAllocationsRequest Batch(const v1::CreateAllocationRequest& one, int count) {
+  v1::BatchCreateAllocationsRequest batch;
+  batch.set_parent(one.parent());
+  batch.set_validate_only(one.validate_only());
+  for (int i = 1; i <= count; ++i) {
+    v1::CreateAllocationRequest& each = *batch.add_requests();
+    *each.mutable_allocation() = one.allocation();
+    if (!one.allocation_id().empty())
+      each.set_allocation_id(Numbered(one.allocation_id(), i, count));
+  }
+  return batch;
+}
+
+std::vector<std::string> NamesIn(const v1::ListAllocationsResponse& made) {
+  std::vector<std::string> names;
+  for (const v1::Allocation& one : made.allocations()) names.push_back(one.name());
+  return names;
+}
+
+/// What was made; as it is now.
+Outcome<v1::ListAllocationsResponse> GetAll(Client& client,
+                                            const v1::ListAllocationsResponse& made) {
+  v1::ListAllocationsResponse now;
+  for (const std::string& name : NamesIn(made)) {
+    v1::GetAllocationRequest get;
+    get.set_name(name);
+    const auto one = client.Call(&Allocations::GetAllocation, get);
+    if (!one.ok()) return one.failure();
+    *now.add_allocations() = *one;
+  }
+  return now;
+}
+
+/// One as itself, many as a list of them.
+void Show(Session& session, const SubmitFlags& flags, const v1::ListAllocationsResponse& made) {
+  const Table table = AllocationTable(made.allocations(), session.Now());
+  if (flags.count.empty()) {
+    session.output().Show(made.allocations(0), table, NamesIn(made));
+  } else {
+    session.output().Show(made, table, NamesIn(made));
+  }
+}
+
+Outcome<v1::ListAllocationsResponse> Send(Client& client, const SubmitFlags& flags,
+                                          const v1::CreateAllocationRequest& create, int count) {
+  v1::ListAllocationsResponse made;
+  if (flags.count.empty()) {
+    const auto created = client.Call(&Allocations::CreateAllocation, create);
+    if (!created.ok()) return created.failure();
+    *made.add_allocations() = *created;
+    return made;
+  }
+  const auto created = client.Call(&Allocations::BatchCreateAllocations, Batch(create, count));
+  if (!created.ok()) return created.failure();
+  *made.mutable_allocations() = created->allocations();
+  return made;
 }
 
 ExitCode Submit(Session& session, const SubmitFlags& flags) {
@@ -120,6 +182,11 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
     request->set_after(*std::move(after));
   }
 
+  const auto count = flags.count.empty() ? Result<int32_t>(1)
+                                         : ParseSmallCount("--count", flags.count,
+                                                           Reason::kRequestTooLarge, 1, kCountMax);
+  if (!count.ok()) return session.Fail(FailureOf(count.error()));
+
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
   v1::CreateAllocationRequest create;
@@ -128,23 +195,21 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
   create.mutable_allocation()->set_display_name(flags.display_name);
   *create.mutable_allocation()->mutable_request() = *request;
   create.set_validate_only(flags.dry_run);
-  const auto created = (*client)->Call(&Allocations::CreateAllocation, create);
-  if (!created.ok()) return session.Fail(created.failure());
+  const auto made = Send(**client, flags, create, *count);
+  if (!made.ok()) return session.Fail(made.failure());
   if (flags.dry_run) {
     session.output().Note("dry run: it would be accepted; nothing was submitted");
   }
   if (!flags.wait.wait || flags.dry_run) {
-    ShowOne(session, *created);
+    Show(session, flags, *made);
     return ExitCode::kOk;
   }
 
-  const auto waited = WaitFor(session, {created->name()}, *goal, *wait_timeout);
+  const auto waited = WaitFor(session, NamesIn(*made), *goal, *wait_timeout);
   if (!waited.ok()) return session.Fail(waited.failure());
-  v1::GetAllocationRequest get;
-  get.set_name(created->name());
-  const auto now = (*client)->Call(&Allocations::GetAllocation, get);
+  const auto now = GetAll(**client, *made);
   if (!now.ok()) return session.Fail(now.failure());
-  ShowOne(session, *now);
+  Show(session, flags, *now);
   return *waited;
 }
 
@@ -158,6 +223,7 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
       "  allot submit snu/llm --gpus 2 --for 4h --wait\n"
       "  allot submit snu/llm --nodes 2 --for 2w --start +3d --deadline 2026-06-01T00:00:00Z\n"
       "  allot submit snu/llm --name tune --gpus 8 --for 1d --after main\n"
+      "  allot submit snu/llm --name sweep --count 20 --gpus 1 --for 6h\n"
       "  allot submit snu/llm --gpus 8 --for 1d --dry-run");
   submit->add_option("project", flags->project, "INSTITUTE/PROJECT")->required();
   submit->add_option("--name", flags->name, "Last part of its name; minted when left out");
@@ -173,6 +239,9 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
                    "May be stopped for work that may not; the rest waits again");
   submit->add_option("--same-leaf-wait", flags->same_leaf_wait,
                      "Start up to so much later if all nodes then hang from one leaf: 6h, 2d");
+  submit->add_option(
+      "--count", flags->count,
+      "So many alike, 1 to 100, all or none; --name sweep makes sweep-1, sweep-2 ...");
   submit->add_option("--after", flags->after,
                      "Start when this allocation of the project has ended: main, or snu/llm/main");
   submit->add_option("--display-name", flags->display_name, "A title for people");

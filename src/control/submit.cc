@@ -1,5 +1,7 @@
 #include "allot/control/submit.h"
 
+#include <sstream>
+
 #include "allot/control/once.h"
 #include "control/record.h"
 
@@ -9,11 +11,12 @@ namespace {
 /// 16 characters of at least 5 bits each: two in a project never meet by chance.
 constexpr int kMintedNameLength = 16;
 
-/// Where a request stands in the call, for the fields of errors.
+/// Where a request stands in its submission, for the fields of errors.
 const std::string kRequestPath = "allocation.request";
 
 /// Admit speaks of shapes, whichever way they were asked for: the refusal names what was sent.
-Error AsSent(Error refusal, const RawRequest& sent) {
+Error AsSent(Error refusal, const Submission& submission) {
+  const RawRequest& sent = submission.request;
   if (refusal.field == "node_shape.nodes" && sent.gpus) {
     refusal.field = "gpus";
     refusal.value = std::to_string(*sent.gpus);
@@ -25,7 +28,7 @@ Error AsSent(Error refusal, const RawRequest& sent) {
   if (refusal.field.starts_with("project.")) {
     refusal.field = "parent";
   } else if (!refusal.field.empty()) {
-    refusal.field = kRequestPath + ("." + refusal.field);
+    refusal.field = submission.path + kRequestPath + "." + refusal.field;
   }
   return refusal;
 }
@@ -36,21 +39,21 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
   if (!project) return NotFound("parent", submission.project.str());
   ALLOT_ASSIGN_OR_RETURN(auto existing, tx.FindAllocation(id));
   if (existing) {
-    return FieldError(Reason::kAlreadyExists, "allocation_id", id.str(),
+    return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", id.str(),
                       "a name that is not in use in this project");
   }
   if (submission.after) {
     ALLOT_ASSIGN_OR_RETURN(auto predecessor, tx.FindAllocation(*submission.after));
     if (!predecessor || predecessor->project != project->id) {
-      return FieldError(Reason::kNotFound, kRequestPath + ".after", submission.after->str(),
-                        "an allocation of " + project->id.str());
+      return FieldError(Reason::kNotFound, submission.path + kRequestPath + ".after",
+                        submission.after->str(), "an allocation of " + project->id.str());
     }
   }
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
   auto verdict = Admit(*project, quota.value_or(Quota{}), usage, largest, context.policy, request);
-  if (!verdict.ok()) return AsSent(verdict.error(), submission.request);
+  if (!verdict.ok()) return AsSent(verdict.error(), submission);
   Allocation allocation;
   allocation.id = id;
   allocation.project = project->id;
@@ -67,33 +70,58 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
 }  // namespace
 
 Result<Allocation> Submit(const Context& context, const Call& call, const Submission& submission) {
-  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kSubmit));
-  if (!MaySee(call.principal, InstituteOf(submission.project))) {
-    return NotFound("parent", submission.project.str());
-  }
-  const Instant now = context.clock.Now();
-  ALLOT_ASSIGN_OR_RETURN(const Request request,
-                         ParseRequest(submission.request, now, kRequestPath));
-  // Minted once, before the transaction: every rerun writes the same row.
-  const std::string name = submission.allocation_name.empty() ? context.ids.Mint(kMintedNameLength)
-                                                              : submission.allocation_name;
-  const AllocationId id(submission.project.str() + "/" + name);
+  ALLOT_ASSIGN_OR_RETURN(auto made, SubmitAll(context, call, std::span(&submission, 1)));
+  return std::move(made.front());
+}
 
-  return Once<Allocation>(
+Result<std::vector<Allocation>> SubmitAll(const Context& context, const Call& call,
+                                          std::span<const Submission> submissions) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kSubmit));
+  const ProjectId& project = submissions.front().project;
+  if (!MaySee(call.principal, InstituteOf(project))) return NotFound("parent", project.str());
+  const Instant now = context.clock.Now();
+  std::vector<Request> requests;
+  std::vector<AllocationId> ids;
+  for (const Submission& submission : submissions) {
+    ALLOT_ASSIGN_OR_RETURN(auto request,
+                           ParseRequest(submission.request, now, submission.path + kRequestPath));
+    requests.push_back(std::move(request));
+    // Minted once, before the transaction: every rerun writes the same rows.
+    const std::string name = submission.allocation_name.empty()
+                                 ? context.ids.Mint(kMintedNameLength)
+                                 : submission.allocation_name;
+    ids.emplace_back(project.str() + "/" + name);
+  }
+
+  return Once<std::vector<Allocation>>(
       context, call, now,
-      [&](store::Tx& tx) -> Result<Allocation> {
-        ALLOT_ASSIGN_OR_RETURN(auto allocation,
-                               Admitted(context, tx, request, submission, id, now));
-        ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(allocation));
-        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "allocation.create", id.str(),
-                                              InstituteOf(id), Describe(request.shape))));
-        return allocation;
+      [&](store::Tx& tx) -> Result<std::vector<Allocation>> {
+        std::vector<Allocation> made;
+        for (std::size_t i = 0; i < submissions.size(); ++i) {
+          // What those before it set aside counts: they are in the same transaction.
+          ALLOT_ASSIGN_OR_RETURN(auto allocation,
+                                 Admitted(context, tx, requests[i], submissions[i], ids[i], now));
+          ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(allocation));
+          ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "allocation.create", ids[i].str(),
+                                                InstituteOf(ids[i]), Describe(requests[i].shape))));
+          made.push_back(std::move(allocation));
+        }
+        return made;
       },
-      [](const Allocation& a) { return a.id.str(); },
-      [](store::Tx& tx, const std::string& made) -> Result<Allocation> {
-        ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindAllocation(AllocationId(made)));
-        if (!found) return NotFound("name", made);
-        return *found;
+      [](const std::vector<Allocation>& made) {
+        std::string names;
+        for (const Allocation& one : made) names += (names.empty() ? "" : "\n") + one.id.str();
+        return names;
+      },
+      [](store::Tx& tx, const std::string& names) -> Result<std::vector<Allocation>> {
+        std::vector<Allocation> made;
+        std::istringstream in(names);
+        for (std::string name; std::getline(in, name);) {
+          ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindAllocation(AllocationId(name)));
+          if (!found) return NotFound("name", name);
+          made.push_back(*std::move(found));
+        }
+        return made;
       });
 }
 

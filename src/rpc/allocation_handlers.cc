@@ -125,6 +125,18 @@ class Handlers {
     return Render(allocation, NamesFor(caller));
   }
 
+  Result<v1::BatchCreateAllocationsResponse> BatchCreate(
+      const Caller& caller, const v1::BatchCreateAllocationsRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto submissions, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto made, control::SubmitAll(s_.context, call, submissions));
+    v1::BatchCreateAllocationsResponse response;
+    for (const Allocation& allocation : made) {
+      *response.add_allocations() = Render(allocation, NamesFor(caller));
+    }
+    return response;
+  }
+
   Result<v1::Allocation> Get(const Caller& caller, const v1::GetAllocationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseAllocationName(request.name(), "name"));
     ALLOT_ASSIGN_OR_RETURN(const auto detail,
@@ -227,6 +239,7 @@ ServiceMethods AllocationMethods(const Services& services) {
   MethodTable table(
       v1::CreateAllocationRequest::descriptor()->file()->FindServiceByName("AllocationService"));
   table.Unary(handlers.get(), &Handlers::Create);
+  table.Unary(handlers.get(), &Handlers::BatchCreate);
   table.Unary(handlers.get(), &Handlers::Get);
   table.Unary(handlers.get(), &Handlers::List);
   table.Unary(handlers.get(), &Handlers::Cancel);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "allot/control/allocations.h"
 #include "allot/control/enact.h"
@@ -25,6 +26,7 @@ namespace allot::rpc {
 // field; what depends on state or on the time is control's.
 
 Result<control::Submission> Parse(const v1::CreateAllocationRequest& request);
+Result<std::vector<control::Submission>> Parse(const v1::BatchCreateAllocationsRequest& request);
 Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request);

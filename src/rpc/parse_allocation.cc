@@ -40,6 +40,29 @@ Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::str
   return raw;
 }
 
+/// `path`: before the names of fields, such as "requests[3].".
+Result<control::Submission> ParseSubmission(const v1::CreateAllocationRequest& request,
+                                            const std::string& path) {
+  control::Submission submission;
+  submission.path = path;
+  if (!request.allocation_id().empty()) {
+    ALLOT_ASSIGN_OR_RETURN(submission.allocation_name,
+                           ParseNewName(request.allocation_id(), path + "allocation_id"));
+  }
+  const v1::Allocation& allocation = request.allocation();
+  ALLOT_ASSIGN_OR_RETURN(
+      submission.display_name,
+      ParseDisplayName(allocation.display_name(), path + "allocation.display_name"));
+  ALLOT_ASSIGN_OR_RETURN(submission.request,
+                         ParseRaw(allocation.request(), path + "allocation.request"));
+  if (!allocation.request().after().empty()) {
+    ALLOT_ASSIGN_OR_RETURN(
+        submission.after,
+        ParseAllocationName(allocation.request().after(), path + "allocation.request.after"));
+  }
+  return submission;
+}
+
 template <class Request>
 Result<control::EndRequest> ParseEnd(const Request& request) {
   control::EndRequest end;
@@ -52,21 +75,38 @@ Result<control::EndRequest> ParseEnd(const Request& request) {
 }  // namespace
 
 Result<control::Submission> Parse(const v1::CreateAllocationRequest& request) {
-  control::Submission submission;
-  ALLOT_ASSIGN_OR_RETURN(submission.project, ParseProjectName(request.parent(), "parent"));
-  if (!request.allocation_id().empty()) {
-    ALLOT_ASSIGN_OR_RETURN(submission.allocation_name,
-                           ParseNewName(request.allocation_id(), "allocation_id"));
-  }
-  const v1::Allocation& allocation = request.allocation();
-  ALLOT_ASSIGN_OR_RETURN(submission.display_name,
-                         ParseDisplayName(allocation.display_name(), "allocation.display_name"));
-  ALLOT_ASSIGN_OR_RETURN(submission.request, ParseRaw(allocation.request(), "allocation.request"));
-  if (!allocation.request().after().empty()) {
-    ALLOT_ASSIGN_OR_RETURN(submission.after, ParseAllocationName(allocation.request().after(),
-                                                                 "allocation.request.after"));
-  }
+  ALLOT_ASSIGN_OR_RETURN(auto project, ParseProjectName(request.parent(), "parent"));
+  ALLOT_ASSIGN_OR_RETURN(auto submission, ParseSubmission(request, ""));
+  submission.project = std::move(project);
   return submission;
+}
+
+Result<std::vector<control::Submission>> Parse(const v1::BatchCreateAllocationsRequest& request) {
+  ALLOT_ASSIGN_OR_RETURN(const auto project, ParseProjectName(request.parent(), "parent"));
+  const int count = request.requests_size();
+  const std::string limit = "1 to " + std::to_string(control::kSubmissionsMax) + " requests";
+  if (count == 0) return FieldError(Reason::kFieldRequired, "requests", "", limit);
+  if (count > control::kSubmissionsMax) {
+    return FieldError(Reason::kRequestTooLarge, "requests", std::to_string(count), limit);
+  }
+  std::vector<control::Submission> submissions;
+  for (int i = 0; i < count; ++i) {
+    const v1::CreateAllocationRequest& one = request.requests(i);
+    const std::string path = "requests[" + std::to_string(i) + "].";
+    if (!one.parent().empty() && one.parent() != request.parent()) {
+      return FieldError(Reason::kFieldNotAllowed, path + "parent", one.parent(),
+                        "the parent of the call, or none");
+    }
+    if (!one.request_id().empty() || one.validate_only()) {
+      return FieldError(
+          Reason::kFieldNotAllowed, path + (one.validate_only() ? "validate_only" : "request_id"),
+          one.validate_only() ? "true" : one.request_id(), "set for the whole call only");
+    }
+    ALLOT_ASSIGN_OR_RETURN(auto submission, ParseSubmission(one, path));
+    submission.project = project;
+    submissions.push_back(std::move(submission));
+  }
+  return submissions;
 }
 
 Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request) {

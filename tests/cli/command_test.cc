@@ -57,6 +57,32 @@ TEST_F(Command, SubmitSendsTheRequestWithKeyDeadlineAndARequestId) {
   EXPECT_TRUE(call.has_deadline);
 }
 
+TEST_F(Command, SubmitSendsManyAlikeInOneCallAndNumbersThem) {
+  const std::vector<std::string> submit = {"submit", "snu/llm", "--gpus",  "1",
+                                           "--for",  "1h",      "--after", "prepare"};
+  auto many = submit;
+  many.insert(many.end(), {"--name", "sweep", "--count", "10", "-o", "name"});
+  const Ran ran = runner_.Run(many);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string project = "institutes/snu/projects/llm/allocations/";
+  EXPECT_TRUE(ran.out.starts_with(project + "sweep-01\n" + project + "sweep-02\n")) << ran.out;
+  EXPECT_TRUE(ran.out.ends_with(project + "sweep-10\n")) << ran.out;
+  EXPECT_EQ(server_.seen("BatchCreateAllocations").size(), 1U);
+  EXPECT_EQ(server_.seen("BatchCreateAllocations").at(0).request_id.size(), 36U);
+  EXPECT_EQ(server_.state.allocations.at(project + "sweep-07").request().after(),
+            project + "prepare");
+
+  auto one = submit;
+  one.insert(one.end(), {"--count", "1", "-o", "json"});
+  const auto list = nlohmann::json::parse(runner_.Run(one).out);
+  EXPECT_EQ(list["allocations"].size(), 1U) << "a list, whatever the count";
+  for (const char* count : {"0", "101", "-1", "x"}) {
+    auto wrong = submit;
+    wrong.insert(wrong.end(), {"--count", count});
+    EXPECT_EQ(runner_.Run(wrong).code, 3) << count;
+  }
+}
+
 TEST_F(Command, EveryChangeHasARequestIdOfItsOwnUnlessOneIsGiven) {
   const std::vector<std::string> submit = {"submit", "snu/llm", "--gpus", "1", "--for", "1h"};
   ASSERT_EQ(runner_.Run(submit).code, 0);

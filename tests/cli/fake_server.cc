@@ -242,6 +242,19 @@ class FakeServer::Services final : public v1::PoolService::Service,
       fake_.state.allocations_made.push_back(a->name());
     });
   }
+  grpc::Status BatchCreateAllocations(ServerContext* c, const v1::BatchCreateAllocationsRequest* q,
+                                      v1::BatchCreateAllocationsResponse* a) override {
+    return Answer(c, "BatchCreateAllocations", q->request_id(), [&] {
+      for (int i = 0; i < q->requests_size(); ++i) {
+        const std::string& id = q->requests(i).allocation_id();
+        v1::Allocation& made = *a->add_allocations();
+        made = q->requests(i).allocation();
+        made.set_name(q->parent() + "/allocations/" + (id.empty() ? "m" + std::to_string(i) : id));
+        made.set_state(v1::Allocation::STATE_PENDING);
+        if (!q->validate_only()) fake_.state.allocations[made.name()] = made;
+      }
+    });
+  }
   grpc::Status ListAllocations(ServerContext* c, const v1::ListAllocationsRequest*,
                                v1::ListAllocationsResponse* a) override {
     return Answer(c, "ListAllocations", "", [&] {

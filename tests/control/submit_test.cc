@@ -59,6 +59,40 @@ TEST_F(SubmitTest, NameInUseIsRefused) {
             Reason::kAlreadyExists);
 }
 
+TEST_F(SubmitTest, ManyAreAdmittedAllOrNone) {
+  SetQuota("snu/p", 32, 100);  // 100 GPU-hours; one node for 4 hours costs 32.
+  std::vector<Submission> three;
+  for (const char* name : {"a", "b", "c"}) three.push_back(Ask("snu", name, 1, Hours(4)));
+  three[1].after = AllocationId("snu/p/a");
+  three[2].after = AllocationId("snu/p/b");
+  Call call = As(Member("snu"));
+  call.request_id = "r-1";
+  call.body_sha256 = std::string(64, 'a');
+  const auto made = Must(SubmitAll(*context, call, three));
+  EXPECT_EQ(Must(SubmitAll(*context, call, three)), made) << "the same call again";
+  ASSERT_EQ(made.size(), 3U);
+  EXPECT_EQ(made[2].id.str(), "snu/p/c");
+  EXPECT_EQ(made[2].after, made[1].id);
+  // Created at the same instant, planned in the order of the chain.
+  Settle();
+  EXPECT_EQ(Get("snu/p/c").window->start(), Get("snu/p/b").window->end() + policy.release_time);
+
+  three[2].path = "requests[2].";
+  for (Submission& one : three) {
+    one.allocation_name += "2";
+    one.after.reset();
+  }
+  const auto refused = SubmitAll(*context, As(Member("snu")), three);
+  EXPECT_EQ(ReasonOf(refused), Reason::kGpuHoursExhausted) << "what is left is not enough";
+  SetQuota("snu/p", 32, 170);
+  const auto third = SubmitAll(*context, As(Member("snu")), three);
+  ASSERT_EQ(ReasonOf(third), Reason::kGpuHoursExhausted) << "enough for two of them, and a bit";
+  EXPECT_EQ(third.error().field, "requests[2].allocation.request.duration");
+  EXPECT_EQ(Must(ListAllocations(*context, Member("snu"), {}, {})).items.size(), 3U);
+  three.pop_back();
+  Must(SubmitAll(*context, As(Member("snu")), three));
+}
+
 TEST_F(SubmitTest, ARefusalNamesTheFieldThatWasSent) {
   const auto refused = [&](const RawRequest& request) {
     Submission submission = Ask("snu", "a", 1, Hours(1));

@@ -80,6 +80,49 @@ TEST_F(AllocationsTest, ItStartsAfterAnotherOfItsProjectOnly) {
   EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 2);
 }
 
+TEST_F(AllocationsTest, SeveralAreSubmittedAllOrNone) {
+  const auto batch = [&](const std::string& key, const std::string& requests,
+                         v1::BatchCreateAllocationsResponse* made = nullptr) {
+    return Call<v1::AllocationService>(key, &Allocations::BatchCreateAllocations,
+                                       "parent: 'institutes/snu/projects/p' " + requests, made);
+  };
+  const auto one = [](const std::string& fields, const std::string& size = "gpus: 8") {
+    return "requests { " + fields + " allocation { request { " + size +
+           " duration { seconds: 3600 } } } } ";
+  };
+  v1::BatchCreateAllocationsResponse made;
+  ASSERT_EQ(
+      ReasonOf(batch(member_,
+                     one("allocation_id: 'a'") +
+                         one("allocation_id: 'b'", "gpus: 8 after: '" + Name("a") + "'") + one(""),
+                     &made)),
+      "OK");
+  ASSERT_EQ(made.allocations_size(), 3);
+  EXPECT_EQ(made.allocations(0).name(), Name("a"));
+  EXPECT_EQ(made.allocations(1).request().after(), Name("a"));
+  const auto refused = [&](const std::string& requests) {
+    const grpc::Status status = batch(member_, requests);
+    return ReasonOf(status) + " " + InfoOf(status).metadata().at("field");
+  };
+  const std::string good = one("allocation_id: 'c'");
+  EXPECT_EQ(refused(""), "FIELD_REQUIRED requests");
+  EXPECT_EQ(refused(good + one("", "gpus: 0")),
+            "GPUS_OUT_OF_RANGE requests[1].allocation.request.gpus");
+  EXPECT_EQ(refused(good + one("allocation_id: 'C'")), "NAME_INVALID requests[1].allocation_id");
+  EXPECT_EQ(refused(good + good), "ALREADY_EXISTS requests[1].allocation_id");
+  EXPECT_EQ(refused(good + one("request_id: 'x'")), "FIELD_NOT_ALLOWED requests[1].request_id");
+  EXPECT_EQ(refused(good + one("validate_only: true")),
+            "FIELD_NOT_ALLOWED requests[1].validate_only");
+  EXPECT_EQ(refused(good + one("parent: 'institutes/kist/projects/p'")),
+            "FIELD_NOT_ALLOWED requests[1].parent");
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += one("");
+  EXPECT_EQ(refused(many), "REQUEST_TOO_LARGE requests");
+  EXPECT_EQ(ReasonOf(batch(stranger_, good)), "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(batch(member_, good + " validate_only: true")), "OK");
+  EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 3);
+}
+
 TEST_F(AllocationsTest, ANameIsMintedWhenNoneIsGiven) {
   v1::Allocation made;
   ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", ""), &made)), "OK");
