@@ -390,6 +390,10 @@ class Checker {
 
   // Nobody starts before the end of the one it starts after, nor at once while that one holds GPUs.
   void CheckChains() {
+    if (std::none_of(snapshot_.pending.begin(), snapshot_.pending.end(),
+                     [](const SnapshotPending& row) { return row.after.has_value(); })) {
+      return;
+    }
     std::map<AllocationId, Instant> ends;
     std::set<AllocationId> waiting;
     for (const SnapshotPending& row : snapshot_.pending) waiting.insert(row.id);

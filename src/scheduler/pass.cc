@@ -118,9 +118,11 @@ Placement Pass::MoveUp(int pending) {
   if (not_before && booking.first_slot > grid_.SlotOf(*not_before)) {
     const Wanted wanted = Want(pending, *not_before);
     Unbook(row, booking);
-    const Found found =
-        Search(wanted, Fitting(OpenTo(row), row.request.shape), booking.first_slot - 1);
-    if (found.cluster != nullptr && !WouldRatherKeep(booking, promise.window, row.request, found)) {
+    // Who wants one leaf takes it at the promised time, too, rather than several before.
+    const bool wants_a_leaf = WaitsForOneLeaf(row.request) && !IsOnOneLeaf(booking);
+    const Found found = Search(wanted, Fitting(OpenTo(row), row.request.shape),
+                               booking.first_slot - (wants_a_leaf ? 0 : 1));
+    if (found.cluster != nullptr && IsBetter(found, booking, promise.window, row.request)) {
       return Book(pending, found);
     }
     Book(row, booking);
@@ -134,19 +136,26 @@ Placement Pass::MoveUp(int pending) {
           .reservation = booking.cluster->reservation};
 }
 
-// Whether what it has under one leaf is worth the wait, compared with an earlier start under
-// several.
-bool Pass::WouldRatherKeep(const Booking& booking, const TimeWindow& window, const Request& request,
-                           const Found& earlier) const {
-  if (!WaitsForOneLeaf(request) || earlier.spread == Spread::kOneLeaf) return false;
+bool Pass::IsOnOneLeaf(const Booking& booking) {
   const std::vector<int>& leaves = booking.cluster->leaves;
   const int leaf = At(leaves, booking.nodes.front().first);
-  const bool on_one_leaf =
-      leaf != Leaves::kUnknown &&
-      std::all_of(booking.nodes.begin(), booking.nodes.end(),
-                  [&](const auto& node) { return At(leaves, node.first) == leaf; });
-  const Instant earlier_start = grid_.WindowFrom(earlier.slot, earlier.span).start();
-  return on_one_leaf && window.start() <= earlier_start + request.same_leaf_wait;
+  return leaf != Leaves::kUnknown &&
+         std::all_of(booking.nodes.begin(), booking.nodes.end(),
+                     [&](const auto& node) { return At(leaves, node.first) == leaf; });
+}
+
+// Than what it was promised: an earlier start, unless that is under several leaves and what it has
+// under one is worth the wait; or one leaf at the same time.
+bool Pass::IsBetter(const Found& found, const Booking& promised, const TimeWindow& window,
+                    const Request& request) const {
+  const Instant start = grid_.WindowFrom(found.slot, found.span).start();
+  if (start >= window.start()) {
+    return start == window.start() && found.spread == Spread::kOneLeaf && !IsOnOneLeaf(promised);
+  }
+  const bool waits_for_its_leaf = WaitsForOneLeaf(request) && found.spread != Spread::kOneLeaf &&
+                                  IsOnOneLeaf(promised) &&
+                                  window.start() <= start + request.same_leaf_wait;
+  return !waits_for_its_leaf;
 }
 
 Pass::Booking Pass::BookingOf(const SnapshotPending& row, const TimeWindow& window,

@@ -29,7 +29,7 @@ class Pass {
   /// nothing was placed yet.
   std::optional<SlipCause> Keep(int pending);
   /// Moves what is kept to the earliest start that all others leave, on whichever GPUs; never
-  /// later. Requires: kept.
+  /// later. Who waits for one leaf may move to one at the same time. Requires: kept.
   Placement MoveUp(int pending);
 
   /// Books the earliest start there is, or says why there is none.
@@ -111,8 +111,9 @@ class Pass {
   const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open, const Shape& shape);
   Found Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
   Found SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
-  bool WouldRatherKeep(const Booking& booking, const TimeWindow& window, const Request& request,
-                       const Found& earlier) const;
+  static bool IsOnOneLeaf(const Booking& booking);
+  bool IsBetter(const Found& found, const Booking& promised, const TimeWindow& window,
+                const Request& request) const;
   std::optional<Instant> NotBefore(int pending) const;
   Wanted Want(int pending, Instant not_before) const;
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);

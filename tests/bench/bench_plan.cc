@@ -4,9 +4,12 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -192,10 +195,80 @@ int TimeGrowth(Flags flags) {
   return 0;
 }
 
+/// One queue in order of submission, without quotas and wishes for times, so that nothing but the
+/// packing differs: the GPUs that are asked for, or the whole nodes that they are on.
+scheduler::Snapshot AsOneQueue(scheduler::Snapshot snapshot, bool whole_nodes) {
+  for (scheduler::SnapshotProject& project : snapshot.projects) {
+    project.concurrent_gpus.fill(kGpusMax);
+    project.gpu_time_left = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
+  }
+  for (scheduler::SnapshotPending& row : snapshot.pending) {
+    row.request.deadline.reset();
+    row.request.earliest_start.reset();
+    if (whole_nodes) row.request.shape = {row.request.shape.node_count(), kGpusPerNode, 0};
+  }
+  return snapshot;
+}
+
+/// How much earlier starts are than they would be on whole nodes, as Slurm's backfill plans.
+int CompareWithWholeNodes(const Flags& flags) {
+  Policy policy;
+  // Everybody has waited for too long: the longest wait goes first.
+  policy.starvation_bound = Seconds{0};
+  policy.promise_within = Seconds{0};
+  const scheduler::Snapshot snapshot = MakeSnapshot(flags, policy);
+  std::array<std::vector<std::optional<Instant>>, 2> starts;
+  std::array<double, 2> median_ms{};
+  bool valid = true;
+  for (const bool whole_nodes : {false, true}) {
+    const scheduler::Snapshot queue = AsOneQueue(snapshot, whole_nodes);
+    scheduler::Plan plan;
+    std::vector<double> times_ms;
+    for (int i = 0; i < flags.runs; ++i) {
+      times_ms.push_back(Time([&] { plan = scheduler::Schedule(queue, policy); }).cpu_ms);
+    }
+    median_ms[whole_nodes ? 1 : 0] = Quantile(times_ms, 500);
+    valid = valid && scheduler::CheckPlan(queue, policy, plan).empty();
+    auto& of_plan = starts[whole_nodes ? 1 : 0];
+    of_plan.resize(queue.pending.size());
+    for (const scheduler::Placement& placement : plan.placements) {
+      of_plan[static_cast<std::size_t>(placement.pending)] = placement.window.start();
+    }
+  }
+  int64_t both = 0;
+  double by_gpus_s = 0;
+  double by_nodes_s = 0;
+  int64_t later = 0;
+  for (std::size_t i = 0; i < starts[0].size(); ++i) {
+    if (!starts[0][i] || !starts[1][i]) continue;
+    ++both;
+    by_gpus_s += static_cast<double>(Between(snapshot.now, *starts[0][i]).count);
+    by_nodes_s += static_cast<double>(Between(snapshot.now, *starts[1][i]).count);
+    if (*starts[0][i] > *starts[1][i]) ++later;
+  }
+  const double hours = static_cast<double>(both) * 3600;
+  nlohmann::ordered_json line;
+  line["bench"] = "plan-vs-whole-node";
+  line["pending"] = snapshot.pending.size();
+  line["planned_by_both"] = both;
+  line["mean_start_hours"] = by_gpus_s / hours;
+  line["mean_start_hours_whole_node"] = by_nodes_s / hours;
+  line["earlier_permille"] = static_cast<int>((1 - by_gpus_s / by_nodes_s) * 1000);
+  line["later"] = later;
+  line["cpu_median_ms"] = median_ms[0];
+  line["cpu_median_ms_whole_node"] = median_ms[1];
+  line["valid"] = valid;
+  line["seed"] = flags.queue.seed;
+  line["runs"] = flags.runs;
+  std::printf("%s\n", line.dump().c_str());
+  return valid ? 0 : 1;
+}
+
 int Main(int argc, char** argv) {
   Flags flags;
   flags.queue.pending = 10'000;
   bool growth = false;
+  std::string vs;
   CLI::App app(
       "Times a full plan over the national pool (1,307 nodes in five clusters, partly busy).");
   app.add_option("--pending", flags.queue.pending, "Pending allocations")
@@ -210,7 +283,10 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--standing", flags.standing, "As the next pass finds it, with promises to keep");
   app.add_flag("--growth", growth, "Instead: growing queues and pools, with fitted exponents");
+  app.add_option("--vs", vs, "Instead: starts against those of a plan for whole nodes")
+      ->check(CLI::IsMember({"whole-node"}));
   CLI11_PARSE(app, argc, argv);
+  if (!vs.empty()) return CompareWithWholeNodes(flags);
   return growth ? TimeGrowth(flags) : TimePlan(flags);
 }
 

@@ -68,8 +68,9 @@ class PlainCalendar {
     bool on_one_leaf = false;
   };
   /// The earliest start and the model it would be on, a later one on one leaf where it waits for
-  /// that; nothing when there is none.
-  std::optional<Start> Earliest(const SnapshotPending& pending) const {
+  /// that, but not beyond `latest`; nothing when there is none.
+  std::optional<Start> Earliest(const SnapshotPending& pending,
+                                std::optional<Instant> latest = std::nullopt) const {
     const auto any = Earliest(pending, /*on_one_leaf=*/false);
     if (!any || pending.request.shape.node_count() == 1) return any;
     const auto on_one_leaf = Earliest(pending, /*on_one_leaf=*/true);
@@ -77,19 +78,24 @@ class PlainCalendar {
     const auto& deadline = pending.request.deadline;
     const bool is_worth_it = wait.count > 0 && on_one_leaf &&
                              on_one_leaf->window.start() <= any->window.start() + wait &&
+                             (!latest || on_one_leaf->window.start() <= *latest) &&
                              (!deadline || on_one_leaf->window.end() <= *deadline);
     return is_worth_it ? on_one_leaf : any;
   }
-  /// Whether its promise, later but on one leaf, is what it would rather keep.
-  bool WouldRatherKeep(const SnapshotPending& pending, const Start& earlier) const {
+  /// Whether its promise is what it would rather keep: it is earlier, or as early and no worse, or
+  /// later on one leaf and worth the wait.
+  bool WouldRatherKeep(const SnapshotPending& pending, const Start& other) const {
     std::set<std::string> leaves;
     for (const PlacedNode& placed : pending.promise->nodes) {
       leaves.insert(snapshot_.nodes[static_cast<std::size_t>(placed.node)].leaf);
     }
+    const bool on_one_leaf = leaves.size() == 1 && !leaves.begin()->empty();
+    const Instant promised = pending.promise->window.start();
     const Seconds wait = pending.request.same_leaf_wait;
-    return pending.request.shape.node_count() > 1 && wait.count > 0 && !earlier.on_one_leaf &&
-           leaves.size() == 1 && !leaves.begin()->empty() &&
-           pending.promise->window.start() <= earlier.window.start() + wait;
+    if (other.window.start() > promised) return true;
+    if (other.window.start() == promised) return on_one_leaf || !other.on_one_leaf;
+    return pending.request.shape.node_count() > 1 && wait.count > 0 && !other.on_one_leaf &&
+           on_one_leaf && promised <= other.window.start() + wait;
   }
   std::optional<Start> Earliest(const SnapshotPending& pending, bool on_one_leaf) const {
     if (!ProjectOf(pending).open || !HasTimeLeft(pending)) return std::nullopt;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
@@ -72,7 +73,9 @@ TEST(SchedulerProperty, NoPromiseSlipsWithoutAFault) {
         EXPECT_TRUE(placement.promised);
         EXPECT_LE(placement.window.start(), promise->window.start());
         ++(placement.window.start() < promise->window.start() ? moved_up : kept);
-        if (placement.window.start() == promise->window.start()) {
+        const bool wants_a_leaf =
+            snapshot.pending[static_cast<std::size_t>(i)].request.same_leaf_wait.count > 0;
+        if (placement.window.start() == promise->window.start() && !wants_a_leaf) {
           EXPECT_EQ(placement.nodes, promise->nodes) << "moved for nothing";
         }
       }
@@ -188,9 +191,15 @@ std::optional<SnapshotPending> BehindItsPredecessor(
   return row;
 }
 
+/// More of them when asked: ALLOT_TEST_SEEDS=20000.
+uint64_t Seeds(uint64_t usual) {
+  const char* const asked = std::getenv("ALLOT_TEST_SEEDS");
+  return asked == nullptr ? usual : std::strtoull(asked, nullptr, 10);
+}
+
 // No shortcut of the planner loses a start: what it finds is what trying them all would find.
 TEST(SchedulerProperty, EveryoneStartsAsEarlyAsThoseAheadAllow) {
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
     const Policy policy = StopsNobody(RandomPolicy(seed));
     const Snapshot snapshot = RandomSnapshot(seed);
     const Plan plan = Schedule(snapshot, policy);
@@ -203,9 +212,10 @@ TEST(SchedulerProperty, EveryoneStartsAsEarlyAsThoseAheadAllow) {
       const bool is_kept = kept.contains(position);
       if (is_kept) calendar.Unbook(pending, pending.promise->window, pending.promise->nodes);
       const auto behind = BehindItsPredecessor(snapshot, policy, pending, placements);
-      auto earliest = behind ? calendar.Earliest(*behind) : std::nullopt;
-      if (is_kept && (!earliest || earliest->window.start() >= pending.promise->window.start() ||
-                      calendar.WouldRatherKeep(pending, *earliest))) {
+      // A promise is not given up for a leaf that comes later.
+      const auto latest = is_kept ? std::optional(pending.promise->window.start()) : std::nullopt;
+      auto earliest = behind ? calendar.Earliest(*behind, latest) : std::nullopt;
+      if (is_kept && (!earliest || calendar.WouldRatherKeep(pending, *earliest))) {
         const int cluster =
             snapshot.nodes[static_cast<std::size_t>(pending.promise->nodes.front().node)].cluster;
         earliest = {pending.promise->window,
