@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "scheduler/at.h"
+
 namespace allot::scheduler {
-namespace {
-
-template <class T>
-auto& At(T& values, int position) {
-  return values[static_cast<std::size_t>(position)];
-}
-
-}  // namespace
 
 Chains::Chains(const Snapshot& snapshot) : snapshot_(snapshot) {
   std::map<AllocationId, std::vector<int>> followers;

@@ -4,15 +4,9 @@
 #include <set>
 #include <tuple>
 
+#include "scheduler/at.h"
+
 namespace allot::scheduler {
-namespace {
-
-template <class T>
-decltype(auto) At(T& values, int position) {
-  return values[static_cast<std::size_t>(position)];
-}
-
-}  // namespace
 
 bool GoesFirst(const Stoppable& a, const Stoppable& b) {
   return std::tuple(a.gpus, b.start, a.row) < std::tuple(b.gpus, a.start, b.row);

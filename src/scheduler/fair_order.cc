@@ -5,21 +5,13 @@
 #include <tuple>
 
 #include "allot/base/check.h"
+#include "scheduler/at.h"
 #include "scheduler/chains.h"
 
 namespace allot::scheduler {
 namespace {
 
 constexpr Charge kChargePerGpuSecond = 256;
-
-template <class T>
-auto& At(std::vector<T>& values, int position) {
-  return values[static_cast<std::size_t>(position)];
-}
-template <class T>
-const T& At(const std::vector<T>& values, int position) {
-  return values[static_cast<std::size_t>(position)];
-}
 
 }  // namespace
 

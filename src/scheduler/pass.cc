@@ -1,6 +1,7 @@
 #include "scheduler/pass.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -9,6 +10,7 @@
 #include <tuple>
 
 #include "allot/base/check.h"
+#include "scheduler/at.h"
 #include "scheduler/describe.h"
 
 namespace allot::scheduler {
@@ -17,11 +19,6 @@ namespace {
 constexpr GpuMask kAllGpus = 0xff;
 constexpr GpuSeconds kMoreThanAnybodyHas =
     GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
-
-template <class T>
-auto& At(T& values, int position) {
-  return values[static_cast<std::size_t>(position)];
-}
 
 bool WaitsForOneLeaf(const Request& request) {
   return request.same_leaf_wait.count > 0 && request.shape.node_count() > 1;
@@ -205,7 +202,7 @@ void Pass::Book(const SnapshotPending& row, const Booking& booking) {
 
 void Pass::Unbook(const SnapshotPending& row, const Booking& booking) {
   booking.cluster->calendar->Unbook(booking.nodes, booking.first_slot, booking.last_slot);
-  booking.cluster->bounds->Clear();
+  bounds_->Clear(booking.cluster->number);
   QuotaOf(row).Unbook(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
                       booking.last_slot);
   GpuSeconds& left = At(gpu_time_left_, row.project);
@@ -359,11 +356,17 @@ Pass::Found Pass::SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& 
   // earlier.
   turns_.clear();
   for (std::size_t i = 0; i < clusters.size(); ++i) {
-    turns_.emplace_back(clusters[i]->bounds->Get(wanted.ask), i);
+    turns_.emplace_back(bounds_->Get(wanted.ask, clusters[i]->number), i);
   }
-  std::sort(turns_.begin(), turns_.end());
+  // Of many clusters few have their turn: a heap costs less than an order.
+  const auto later = std::greater<>();
+  std::make_heap(turns_.begin(), turns_.end(), later);
   std::size_t best_turn = 0;
-  for (const auto& [bound, i] : turns_) {
+  while (!turns_.empty()) {
+    const auto [bound, i] = turns_.front();
+    if (best.cluster != nullptr && bound > best.slot) break;
+    std::pop_heap(turns_.begin(), turns_.end(), later);
+    turns_.pop_back();
     const int limit = best.cluster == nullptr ? last : i < best_turn ? best.slot : best.slot - 1;
     if (bound > limit) continue;
     Found found{clusters[i], limit + 1, wanted.span, wanted.spread};
@@ -394,13 +397,13 @@ int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
     const int within_quota = quota.EarliestStart(cluster.model, shape.gpus(), span, slot, last);
     if (within_quota == found) return found;
     if (within_quota > last) break;
-    const int bound = cluster.bounds->Get(wanted.ask);
+    const int bound = bounds_->Get(wanted.ask, cluster.number);
     const int from = std::max(within_quota, bound);
     slot = cluster.calendar->EarliestStart(shape, wanted.spread, span, from, last, rows_);
     // What was found holds for others only if nothing but the calendar pushed it back.
     const bool by_calendar_alone =
         wanted.spread == Spread::kAnyNodes && from == bound && span.not_before <= grid_.Start(from);
-    if (by_calendar_alone) cluster.bounds->Raise(wanted.ask, slot);
+    if (by_calendar_alone) bounds_->Raise(wanted.ask, cluster.number, slot);
     if (slot == within_quota) return slot;
     found = slot;
   }

@@ -59,7 +59,8 @@ class Pass {
     // By position in the calendar, as Leaves takes them.
     std::vector<int> leaves;
     std::unique_ptr<ClusterCalendar> calendar;
-    std::unique_ptr<StartBounds> bounds;
+    // Its place in the bounds.
+    std::size_t number = 0;
     // Position in Snapshot::reservations.
     std::optional<int> reservation;
   };
@@ -140,6 +141,7 @@ class Pass {
   // Nodes set aside for projects; those of a project, in the order of the reservations.
   std::vector<Cluster> set_aside_;
   std::vector<std::vector<Cluster*>> set_aside_for_;
+  std::unique_ptr<StartBounds> bounds_;
   std::vector<OpenClusters> open_;
   // By project: its programme's place in `open_`.
   std::vector<int> programmes_;

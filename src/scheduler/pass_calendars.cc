@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "allot/base/check.h"
+#include "scheduler/at.h"
 #include "scheduler/pass.h"
 
 // The calendars of a pass as the snapshot leaves them: what runs, what is set aside, what is not
@@ -12,11 +13,6 @@ namespace allot::scheduler {
 namespace {
 
 constexpr GpuMask kAllGpus = 0xff;
-
-template <class T>
-auto& At(T& values, int position) {
-  return values[static_cast<std::size_t>(position)];
-}
 
 }  // namespace
 
@@ -76,8 +72,9 @@ void Pass::BuildClusters() {
     cluster.model = snapshot_.clusters[i].model;
     cluster.calendar =
         std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds[i]));
-    cluster.bounds = std::make_unique<StartBounds>(ask_count_);
+    cluster.number = i;
   }
+  bounds_ = std::make_unique<StartBounds>(ask_count_, clusters_.size() + set_aside_.size());
 }
 
 // A cluster is taken until it joins and from when it leaves, in whole slots.
@@ -106,6 +103,7 @@ void Pass::SetAside(Holds& holds) {
     const int cluster = At(snapshot_.nodes, reservation.nodes.front()).cluster;
     if (reservation.project) {
       set_aside_.push_back(CalendarOf(static_cast<int>(i), At(holds, cluster)));
+      set_aside_.back().number = clusters_.size() + set_aside_.size() - 1;
       At(set_aside_for_, *reservation.project).push_back(&set_aside_.back());
     }
     for (const TimeWindow& window : reservation.windows) {
@@ -158,7 +156,6 @@ Pass::Cluster Pass::CalendarOf(int reservation, const std::vector<Hold>& holds) 
   close(open_until + 1, grid_.slots() - 1);
   cluster.calendar =
       std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds_here));
-  cluster.bounds = std::make_unique<StartBounds>(ask_count_);
   return cluster;
 }
 

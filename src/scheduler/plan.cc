@@ -1,7 +1,6 @@
 #include "allot/scheduler/plan.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 #include <variant>
 
@@ -76,21 +75,6 @@ std::optional<SlipCause> ParseSlipCause(std::string_view name) { return kSlipCau
 
 Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
   return WithPreemptions(snapshot, policy, PlanAround(snapshot, policy));
-}
-
-Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan) {
-  Snapshot after = snapshot;
-  std::map<AllocationId, Instant> stops;
-  for (const Preemption& preemption : plan.preemptions) {
-    const auto position = static_cast<std::size_t>(preemption.preemptible);
-    stops.emplace(snapshot.preemptible[position].id, preemption.stop);
-  }
-  for (SnapshotClaim& claim : after.claims) {
-    // What an earlier attempt lost with a node is not given back sooner.
-    const auto stop = stops.find(claim.allocation);
-    if (stop != stops.end() && claim.counts_against_quota) claim.until = stop->second;
-  }
-  return after;
 }
 
 Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const int> first) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "scheduler/at.h"
 #include "scheduler/clearing.h"
 
 namespace allot::scheduler {
@@ -15,9 +16,12 @@ constexpr GpuMask kAllGpus = 0xff;
 // Bounds what a pass costs; a count and not a time, so that it replays.
 constexpr int kPlansMax = 8;
 
-template <class T>
-decltype(auto) At(T& values, int position) {
-  return values[static_cast<std::size_t>(position)];
+/// What these hold ends sooner; but not what an earlier attempt lost with a node.
+void EndClaims(Snapshot& snapshot, const std::map<AllocationId, Instant>& stops) {
+  for (SnapshotClaim& claim : snapshot.claims) {
+    const auto stop = stops.find(claim.allocation);
+    if (stop != stops.end() && claim.counts_against_quota) claim.until = stop->second;
+  }
 }
 
 using Starts = std::vector<std::optional<Instant>>;
@@ -234,6 +238,7 @@ class Preempter {
   /// The same with their windows ending at `stop_`, and what is left of them waiting.
   Snapshot Without(const std::vector<const Stoppable*>& stopped) const {
     Snapshot changed = world_;
+    std::map<AllocationId, Instant> stops;
     for (const Stoppable* one : stopped) {
       const SnapshotPreemptible& row = At(original_.preemptible, one->row);
       SnapshotPending again;
@@ -243,14 +248,13 @@ class Preempter {
       again.request.earliest_start = std::max(stop_, row.request.earliest_start.value_or(stop_));
       again.request.duration = Between(stop_, row.until);
       again.create_time = row.create_time;
-      for (SnapshotClaim& claim : changed.claims) {
-        if (claim.allocation == row.id && claim.counts_against_quota) claim.until = stop_;
-      }
+      stops.emplace(row.id, stop_);
       // What it does not use now is there for the rest of it.
       GpuSeconds& left = At(changed.projects, row.project).gpu_time_left;
       left = left.Plus(*CostOf(again.request)).value_or(left);
       changed.pending.push_back(std::move(again));
     }
+    EndClaims(changed, stops);
     return changed;
   }
 
@@ -319,6 +323,16 @@ bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy&
          running.preemptions < policy.preemptions_max &&
          running.until > now + policy.preemption_grace &&
          running.until >= now + policy.preemption_grace + policy.preemption_gain;
+}
+
+Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan) {
+  Snapshot after = snapshot;
+  std::map<AllocationId, Instant> stops;
+  for (const Preemption& preemption : plan.preemptions) {
+    stops.emplace(At(snapshot.preemptible, preemption.preemptible).id, preemption.stop);
+  }
+  EndClaims(after, stops);
+  return after;
 }
 
 Plan WithPreemptions(const Snapshot& snapshot, const Policy& policy, Plan plan) {

@@ -1,6 +1,8 @@
 #include "scheduler/start_bounds.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace allot::scheduler {
 namespace {
@@ -49,40 +51,46 @@ StartBounds::Ask StartBounds::MakeAsk(int number, const Shape& shape, Seconds du
           .duration_above = ClassAbove(units_above, kDurationClasses)};
 }
 
-int StartBounds::Get(const Ask& ask) const {
-  const int exact = ask.number == kUnnumbered ? 0 : exact_[static_cast<std::size_t>(ask.number)];
+int StartBounds::Get(const Ask& ask, std::size_t cluster) const {
+  const int exact = ask.number == kUnnumbered
+                        ? 0
+                        : exact_[static_cast<std::size_t>(ask.number) * clusters_ + cluster];
   if (ask.duration_below == kDurationClasses) return exact;
   const auto look = [&](int gpus, std::size_t nodes) {
-    return table_[static_cast<std::size_t>(gpus - 1)][nodes][ask.duration_below];
+    const std::size_t place = Place(static_cast<std::size_t>(gpus), nodes, ask.duration_below);
+    return table_[place * clusters_ + cluster];
   };
   const int bound = std::max(exact, look(ask.gpus, ask.nodes_below));
   if (ask.remainder_gpus == 0) return bound;
   return std::max(bound, look(ask.remainder_gpus, ask.all_nodes_below));
 }
 
-void StartBounds::Raise(const Ask& ask, int slot) {
+void StartBounds::Raise(const Ask& ask, std::size_t cluster, int slot) {
   if (ask.number != kUnnumbered) {
-    int& exact = exact_[static_cast<std::size_t>(ask.number)];
+    int& exact = exact_[static_cast<std::size_t>(ask.number) * clusters_ + cluster];
     if (slot <= exact) return;
     exact = slot;
   }
   if (ask.duration_above == kDurationClasses) return;
   // A remainder makes it larger than its whole nodes alone, so it bounds only what has one more.
   // Monotone along each axis: the first entry that is high enough ends its axis.
-  for (auto g = static_cast<std::size_t>(ask.gpus - 1); g < table_.size(); ++g) {
+  const auto at = [&](std::size_t g, std::size_t n, std::size_t d) -> int& {
+    return table_[Place(g, n, d) * clusters_ + cluster];
+  };
+  for (auto g = static_cast<std::size_t>(ask.gpus); g <= kGpusPerNode; ++g) {
     for (std::size_t n = ask.all_nodes_above; n < kNodeClasses; ++n) {
-      if (table_[g][n][ask.duration_above] >= slot) break;
+      if (at(g, n, ask.duration_above) >= slot) break;
       for (std::size_t d = ask.duration_above; d < kDurationClasses; ++d) {
-        if (table_[g][n][d] >= slot) break;
-        table_[g][n][d] = slot;
+        if (at(g, n, d) >= slot) break;
+        at(g, n, d) = slot;
       }
     }
   }
 }
 
-void StartBounds::Clear() {
-  std::fill(exact_.begin(), exact_.end(), 0);
-  table_ = {};
+void StartBounds::Clear(std::size_t cluster) {
+  for (std::size_t i = cluster; i < exact_.size(); i += clusters_) exact_[i] = 0;
+  for (std::size_t i = cluster; i < table_.size(); i += clusters_) table_[i] = 0;
 }
 
 }  // namespace allot::scheduler
