@@ -11,8 +11,9 @@ COMMENT ON COLUMN allocations.ready_time IS
 
 CREATE FUNCTION refuse_start_before_predecessor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  -- Ended: in a state that no row of the one table leads out of.
   PERFORM 1 FROM allocations p WHERE p.id = NEW.after_id
-    AND p.state IN ('completed', 'rejected', 'cancelled', 'expired', 'failed');
+    AND NOT EXISTS (SELECT 1 FROM allocation_transitions t WHERE t.from_state = p.state);
   IF NOT FOUND THEN
     RAISE EXCEPTION '% cannot start before % has ended', NEW.id, NEW.after_id USING ERRCODE = 'AL001';
   END IF;

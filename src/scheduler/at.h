@@ -11,4 +11,8 @@ decltype(auto) At(T& values, int position) {
   return values[static_cast<std::size_t>(position)];
 }
 
+inline bool Within(int position, std::size_t size) {
+  return position >= 0 && static_cast<std::size_t>(position) < size;
+}
+
 }  // namespace allot::scheduler

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "scheduler/at.h"
 #include "scheduler/check_promises.h"
 
 namespace allot::scheduler {
@@ -57,19 +58,14 @@ class Checker {
   }
 
  private:
-  static bool Within(int position, std::size_t size) {
-    return position >= 0 && static_cast<std::size_t>(position) < size;
-  }
   const SnapshotPending& PendingAt(int i) const {
     return snapshot_.pending[static_cast<std::size_t>(i)];
   }
   const SnapshotNode& NodeAt(int i) const { return snapshot_.nodes[static_cast<std::size_t>(i)]; }
-  std::string NameOf(int pending) const {
-    if (Within(pending, snapshot_.pending.size())) return PendingAt(pending).id.str();
-    return "pending allocation " + std::to_string(pending);
-  }
   void Violate(std::string text) { violations_.push_back(std::move(text)); }
-  void Violate(int pending, const std::string& text) { Violate(NameOf(pending) + ": " + text); }
+  void Violate(int pending, const std::string& text) {
+    Violate(NameOf(snapshot_, pending) + ": " + text);
+  }
 
   void CheckEveryoneOnce() {
     std::vector<int> seen(snapshot_.pending.size(), 0);
@@ -399,9 +395,9 @@ class Checker {
     for (const SnapshotPending& row : snapshot_.pending) waiting.insert(row.id);
     for (const SnapshotClaim& claim : snapshot_.claims) {
       if (!claim.counts_against_quota || waiting.contains(claim.allocation)) continue;
-      Instant& end =
-          ends.emplace(claim.allocation, HeldUntil(plan_, snapshot_, claim)).first->second;
-      end = std::max(end, HeldUntil(plan_, snapshot_, claim));
+      const Instant until = HeldUntil(plan_, snapshot_, claim);
+      Instant& end = ends.emplace(claim.allocation, until).first->second;
+      end = std::max(end, until);
     }
     for (const Placement& placement : plan_.placements) {
       ends.emplace(PendingAt(placement.pending).id, placement.window.end());

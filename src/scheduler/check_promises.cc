@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler/at.h"
+
 namespace allot::scheduler {
 namespace {
-
-bool Within(int position, std::size_t size) {
-  return position >= 0 && static_cast<std::size_t>(position) < size;
-}
 
 class PromiseChecker {
  public:
@@ -34,10 +32,7 @@ class PromiseChecker {
   }
   void Violate(std::string text) { violations_.push_back(std::move(text)); }
   void Violate(int pending, const std::string& text) {
-    Violate((Within(pending, snapshot_.pending.size())
-                 ? PendingAt(pending).id.str()
-                 : "pending allocation " + std::to_string(pending)) +
-            ": " + text);
+    Violate(NameOf(snapshot_, pending) + ": " + text);
   }
 
   // A promise is kept or said to have slipped, and slips only where something is in its way.
@@ -199,6 +194,11 @@ class PromiseChecker {
 };
 
 }  // namespace
+
+std::string NameOf(const Snapshot& snapshot, int pending) {
+  if (Within(pending, snapshot.pending.size())) return At(snapshot.pending, pending).id.str();
+  return "pending allocation " + std::to_string(pending);
+}
 
 Instant HeldUntil(const Plan& plan, const Snapshot& snapshot, const SnapshotClaim& claim) {
   Instant until = claim.until;

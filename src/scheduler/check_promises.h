@@ -14,6 +14,9 @@ namespace allot::scheduler {
 void CheckPromises(const Snapshot& snapshot, const Policy& policy, const Plan& plan,
                    std::vector<std::string>& violations);
 
+/// What violations call a pending allocation, also one that does not exist.
+std::string NameOf(const Snapshot& snapshot, int pending);
+
 /// A held claim's end in the plan: what is stopped ends sooner, what is overdue still holds its
 /// GPUs at `now`.
 Instant HeldUntil(const Plan& plan, const Snapshot& snapshot, const SnapshotClaim& claim);

@@ -370,9 +370,8 @@ TEST(PlanHash, SeesEveryPartOfAPlan) {
   EXPECT_EQ(hashes.size(), 9U);
 }
 
-// Promised under two leaves, and could start now under two others: it wants one, and has it at the
-// promised time.
-TEST(Schedule, APromiseMovesToOneLeafAtItsOwnTime) {
+// Two nodes on each of two leaves, of which one is busy for five hours.
+SnapshotBuilder TwoLeavesHalfBusy() {
   SnapshotBuilder builder;
   builder.Cluster("c", GpuModel::kH200, 4).Project("p");
   for (const auto& [node, leaf] :
@@ -382,6 +381,13 @@ TEST(Schedule, APromiseMovesToOneLeafAtItsOwnTime) {
   for (const char* node : {"c/n02", "c/n04"}) {
     builder.Claim("p/busy" + std::string(node + 4), "p", node, 0xff, kNow + Hours(5));
   }
+  return builder;
+}
+
+// Promised under two leaves, and could start now under two others: it wants one, and has it at the
+// promised time.
+TEST(Schedule, APromiseMovesToOneLeafAtItsOwnTime) {
+  SnapshotBuilder builder = TwoLeavesHalfBusy();
   SnapshotPending& gang = builder.Pending("p/gang", "p", {2, 8, 0}, Hours(4));
   gang.promise = {*TimeWindow::Make(kNow + Hours(5), kNow + Hours(9)), {{1, 0xff}, {3, 0xff}}};
   EXPECT_EQ(Planned(builder).Of("p/gang")->window.start(), kNow) << "any leaves will do";
@@ -392,15 +398,7 @@ TEST(Schedule, APromiseMovesToOneLeafAtItsOwnTime) {
 }
 
 TEST(Schedule, NobodyWaitsForALeafBeyondTheDeadline) {
-  SnapshotBuilder builder;
-  builder.Cluster("c", GpuModel::kH200, 4).Project("p");
-  for (const auto& [node, leaf] :
-       {std::pair("c/n01", "a"), {"c/n02", "a"}, {"c/n03", "b"}, {"c/n04", "b"}}) {
-    builder.Node(node).leaf = leaf;
-  }
-  for (const char* node : {"c/n02", "c/n04"}) {
-    builder.Claim("p/busy" + std::string(node + 4), "p", node, 0xff, kNow + Hours(5));
-  }
+  SnapshotBuilder builder = TwoLeavesHalfBusy();
   SnapshotPending& gang = builder.Pending("p/gang", "p", {2, 8, 0}, Hours(4));
   gang.request.same_leaf_wait = Hours(6);
   EXPECT_EQ(Planned(builder).Of("p/gang")->window.start(), kNow + Hours(5));
