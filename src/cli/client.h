@@ -14,6 +14,7 @@
 #include "allot/base/random.h"
 #include "allot/v1/allocation_service.grpc.pb.h"
 #include "allot/v1/operator_service.grpc.pb.h"
+#include "allot/v1/policy_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "allot/v1/project_service.grpc.pb.h"
 #include "allot/v1/provider_service.grpc.pb.h"
@@ -30,6 +31,7 @@ using Projects = v1::ProjectService::StubInterface::async_interface;
 using Quotas = v1::QuotaService::StubInterface::async_interface;
 using Pool = v1::PoolService::StubInterface::async_interface;
 using Providers = v1::ProviderService::StubInterface::async_interface;
+using Policies = v1::PolicyService::StubInterface::async_interface;
 using Operators = v1::OperatorService::StubInterface::async_interface;
 
 template <class Service, class Request, class Response>
@@ -118,9 +120,10 @@ class Client {
              std::unique_ptr<v1::QuotaService::StubInterface>,
              std::unique_ptr<v1::PoolService::StubInterface>,
              std::unique_ptr<v1::ProviderService::StubInterface>,
+             std::unique_ptr<v1::PolicyService::StubInterface>,
              std::unique_ptr<v1::OperatorService::StubInterface>>
       stubs_;
-  std::tuple<Allocations*, Projects*, Quotas*, Pool*, Providers*, Operators*> services_;
+  std::tuple<Allocations*, Projects*, Quotas*, Pool*, Providers*, Policies*, Operators*> services_;
 };
 
 }  // namespace allot::cli

@@ -95,7 +95,8 @@ ExitCode RevokeKey(Session& session, const std::string& text) {
 /// Short names of tenants by how many parts they have; everything else in full.
 Outcome<std::string> AuditedResource(const std::string& text) {
   const std::string first = text.substr(0, text.find('/'));
-  if (first == "institutes" || first == "providers" || first == "apiKeys") return text;
+  if (first == "institutes" || first == "providers" || first == "apiKeys" || first == "policies")
+    return text;
   switch (Split(text, '/').size()) {
     case 1:
       return InstituteName(text);

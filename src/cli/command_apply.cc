@@ -1,19 +1,14 @@
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "cli/apply.h"
 #include "cli/apply_report.h"
 #include "cli/commands.h"
+#include "cli/input_file.h"
 #include "cli/progress_line.h"
 #include "cli/text.h"
 
 namespace allot::cli {
 namespace {
-
-constexpr std::size_t kFileBytesMax = 64U << 20U;
-/// As many problems as a person mends in one go.
-constexpr std::size_t kProblemsShownMax = 20;
 
 struct ApplyFlags {
   std::vector<std::string> files;
@@ -21,45 +16,13 @@ struct ApplyFlags {
   bool dry_run = false;
 };
 
-Outcome<std::string> ReadFile(const Environment& environment, const std::string& path) {
-  std::string text;
-  if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(environment.in), {});
-  } else {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream.good() || stream.peek() == std::char_traits<char>::eof()) {
-      return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Printable(path),
-                                  "a file that can be read and is not empty"));
-    }
-    text.assign(std::istreambuf_iterator<char>(stream), {});
-  }
-  if (text.size() <= kFileBytesMax) return text;
-  return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Printable(path), "at most 64 MiB"));
-}
-
-Failure ManifestFailure(const std::vector<ManifestProblem>& problems) {
-  const ManifestProblem& first = problems.front();
-  Failure failure;
-  failure.exit_code = ExitCode::kInvalid;
-  failure.reason = "config_invalid";
-  failure.message = Describe(first);
-  if (problems.size() > 1) {
-    failure.message += " (and " + std::to_string(problems.size() - 1) + " more)";
-  }
-  failure.field = first.field;
-  failure.value = first.value;
-  failure.limit = first.expected;
-  failure.advice = "Correct the file at the lines named; nothing was sent.";
-  return failure;
-}
-
 /// Every file as one manifest, or the reason why nothing may be sent.
 Outcome<Manifest> ReadManifest(Session& session, const std::vector<std::string>& files) {
   std::vector<Manifest> manifests;
   for (const std::string& file : files) {
-    const auto text = ReadFile(session.environment(), file);
+    const auto text = ReadInput(session.environment(), file);
     if (!text.ok()) return text.failure();
-    manifests.push_back(ParseManifest(file == "-" ? "<stdin>" : file, *text));
+    manifests.push_back(ParseManifest(InputName(file), *text));
   }
   Manifest all = JoinManifests(std::move(manifests));
   if (all.problems.empty() && all.documents.empty()) {
@@ -67,12 +30,7 @@ Outcome<Manifest> ReadManifest(Session& session, const std::vector<std::string>&
                                 "files that describe at least one object"));
   }
   if (all.problems.empty()) return all;
-  if (session.output().for_people()) {
-    for (std::size_t i = 0; i < all.problems.size() && i < kProblemsShownMax; ++i) {
-      session.output().Note(Harmless(Describe(all.problems[i])));
-    }
-  }
-  return ManifestFailure(all.problems);
+  return ShowProblems(session, all.problems);
 }
 
 void Report(const Session& session, const std::vector<ApplyStep>& steps, bool dry_run) {

@@ -160,6 +160,7 @@ void Build(Program& program) {
   AddDrainCommands(root, program.chosen);
   AddReservationCommands(root, program.chosen);
   AddAccessCommands(root, program.chosen);
+  AddPolicyCommands(root, program.chosen);
   AddApplyCommand(root, program.chosen);
   AddSummaryCommand(root, program.chosen);
   AddOwnCommands(program);

@@ -27,6 +27,7 @@ void AddDrainCommands(CLI::App& root, Action& chosen);
 void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, cluster
 void AddTenantCommands(CLI::App& root, Action& chosen);       // institutes, projects, quota, merit
 void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, audit, record
+void AddPolicyCommands(CLI::App& root, Action& chosen);
 void AddApplyCommand(CLI::App& root, Action& chosen);
 void AddSummaryCommand(CLI::App& root, Action& chosen);
 

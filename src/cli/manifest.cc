@@ -1,19 +1,17 @@
 #include "cli/manifest.h"
 
-#include <yaml-cpp/depthguard.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <array>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "allot/base/text.h"
 #include "cli/manifest_fields.h"
 #include "cli/resource_name.h"
 #include "cli/text.h"
 #include "cli/values.h"
+#include "cli/yaml_documents.h"
 
 namespace allot::cli {
 namespace {
@@ -305,58 +303,10 @@ std::string Describe(const ManifestProblem& problem) {
   return text + ": expected " + problem.expected;
 }
 
-namespace {
-
-/// Finds the first alias (*name) in a stream of YAML. Aliases make a few bytes a tree without end,
-/// so they are looked for before a tree is made; no manifest needs them.
-class AliasFinder final : public YAML::EventHandler {
- public:
-  std::optional<int> line() const { return line_; }
-
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    if (!line_) line_ = mark.line + 1;
-  }
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
- private:
-  std::optional<int> line_;
-};
-
-std::optional<int> LineOfAlias(const std::string& text) {
-  std::istringstream stream(text);
-  YAML::Parser parser(stream);
-  AliasFinder finder;
-  while (parser.HandleNextDocument(finder)) {
-  }
-  return finder.line();
-}
-
-}  // namespace
-
 Manifest ParseManifest(const std::string& file, const std::string& text) {
   Manifest manifest;
-  try {
-    if (const auto line = LineOfAlias(text)) {
-      manifest.problems.push_back({file, *line, "", "*", "no aliases (*name)"});
-      return manifest;
-    }
-    for (const YAML::Node& node : YAML::LoadAll(text)) ReadDocument(file, node, manifest);
-  } catch (const YAML::DeepRecursion& exception) {
-    manifest.problems.push_back(
-        {file, exception.mark.line + 1, "", "", "lists and maps nested less deeply"});
-  } catch (const YAML::Exception& exception) {
-    manifest.problems.push_back(
-        {file, exception.mark.line + 1, "", "", "YAML or JSON, but: " + Printable(exception.msg)});
+  for (const YAML::Node& node : LoadDocuments(file, text, manifest.problems)) {
+    ReadDocument(file, node, manifest);
   }
   return manifest;
 }

@@ -52,6 +52,14 @@ bool ManifestFields::Has(const std::string& field) const {
   return false;
 }
 
+std::vector<std::string> ManifestFields::Names() const {
+  std::vector<std::string> names;
+  for (const auto& entry : map_) {
+    if (entry.first.IsScalar()) names.push_back(entry.first.Scalar());
+  }
+  return names;
+}
+
 int ManifestFields::LineOf(const std::string& field) const {
   for (const auto& entry : map_) {
     if (entry.first.IsScalar() && entry.first.Scalar() == field) return entry.first.Mark().line + 1;

@@ -38,6 +38,8 @@ class ManifestFields {
                                              const std::string& form);
 
   bool Has(const std::string& field) const;
+  /// The names of all that are there, in the order of the file.
+  std::vector<std::string> Names() const;
   void Note(const std::string& field, const std::string& value, const std::string& expected);
   void Note(const std::string& field, const Error& error);
   void Finish();

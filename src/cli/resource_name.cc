@@ -31,6 +31,7 @@ Outcome<std::string> Expand(std::string_view text, std::span<const std::string_v
   for (const std::string_view collection : collections) {
     std::string singular(collection.substr(0, collection.size() - 1));
     if (singular == "apiKey") singular = "key";
+    if (singular == "policie") singular = "policy";
     for (char& c : singular) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     in_short += (in_short.empty() ? "" : "/") + singular;
     in_full += (in_full.empty() ? "" : "/") + std::string(collection) + "/" + singular;
@@ -42,6 +43,7 @@ Outcome<std::string> Expand(std::string_view text, std::span<const std::string_v
 constexpr std::string_view kTenant[] = {"institutes", "projects", "allocations"};
 constexpr std::string_view kPool[] = {"providers", "clusters", "nodes"};
 constexpr std::string_view kKeys[] = {"apiKeys"};
+constexpr std::string_view kPolicies[] = {"policies"};
 
 }  // namespace
 
@@ -61,6 +63,7 @@ Outcome<std::string> AllocationName(std::string_view text) {
   return Expand(text, kTenant, "allocation");
 }
 Outcome<std::string> ApiKeyName(std::string_view text) { return Expand(text, kKeys, "key"); }
+Outcome<std::string> PolicyName(std::string_view text) { return Expand(text, kPolicies, "policy"); }
 
 std::string ShortName(std::string_view full) {
   const std::vector<std::string> parts = Split(full, '/');

@@ -9,6 +9,7 @@
 #include "allot/v1/access.pb.h"
 #include "allot/v1/allocation_service.pb.h"
 #include "allot/v1/order.pb.h"
+#include "allot/v1/policy.pb.h"
 #include "allot/v1/pool_service.pb.h"
 #include "allot/v1/tenant.pb.h"
 #include "cli/table.h"
@@ -48,6 +49,11 @@ std::string CapacityText(const v1::GetCapacityResponse& capacity, Instant now, b
                          bool colours);
 /// Free GPUs by cluster over time.
 Table TimelineTable(const v1::GetCapacityResponse& capacity, Instant now);
+
+/// By date.
+Table PolicyTable(const Repeated<v1::Policy>& policies, Instant now);
+/// When, why, and every setting.
+std::string PolicyDetails(const v1::Policy& policy, Instant now, bool colours);
 
 Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now);
 Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now);

@@ -163,7 +163,7 @@ Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& princ
         ALLOT_ASSIGN_OR_RETURN(auto cluster,
                                LockForAgent(tx, principal, message.cluster, message.session));
         HeartbeatAnswer answer;
-        answer.expiry = context.policy.heartbeat_expiry;
+        answer.expiry = context.policies.At(now)->heartbeat_expiry;
         answer.inventory_wanted = message.generation != cluster.inventory_generation;
         // Without the inventory it belongs to, "every other node works" would be a guess.
         if (!answer.inventory_wanted) {

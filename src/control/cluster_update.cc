@@ -69,17 +69,17 @@ std::string Change(const ClusterUpdate& update, Cluster& cluster) {
 Result<Cluster> UpdateCluster(const Context& context, const Call& call,
                               const ClusterUpdate& update) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
+  const Instant now = context.clock.Now();
   if (update.programmes) {
     // Promises of those it serves no more are lost.
     if (update.reason.empty()) {
       return FieldError(Reason::kFieldRequired, "reason", "", "why its programmes change");
     }
     for (std::size_t i = 0; i < update.programmes->size(); ++i) {
-      ALLOT_RETURN_IF_ERROR(KnownProgramme(context.policy, (*update.programmes)[i],
-                                           "cluster.programmes[" + std::to_string(i) + ']'));
+      ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(
+          (*update.programmes)[i], now, "cluster.programmes[" + std::to_string(i) + ']'));
     }
   }
-  const Instant now = context.clock.Now();
   const auto read = [&](store::Tx& tx, const std::string&) -> Result<Cluster> {
     ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.FindCluster(update.id));
     if (!cluster || cluster->provider != update.provider) return NotFound("name", update.id.str());
@@ -102,7 +102,8 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
         ALLOT_RETURN_IF_ERROR(CheckDates(cluster, before, now));
         ALLOT_RETURN_IF_ERROR(tx.LockPool(cluster.id));
         ALLOT_ASSIGN_OR_RETURN(const Bookings bookings, ReadBookings(tx, cluster.id));
-        const auto outside = OutsideDates(bookings, before, cluster, context.policy, now);
+        const auto outside =
+            OutsideDates(bookings, before, cluster, *context.policies.At(now), now);
         if (!outside.empty()) {
           Error error = FieldError(Reason::kBookingConflict,
                                    update.leave_time ? "cluster.leave_time" : "cluster.join_time",

@@ -23,10 +23,11 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
         "runs on " + order.cluster.str() + " until " + FormatRfc3339(allocation.window->end()));
   }
   ++allocation.failures;
-  return TakeOff(tx, context.ids, context.policy, allocation, now, 0, "provision_failed",
+  const auto policy = context.policies.At(now);
+  return TakeOff(tx, context.ids, *policy, allocation, now, 0, "provision_failed",
                  "the provider could not hand the GPUs over (" + message + "), failure " +
                      std::to_string(allocation.failures) + " of " +
-                     std::to_string(context.policy.failures_max));
+                     std::to_string(policy->failures_max));
 }
 
 /// What was stopped for others waits for what is left of it.
@@ -59,7 +60,7 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
       allocation.attempt == order.attempt && allocation.state == AllocationState::kFailed;
   if (lost && !ended_by_loss) charged_until.reset();
   ALLOT_RETURN_IF_ERROR(
-      FreeClaims(tx, context.policy, allocation, order.attempt, freed, charged_until));
+      FreeClaims(tx, *context.policies.At(now), allocation, order.attempt, freed, charged_until));
   if (lost) return Ok{};
   if (allocation.preempt_requested) return WaitAgain(tx, allocation, now);
   if (const auto held = TimeWindow::Make(allocation.window->start(), freed)) {

@@ -13,7 +13,9 @@ Status Planner::Refresh() {
   auto changes = context_.store.Transact<store::Changes>(
       store::Access::kRead, [&](store::Tx& tx) { return tx.ChangesAfter(after); });
   if (!changes.ok()) return changes.error();
-  if (changes->revision != after || after == 0) view_.Apply(*changes);
+  if (changes->revision == after && after != 0) return Ok{};
+  view_.Apply(*changes);
+  if (changes->complete || !changes->policies.empty()) context_.policies.Replace(view_.policies());
   return Ok{};
 }
 
@@ -27,8 +29,9 @@ Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
   pass->snapshot = view_.At(now);
   pass->waiting = view_.Waiting();
   pass->preemptible = view_.Preemptible();
-  pass->plan = scheduler::Schedule(pass->snapshot, context_.policy);
-  const auto violations = scheduler::CheckPlan(pass->snapshot, context_.policy, pass->plan);
+  pass->policy = context_.policies.At(now);
+  pass->plan = scheduler::Schedule(pass->snapshot, *pass->policy);
+  const auto violations = scheduler::CheckPlan(pass->snapshot, *pass->policy, pass->plan);
   if (!violations.empty()) {
     refused_ = pass;
     return StateError(Reason::kInternal, "the checker refused the plan of revision " +
@@ -48,7 +51,10 @@ Result<std::shared_ptr<const Pass>> Planner::Plan() {
 Result<std::shared_ptr<const Pass>> Planner::Latest() {
   const std::lock_guard lock(mutex_);
   ALLOT_RETURN_IF_ERROR(Refresh());
-  if (latest_ && latest_->snapshot.revision == view_.revision()) return latest_;
+  if (latest_ && latest_->snapshot.revision == view_.revision() &&
+      latest_->policy == context_.policies.At(context_.clock.Now())) {
+    return latest_;
+  }
   return PlanLocked();
 }
 
@@ -75,7 +81,7 @@ Result<scheduler::Explanation> ExplainAllocation(const Context& context, const P
                                       [](const scheduler::SnapshotPending& p,
                                          const AllocationId& wanted) { return p.id < wanted; });
   if (found != pending.end() && found->id == id) {
-    return scheduler::Explain((*pass)->snapshot, context.policy, (*pass)->plan,
+    return scheduler::Explain((*pass)->snapshot, *(*pass)->policy, (*pass)->plan,
                               static_cast<int>(found - pending.begin()));
   }
   auto row = context.store.Transact<std::optional<Allocation>>(
@@ -91,11 +97,10 @@ Result<scheduler::Explanation> ExplainAllocation(const Context& context, const P
   return explanation;
 }
 
-Result<RecordedPass> RecordPass(const Context& context, const Principal& principal,
-                                Planner& planner) {
+Result<RecordedPass> RecordPass(const Principal& principal, Planner& planner) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   ALLOT_ASSIGN_OR_RETURN(const auto pass, planner.Latest());
-  return RecordedPass{replay::FormatRecording(pass->snapshot, context.policy, pass->plan),
+  return RecordedPass{replay::FormatRecording(pass->snapshot, *pass->policy, pass->plan),
                       pass->snapshot.revision};
 }
 

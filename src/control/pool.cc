@@ -121,11 +121,11 @@ Result<Cluster> CreateCluster(const Context& context, const Call& call, const Cl
   if (cluster.programmes.empty()) {
     return FieldError(Reason::kFieldRequired, "cluster.programmes", "", "at least one programme");
   }
-  for (std::size_t i = 0; i < cluster.programmes.size(); ++i) {
-    ALLOT_RETURN_IF_ERROR(KnownProgramme(context.policy, cluster.programmes[i],
-                                         "cluster.programmes[" + std::to_string(i) + ']'));
-  }
   const Instant now = context.clock.Now();
+  for (std::size_t i = 0; i < cluster.programmes.size(); ++i) {
+    ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(
+        cluster.programmes[i], now, "cluster.programmes[" + std::to_string(i) + ']'));
+  }
   ALLOT_RETURN_IF_ERROR(CheckDates(cluster, /*before=*/{}, now));
   return Once<Cluster>(
       context, call, now,

@@ -52,6 +52,7 @@ void PoolView::Apply(const store::Changes& changes) {
       Replace(reservations_, reservation, reservation.id);
     }
   }
+  for (const auto& policy : changes.policies) Replace(policies_, policy, policy.id);
   for (const Allocation& allocation : changes.allocations) {
     claims_.erase(allocation.id);
     promises_.erase(allocation.id);
@@ -72,6 +73,12 @@ void PoolView::Apply(const store::Changes& changes) {
     });
   }
   revision_ = changes.revision;
+}
+
+std::vector<PublishedPolicy> PoolView::policies() const {
+  std::vector<PublishedPolicy> policies;
+  for (const auto& [id, policy] : policies_) policies.push_back(policy);
+  return policies;
 }
 
 std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting() const {

@@ -42,15 +42,4 @@ inline Error NotFound(const std::string& field, const std::string& value) {
   return error;
 }
 
-/// Only what the policy has caps for: a misspelt programme would join nobody to nothing.
-inline Status KnownProgramme(const Policy& policy, const ProgrammeId& programme,
-                             const std::string& field) {
-  if (FindCaps(policy, programme) != nullptr) return Ok{};
-  std::string known;
-  for (const ProgrammeCaps& caps : policy.programmes) {
-    known += (known.empty() ? "" : ", ") + caps.programme.str();
-  }
-  return FieldError(Reason::kEnumUnknown, field, programme.str(), known);
-}
-
 }  // namespace allot::control

@@ -81,7 +81,7 @@ class Creation {
     ALLOT_RETURN_IF_ERROR(TakeNodes(bookings, cluster));
 
     ReservationDetail detail = Detail(call_.principal, cluster.provider, reservation_);
-    detail.conflicts = FindConflicts(bookings, reservation_, context_.policy, now_);
+    detail.conflicts = FindConflicts(bookings, reservation_, *context_.policies.At(now_), now_);
     if (call_.validate_only) return detail;
     ALLOT_RETURN_IF_ERROR(MakeWay(tx, detail.conflicts, std::move(promised)));
     ALLOT_RETURN_IF_ERROR(tx.InsertReservation(reservation_));
@@ -132,8 +132,8 @@ class Creation {
           Reason::kNodesOutOfRange, "node_count", std::to_string(request_.node_count),
           "1 to " + std::to_string(inventory.size()) + ", the nodes of " + cluster.id.str());
     }
-    reservation_.nodes =
-        ChooseNodes(bookings, cluster, reservation_, request_.node_count, context_.policy, now_);
+    reservation_.nodes = ChooseNodes(bookings, cluster, reservation_, request_.node_count,
+                                     *context_.policies.At(now_), now_);
     return Ok{};
   }
 

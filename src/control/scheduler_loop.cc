@@ -61,7 +61,7 @@ Status SchedulerLoop::Lead(Instant now) {
 
 void SchedulerLoop::Listen(Instant now) {
   const Heard heard{options_.steady_micros(), now};
-  const int64_t expiry_micros = context_.policy.heartbeat_expiry.count * 1'000'000;
+  const int64_t expiry_micros = context_.policies.At(now)->heartbeat_expiry.count * 1'000'000;
   const auto listened_without_break = [&](const Heard& last) {
     const int64_t passed = heard.steady_micros - last.steady_micros;
     // A server that was down, stood by, or had no store could not hear heartbeats either.
@@ -83,6 +83,8 @@ Result<std::optional<PassReport>> SchedulerLoop::Turn() {
 }
 
 Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
+  // Also of who does not lead: it admits by the same policies, and may lead at the next turn.
+  ALLOT_RETURN_IF_ERROR(planner_.Read([](const PoolView&) {}));
   ALLOT_RETURN_IF_ERROR(Lead(now));
   if (epoch_ == 0) return std::optional<PassReport>();
   ALLOT_ASSIGN_OR_RETURN(
@@ -95,8 +97,10 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   Instant next_due = kEndOfTime;
   Revision revision = 0;
   ALLOT_RETURN_IF_ERROR(planner_.Read([&](const PoolView& view) {
-    due = WhatIsDue(view, clusters.items, context_.policy, now, listening_since_);
-    next_due = NextDue(view, context_.policy, last_pass_);
+    const auto policy = context_.policies.At(now);
+    due = WhatIsDue(view, clusters.items, *policy, now, listening_since_);
+    next_due =
+        std::min(NextDue(view, *policy, last_pass_), context_.policies.NextChange(last_pass_));
     revision = view.revision();
   }));
   if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));

@@ -52,7 +52,8 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
-  auto verdict = Admit(*project, quota.value_or(Quota{}), usage, largest, context.policy, request);
+  auto verdict =
+      Admit(*project, quota.value_or(Quota{}), usage, largest, *context.policies.At(now), request);
   if (!verdict.ok()) return AsSent(verdict.error(), submission);
   Allocation allocation;
   allocation.id = id;

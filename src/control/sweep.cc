@@ -137,11 +137,12 @@ Result<std::string> LostNodes(store::Tx& tx, const Allocation& allocation) {
 
 Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
   const Instant now = context.clock.Now();
+  const auto policy = context.policies.At(now);
   return context.store.Transact<Swept>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Swept> {
     Swept swept;
     ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
     for (const ClusterId& id : due.silent) {
-      ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, context.policy, id, now, due.listening_since, swept));
+      ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, *policy, id, now, due.listening_since, swept));
     }
     std::vector<AllocationId> ids = due.window_over;
     ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
@@ -154,7 +155,7 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
         ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
         if (!lost.empty()) {
           ALLOT_RETURN_IF_ERROR(
-              TakeOff(tx, context.ids, context.policy, row, now, epoch, "node_lost", lost));
+              TakeOff(tx, context.ids, *policy, row, now, epoch, "node_lost", lost));
           ++swept.taken_off;
         }
       }

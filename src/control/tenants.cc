@@ -72,8 +72,8 @@ Result<store::Page<Institute>> ListInstitutes(const Context& context, const Prin
 
 Result<Project> CreateProject(const Context& context, const Call& call, const Project& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
-  ALLOT_RETURN_IF_ERROR(KnownProgramme(context.policy, asked.programme, "project.programme"));
   const Instant now = context.clock.Now();
+  ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(asked.programme, now, "project.programme"));
   Project project = asked;
   project.create_time = now;
   return Once<Project>(

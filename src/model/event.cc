@@ -5,8 +5,9 @@
 namespace allot {
 namespace {
 
-constexpr NameTable<ResourceKind, 8> kNames = {
-    {"provider", "cluster", "node", "institute", "project", "quota", "allocation", "reservation"}};
+constexpr NameTable<ResourceKind, 9> kNames = {{"provider", "cluster", "node", "institute",
+                                                "project", "quota", "allocation", "reservation",
+                                                "policy"}};
 
 }  // namespace
 

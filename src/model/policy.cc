@@ -1,6 +1,16 @@
 #include "allot/model/policy.h"
 
+#include "model/name_table.h"
+
 namespace allot {
+namespace {
+
+constexpr NameTable<NodeLoss, 2> kNodeLosses = {{"requeue", "fail"}};
+
+}  // namespace
+
+std::string_view Name(NodeLoss loss) { return kNodeLosses.NameOf(loss); }
+std::optional<NodeLoss> ParseNodeLoss(std::string_view name) { return kNodeLosses.Parse(name); }
 
 Policy DefaultPolicy() {
   Policy policy;

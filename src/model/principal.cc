@@ -11,8 +11,9 @@ namespace {
 
 constexpr NameTable<Role, 5> kRoles = {
     {"member", "institute_admin", "operator", "auditor", "provider"}};
-constexpr NameTable<Permission, 7> kPermissions = {
-    {"read_tenant", "submit", "read_pool", "manage_tenants", "manage_pool", "enact", "read_audit"}};
+constexpr NameTable<Permission, 8> kPermissions = {{"read_tenant", "submit", "read_pool",
+                                                    "manage_tenants", "manage_pool", "enact",
+                                                    "read_audit", "manage_policy"}};
 
 using enum Permission;
 
@@ -20,7 +21,7 @@ using enum Permission;
 constexpr std::array<std::initializer_list<Permission>, 5> kGranted = {{
     {kReadTenant, kSubmit, kReadPool},
     {kReadTenant, kSubmit, kReadPool},
-    {kReadTenant, kSubmit, kReadPool, kManageTenants, kManagePool, kReadAudit},
+    {kReadTenant, kSubmit, kReadPool, kManageTenants, kManagePool, kReadAudit, kManagePolicy},
     {kReadTenant, kReadPool, kReadAudit},
     {kReadPool, kEnact},
 }};

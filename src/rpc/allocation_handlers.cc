@@ -210,7 +210,7 @@ class Handlers {
     }
     response.set_quota_held_gpus(explanation.quota_held);
     response.set_quota_limit_gpus(explanation.quota_limit);
-    response.set_policy_version(s_.context.policy.version);
+    response.set_policy_version(pass->policy->version);
     response.set_revision(pass->snapshot.revision);
     return response;
   }

@@ -51,6 +51,10 @@ constexpr Pairs<v1::Node::Health, NodeHealth, 4> kHealths = {{
     {v1::Node::HEALTH_DOWN, NodeHealth::kDown},
     {v1::Node::HEALTH_REMOVED, NodeHealth::kRemoved},
 }};
+constexpr Pairs<v1::NodeLoss, NodeLoss, 2> kNodeLosses = {{
+    {v1::NODE_LOSS_REQUEUE, NodeLoss::kRequeue},
+    {v1::NODE_LOSS_FAIL, NodeLoss::kFail},
+}};
 constexpr Pairs<v1::Order::State, OrderState, 4> kOrderStates = {{
     {v1::Order::STATE_OPEN, OrderState::kOpen},
     {v1::Order::STATE_DONE, OrderState::kDone},
@@ -110,6 +114,9 @@ Result<AllocationState> Parse(v1::Allocation::State state, const std::string& fi
 Result<NodeHealth> Parse(v1::Node::Health health, const std::string& field) {
   return FindRequired(kHealths, health, field);
 }
+Result<NodeLoss> Parse(v1::NodeLoss loss, const std::string& field) {
+  return FindRequired(kNodeLosses, loss, field);
+}
 Result<OrderState> Parse(v1::Order::State state, const std::string& field) {
   return FindRequired(kOrderStates, state, field);
 }
@@ -119,6 +126,7 @@ v1::Sector Render(Sector sector) { return FindProto(kSectors, sector); }
 v1::Role Render(Role role) { return FindProto(kRoles, role); }
 v1::Allocation::State Render(AllocationState state) { return FindProto(kAllocationStates, state); }
 v1::Node::Health Render(NodeHealth health) { return FindProto(kHealths, health); }
+v1::NodeLoss Render(NodeLoss loss) { return FindProto(kNodeLosses, loss); }
 v1::Order::State Render(OrderState state) { return FindProto(kOrderStates, state); }
 v1::Order::Kind Render(OrderKind kind) { return FindProto(kOrderKinds, kind); }
 

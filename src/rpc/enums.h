@@ -6,12 +6,14 @@
 #include "allot/base/result.h"
 #include "allot/model/allocation.h"
 #include "allot/model/order.h"
+#include "allot/model/policy.h"
 #include "allot/model/pool.h"
 #include "allot/model/principal.h"
 #include "allot/model/tenant.h"
 #include "allot/v1/access.pb.h"
 #include "allot/v1/allocation.pb.h"
 #include "allot/v1/order.pb.h"
+#include "allot/v1/policy.pb.h"
 #include "allot/v1/pool.pb.h"
 #include "allot/v1/tenant.pb.h"
 
@@ -25,6 +27,7 @@ Result<Sector> Parse(v1::Sector sector, const std::string& field);
 Result<Role> Parse(v1::Role role, const std::string& field);
 Result<AllocationState> Parse(v1::Allocation::State state, const std::string& field);
 Result<NodeHealth> Parse(v1::Node::Health health, const std::string& field);
+Result<NodeLoss> Parse(v1::NodeLoss loss, const std::string& field);
 Result<OrderState> Parse(v1::Order::State state, const std::string& field);
 
 v1::GpuModel Render(GpuModel model);
@@ -32,6 +35,7 @@ v1::Sector Render(Sector sector);
 v1::Role Render(Role role);
 v1::Allocation::State Render(AllocationState state);
 v1::Node::Health Render(NodeHealth health);
+v1::NodeLoss Render(NodeLoss loss);
 v1::Order::State Render(OrderState state);
 v1::Order::Kind Render(OrderKind kind);
 

@@ -30,12 +30,16 @@ ServiceMethods ProjectMethods(const Services& services);
 ServiceMethods QuotaMethods(const Services& services);
 ServiceMethods PoolMethods(const Services& services);
 ServiceMethods ProviderMethods(const Services& services);
+ServiceMethods PolicyMethods(const Services& services);
 ServiceMethods OperatorMethods(const Services& services);
 
 inline const std::string& PageKey(const Quota& quota) { return quota.project.str(); }
 inline std::string PageKey(const AuditEntry& entry) { return std::to_string(entry.number); }
 inline const std::string& PageKey(const control::ReservationDetail& detail) {
   return detail.reservation.id.str();
+}
+inline const std::string& PageKey(const control::PolicyDetail& detail) {
+  return detail.published.id.str();
 }
 template <class Item>
 const std::string& PageKey(const Item& item) {

@@ -116,8 +116,7 @@ class Handlers {
   }
 
   Result<v1::RecordPassResponse> RecordPass(const Caller& caller, const v1::RecordPassRequest&) {
-    ALLOT_ASSIGN_OR_RETURN(auto recorded,
-                           control::RecordPass(s_.context, caller.principal, s_.planner));
+    ALLOT_ASSIGN_OR_RETURN(auto recorded, control::RecordPass(caller.principal, s_.planner));
     v1::RecordPassResponse response;
     response.set_recording(std::move(recorded.recording));
     response.set_revision(recorded.revision);

@@ -7,12 +7,14 @@
 #include "allot/control/allocations.h"
 #include "allot/control/enact.h"
 #include "allot/control/identity.h"
+#include "allot/control/policies.h"
 #include "allot/control/pool.h"
 #include "allot/control/reservations.h"
 #include "allot/control/submit.h"
 #include "allot/control/tenants.h"
 #include "allot/v1/allocation_service.pb.h"
 #include "allot/v1/operator_service.pb.h"
+#include "allot/v1/policy_service.pb.h"
 #include "allot/v1/pool_service.pb.h"
 #include "allot/v1/project_service.pb.h"
 #include "allot/v1/provider_service.pb.h"
@@ -43,6 +45,11 @@ Result<Project> Parse(const v1::CreateProjectRequest& request);
 Result<control::ProjectUpdate> Parse(const v1::UpdateProjectRequest& request);
 Result<control::ProjectUpdate> Parse(const v1::SetMeritRequest& request);
 Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request);
+
+Result<control::NewPolicy> Parse(const v1::CreatePolicyRequest& request);
+Result<control::PolicyEnd> Parse(const v1::WithdrawPolicyRequest& request);
+/// Nothing for the one in force.
+Result<std::optional<PolicyId>> ParsePolicyOrCurrent(const v1::GetPolicyRequest& request);
 
 Result<Provider> Parse(const v1::CreateProviderRequest& request);
 Result<Cluster> Parse(const v1::CreateClusterRequest& request);

@@ -6,6 +6,7 @@
 
 #include "allot/control/allocations.h"
 #include "allot/control/identity.h"
+#include "allot/control/policies.h"
 #include "allot/control/pool.h"
 #include "allot/control/reservations.h"
 #include "allot/control/tenants.h"
@@ -14,6 +15,7 @@
 #include "allot/v1/allocation.pb.h"
 #include "allot/v1/allocation_service.pb.h"
 #include "allot/v1/order.pb.h"
+#include "allot/v1/policy.pb.h"
 #include "allot/v1/pool.pb.h"
 #include "allot/v1/pool_service.pb.h"
 #include "allot/v1/tenant.pb.h"
@@ -44,6 +46,8 @@ v1::Allocation Render(const control::AllocationDetail& detail, const ClusterName
 v1::AllocationChange Render(const control::AllocationChange& change, const ClusterNamer& name_of);
 
 v1::Order Render(const Order& order, const ClusterNamer& name_of);
+
+v1::Policy Render(const control::PolicyDetail& detail);
 
 v1::ApiKey Render(const ApiKey& key);
 /// `resource` is the name it was asked for by.

@@ -16,6 +16,7 @@ constexpr std::string_view kInstituteForm = "institutes/*";
 constexpr std::string_view kProjectForm = "institutes/*/projects/*";
 constexpr std::string_view kQuotaForm = "institutes/*/projects/*/quota";
 constexpr std::string_view kAllocationForm = "institutes/*/projects/*/allocations/*";
+constexpr std::string_view kPolicyForm = "policies/*";
 constexpr std::string_view kKeyForm = "apiKeys/*";
 constexpr std::string_view kAll = "-";
 
@@ -110,6 +111,11 @@ Result<AllocationId> ParseAllocationName(std::string_view name, const std::strin
   return MakeAllocationId(MakeProjectId(InstituteId(parts[0]), parts[1]), parts[2]);
 }
 
+Result<PolicyId> ParsePolicyName(std::string_view name, const std::string& field) {
+  ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kPolicyForm));
+  return PolicyId(parts[0]);
+}
+
 Result<KeyId> ParseKeyName(std::string_view name, const std::string& field) {
   ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kKeyForm));
   return KeyId(parts[0]);
@@ -175,6 +181,7 @@ Result<AuditedResource> ParseAuditedName(std::string_view name, const std::strin
       {kProjectForm, {"project", "quota"}},
       {kQuotaForm, {"quota"}},
       {kAllocationForm, {"allocation"}},
+      {kPolicyForm, {"policy"}},
       {kKeyForm, {"key"}},
   };
   for (const Form& form : forms) {
@@ -197,6 +204,7 @@ std::string NameOf(const AllocationId& id) {
   const ProjectId project = ProjectOf(id);
   return NameOf(project) + "/allocations/" + id.str().substr(project.str().size() + 1);
 }
+std::string NameOf(const PolicyId& id) { return "policies/" + id.str(); }
 std::string NameOf(const KeyId& id) { return "apiKeys/" + id.str(); }
 std::string QuotaNameOf(const ProjectId& id) { return NameOf(id) + "/quota"; }
 std::string NameOf(const ProviderId& provider, const ClusterId& id) {

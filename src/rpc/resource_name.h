@@ -53,6 +53,7 @@ Result<ProjectId> ParseProjectName(std::string_view name, const std::string& fie
 /// Of "institutes/*/projects/*/quota": its project.
 Result<ProjectId> ParseQuotaName(std::string_view name, const std::string& field);
 Result<AllocationId> ParseAllocationName(std::string_view name, const std::string& field);
+Result<PolicyId> ParsePolicyName(std::string_view name, const std::string& field);
 Result<KeyId> ParseKeyName(std::string_view name, const std::string& field);
 
 /// "providers/*", or "providers/-" for all.
@@ -75,6 +76,7 @@ std::string NameOf(const ProviderId& id);
 std::string NameOf(const InstituteId& id);
 std::string NameOf(const ProjectId& id);
 std::string NameOf(const AllocationId& id);
+std::string NameOf(const PolicyId& id);
 std::string NameOf(const KeyId& id);
 std::string QuotaNameOf(const ProjectId& id);
 std::string NameOf(const ProviderId& provider, const ClusterId& id);

@@ -65,7 +65,8 @@ class GrpcServer final : public Server {
     const Services services{context, planner, cluster_names_};
     for (const auto& methods :
          {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
-          PoolMethods(services), ProviderMethods(services), OperatorMethods(services)}) {
+          PoolMethods(services), ProviderMethods(services), PolicyMethods(services),
+          OperatorMethods(services)}) {
       services_.push_back(std::make_unique<TableService>(methods, gateway_));
     }
   }

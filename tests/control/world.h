@@ -44,7 +44,7 @@ class World : public ::testing::Test {
     policy.gathering_time = Seconds{0};
     policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
     store = testing::OpenTestStore();
-    context.emplace(Context{*store, clock, ids, policy});
+    context.emplace(Context{*store, clock, ids, policies});
     planner = std::make_unique<Planner>(*context);
     loop = std::make_unique<SchedulerLoop>(*context, *planner, LoopOptions("server-1"));
 
@@ -201,7 +201,9 @@ class World : public ::testing::Test {
   testing::ManualClock clock;
   Seconds clock_set_by{0};
   testing::CountingIdSource ids;
+  /// As the server was configured; a test may change it while none is published.
   Policy policy;
+  PolicyBook policies{policy};
   std::unique_ptr<store::Store> store;
   std::optional<Context> context;
   std::unique_ptr<Planner> planner;

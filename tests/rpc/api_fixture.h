@@ -17,6 +17,7 @@
 #include "allot/v1/allocation_service.grpc.pb.h"
 #include "allot/v1/error_reason.pb.h"
 #include "allot/v1/operator_service.grpc.pb.h"
+#include "allot/v1/policy_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "allot/v1/project_service.grpc.pb.h"
 #include "allot/v1/provider_service.grpc.pb.h"
@@ -69,7 +70,7 @@ class Api : public ::testing::Test {
     policy_.gathering_time = Seconds{0};
     policy_.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
     store_ = testing::OpenTestStore();
-    context_.emplace(control::Context{*store_, clock_, ids_, policy_});
+    context_.emplace(control::Context{*store_, clock_, ids_, policies_});
     planner_ = std::make_unique<control::Planner>(*context_);
     operator_key_ = control::CreateFirstKey(*context_).value().secret;
     store_->OnCommit([this](Revision) {
@@ -191,11 +192,13 @@ class Api : public ::testing::Test {
   using Quotas = v1::QuotaService::Stub;
   using Pool = v1::PoolService::Stub;
   using Agents = v1::ProviderService::Stub;
+  using Policies = v1::PolicyService::Stub;
   using Operators = v1::OperatorService::Stub;
 
   testing::ManualClock clock_;
   SystemIdSource ids_;
   Policy policy_;
+  control::PolicyBook policies_{policy_};
   std::unique_ptr<store::Store> store_;
   std::optional<control::Context> context_;
   std::unique_ptr<control::Planner> planner_;

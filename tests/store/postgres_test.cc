@@ -128,6 +128,25 @@ TEST_F(Postgres, TheAuditCannotBeRewritten) {
             1u);
 }
 
+TEST_F(Postgres, APolicyThatWasInForceCannotBeRewritten) {
+  const std::string insert =
+      "INSERT INTO policies (id, settings, effective_time, create_time, reason, withdraw_reason)"
+      " VALUES ('p', '{}', ";
+  EXPECT_EQ(Try(insert + "'2026-01-01', '2026-01-02', 'why', '')"), "23514") << "in the past";
+  EXPECT_EQ(Try(insert + "'2026-01-02', '2026-01-01', '', '')"), "23514") << "without a reason";
+  ASSERT_EQ(Try(insert + "'2026-01-02', '2026-01-01', 'why', '')"), "");
+  EXPECT_EQ(Try("UPDATE policies SET withdraw_time = '2026-01-02'"), "23514") << "on its date";
+  for (const char* change :
+       {"settings = '{\"promise_nodes\": 1}'", "effective_time = '2027-01-01'", "reason = 'other'",
+        "withdraw_time = '2026-01-01', reason = 'other'"}) {
+    EXPECT_EQ(Try(std::string("UPDATE policies SET ") + change), "AL002") << change;
+  }
+  EXPECT_EQ(Try("DELETE FROM policies"), "AL002");
+  EXPECT_EQ(Try("TRUNCATE policies"), "AL002");
+  ASSERT_EQ(Try("UPDATE policies SET withdraw_time = '2026-01-01', withdraw_reason = 'why'"), "");
+  EXPECT_EQ(Try("UPDATE policies SET withdraw_time = NULL"), "AL002");
+}
+
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {
   std::vector<std::string> log;
   auto store = OpenPostgres(

@@ -44,6 +44,8 @@ using AllocationId = Id<struct AllocationTag>;
 using OrderId = Id<struct OrderTag>;
 /// An operator's booking of nodes ahead of time; unique in the nation.
 using ReservationId = Id<struct ReservationTag>;
+/// A policy as it was published ("spring-2027").
+using PolicyId = Id<struct PolicyTag>;
 using KeyId = Id<struct KeyTag>;
 
 // The parts of composite ids. Requires an id of the form above.

@@ -4,7 +4,7 @@
 
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
-#include "allot/model/policy.h"
+#include "allot/control/policy_book.h"
 #include "allot/model/principal.h"
 #include "allot/store/store.h"
 
@@ -15,7 +15,7 @@ struct Context {
   store::Store& store;
   const Clock& clock;
   IdSource& ids;
-  const Policy& policy;
+  PolicyBook& policies;
 };
 
 /// Who calls, and the key that makes a repeat harmless.

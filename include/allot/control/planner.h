@@ -15,6 +15,8 @@ namespace allot::control {
 /// A pass as it was made: immutable, shared by whoever reads it.
 struct Pass {
   scheduler::Snapshot snapshot;
+  /// In force at snapshot.now.
+  std::shared_ptr<const Policy> policy;
   scheduler::Plan plan;
   /// The rows behind snapshot.pending, as they were.
   std::vector<std::shared_ptr<const Allocation>> waiting;
@@ -27,8 +29,9 @@ class Planner {
  public:
   explicit Planner(const Context& context) : context_(context) {}
 
-  /// Brings the view up to the store's present revision and plans at the clock's time.
-  /// internal when the checker refuses the plan: the snapshot is then kept for the report.
+  /// Brings the view, and with it the policies, up to the store's present revision and plans at the
+  /// clock's time. internal when the checker refuses the plan: the snapshot is then kept for the
+  /// report.
   Result<std::shared_ptr<const Pass>> Plan();
 
   /// The last pass made here, brought up to date first when the store has moved on.
@@ -64,7 +67,6 @@ struct RecordedPass {
   Revision revision = 0;
 };
 /// The present pass with all that it was decided from. For who may read the audit.
-Result<RecordedPass> RecordPass(const Context& context, const Principal& principal,
-                                Planner& planner);
+Result<RecordedPass> RecordPass(const Principal& principal, Planner& planner);
 
 }  // namespace allot::control

@@ -31,6 +31,9 @@ class PoolView {
   /// Not cancelled; some may be over.
   const std::map<ReservationId, Reservation>& reservations() const { return reservations_; }
 
+  /// All that were published, withdrawn ones too; by id.
+  std::vector<PublishedPolicy> policies() const;
+
   /// Those that wait, by id: the rows behind Snapshot::pending, position by position.
   std::vector<std::shared_ptr<const Allocation>> Waiting() const;
   /// Running work that may be stopped for others, in the order of Snapshot::preemptible.
@@ -54,6 +57,7 @@ class PoolView {
   std::map<ProjectId, Quota> quotas_;
   std::map<ProjectId, store::ProjectUsage> usages_;
   std::map<ReservationId, Reservation> reservations_;
+  std::map<PolicyId, PublishedPolicy> policies_;
   std::map<AllocationId, std::shared_ptr<const Allocation>> allocations_;
   std::map<AllocationId, std::vector<Claim>> claims_;
   std::map<AllocationId, std::vector<Claim>> promises_;

@@ -21,6 +21,7 @@ enum class ResourceKind : uint8_t {
   kQuota,
   kAllocation,
   kReservation,
+  kPolicy,
 };
 std::string_view Name(ResourceKind kind);
 std::optional<ResourceKind> ParseResourceKind(std::string_view name);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,12 @@ struct ProgrammeCaps {
 };
 
 enum class NodeLoss : uint8_t { kRequeue, kFail };
+/// "requeue", "fail".
+std::string_view Name(NodeLoss loss);
+std::optional<NodeLoss> ParseNodeLoss(std::string_view name);
 
-/// Everything an official may set; every number is data, dated and versioned.
+/// Everything an official may set; every number is data, dated and versioned. Ranges are in
+/// allot/model/policy_settings.h.
 struct Policy {
   /// Shown with every decision made under it.
   std::string version = "default";
@@ -72,6 +77,23 @@ struct Policy {
   Seconds request_retention = Days(30);
 
   friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+/// A policy as an operator published it: in force from its date until that of the next.
+struct PublishedPolicy {
+  PolicyId id;
+  /// Its version is the id.
+  Policy policy;
+  /// Not before its creation, and later than that of every one published before and not withdrawn.
+  Instant effective_time;
+  Instant create_time;
+  /// Why, in the words of who published it.
+  std::string reason;
+  /// It never was in force: withdrawn before its date.
+  std::optional<Instant> withdraw_time;
+  std::string withdraw_reason;
+
+  friend bool operator==(const PublishedPolicy&, const PublishedPolicy&) = default;
 };
 
 /// The first call and the national projects, as the ministry published them (docs: policy).

@@ -53,6 +53,7 @@ enum class Permission : uint8_t {
   kManagePool,     ///< providers, clusters, drain
   kEnact,          ///< inventory, orders, acknowledgements, heartbeats of the own provider
   kReadAudit,
+  kManagePolicy,  ///< publish and withdraw policies (who reads the pool reads them)
 };
 bool Holds(Role role, Permission permission);
 std::string_view Name(Permission permission);

@@ -11,6 +11,7 @@
 #include "allot/model/decayed_usage.h"
 #include "allot/model/event.h"
 #include "allot/model/order.h"
+#include "allot/model/policy.h"
 #include "allot/model/pool.h"
 #include "allot/model/principal.h"
 #include "allot/model/quota.h"
@@ -81,6 +82,8 @@ struct Changes {
   std::vector<ProjectUsage> usages;
   /// Of a complete load those that were not cancelled, else every one that changed.
   std::vector<Reservation> reservations;
+  /// Withdrawn ones too.
+  std::vector<PublishedPolicy> policies;
   /// Of a complete load: those that wait, hold GPUs or are preempted, or still have claims
   /// not released. Else every one that changed, final ones too.
   std::vector<Allocation> allocations;
@@ -146,6 +149,18 @@ class Tx {
   virtual Status InsertReservation(const Reservation& reservation) = 0;
   /// One that is cancelled gives its nodes back.
   virtual Status UpdateReservation(Reservation& reservation) = 0;
+
+  // Policies.
+  virtual Result<std::optional<PublishedPolicy>> FindPolicy(const PolicyId& id) = 0;
+  virtual Result<Page<PublishedPolicy>> ListPolicies(const PageRequest& page) = 0;
+  /// Those that were not withdrawn, by the time they take effect.
+  virtual Result<std::vector<PublishedPolicy>> LivePolicies() = 0;
+  /// Until the end of the transaction nobody else publishes or withdraws one.
+  virtual Status LockPolicies() = 0;
+  /// One that takes effect at the same time or later: store_conflict for the whole transaction.
+  virtual Status InsertPolicy(const PublishedPolicy& policy) = 0;
+  /// Requires: `at` is before it takes effect. One that is withdrawn already is store_conflict.
+  virtual Status WithdrawPolicy(const PolicyId& id, Instant at, const std::string& reason) = 0;
 
   // Tenants.
   virtual Result<std::optional<Institute>> FindInstitute(const InstituteId& id) = 0;

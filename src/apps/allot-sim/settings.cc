@@ -1,42 +1,22 @@
 #include "apps/allot-sim/settings.h"
 
-#include "allot/model/decayed_usage.h"
+#include "allot/model/policy_settings.h"
 
 namespace allot::apps {
 namespace {
 
-bool Set(const std::string& name, const std::string& value, Policy& policy) {
-  if (name == "promise_nodes") {
-    const auto nodes = Number(value);
-    if (!nodes || *nodes < 1) return false;
-    policy.promise_nodes = *nodes;
-    return true;
+bool SetOne(const std::string& name, const std::string& text, Policy& policy) {
+  const PolicySetting* setting = FindPolicySetting(name);
+  if (setting == nullptr || setting->use != PolicySetting::Use::kPlanning) return false;
+  std::optional<int64_t> value;
+  if (setting->is_time()) {
+    if (const auto length = ParseDuration(text)) value = length->count;
+  } else {
+    value = Number(text);
   }
-  if (name == "preemptions_max" || name == "preemptions_per_pass") {
-    const auto count = Number(value);
-    if (!count || *count < 0) return false;
-    (name == "preemptions_max" ? policy.preemptions_max : policy.preemptions_per_pass) = *count;
-    return true;
-  }
-  const std::pair<const char*, Seconds Policy::*> lengths[] = {
-      {"usage_half_life", &Policy::usage_half_life},
-      {"starvation_bound", &Policy::starvation_bound},
-      {"gathering_time", &Policy::gathering_time},
-      {"planning_horizon", &Policy::planning_horizon},
-      {"release_time", &Policy::release_time},
-      {"promise_within", &Policy::promise_within},
-      {"preemption_grace", &Policy::preemption_grace},
-      {"preemption_min_run", &Policy::preemption_min_run},
-      {"preemption_gain", &Policy::preemption_gain}};
-  for (const auto& [setting, member] : lengths) {
-    if (name != setting) continue;
-    const auto length = ParseDuration(value);
-    const bool positive = member == &Policy::usage_half_life || member == &Policy::planning_horizon;
-    if (!length || length->count < (positive ? 1 : 0) || *length > kUsageHalfLifeMax) return false;
-    policy.*member = *length;
-    return true;
-  }
-  return false;
+  if (!value || *value < setting->min || *value > setting->max) return false;
+  Set(policy, *setting, *value);
+  return true;
 }
 
 }  // namespace
@@ -73,7 +53,7 @@ std::string ShellQuoted(const std::string& word) {
 std::optional<std::string> SetAll(const std::vector<std::string>& settings, Policy& policy) {
   for (const std::string& text : settings) {
     const auto halves = Halves(text);
-    if (!halves || !Set(halves->first, halves->second, policy)) {
+    if (!halves || !SetOne(halves->first, halves->second, policy)) {
       return "--set takes a setting of the policy such as promise_nodes=8 or starvation_bound=30d, "
              "not '" +
              text + "'";

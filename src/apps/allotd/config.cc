@@ -15,6 +15,7 @@
 
 #include "allot/base/text.h"
 #include "allot/model/name.h"
+#include "allot/model/policy_settings.h"
 #include "allot/model/request.h"
 #include "allot/rpc/server.h"
 #include "apps/allotd/yaml_fields.h"
@@ -24,7 +25,7 @@ namespace {
 
 bool IsListenOrOff(std::string_view text) { return text == "off" || IsListenAddress(text); }
 
-bool IsNodeLoss(std::string_view text) { return text == "requeue" || text == "fail"; }
+bool IsNodeLoss(std::string_view text) { return ParseNodeLoss(text).has_value(); }
 
 bool IsVersionLabel(std::string_view text) {
   return !text.empty() && text.size() <= 64 && Printable(text) == text;
@@ -56,28 +57,23 @@ ProgrammeCaps ReadProgramme(YamlFields programme, const std::string& name) {
   return caps;
 }
 
+void ReadSetting(YamlFields& fields, const PolicySetting& setting, Policy& policy) {
+  const std::string name(setting.name);
+  if (setting.is_time()) {
+    Seconds& value = policy.*std::get<Seconds Policy::*>(setting.member);
+    fields.Read(name, value, Seconds{setting.min}, Seconds{setting.max});
+  } else {
+    int& value = policy.*std::get<int Policy::*>(setting.member);
+    fields.Read(name, value, static_cast<int>(setting.min), static_cast<int>(setting.max));
+  }
+}
+
 void ReadPolicy(YamlFields policy, Policy& result) {
   policy.Read("version", result.version, "1 to 64 printable characters", IsVersionLabel);
-  policy.Read("usage_half_life", result.usage_half_life, Hours(1), Days(3'660));
-  policy.Read("starvation_bound", result.starvation_bound, Hours(1), Days(3'660));
-  policy.Read("gathering_time", result.gathering_time, Seconds{0}, Days(30));
-  policy.Read("planning_horizon", result.planning_horizon, Days(1), kAheadMax);
-  policy.Read("release_time", result.release_time, Seconds{0}, Hours(6));
-  policy.Read("promise_nodes", result.promise_nodes, 1, kNodesMax);
-  policy.Read("promise_within", result.promise_within, Seconds{0}, kAheadMax);
-  policy.Read("preemption_grace", result.preemption_grace, Seconds{0}, Days(7));
-  policy.Read("preemption_min_run", result.preemption_min_run, Seconds{0}, Days(366));
-  policy.Read("preemptions_max", result.preemptions_max, 0, 1'000);
-  policy.Read("preemption_gain", result.preemption_gain, Seconds{0}, Days(366));
-  policy.Read("preemptions_per_pass", result.preemptions_per_pass, 0, 100);
-  policy.Read("heartbeat_expiry", result.heartbeat_expiry, Seconds{1}, Hours(1));
-  policy.Read("node_down_after", result.node_down_after, Seconds{2}, Days(7));
-  std::string node_loss = result.node_loss == NodeLoss::kRequeue ? "requeue" : "fail";
+  for (const PolicySetting& setting : PolicySettings()) ReadSetting(policy, setting, result);
+  std::string node_loss(Name(result.node_loss));
   policy.Read("node_loss", node_loss, "requeue or fail", IsNodeLoss);
-  result.node_loss = node_loss == "requeue" ? NodeLoss::kRequeue : NodeLoss::kFail;
-  policy.Read("failures_max", result.failures_max, 1, 100);
-  policy.Read("event_retention", result.event_retention, Hours(1), Days(3'660));
-  policy.Read("request_retention", result.request_retention, Days(1), Days(3'660));
+  result.node_loss = ParseNodeLoss(node_loss).value_or(result.node_loss);
 
   const bool replaces_programmes = policy.Has("programmes");
   YamlFields programmes = policy.Mapping("programmes");

@@ -25,7 +25,8 @@ Result<std::string> CreateOperatorKey(const std::string& database_url) {
   const SystemClock clock;
   SystemIdSource ids;
   const Policy policy = DefaultPolicy();
-  const control::Context context{*store, clock, ids, policy};
+  control::PolicyBook policies(policy);
+  const control::Context context{*store, clock, ids, policies};
   ALLOT_ASSIGN_OR_RETURN(const control::CreatedKey created, control::CreateFirstKey(context));
   return created.secret;
 }

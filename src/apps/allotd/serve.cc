@@ -79,7 +79,8 @@ class Serving {
   Serving(const ServeOptions& options, Database& database)
       : config_(options.config),
         data_dir_(options.data_dir),
-        context_{database.store(), clock_, ids_, config_.policy},
+        policies_(config_.policy),
+        context_{database.store(), clock_, ids_, policies_},
         planner_(context_),
         registry_(std::make_shared<prometheus::Registry>()),
         scheduler_metrics_(*registry_),
@@ -94,6 +95,8 @@ class Serving {
 
   Status Start() {
     ALLOT_RETURN_IF_ERROR(StartMetrics());
+    // Before the first call: it may be judged by a published policy.
+    ALLOT_RETURN_IF_ERROR(planner_.Read([](const control::PoolView&) {}));
     ALLOT_ASSIGN_OR_RETURN(server_, rpc::Server::Start(context_, planner_, ServerOptions()));
     context_.store.OnCommit([this](Revision) {
       loop_.Wake();
@@ -103,6 +106,7 @@ class Serving {
     return Ok{};
   }
 
+  std::string policy_version() const { return policies_.At(clock_.Now())->version; }
   std::string address() const { return server_->address(); }
   std::string metrics_address() const { return metrics_ ? metrics_->address() : "off"; }
 
@@ -174,8 +178,7 @@ class Serving {
   /// Nothing was written of the pass; what it was decided from must not be lost.
   void KeepRefused(const control::Pass& pass) const {
     const int64_t revision = pass.snapshot.revision;
-    const std::string recording =
-        replay::FormatRecording(pass.snapshot, context_.policy, pass.plan);
+    const std::string recording = replay::FormatRecording(pass.snapshot, *pass.policy, pass.plan);
     if (data_dir_.empty()) {
       LogInfo("pass_refused", {{"revision", revision}, {"recording", recording}});
       return;
@@ -200,6 +203,7 @@ class Serving {
   const std::string data_dir_;
   SystemClock clock_;
   SystemIdSource ids_;
+  control::PolicyBook policies_;
   control::Context context_;
   control::Planner planner_;
   std::shared_ptr<prometheus::Registry> registry_;
@@ -223,7 +227,7 @@ Status Run(const ServeOptions& options, const EndSignals& signals) {
   if (folder) ALLOT_RETURN_IF_ERROR(folder->WriteServerAddress(serving.address()));
   LogInfo("serving", {{"listen", serving.address()},
                       {"metrics_listen", serving.metrics_address()},
-                      {"policy", options.config.policy.version}});
+                      {"policy", serving.policy_version()}});
 
   const int signal = signals.Await();
   LogInfo("draining", {{"signal", signal}});

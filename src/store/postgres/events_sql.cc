@@ -86,6 +86,7 @@ const Load kQuotas{"quotas", kQuotaColumns, "quotas", "project_id"};
 const Load kUsages{"usages", kProjectUsageColumns, "project_usage", "project_id"};
 const Load kReservations{"reservations", kReservationColumns, "reservations", "id",
                          "cancel_time IS NULL"};
+const Load kPolicies{"policies", kPolicyColumns, "policies", "id"};
 const Load kAllocations{
     "allocations", kAllocationColumns, "allocations", "id",
     "(state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')"
@@ -169,6 +170,7 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
   ALLOT_RETURN_IF_ERROR(load(changes.usages, ReadProjectUsage, kUsages, changed[Kind::kQuota]));
   ALLOT_RETURN_IF_ERROR(
       load(changes.reservations, ReadReservation, kReservations, changed[Kind::kReservation]));
+  ALLOT_RETURN_IF_ERROR(load(changes.policies, ReadPolicy, kPolicies, changed[Kind::kPolicy]));
   ALLOT_RETURN_IF_ERROR(
       load(changes.allocations, ReadAllocation, kAllocations, changed[Kind::kAllocation]));
   if (changes.complete) {

@@ -85,6 +85,14 @@ class PostgresTx final : public Tx {
   Status InsertReservation(const Reservation& reservation) override;
   Status UpdateReservation(Reservation& reservation) override;
 
+  // Policies: policies_sql.cc.
+  Result<std::optional<PublishedPolicy>> FindPolicy(const PolicyId& id) override;
+  Result<Page<PublishedPolicy>> ListPolicies(const PageRequest& page) override;
+  Result<std::vector<PublishedPolicy>> LivePolicies() override;
+  Status LockPolicies() override;
+  Status InsertPolicy(const PublishedPolicy& policy) override;
+  Status WithdrawPolicy(const PolicyId& id, Instant at, const std::string& reason) override;
+
   // Tenants: tenants_sql.cc.
   Result<std::optional<Institute>> FindInstitute(const InstituteId& id) override;
   Result<Page<Institute>> ListInstitutes(const std::optional<InstituteId>& only,

@@ -34,6 +34,11 @@ inline constexpr char kReservationColumns[] =
     " micros(cancel_time), version";
 Reservation ReadReservation(RowReader& row);
 
+inline constexpr char kPolicyColumns[] =
+    "id, settings::text, micros(effective_time), micros(create_time), reason,"
+    " micros(withdraw_time), withdraw_reason";
+PublishedPolicy ReadPolicy(RowReader& row);
+
 inline constexpr char kInstituteColumns[] = "id, display_name, sector, version";
 Institute ReadInstitute(RowReader& row);
 

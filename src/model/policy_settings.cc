@@ -1,0 +1,127 @@
+#include "allot/model/policy_settings.h"
+
+#include <array>
+
+#include "allot/base/check.h"
+#include "allot/model/decayed_usage.h"
+#include "allot/model/name.h"
+#include "allot/model/request.h"
+
+namespace allot {
+namespace {
+
+using Use = PolicySetting::Use;
+
+constexpr PolicySetting Time(std::string_view name, Seconds Policy::*member, Seconds min,
+                             Seconds max, Use use = Use::kPlanning) {
+  return {.name = name, .use = use, .member = member, .min = min.count, .max = max.count};
+}
+constexpr PolicySetting Count(std::string_view name, int Policy::*member, int min, int max,
+                              Use use = Use::kPlanning) {
+  return {.name = name, .use = use, .member = member, .min = min, .max = max};
+}
+
+constexpr std::array kSettings = {
+    Time("usage_half_life", &Policy::usage_half_life, Hours(1), kUsageHalfLifeMax),
+    Time("starvation_bound", &Policy::starvation_bound, Hours(1), Days(3'660)),
+    Time("gathering_time", &Policy::gathering_time, Seconds{0}, Days(30)),
+    Time("planning_horizon", &Policy::planning_horizon, Days(1), kAheadMax),
+    Time("release_time", &Policy::release_time, Seconds{0}, Hours(6)),
+    Count("promise_nodes", &Policy::promise_nodes, 1, kNodesMax),
+    Time("promise_within", &Policy::promise_within, Seconds{0}, kAheadMax),
+    Time("preemption_grace", &Policy::preemption_grace, Seconds{0}, Days(7)),
+    Time("preemption_min_run", &Policy::preemption_min_run, Seconds{0}, Days(366)),
+    Count("preemptions_max", &Policy::preemptions_max, 0, 1'000),
+    Time("preemption_gain", &Policy::preemption_gain, Seconds{0}, Days(366)),
+    Count("preemptions_per_pass", &Policy::preemptions_per_pass, 0, 100),
+    Time("heartbeat_expiry", &Policy::heartbeat_expiry, Seconds{1}, Hours(1), Use::kService),
+    Time("node_down_after", &Policy::node_down_after, Seconds{2}, Days(7), Use::kService),
+    Count("failures_max", &Policy::failures_max, 1, 100, Use::kService),
+    Time("event_retention", &Policy::event_retention, Hours(1), Days(3'660), Use::kService),
+    Time("request_retention", &Policy::request_retention, Days(1), Days(3'660), Use::kService),
+};
+
+Error Invalid(std::string path, const std::string& value, std::string expected) {
+  return FieldError(Reason::kPolicyInvalid, std::move(path), value, std::move(expected));
+}
+
+Status CheckCaps(const ProgrammeCaps& caps) {
+  const std::string path = "programmes." + caps.programme.str();
+  if (!CheckName(caps.programme.str(), path).ok()) {
+    return Invalid(path, caps.programme.str(),
+                   "a name of 1 to 63 of a-z, 0-9 and '-' that starts with a letter");
+  }
+  for (const GpuModel model : kGpuModels) {
+    const int gpus = caps.gpus_max[static_cast<std::size_t>(model)];
+    if (gpus >= 0 && gpus <= kGpusMax) continue;
+    return Invalid(path + ".gpus_max." + std::string(Name(model)), std::to_string(gpus),
+                   "0 to " + std::to_string(kGpusMax));
+  }
+  if (caps.duration_max >= kDurationMin && caps.duration_max <= kDurationMax) return Ok{};
+  return Invalid(path + ".duration_max", FormatDuration(caps.duration_max),
+                 FormatDuration(kDurationMin) + " to " + FormatDuration(kDurationMax));
+}
+
+Status CheckProgrammes(const std::vector<ProgrammeCaps>& programmes) {
+  if (programmes.empty()) return Invalid("programmes", "", "at least one programme");
+  const ProgrammeCaps* before = nullptr;
+  for (const ProgrammeCaps& caps : programmes) {
+    if (before != nullptr && caps.programme <= before->programme) {
+      return Invalid("programmes." + caps.programme.str(), "", "each programme once, by name");
+    }
+    ALLOT_RETURN_IF_ERROR(CheckCaps(caps));
+    before = &caps;
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+std::span<const PolicySetting> PolicySettings() { return kSettings; }
+
+const PolicySetting* FindPolicySetting(std::string_view name) {
+  for (const PolicySetting& setting : kSettings) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+int64_t Get(const Policy& policy, const PolicySetting& setting) {
+  if (setting.is_time()) return (policy.*std::get<Seconds Policy::*>(setting.member)).count;
+  return policy.*std::get<int Policy::*>(setting.member);
+}
+
+void Set(Policy& policy, const PolicySetting& setting, int64_t value) {
+  ALLOT_CHECK(value >= setting.min && value <= setting.max);
+  if (setting.is_time()) {
+    policy.*std::get<Seconds Policy::*>(setting.member) = Seconds{value};
+  } else {
+    policy.*std::get<int Policy::*>(setting.member) = static_cast<int>(value);
+  }
+}
+
+std::string FormatSetting(const PolicySetting& setting, int64_t value) {
+  return setting.is_time() ? FormatDuration(Seconds{value}) : std::to_string(value);
+}
+
+std::string RangeOf(const PolicySetting& setting) {
+  return FormatSetting(setting, setting.min) + " to " + FormatSetting(setting, setting.max);
+}
+
+Status CheckPolicy(const Policy& policy) {
+  ALLOT_RETURN_IF_ERROR(CheckProgrammes(policy.programmes));
+  for (const PolicySetting& setting : kSettings) {
+    const int64_t value = Get(policy, setting);
+    if (value >= setting.min && value <= setting.max) continue;
+    return Invalid(std::string(setting.name), FormatSetting(setting, value), RangeOf(setting));
+  }
+  // A node is unknown first and down later; the other way round it would never be unknown.
+  if (policy.node_down_after <= policy.heartbeat_expiry) {
+    return Invalid(
+        "node_down_after", FormatDuration(policy.node_down_after),
+        "longer than heartbeat_expiry (" + FormatDuration(policy.heartbeat_expiry) + ")");
+  }
+  return Ok{};
+}
+
+}  // namespace allot
