@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/request_flags.h"
 #include "cli/resource.h"
 #include "cli/resource_name.h"
 #include "cli/values.h"
@@ -17,15 +18,7 @@ struct SubmitFlags {
   std::string project;
   std::string name;
   std::string display_name;
-  std::string gpus;
-  std::string nodes;
-  std::string gpus_per_node;
-  std::string models = "any";
-  std::string length;
-  std::string start;
-  std::string deadline;
-  bool preemptible = false;
-  std::string same_leaf_wait;
+  RequestFlags request;
   std::string after;
   std::string count;
   bool dry_run = false;
@@ -33,55 +26,6 @@ struct SubmitFlags {
   /// Nothing: active.
   std::string until;
 };
-
-/// GPUs in all, or nodes and GPUs on each; the server judges whether they make sense.
-Status ReadSize(const SubmitFlags& flags, v1::AllocationRequest& request) {
-  if (!flags.gpus.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(
-        const int32_t gpus,
-        ParseSmallCount("--gpus", flags.gpus, Reason::kGpusOutOfRange, 1, kGpusMax));
-    request.set_gpus(gpus);
-    return Ok{};
-  }
-  ALLOT_ASSIGN_OR_RETURN(
-      const int32_t nodes,
-      ParseSmallCount("--nodes", flags.nodes, Reason::kNodesOutOfRange, 1, kNodesMax));
-  int32_t gpus_per_node = 8;
-  if (!flags.gpus_per_node.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(gpus_per_node,
-                           ParseSmallCount("--gpus-per-node", flags.gpus_per_node,
-                                           Reason::kGpusPerNodeOutOfRange, 1, kGpusPerNodeMax));
-  }
-  request.mutable_node_shape()->set_nodes(nodes);
-  request.mutable_node_shape()->set_gpus_per_node(gpus_per_node);
-  return Ok{};
-}
-
-Result<v1::AllocationRequest> ReadRequest(const SubmitFlags& flags, Instant now) {
-  v1::AllocationRequest request;
-  ALLOT_RETURN_IF_ERROR(ReadSize(flags, request));
-  ALLOT_ASSIGN_OR_RETURN(const auto models, ParseModels("--models", flags.models));
-  for (const std::string& model : models) {
-    request.add_models(model == "H200" ? v1::GPU_MODEL_H200 : v1::GPU_MODEL_B200);
-  }
-  ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength("--for", flags.length));
-  request.mutable_duration()->set_seconds(length.count);
-  if (!flags.start.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const Instant start, ParseMoment("--start", flags.start, now));
-    *request.mutable_earliest_start() = TimestampOf(start);
-  }
-  if (!flags.deadline.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const Instant deadline, ParseMoment("--deadline", flags.deadline, now));
-    *request.mutable_deadline() = TimestampOf(deadline);
-  }
-  request.set_preemptible(flags.preemptible);
-  if (!flags.same_leaf_wait.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const Seconds wait,
-                           ParseLength("--same-leaf-wait", flags.same_leaf_wait));
-    request.mutable_same_leaf_wait()->set_seconds(wait.count);
-  }
-  return request;
-}
 
 /// One of the same project may be named by its last part alone.
 Outcome<std::string> ReadAfter(const std::string& after, const std::string& project) {
@@ -154,14 +98,8 @@ Outcome<v1::ListAllocationsResponse> Send(Client& client, const SubmitFlags& fla
 }
 
 ExitCode Submit(Session& session, const SubmitFlags& flags) {
-  if (flags.gpus.empty() == flags.nodes.empty()) {
-    return session.Fail(UsageFailure("give either --gpus, or --nodes (and --gpus-per-node)",
-                                     "'allot submit --help' has examples."));
-  }
-  if (!flags.gpus.empty() && !flags.gpus_per_node.empty()) {
-    return session.Fail(UsageFailure("--gpus is GPUs in all: --gpus-per-node goes with --nodes",
-                                     "'allot submit --help' has examples."));
-  }
+  auto request = ReadRequest(flags.request, session.Now(), "allot submit");
+  if (!request.ok()) return session.Fail(request.failure());
   if (!flags.until.empty() && !flags.wait.wait) {
     return session.Fail(UsageFailure("--until says where --wait ends", "Add --wait."));
   }
@@ -174,8 +112,6 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
   if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
   const auto project = ProjectName(flags.project);
   if (!project.ok()) return session.Fail(project.failure());
-  auto request = ReadRequest(flags, session.Now());
-  if (!request.ok()) return session.Fail(FailureOf(request.error()));
   if (!flags.after.empty()) {
     auto after = ReadAfter(flags.after, *project);
     if (!after.ok()) return session.Fail(after.failure());
@@ -227,18 +163,7 @@ void AddSubmitCommand(CLI::App& root, Action& chosen) {
       "  allot submit snu/llm --gpus 8 --for 1d --dry-run");
   submit->add_option("project", flags->project, "INSTITUTE/PROJECT")->required();
   submit->add_option("--name", flags->name, "Last part of its name; minted when left out");
-  submit->add_option("--gpus", flags->gpus, "GPUs in all, on as few nodes as hold them");
-  submit->add_option("--nodes", flags->nodes, "Nodes, all in one cluster");
-  submit->add_option("--gpus-per-node", flags->gpus_per_node, "GPUs on each node, 1 to 8 (8)");
-  submit->add_option("--models", flags->models,
-                     "H200, B200, both in order of preference, or any (any)");
-  submit->add_option("--for,--duration", flags->length, "How long: 90m, 4h, 7d, 2w")->required();
-  submit->add_option("--start", flags->start, "Not before: RFC 3339, or +2h");
-  submit->add_option("--deadline", flags->deadline, "Ended by: RFC 3339, or +30d");
-  submit->add_flag("--preemptible", flags->preemptible,
-                   "May be stopped for work that may not; the rest waits again");
-  submit->add_option("--same-leaf-wait", flags->same_leaf_wait,
-                     "Start up to so much later if all nodes then hang from one leaf: 6h, 2d");
+  AddRequestFlags(*submit, flags->request)->required();
   submit->add_option(
       "--count", flags->count,
       "So many alike, 1 to 100, all or none; --name sweep makes sweep-1, sweep-2 ...");

@@ -21,13 +21,14 @@ CLI::Validator AtLeastOne();
 // One function a group of commands; each sets `chosen` when its command was given.
 void AddAllocationCommands(CLI::App& root, Action& chosen);  // list, get, watch, explain
 void AddSubmitCommand(CLI::App& root, Action& chosen);
-void AddEndCommands(CLI::App& root, Action& chosen);   // cancel, release
+void AddEndCommands(CLI::App& root, Action& chosen);   // cancel, release, reject, urgent
 void AddPoolCommands(CLI::App& root, Action& chosen);  // pool, providers, clusters, nodes, orders
 void AddDrainCommands(CLI::App& root, Action& chosen);
 void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, cluster
 void AddTenantCommands(CLI::App& root, Action& chosen);       // institutes, projects, quota, merit
 void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, audit, record
 void AddPolicyCommands(CLI::App& root, Action& chosen);
+void AddWhatIfCommand(CLI::App& root, Action& chosen);
 void AddApplyCommand(CLI::App& root, Action& chosen);
 void AddSummaryCommand(CLI::App& root, Action& chosen);
 

@@ -144,6 +144,34 @@ std::string FormatPolicyFile(const v1::PolicySettings& settings) {
   return text;
 }
 
+Status SetSetting(const std::string& field, const std::string& name, const std::string& value,
+                  v1::PolicySettings& settings) {
+  const auto* number = settings.GetDescriptor()->FindFieldByName(name);
+  const auto* reflection = settings.GetReflection();
+  if (number != nullptr && !number->is_repeated()) {
+    if (number->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength(field, value));
+      Duration duration;
+      duration.set_seconds(length.count);
+      reflection->MutableMessage(&settings, number)->CopyFrom(duration);
+      return Ok{};
+    }
+    if (number->cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
+      ALLOT_ASSIGN_OR_RETURN(const int32_t count,
+                             ParseSmallCount(field, value, Reason::kPolicyInvalid, 0,
+                                             std::numeric_limits<int32_t>::max()));
+      reflection->SetInt32(&settings, number, count);
+      return Ok{};
+    }
+  }
+  std::string known;
+  const auto list = [&known](const FieldDescriptor* one) {
+    known += (known.empty() ? "" : ", ") + one->name();
+  };
+  EachNumber(list, list);
+  return FieldError(Reason::kConfigInvalid, field, name, known);
+}
+
 std::vector<SettingLine> SettingLines(const v1::PolicySettings& settings) {
   std::vector<SettingLine> lines;
   for (const v1::ProgrammeCaps& caps : settings.programmes()) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "allot/base/result.h"
 #include "allot/v1/policy.pb.h"
 #include "cli/manifest.h"
 
@@ -16,6 +17,11 @@ v1::PolicySettings ParsePolicyFile(const std::string& file, const std::string& t
                                    std::vector<ManifestProblem>& problems);
 /// YAML that ParsePolicyFile reads back.
 std::string FormatPolicyFile(const v1::PolicySettings& settings);
+
+/// Sets one, given as people write it; config_invalid for a name that is none (programmes and
+/// node_loss included) or a value that cannot be read.
+Status SetSetting(const std::string& field, const std::string& name, const std::string& value,
+                  v1::PolicySettings& settings);
 
 struct SettingLine {
   /// "promise_nodes", "programmes.call-2026-1.gpus_max.H200".

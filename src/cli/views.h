@@ -8,6 +8,7 @@
 #include "allot/base/time.h"
 #include "allot/v1/access.pb.h"
 #include "allot/v1/allocation_service.pb.h"
+#include "allot/v1/operator_service.pb.h"
 #include "allot/v1/order.pb.h"
 #include "allot/v1/policy.pb.h"
 #include "allot/v1/pool_service.pb.h"
@@ -54,6 +55,8 @@ Table TimelineTable(const v1::GetCapacityResponse& capacity, Instant now);
 Table PolicyTable(const Repeated<v1::Policy>& policies, Instant now);
 /// When, why, and every setting.
 std::string PolicyDetails(const v1::Policy& policy, Instant now, bool colours);
+
+std::string WhatIfText(const v1::WhatIfResponse& answer, Instant now, bool colours);
 
 Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now);
 Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now);

@@ -114,6 +114,11 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
                                " later if it helps");
   }
   if (!request.after().empty()) lines.Add("Starts after", ShortName(request.after()));
+  if (a.urgent()) lines.Add("Urgent", "goes before others by the ministry");
+  if (a.has_told_start_time()) {
+    lines.Add("First told", Moment(InstantOf(a.told_start_time()), now) +
+                                (a.overdue() ? "; overdue: goes before others" : ""));
+  }
   lines.Add("Cluster", ShortName(a.cluster()));
   lines.Add(a.state() != v1::Allocation::STATE_PLANNED ? "Start" : StartLabel(a.promised()),
             StartText(a, now));
@@ -152,6 +157,28 @@ std::string ChangeLine(const v1::AllocationChange& change, Instant now, bool col
   return line;
 }
 
+namespace {
+
+constexpr int kEstimatesForPeople = 4;
+
+/// What it was told, the newest first; nothing when that never changed.
+void AddEstimates(const v1::ExplainAllocationResponse& e, Instant now, Lines& lines) {
+  if (e.estimates_size() < 2) return;
+  for (int i = 0; i < e.estimates_size() && i < kEstimatesForPeople; ++i) {
+    const v1::StartEstimate& estimate = e.estimates(i);
+    lines.Add(i == 0 ? "Told" : "", (estimate.has_planned_start_time()
+                                         ? Moment(InstantOf(estimate.planned_start_time()), now)
+                                         : "no start") +
+                                        ", as of " + Moment(InstantOf(estimate.told_time()), now));
+  }
+  if (e.allocation().has_told_start_time()) {
+    lines.Add("First told", Moment(InstantOf(e.allocation().told_start_time()), now) +
+                                (e.allocation().overdue() ? "; overdue: goes before others" : ""));
+  }
+}
+
+}  // namespace
+
 std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now, bool colours) {
   const v1::Allocation& a = e.allocation();
   const std::string state = Word(a.state());
@@ -174,6 +201,8 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
     lines.Add("Quota", "holds " + FormatCount(e.quota_held_gpus()) + " of " +
                            FormatCount(e.quota_limit_gpus()) + " GPUs of these models");
   }
+  if (a.urgent()) lines.Add("Urgent", "goes before others by the ministry");
+  AddEstimates(e, now, lines);
   for (int i = 0; i < e.alternatives_size(); ++i) {
     lines.Add(i == 0 ? "Sooner" : "", Harmless(e.alternatives(i).message()));
   }

@@ -85,6 +85,15 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
       store::Access::kRead, [&](store::Tx& tx) { return tx.ListAllocations(filter, page); });
 }
 
+Result<std::vector<StartEstimate>> GetStartEstimates(const Context& context,
+                                                     const Principal& principal,
+                                                     const AllocationId& id) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
+  if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
+  return context.store.Transact<std::vector<StartEstimate>>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.EstimatesOf(id, kEstimatesShown); });
+}
+
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {
   const std::string message =
       request.reason.empty() ? "cancelled by its owner" : "cancelled: " + request.reason;
@@ -128,6 +137,31 @@ Result<Allocation> Release(const Context& context, const Call& call, const EndRe
         ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, a, now, 0));
         return true;
       });
+}
+
+Result<Allocation> SetUrgency(const Context& context, const Call& call, const EndRequest& request,
+                              bool urgent) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  if (request.reason.empty()) {
+    return FieldError(Reason::kFieldRequired, "reason", "",
+                      "why it goes before others, or no more");
+  }
+  return End(context, call, request, Permission::kManageTenants,
+             urgent ? "allocation.set_urgent" : "allocation.unset_urgent",
+             [&](store::Tx&, Allocation& a, Instant now) -> Result<bool> {
+               if (!IsWaiting(a.state)) {
+                 return StateError(Reason::kTransitionNotAllowed,
+                                   "An allocation that is " + std::string(Name(a.state)) +
+                                       " does not wait: there is nothing to go before.");
+               }
+               if (a.urgent == urgent) return false;
+               a.urgent = urgent;
+               a.update_time = now;
+               a.message = (urgent ? "goes before others by the ministry: "
+                                   : "goes before others no more: ") +
+                           request.reason;
+               return true;
+             });
 }
 
 Result<Allocation> Reject(const Context& context, const Call& call, const EndRequest& request) {

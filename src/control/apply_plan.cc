@@ -59,6 +59,20 @@ bool IsReadyNow(const Pass& pass, int pending) {
          !pass.snapshot.pending[static_cast<std::size_t>(pending)].after;
 }
 
+/// What is planned for it is the first that it can be held to. What comes together is ranked
+/// together, and what follows another starts when that one lets it: before, a start is a guess.
+bool IsToldFirst(const Pass& pass, const Allocation& seen, const Placement& placement) {
+  const auto& row = pass.snapshot.pending[static_cast<std::size_t>(placement.pending)];
+  const Instant created = Instant::FromSeconds(seen.create_time.seconds());
+  return !seen.told_start && !row.after && created + pass.policy->gathering_time <= pass.plan.now;
+}
+
+/// It would start later than what it was told may move.
+bool IsOverdueNow(const Pass& pass, const Allocation& seen, const Placement& placement) {
+  return seen.told_start && !seen.overdue &&
+         *seen.told_start + pass.policy->planned_slip_max < placement.window.start();
+}
+
 /// Only what differs is written: a pass that changes nothing costs no transaction.
 std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   std::vector<Decision> decisions;
@@ -76,7 +90,8 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
                       seen->window == placement.window && seen->cluster == cluster &&
                       SamePromise(pass, placement);
     const bool ready = IsReadyNow(pass, placement.pending);
-    if (same && !now && !ready) continue;
+    const bool told = IsToldFirst(pass, *seen, placement) || IsOverdueNow(pass, *seen, placement);
+    if (same && !now && !ready && !told) continue;
     decisions.push_back({.seen = seen,
                          .placement = &placement,
                          .deferral = nullptr,
@@ -344,9 +359,22 @@ class Application {
     return Ok{};
   }
 
+  /// Keeps to what it was told, or puts it before others.
+  Status Tell(const Placement& placement, Allocation& allocation, std::string& message) {
+    if (IsToldFirst(pass_, allocation, placement)) allocation.told_start = placement.window.start();
+    if (!IsOverdueNow(pass_, allocation, placement)) return Ok{};
+    allocation.overdue = true;
+    ++applied_.overdue;
+    message += "; it was first told " + FormatRfc3339(*allocation.told_start) +
+               ", and goes before others from now on";
+    return tx_.Audit(RecordSystem(pass_.plan.now, "allocation.overdue", allocation.id.str(),
+                                  InstituteOf(allocation.id), message));
+  }
+
   Status PlanLater(const Placement& placement, Allocation& allocation) {
     const std::string reason = placement.promised ? "promised" : "planned";
-    const std::string message = PlannedMessage(pass_, placement);
+    std::string message = PlannedMessage(pass_, placement);
+    ALLOT_RETURN_IF_ERROR(Tell(placement, allocation, message));
     if (allocation.state == AllocationState::kPending) {
       ALLOT_RETURN_IF_ERROR(
           Move(allocation, AllocationEvent::kPlan, pass_.plan.now, reason, message));
@@ -366,6 +394,9 @@ class Application {
     const ClusterId& cluster = ClusterOfPlacement(placement);
     ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kReserve, pass_.plan.now, "reserved",
                                "reserved on " + cluster.str() + "; the provider hands it over"));
+    if (allocation.told_start) {
+      applied_.start_errors.push_back(Between(*allocation.told_start, placement.window.start()));
+    }
     ++allocation.attempt;
     allocation.window = placement.window;
     allocation.cluster = cluster;

@@ -79,6 +79,9 @@ Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::st
   allocation.window.reset();
   allocation.active_time.reset();
   allocation.cluster = ClusterId();
+  // It is told anew: what it was told before was kept, or its loss is on record.
+  allocation.told_start.reset();
+  allocation.overdue = false;
   return Ok{};
 }
 

@@ -29,6 +29,7 @@ constexpr std::array kSettings = {
     Time("release_time", &Policy::release_time, Seconds{0}, Hours(6)),
     Count("promise_nodes", &Policy::promise_nodes, 1, kNodesMax),
     Time("promise_within", &Policy::promise_within, Seconds{0}, kAheadMax),
+    Time("planned_slip_max", &Policy::planned_slip_max, Seconds{0}, Days(3'660), Use::kService),
     Time("preemption_grace", &Policy::preemption_grace, Seconds{0}, Days(7)),
     Time("preemption_min_run", &Policy::preemption_min_run, Seconds{0}, Days(366)),
     Count("preemptions_max", &Policy::preemptions_max, 0, 1'000),

@@ -83,6 +83,8 @@ Json Format(const scheduler::SnapshotPending& row) {
                {"request", Format(row.request)},
                {"create_us", row.create_time.micros},
                {"requeued", row.requeued}};
+  if (row.overdue) json["overdue"] = true;
+  if (row.urgent) json["urgent"] = true;
   if (row.after) json["after"] = row.after->str();
   if (row.planned_start) json["planned_start_us"] = row.planned_start->micros;
   if (row.promise) {

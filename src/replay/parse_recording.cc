@@ -186,6 +186,8 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
         .request = ReadRequest(row.Object("request")),
         .create_time = ReadInstant(row, "create_us"),
         .requeued = row.Bool("requeued"),
+        .overdue = row.Has("overdue") && row.Bool("overdue"),
+        .urgent = row.Has("urgent") && row.Bool("urgent"),
         .after = std::nullopt,
         .planned_start = ReadOptionalInstant(row, "planned_start_us"),
         .promise = std::nullopt};

@@ -192,7 +192,16 @@ class Handlers {
     ALLOT_ASSIGN_OR_RETURN(
         const auto explanation,
         control::ExplainAllocation(s_.context, caller.principal, s_.planner, id, &pass));
+    ALLOT_ASSIGN_OR_RETURN(const auto estimates,
+                           control::GetStartEstimates(s_.context, caller.principal, id));
     v1::ExplainAllocationResponse response;
+    for (const StartEstimate& estimate : estimates) {
+      v1::StartEstimate& row = *response.add_estimates();
+      *row.mutable_told_time() = rpc::Render(estimate.told_time);
+      if (estimate.planned_start) {
+        *row.mutable_planned_start_time() = rpc::Render(*estimate.planned_start);
+      }
+    }
     *response.mutable_allocation() = Render(detail, NamesFor(caller));
     response.set_rank(explanation.rank);
     response.set_rank_of(explanation.rank_of);

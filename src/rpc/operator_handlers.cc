@@ -56,6 +56,14 @@ class Handlers {
     return Render(rejected, ClusterNamesFor(s_.cluster_names, caller.principal));
   }
 
+  Result<v1::Allocation> SetUrgency(const Caller& caller, const v1::SetUrgencyRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto changed,
+                           control::SetUrgency(s_.context, call, asked, request.urgent()));
+    return Render(changed, ClusterNamesFor(s_.cluster_names, caller.principal));
+  }
+
   Result<v1::Node> DrainNode(const Caller& caller, const v1::DrainNodeRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
@@ -123,6 +131,19 @@ class Handlers {
     return response;
   }
 
+  Result<v1::WhatIfResponse> WhatIf(const Caller& caller, const v1::WhatIfRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto question, Parse(request));
+    for (int i = 0; i < request.changes_size(); ++i) {
+      const std::string& place = request.changes(i).drain();
+      if (place.empty()) continue;
+      ALLOT_RETURN_IF_ERROR(s_.cluster_names.Confirm(caller.principal, place,
+                                                     "changes[" + std::to_string(i) + "].drain"));
+    }
+    ALLOT_ASSIGN_OR_RETURN(const auto answer,
+                           control::PlanWhatIf(s_.context, caller.principal, s_.planner, question));
+    return Render(answer);
+  }
+
   Result<v1::ListAuditEntriesResponse> ListAuditEntries(
       const Caller& caller, const v1::ListAuditEntriesRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAuditedName(request.resource(), "resource"));
@@ -152,11 +173,13 @@ ServiceMethods OperatorMethods(const Services& services) {
       v1::SetMeritRequest::descriptor()->file()->FindServiceByName("OperatorService"));
   table.Unary(handlers.get(), &Handlers::SetMerit);
   table.Unary(handlers.get(), &Handlers::RejectAllocation);
+  table.Unary(handlers.get(), &Handlers::SetUrgency);
   table.Unary(handlers.get(), &Handlers::DrainNode);
   table.Unary(handlers.get(), &Handlers::UndrainNode);
   table.Unary(handlers.get(), &Handlers::DrainCluster);
   table.Unary(handlers.get(), &Handlers::UndrainCluster);
   table.Unary(handlers.get(), &Handlers::RecordPass);
+  table.Unary(handlers.get(), &Handlers::WhatIf);
   table.Unary(handlers.get(), &Handlers::CreateApiKey);
   table.Unary(handlers.get(), &Handlers::ListApiKeys);
   table.Unary(handlers.get(), &Handlers::RevokeApiKey);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "allot/control/allocations.h"
@@ -12,6 +13,7 @@
 #include "allot/control/reservations.h"
 #include "allot/control/submit.h"
 #include "allot/control/tenants.h"
+#include "allot/control/what_if.h"
 #include "allot/v1/allocation_service.pb.h"
 #include "allot/v1/operator_service.pb.h"
 #include "allot/v1/policy_service.pb.h"
@@ -27,11 +29,14 @@ namespace allot::rpc {
 // Requests as control takes them. What is wrong with the message itself is refused here, field by
 // field; what depends on state or on the time is control's.
 
+/// `path` is where the request stands, such as "allocation.request".
+Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::string& path);
 Result<control::Submission> Parse(const v1::CreateAllocationRequest& request);
 Result<std::vector<control::Submission>> Parse(const v1::BatchCreateAllocationsRequest& request);
 Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request);
+Result<control::EndRequest> Parse(const v1::SetUrgencyRequest& request);
 Result<store::AllocationFilter> ParseFilter(const v1::ListAllocationsRequest& request);
 struct WatchStart {
   TenantScope scope;
@@ -48,6 +53,13 @@ Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request);
 
 Result<control::NewPolicy> Parse(const v1::CreatePolicyRequest& request);
 Result<control::PolicyEnd> Parse(const v1::WithdrawPolicyRequest& request);
+/// The numbers that are given, each within its range. `path` ends in a dot.
+Result<std::vector<std::pair<const PolicySetting*, int64_t>>> ParseGivenSettings(
+    const v1::PolicySettings& settings, const std::string& path);
+/// Sorted; may be empty.
+Result<std::vector<ProgrammeCaps>> ParseProgrammes(const v1::PolicySettings& settings,
+                                                   const std::string& path);
+Result<control::WhatIfQuestion> Parse(const v1::WhatIfRequest& request);
 /// Nothing for the one in force.
 Result<std::optional<PolicyId>> ParsePolicyOrCurrent(const v1::GetPolicyRequest& request);
 

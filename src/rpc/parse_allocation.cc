@@ -14,6 +14,8 @@ std::string ModelText(int model) {
   return parsed.ok() ? std::string(Name(*parsed)) : "model " + std::to_string(model);
 }
 
+}  // namespace
+
 Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::string& path) {
   RawRequest raw;
   if (request.has_gpus()) raw.gpus = request.gpus();
@@ -39,6 +41,8 @@ Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::str
   }
   return raw;
 }
+
+namespace {
 
 /// `path`: before the names of fields, such as "requests[3].".
 Result<control::Submission> ParseSubmission(const v1::CreateAllocationRequest& request,
@@ -117,6 +121,11 @@ Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request) {
   return ParseEnd(request);
 }
 
+Result<control::EndRequest> Parse(const v1::SetUrgencyRequest& request) {
+  ALLOT_ASSIGN_OR_RETURN(auto end, ParseEnd(request));
+  if (request.has_urgent()) return end;
+  return FieldError(Reason::kFieldRequired, "urgent", "", "true or false");
+}
 Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request) {
   return ParseEnd(request);
 }

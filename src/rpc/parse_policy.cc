@@ -14,26 +14,25 @@ namespace {
 constexpr std::string_view kCurrent = "current";
 const std::string kSettings = "policy.settings.";
 
-/// By the setting's name, which the message's field has too.
-Result<int64_t> ParseSetting(const v1::PolicySettings& settings, const PolicySetting& setting) {
+/// By the setting's name, which the message's field has too; nothing when it is not given.
+Result<std::optional<int64_t>> ParseSetting(const v1::PolicySettings& settings,
+                                            const PolicySetting& setting, const std::string& path) {
   const std::string name(setting.name);
   const auto* field = settings.GetDescriptor()->FindFieldByName(name);
   ALLOT_CHECK(field != nullptr);
   const auto* reflection = settings.GetReflection();
-  if (!reflection->HasField(settings, field)) {
-    return FieldError(Reason::kFieldRequired, kSettings + name, "", RangeOf(setting));
-  }
+  if (!reflection->HasField(settings, field)) return std::optional<int64_t>();
   int64_t value = 0;
   if (setting.is_time()) {
     const auto& duration =
         static_cast<const google::protobuf::Duration&>(reflection->GetMessage(settings, field));
-    ALLOT_ASSIGN_OR_RETURN(const Seconds parsed, ParseDuration(duration, kSettings + name));
+    ALLOT_ASSIGN_OR_RETURN(const Seconds parsed, ParseDuration(duration, path + name));
     value = parsed.count;
   } else {
     value = reflection->GetInt32(settings, field);
   }
-  if (value >= setting.min && value <= setting.max) return value;
-  return FieldError(Reason::kPolicyInvalid, kSettings + name, FormatSetting(setting, value),
+  if (value >= setting.min && value <= setting.max) return std::optional(value);
+  return FieldError(Reason::kPolicyInvalid, path + name, FormatSetting(setting, value),
                     RangeOf(setting));
 }
 
@@ -62,10 +61,23 @@ Result<ProgrammeCaps> ParseCaps(const v1::ProgrammeCaps& caps, const std::string
   return parsed;
 }
 
-Result<std::vector<ProgrammeCaps>> ParseProgrammes(const v1::PolicySettings& settings) {
+}  // namespace
+
+Result<std::vector<std::pair<const PolicySetting*, int64_t>>> ParseGivenSettings(
+    const v1::PolicySettings& settings, const std::string& path) {
+  std::vector<std::pair<const PolicySetting*, int64_t>> given;
+  for (const PolicySetting& setting : PolicySettings()) {
+    ALLOT_ASSIGN_OR_RETURN(const auto value, ParseSetting(settings, setting, path));
+    if (value) given.emplace_back(&setting, *value);
+  }
+  return given;
+}
+
+Result<std::vector<ProgrammeCaps>> ParseProgrammes(const v1::PolicySettings& settings,
+                                                   const std::string& path) {
   std::vector<ProgrammeCaps> programmes;
   for (int i = 0; i < settings.programmes_size(); ++i) {
-    const std::string field = kSettings + "programmes[" + std::to_string(i) + "]";
+    const std::string field = path + "programmes[" + std::to_string(i) + "]";
     ALLOT_ASSIGN_OR_RETURN(auto caps, ParseCaps(settings.programmes(i), field));
     const auto same = std::ranges::find(programmes, caps.programme, &ProgrammeCaps::programme);
     if (same != programmes.end()) {
@@ -78,8 +90,6 @@ Result<std::vector<ProgrammeCaps>> ParseProgrammes(const v1::PolicySettings& set
   return programmes;
 }
 
-}  // namespace
-
 Result<control::NewPolicy> Parse(const v1::CreatePolicyRequest& request) {
   control::NewPolicy asked;
   ALLOT_ASSIGN_OR_RETURN(auto id, ParseNewName(request.policy_id(), "policy_id"));
@@ -89,10 +99,14 @@ Result<control::NewPolicy> Parse(const v1::CreatePolicyRequest& request) {
   }
   asked.id = PolicyId(std::move(id));
   const v1::PolicySettings& settings = request.policy().settings();
-  ALLOT_ASSIGN_OR_RETURN(asked.policy.programmes, ParseProgrammes(settings));
+  ALLOT_ASSIGN_OR_RETURN(asked.policy.programmes, ParseProgrammes(settings, kSettings));
   for (const PolicySetting& setting : PolicySettings()) {
-    ALLOT_ASSIGN_OR_RETURN(const int64_t value, ParseSetting(settings, setting));
-    Set(asked.policy, setting, value);
+    ALLOT_ASSIGN_OR_RETURN(const auto value, ParseSetting(settings, setting, kSettings));
+    if (!value) {
+      return FieldError(Reason::kFieldRequired, kSettings + std::string(setting.name), "",
+                        RangeOf(setting));
+    }
+    Set(asked.policy, setting, *value);
   }
   ALLOT_ASSIGN_OR_RETURN(asked.policy.node_loss,
                          Parse(settings.node_loss(), kSettings + "node_loss"));

@@ -11,9 +11,11 @@
 #include "allot/control/reservations.h"
 #include "allot/control/tenants.h"
 #include "allot/control/watch.h"
+#include "allot/control/what_if.h"
 #include "allot/v1/access.pb.h"
 #include "allot/v1/allocation.pb.h"
 #include "allot/v1/allocation_service.pb.h"
+#include "allot/v1/operator_service.pb.h"
 #include "allot/v1/order.pb.h"
 #include "allot/v1/policy.pb.h"
 #include "allot/v1/pool.pb.h"
@@ -48,6 +50,8 @@ v1::AllocationChange Render(const control::AllocationChange& change, const Clust
 v1::Order Render(const Order& order, const ClusterNamer& name_of);
 
 v1::Policy Render(const control::PolicyDetail& detail);
+
+v1::WhatIfResponse Render(const control::WhatIfAnswer& answer);
 
 v1::ApiKey Render(const ApiKey& key);
 /// `resource` is the name it was asked for by.

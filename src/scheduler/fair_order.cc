@@ -55,8 +55,12 @@ Instant WaitingSince(const SnapshotPending& pending) {
   return std::max(pending.create_time, pending.request.earliest_start.value_or(Instant{0}));
 }
 
-bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy) {
-  return WaitingSince(pending) + policy.starvation_bound < now;
+bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy) {
+  return pending.overdue || WaitingSince(pending) + policy.starvation_bound < now;
+}
+
+bool GoesAhead(const SnapshotPending& pending, Instant now, const Policy& policy) {
+  return !pending.after && (pending.urgent || pending.requeued || IsOverdue(pending, now, policy));
 }
 
 FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::vector<bool>& first)
@@ -70,9 +74,8 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
 
   for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
-    // Who starts after another comes behind it, wherever that is.
-    if (!pending.after && (first[static_cast<std::size_t>(i)] || pending.requeued ||
-                           IsStarved(pending, snapshot.now, policy))) {
+    const bool goes_first = !pending.after && first[static_cast<std::size_t>(i)];
+    if (goes_first || GoesAhead(pending, snapshot.now, policy)) {
       ahead_.push_back(i);
     } else {
       At(queues_, pending.project).pending.push_back(i);
@@ -81,8 +84,8 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
   // Total orders: positions follow the ids.
   const auto turn = [&](int i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
-    return std::tuple(!first[static_cast<std::size_t>(i)], !pending.requeued, WaitingSince(pending),
-                      i);
+    return std::tuple(!first[static_cast<std::size_t>(i)], !pending.urgent, !pending.requeued,
+                      WaitingSince(pending), i);
   };
   std::sort(ahead_.begin(), ahead_.end(), [&](int a, int b) { return turn(a) < turn(b); });
   const Chains chains(snapshot);

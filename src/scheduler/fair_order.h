@@ -22,7 +22,11 @@ std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& polic
 Charge ChargeOf(const Request& request);
 /// Since when it could have been running, had there been room.
 Instant WaitingSince(const SnapshotPending& pending);
-bool IsStarved(const SnapshotPending& pending, Instant now, const Policy& policy);
+/// Past the policy's bound of waiting, or of what it was told.
+bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy);
+/// It goes before all who are ranked by shares, promises lost aside. Who starts after another comes
+/// behind it, wherever that is.
+bool GoesAhead(const SnapshotPending& pending, Instant now, const Policy& policy);
 
 /// Hands out the pending allocations in rank order (the formula: plan.h, Schedule).
 class FairOrder {
@@ -48,7 +52,8 @@ class FairOrder {
 
   const Snapshot& snapshot_;
   std::size_t left_ = 0;
-  // Those who lost a promise, requeued ones, then starved ones; the longest waiting first.
+  // Those who lost a promise, urgent ones, requeued ones, then overdue ones; the longest waiting
+  // first.
   std::deque<int> ahead_;
   std::vector<Queue> queues_;
   std::vector<Charge> charges_;

@@ -46,7 +46,7 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
   if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
   // What fits a reservation exactly must not miss it by a second.
   return placement.reservation || row.request.shape.node_count() >= policy.promise_nodes ||
-         IsStarved(row, snapshot.now, policy);
+         row.urgent || IsOverdue(row, snapshot.now, policy);
 }
 
 /// Lost promises are slips unless they start as early as promised all the same.

@@ -87,7 +87,7 @@ class Preempter {
     const SnapshotPending& row = At(world_.pending, pending);
     if (row.request.preemptible || row.after || EarliestStart(row, policy_) > stop_) return false;
     const auto start = At(starts_, pending);
-    if (start) return *start >= stop_ + policy_.preemption_gain;
+    if (start) return *start > stop_ && *start >= stop_ + GainFor(row);
     const auto deferral =
         std::lower_bound(plan_.deferrals.begin(), plan_.deferrals.end(), pending,
                          [](const Deferral& one, int wanted) { return one.pending < wanted; });
@@ -281,9 +281,14 @@ class Preempter {
                        const std::vector<const Stoppable*>& stopped) const {
     const Instant never = world_.now + policy_.planning_horizon;
     const Seconds sooner = Between(start, At(starts_, pending).value_or(never));
-    const int64_t gpus = At(world_.pending, pending).request.shape.gpus();
-    return sooner >= policy_.preemption_gain &&
-           sooner.count * gpus > Gpus(stopped) * policy_.preemption_gain.count;
+    const SnapshotPending& row = At(world_.pending, pending);
+    return sooner.count > 0 && sooner >= GainFor(row) &&
+           (row.urgent || sooner.count * row.request.shape.gpus() >
+                              Gpus(stopped) * policy_.preemption_gain.count);
+  }
+  /// What an operator called urgent is worth any work that may be stopped.
+  Seconds GainFor(const SnapshotPending& row) const {
+    return row.urgent ? Seconds{0} : policy_.preemption_gain;
   }
 
   /// Without the rows that were added, and with what was stopped for whom.

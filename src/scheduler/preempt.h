@@ -16,7 +16,7 @@ Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const 
 /// they are stopped for starts sooner by policy.preemption_gain or more, nobody else who may not be
 /// stopped starts later, no promise slips that did not before, what is stopped has a start again,
 /// and the GPU time by which it starts sooner is more than policy.preemption_gain of every GPU
-/// taken back.
+/// taken back. For an urgent one it is enough that it starts sooner.
 ///
 /// What is stopped may be stopped and never stops others, so no two can stop each other in turn;
 /// and it is stopped preemptions_max times at the most, so all of it comes to an end.

@@ -64,6 +64,33 @@ Status Carry(const Withdraw& change, Snapshot& snapshot) {
   const SnapshotPending* row = Find(snapshot.pending, change.allocation);
   if (row == nullptr) return NotFound("waiting allocation", change.allocation.str());
   snapshot.pending.erase(snapshot.pending.begin() + (row - snapshot.pending.data()));
+  // Whoever was to start after it waits for nobody any more.
+  for (SnapshotPending& other : snapshot.pending) {
+    if (other.after == change.allocation) other.after.reset();
+  }
+  return Ok{};
+}
+
+Status Carry(const SetUrgent& change, Snapshot& snapshot) {
+  SnapshotPending* row = Find(snapshot.pending, change.allocation);
+  if (row == nullptr) return NotFound("waiting allocation", change.allocation.str());
+  row->urgent = true;
+  return Ok{};
+}
+
+Status Carry(const Submit& change, Snapshot& snapshot) {
+  const SnapshotProject* project = Find(snapshot.projects, change.project);
+  if (project == nullptr) return NotFound("project", change.project.str());
+  SnapshotPending row;
+  row.project = static_cast<int>(project - snapshot.projects.data());
+  row.request = change.request;
+  row.create_time = snapshot.now;
+  int n = 1;
+  do {
+    row.id = SubmittedId(change.project, n++);
+  } while (Find(snapshot.pending, row.id) != nullptr);
+  const auto behind = std::ranges::upper_bound(snapshot.pending, row.id, {}, &SnapshotPending::id);
+  snapshot.pending.insert(behind, std::move(row));
   return Ok{};
 }
 
@@ -88,6 +115,11 @@ std::map<AllocationId, std::optional<Instant>> StartsOf(const Snapshot& snapshot
 
 }  // namespace
 
+AllocationId SubmittedId(const ProjectId& project, int n) {
+  // No name of an allocation begins with a plus.
+  return AllocationId(project.str() + "/+" + std::to_string(n));
+}
+
 Status Apply(const Change& change, Snapshot& snapshot) {
   return std::visit([&](const auto& one) { return Carry(one, snapshot); }, change);
 }
@@ -96,6 +128,7 @@ PlanSummary Summarise(const Snapshot& snapshot, const Plan& plan) {
   PlanSummary summary;
   summary.deferred = static_cast<int>(plan.deferrals.size());
   summary.slips = static_cast<int>(plan.slips.size());
+  summary.preemptions = static_cast<int>(plan.preemptions.size());
   int64_t held = 0;
   for (const SnapshotClaim& claim : snapshot.claims) {
     if (claim.start <= snapshot.now) summary.gpus_now += CountGpus(claim.gpus);

@@ -18,6 +18,7 @@ gathering_time: 10s
 planning_horizon: 732d
 release_time: 5m
 promise_within: 14d
+planned_slip_max: 30d
 preemption_grace: 10m
 preemption_min_run: 1h
 preemption_gain: 4h

@@ -184,6 +184,7 @@ TEST_F(Planning, APassIsMadeWhenAGatheringTimeIsOver) {
   EXPECT_FALSE(Must(loop->Turn()));
   clock.Advance(Seconds{3});
   EXPECT_TRUE(Must(loop->Turn()));
+  EXPECT_TRUE(Must(loop->Turn())) << "what it was told was written, and is looked at";
   EXPECT_FALSE(Must(loop->Turn())) << "once";
 }
 

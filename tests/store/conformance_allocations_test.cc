@@ -34,6 +34,9 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.remaining = Minutes(7);
   allocation.preempt_time = kNow + Minutes(3);
   allocation.ready_time = kNow + Minutes(2);
+  allocation.told_start = kNow + Minutes(4);
+  allocation.overdue = true;
+  allocation.urgent = true;
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     Allocation next = allocation;
     ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&next, 1)));
@@ -49,6 +52,33 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   EXPECT_OK(
       Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }));
   EXPECT_EQ(Get(allocation.id), allocation);
+}
+
+TEST_P(StoreConformance, EveryStartThatWasToldIsKept) {
+  std::vector<Allocation> both = {Submit("snu/llm/a"), Submit("snu/llm/b")};
+  const auto tell = [&](std::optional<Instant> start, Seconds after) {
+    for (Allocation& allocation : both) {
+      allocation.state = start ? S::kPlanned : S::kPending;
+      allocation.window = start ? std::optional(WindowOf(*start, Hours(4))) : std::nullopt;
+      allocation.cluster = start ? ClusterId("naver-a") : ClusterId();
+      allocation.update_time = kNow + after;
+    }
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(both); }));
+  };
+  tell(kNow + Days(3), Minutes(1));
+  tell(kNow + Days(3), Minutes(2));
+  tell(kNow + Days(4), Minutes(3));
+  tell(std::nullopt, Minutes(4));
+  for (const Allocation& allocation : both) {
+    const auto estimates =
+        Read(store(), [&](Tx& tx) { return tx.EstimatesOf(allocation.id, 10); }).value();
+    EXPECT_EQ(estimates, (std::vector<StartEstimate>{{kNow + Minutes(4), std::nullopt},
+                                                     {kNow + Minutes(3), kNow + Days(4)},
+                                                     {kNow + Minutes(1), kNow + Days(3)}}))
+        << "what is told again is told once";
+    EXPECT_EQ(
+        Read(store(), [&](Tx& tx) { return tx.EstimatesOf(allocation.id, 1); }).value().size(), 1U);
+  }
 }
 
 TEST_P(StoreConformance, ManyAreFoundAndLockedInTheOrderOfTheirIds) {

@@ -147,6 +147,19 @@ TEST_F(Postgres, APolicyThatWasInForceCannotBeRewritten) {
   EXPECT_EQ(Try("UPDATE policies SET withdraw_time = NULL"), "AL002");
 }
 
+TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
+  ASSERT_EQ(Try("UPDATE allocations SET state = 'planned', window_start = '2026-05-01',"
+                " window_end = '2026-05-02', cluster_id = 'naver-a' WHERE id = 'snu/llm/a'"),
+            "");
+  EXPECT_EQ(Try("UPDATE allocation_estimates SET planned_start = NULL"), "AL002");
+  EXPECT_EQ(Try("DELETE FROM allocation_estimates"), "AL002");
+  EXPECT_EQ(Try("TRUNCATE allocation_estimates"), "AL002");
+  const AllocationId id("snu/llm/a");
+  EXPECT_EQ(Read(*store_, [&](Tx& tx) { return tx.EstimatesOf(id, 10); }).value().size(), 1U)
+      << "whoever changed the row";
+  EXPECT_EQ(Try("UPDATE allocations SET overdue = true"), "23514") << "of what it was not told";
+}
+
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {
   std::vector<std::string> log;
   auto store = OpenPostgres(

@@ -49,6 +49,23 @@ TEST(FairOrder, WhoLostItsGpusGoesBeforeAllOthers) {
   EXPECT_EQ(Order(builder), (Ids{"p/lost", "q/starved", "q/1"}));
 }
 
+TEST(FairOrder, UrgentOnesGoFirstAndOverdueOnesAsStarvedOnes) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 1);
+  builder.Project("p").merit = 1;
+  builder.Project("q").merit = 1000;
+  builder.Pending("q/1", "q", kOneNode, Hours(1));
+  builder.Pending("q/starved", "q", kOneNode, Hours(1)).create_time = kNow - Days(400);
+  builder.Pending("p/requeued", "p", kOneNode, Hours(1)).requeued = true;
+  builder.Pending("p/urgent", "p", kOneNode, Hours(1)).urgent = true;
+  builder.Pending("p/overdue", "p", kOneNode, Hours(1)).overdue = true;
+  auto& follower = builder.Pending("p/follower", "p", kOneNode, Hours(1));
+  follower.after = AllocationId("q/1");
+  follower.urgent = true;
+  EXPECT_EQ(Order(builder),
+            (Ids{"p/urgent", "p/requeued", "q/starved", "p/overdue", "q/1", "p/follower"}));
+}
+
 TEST(FairOrder, WhatCannotBePlacedIsNotCharged) {
   SnapshotBuilder builder;
   builder.Cluster("a", GpuModel::kH200, 1);
@@ -164,8 +181,8 @@ TEST(FairOrder, AWaitBeginsWhenItMayStart) {
   SnapshotPending& pending = builder.Pending("p/1", "p", kOneNode, Hours(1));
   pending.create_time = kNow - Days(90);
   pending.request.earliest_start = kNow - Days(13);
-  EXPECT_FALSE(IsStarved(pending, kNow, Policy{}));
-  EXPECT_TRUE(IsStarved(pending, kNow + Days(2), Policy{}));
+  EXPECT_FALSE(IsOverdue(pending, kNow, Policy{}));
+  EXPECT_TRUE(IsOverdue(pending, kNow + Days(2), Policy{}));
 }
 
 TEST(FairOrder, WithinAProjectTheOlderGoesFirstThenTheLowerId) {

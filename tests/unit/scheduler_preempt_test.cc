@@ -95,6 +95,17 @@ TEST_F(PreemptTest, RoomIsMadeForWorkThatMayNotBeStopped) {
   EXPECT_LT(plan.placements[0].window.start(), kNow + Hours(1));
 }
 
+TEST_F(PreemptTest, ForAnUrgentOneItIsEnoughThatItStartsSooner) {
+  SnapshotPending pending = Ask(1, Hours(8));
+  pending.request.shape.gpus_per_node = 1;
+  policy_.preemption_gain = Hours(10);
+  EXPECT_EQ(Stopped(With(pending)), "") << "eight GPUs for one, two days sooner";
+  pending.urgent = true;
+  EXPECT_EQ(Stopped(With(pending)), "one");
+  pending.request.preemptible = true;
+  EXPECT_EQ(Stopped(With(pending)), "") << "what may be stopped stops nobody";
+}
+
 TEST_F(PreemptTest, NobodyIsStoppedForWorkThatMayBeStopped) {
   SnapshotPending pending = Ask(1, Hours(8));
   pending.request.preemptible = true;

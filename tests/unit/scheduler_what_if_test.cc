@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "allot/scheduler/check_plan.h"
 #include "support/snapshot_builder.h"
 
 namespace allot::scheduler {
@@ -63,6 +66,42 @@ TEST(WhatIf, WithoutARequestOthersComeSoonerAndItIsNotCounted) {
   EXPECT_EQ(shifts[0].sooner, 1);
 }
 
+TEST(WhatIf, WhoFollowedAWithdrawnOneWaitsForNobody) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 2);
+  builder.Project("i/p").merit = 900;
+  builder.Pending("i/p/one", "i/p", {1, 8, 0}, Hours(2));
+  builder.Pending("i/p/two", "i/p", {1, 8, 0}, Hours(2)).after = AllocationId("i/p/one");
+  const Snapshot snapshot = builder.Build();
+  Snapshot changed = snapshot;
+  ASSERT_TRUE(Apply(Withdraw{AllocationId("i/p/one")}, changed).ok());
+  const Plan plan = Schedule(changed, Policy{});
+  ASSERT_EQ(plan.placements.size(), 1U);
+  EXPECT_EQ(plan.placements[0].window.start(), kNow);
+}
+
+TEST(WhatIf, ARequestMoreTakesItsPlaceAmongTheOthers) {
+  const Snapshot snapshot = TwoWait();
+  Snapshot changed = snapshot;
+  Request request = snapshot.pending[0].request;
+  request.duration = Hours(3);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Apply(Submit{ProjectId("i/p"), request}, changed).ok());
+  }
+  ASSERT_EQ(changed.pending.size(), 4U);
+  Snapshot sorted = changed;
+  Canonicalise(sorted);
+  EXPECT_EQ(Digest(sorted), Digest(changed)) << "rows in canonical order";
+  const Plan plan = Schedule(changed, Policy{});
+  EXPECT_TRUE(CheckPlan(changed, Policy{}, plan).empty());
+  EXPECT_EQ(plan.placements.size(), 4U);
+  for (int n = 1; n <= 2; ++n) {
+    const AllocationId id = SubmittedId(ProjectId("i/p"), n);
+    EXPECT_TRUE(
+        std::ranges::any_of(changed.pending, [&](const auto& row) { return row.id == id; }));
+  }
+}
+
 TEST(WhatIf, WhatDoesNotExistOrIsOutOfRangeChangesNothing) {
   const Snapshot snapshot = TwoWait();
   const std::vector<std::pair<Change, Reason>> changes = {
@@ -73,6 +112,8 @@ TEST(WhatIf, WhatDoesNotExistOrIsOutOfRangeChangesNothing) {
       {SetQuota{ProjectId("i/p"), GpuModel::kB200, -1}, Reason::kQuotaOutOfRange},
       {Drain{"a/n99"}, Reason::kNotFound},
       {Drain{""}, Reason::kNotFound},
+      {Submit{ProjectId("i/x"), {}}, Reason::kNotFound},
+      {SetUrgent{AllocationId("i/q/r")}, Reason::kNotFound},
       {Withdraw{AllocationId("i/q/r")}, Reason::kNotFound},
   };
   for (const auto& [change, reason] : changes) {

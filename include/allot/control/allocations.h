@@ -23,6 +23,12 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
                                                 store::AllocationFilter filter,
                                                 const store::PageRequest& page);
 
+inline constexpr int kEstimatesShown = 20;
+/// What it was told about its start, the newest first, `kEstimatesShown` at the most.
+Result<std::vector<StartEstimate>> GetStartEstimates(const Context& context,
+                                                     const Principal& principal,
+                                                     const AllocationId& id);
+
 struct EndRequest {
   AllocationId id;
   /// The version the caller saw; 0 to skip the check.
@@ -43,5 +49,10 @@ Result<Allocation> Release(const Context& context, const Call& call, const EndRe
 /// An operator turns down an allocation that waits, for good and with a reason its owner reads.
 /// Rejecting it again changes nothing and succeeds.
 Result<Allocation> Reject(const Context& context, const Call& call, const EndRequest& request);
+
+/// An operator puts an allocation that waits before all that lost no promise, or back among them;
+/// with a reason its owner reads. Again: changes nothing.
+Result<Allocation> SetUrgency(const Context& context, const Call& call, const EndRequest& request,
+                              bool urgent);
 
 }  // namespace allot::control

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
@@ -15,6 +16,10 @@ struct Applied {
   int preempted = 0;  ///< their windows end sooner, for others
   int expired = 0;    ///< deadline can no longer be met
   int skipped = 0;    ///< changed since the snapshot: stays as it is until the next pass
+  int overdue =
+      0;  ///< of the planned: would start later than the policy lets what they were told move
+  /// Of the reserved that were told a start: how much later than the first one they start.
+  std::vector<Seconds> start_errors;
 };
 
 /// Makes a checked plan true, in one transaction that asserts the leader's epoch: placements that

@@ -119,9 +119,26 @@ struct Allocation {
   std::optional<Seconds> remaining;
   /// Since when it waits after that; nothing when it last lost its GPUs otherwise, or never.
   std::optional<Instant> preempt_time;
+  /// The first start it was told in this wait, once it had been ranked with those it came with;
+  /// what came before was a guess.
+  std::optional<Instant> told_start;
+  /// Its planned start went further past that than the policy's planned_slip_max: it goes before
+  /// others until it starts.
+  bool overdue = false;
+  /// An operator's decision: it goes before all that lost no promise.
+  bool urgent = false;
   int64_t version = 1;
 
   friend bool operator==(const Allocation&, const Allocation&) = default;
+};
+
+/// A start that an allocation was told.
+struct StartEstimate {
+  Instant told_time;
+  /// Nothing: it had no start any more.
+  std::optional<Instant> planned_start;
+
+  friend bool operator==(const StartEstimate&, const StartEstimate&) = default;
 };
 
 /// The request as it is to be served now: for what remains of it.

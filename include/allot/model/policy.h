@@ -52,6 +52,9 @@ struct Policy {
   int promise_nodes = 16;
   /// … once it lies within this from now. Nobody else is promised anything.
   Seconds promise_within = Days(14);
+  /// Whoever would start later than it was first told by more than this goes before all who lost no
+  /// promise until it starts, and is promised its start like those who waited past the bound.
+  Seconds planned_slip_max = Days(30);
   /// Running preemptible work may be stopped for work that is not. It goes on for so long after the
   /// decision …
   Seconds preemption_grace = Minutes(10);

@@ -126,13 +126,14 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// Promises. A promised start is kept on the GPUs booked for it, whoever else waits: all promises
 /// are booked before anybody is placed. At its turn each is moved up to the earliest start that the
 /// other promises and those ahead leave. It slips only when what it needs is gone (SlipCause).
-/// Gangs of the policy's promise_nodes nodes and more, those that waited longer than its starvation
-/// bound, and those placed on what is set aside for their project, are promised the start planned
-/// for them once it lies within promise_within and their gathering time has passed.
+/// Gangs of the policy's promise_nodes nodes and more, urgent and overdue ones, and those placed on
+/// what is set aside for their project, are promised the start planned for them once it lies within
+/// promise_within and their gathering time has passed.
 ///
-/// Order. First those whose promise is gone, then those that were requeued, which had their turn
-/// and lost it with a node; then those that waited longer than the policy's starvation bound; of
-/// each the longest wait first. A wait begins at the later of create_time and earliest_start. All
+/// Order. First those whose promise is gone, then urgent ones, then those that were requeued, which
+/// had their turn and lost it with a node; then overdue ones, which waited longer than the policy's
+/// starvation bound or would start too long after what they were told; of each the longest wait
+/// first. A wait begins at the later of create_time and earliest_start. All
 /// others by the lowest
 ///     (charge + cost) / weight      of their project, compared exactly, in integers;
 ///     cost   = GPU-seconds its next allocation asks for
@@ -174,7 +175,8 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// planned anew, what is stopped among those who wait. That plan is taken only if the one they are
 /// stopped for starts sooner by preemption_gain, nobody else who may not be stopped starts later,
 /// no other promise slips, what is stopped has a start again, and the GPU time by which it starts
-/// sooner is more than preemption_gain of every GPU taken back. Its start is then promised. What
+/// sooner is more than preemption_gain of every GPU taken back; for an urgent one it is enough that
+/// it starts sooner. Its start is then promised. What
 /// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
 ///
 /// GPUs are held for the policy's release_time after their window; a claim whose release is overdue

@@ -126,6 +126,11 @@ struct SnapshotPending {
   Instant create_time;
   /// It had GPUs and lost them through no doing of its own.
   bool requeued = false;
+  /// It would start later than it was first told by more than the policy allows, at some pass of
+  /// this wait.
+  bool overdue = false;
+  /// An operator put it before others.
+  bool urgent = false;
   /// Of its project, and not ended yet: it starts when that one's GPUs are back. It waits or holds
   /// claims; or it has lost its GPUs a moment ago and will wait again.
   std::optional<AllocationId> after;

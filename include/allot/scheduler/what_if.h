@@ -32,7 +32,20 @@ struct Drain {
 struct Withdraw {
   AllocationId allocation;
 };
-using Change = std::variant<SetMerit, SetQuota, Drain, Withdraw>;
+/// A waiting request is urgent.
+struct SetUrgent {
+  AllocationId allocation;
+};
+/// One more request waits, submitted now.
+struct Submit {
+  ProjectId project;
+  Request request;
+};
+using Change = std::variant<SetMerit, SetQuota, Drain, Withdraw, SetUrgent, Submit>;
+
+/// The id of the n-th request that was submitted to a project like this, from 1; no real one has
+/// it.
+AllocationId SubmittedId(const ProjectId& project, int n);
 
 /// not_found, naming what does not exist; merit_out_of_range, quota_out_of_range. Then nothing is
 /// changed. `snapshot` stays canonical.
@@ -45,9 +58,11 @@ struct PlanSummary {
   int promised = 0;  ///< of those
   int deferred = 0;
   int slips = 0;
-  int gpus_now = 0;  ///< held now, with what starts now
+  int preemptions = 0;  ///< running work that is stopped for others
+  int gpus_now = 0;     ///< held now, with what starts now
   /// Of the GPU time on schedulable nodes over the next week, what is held or planned.
   int week_permille = 0;
+  friend bool operator==(const PlanSummary&, const PlanSummary&) = default;
 };
 PlanSummary Summarise(const Snapshot& snapshot, const Plan& plan);
 

@@ -196,6 +196,9 @@ class Tx {
   virtual Result<std::vector<Allocation>> LockAllocations(std::span<const AllocationId> ids) = 0;
   virtual Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,
                                                    const PageRequest& page) = 0;
+  /// What it was told about its start, the newest first, at most `limit`. Kept with every update
+  /// that changes its planned start.
+  virtual Result<std::vector<StartEstimate>> EstimatesOf(const AllocationId& id, int limit) = 0;
   virtual Status InsertAllocation(const Allocation& allocation) = 0;
   virtual Status UpdateAllocations(std::span<Allocation> allocations) = 0;
   /// Not released, of these allocations; by node, then allocation.

@@ -18,6 +18,11 @@ prometheus::Histogram::BucketBoundaries PassBuckets() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
 }
 
+/// A week, a day, an hour and a minute sooner; and later, to a month.
+prometheus::Histogram::BucketBoundaries StartErrorBuckets() {
+  return {-604'800, -86'400, -3'600, -60, 60, 3'600, 21'600, 86'400, 604'800, 2'592'000};
+}
+
 prometheus::Gauge& AddGauge(prometheus::Registry& registry, const std::string& name,
                             const std::string& help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
@@ -69,7 +74,13 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry)
       plan_seconds_(
           AddHistogram(registry, "allot_scheduler_plan_seconds", "Time to make and check a plan.")),
       apply_seconds_(AddHistogram(registry, "allot_scheduler_apply_seconds",
-                                  "Time of the transaction that makes a plan true.")) {
+                                  "Time of the transaction that makes a plan true.")),
+      start_error_seconds_(
+          prometheus::BuildHistogram()
+              .Name("allot_start_error_seconds")
+              .Help("How much later than first told allocations started; below zero: sooner.")
+              .Register(registry)
+              .Add({}, StartErrorBuckets())) {
   // An alarm on an increase sees the first one only if there was a zero before it.
   for (const Reason reason : {Reason::kInternal, Reason::kStoreUnavailable}) {
     errors_.Add({{"reason", std::string(Name(reason))}});
@@ -84,6 +95,9 @@ void SchedulerMetrics::OnPass(const control::PassReport& report) {
   plan_seconds_.Observe(static_cast<double>(report.plan_micros) / kMicrosPerSecond);
   apply_seconds_.Observe(static_cast<double>(report.apply_micros) / kMicrosPerSecond);
   OnDecisions(report.applied);
+  for (const Seconds error : report.applied.start_errors) {
+    start_error_seconds_.Observe(static_cast<double>(error.count));
+  }
 }
 
 void SchedulerMetrics::OnDecisions(const control::Applied& applied) {
@@ -97,6 +111,7 @@ void SchedulerMetrics::OnDecisions(const control::Applied& applied) {
   count("preempted", applied.preempted);
   count("expired", applied.expired);
   count("skipped", applied.skipped);
+  count("overdue", applied.overdue);
 }
 
 void SchedulerMetrics::OnError(const Error& error) {

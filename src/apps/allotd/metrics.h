@@ -35,6 +35,7 @@ class SchedulerMetrics {
   prometheus::Counter& passes_;
   prometheus::Histogram& plan_seconds_;
   prometheus::Histogram& apply_seconds_;
+  prometheus::Histogram& start_error_seconds_;
 };
 
 /// What is true at the moment of the scrape: who leads, and the pool's GPUs, nodes, projects and

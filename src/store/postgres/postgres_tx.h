@@ -119,6 +119,7 @@ class PostgresTx final : public Tx {
   Result<std::vector<Allocation>> LockAllocations(std::span<const AllocationId> ids) override;
   Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,
                                            const PageRequest& page) override;
+  Result<std::vector<StartEstimate>> EstimatesOf(const AllocationId& id, int limit) override;
   Status InsertAllocation(const Allocation& allocation) override;
   Status UpdateAllocations(std::span<Allocation> allocations) override;
 

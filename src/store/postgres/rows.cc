@@ -146,7 +146,14 @@ Allocation ReadAllocation(RowReader& row) {
   allocation.preempt_time = row.OptionalTime();
   if (!row.SkipNull()) allocation.after = row.AsId<AllocationId>();
   allocation.ready_time = row.OptionalTime();
+  allocation.told_start = row.OptionalTime();
+  allocation.overdue = row.Bool();
+  allocation.urgent = row.Bool();
   return allocation;
+}
+
+StartEstimate ReadEstimate(RowReader& row) {
+  return {.told_time = row.Time(), .planned_start = row.OptionalTime()};
 }
 
 Claim ReadClaim(RowReader& row) {

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "allot/control/context.h"
+#include "allot/control/planner.h"
+#include "allot/control/submit.h"
+#include "allot/model/policy_settings.h"
+#include "allot/scheduler/what_if.h"
+
+namespace allot::control {
+
+/// What is to be otherwise, at most `kWhatIfChangesMax` things, one after the other.
+struct WhatIfQuestion {
+  /// A Submission is a request more; its name and `after` are not looked at.
+  using Change = std::variant<scheduler::SetMerit, scheduler::SetQuota, scheduler::Drain,
+                              scheduler::Withdraw, scheduler::SetUrgent, Submission>;
+  std::vector<Change> changes;
+  /// Planned by this one instead of the policy in force, whether it is to come, was or never will
+  /// be.
+  std::optional<PolicyId> policy;
+  /// And by these settings instead of that policy's.
+  std::vector<std::pair<const PolicySetting*, int64_t>> settings;
+  /// Instead of all of its programmes, unless empty.
+  std::vector<ProgrammeCaps> programmes;
+};
+inline constexpr int kWhatIfChangesMax = 100;
+
+struct WhatIfAnswer {
+  Revision revision = 0;
+  /// Of the policy in force, and of the one it was planned by: marked when settings differ.
+  std::string policy_version;
+  std::string changed_policy_version;
+  scheduler::PlanSummary now;
+  scheduler::PlanSummary then;
+  std::vector<scheduler::ProjectShift> projects;
+  struct Submitted {
+    ProjectId project;
+    std::optional<Instant> planned_start;
+    /// As explanations say it.
+    std::string reason;
+    std::string message;
+  };
+  /// In the order of the question.
+  std::vector<Submitted> submitted;
+};
+
+/// Plans the present pass anew as if something were otherwise, beside the live plan: nothing is
+/// changed, and no pass waits for it. Errors: every reason of ParseRequest, not_found for what does
+/// not wait or exist, policy_invalid for settings that contradict each other, internal when the
+/// checker refuses the plan. For who may read the audit: it names every tenant's projects.
+Result<WhatIfAnswer> PlanWhatIf(const Context& context, const Principal& principal,
+                                Planner& planner, const WhatIfQuestion& question);
+
+}  // namespace allot::control

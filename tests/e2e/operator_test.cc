@@ -1,0 +1,140 @@
+// What a ministry's operator does beside the pool: rules, questions, emergencies; with the real
+// programs.
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "e2e/installation.h"
+
+namespace allot::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kRefused = 3;
+
+class Operator : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    nation.RegisterSmallNation();
+    agent = nation.StartAgent("naver-a");
+  }
+  std::string Write(const std::string& name, const std::string& text) const {
+    std::ofstream(dir / name) << text;
+    return dir / name;
+  }
+  /// Fills the cluster, and has both projects wait behind that.
+  void Queue() const {
+    Submit("snu/llm", "all", "4", {"--wait"});
+    Submit("snu/llm", "first", "3", {"--wait", "--until", "planned"});
+    Submit("kaist/vision", "second", "3", {"--wait", "--until", "planned"});
+  }
+  void Submit(const std::string& project, const std::string& name, const std::string& nodes,
+              const std::vector<std::string>& rest) const {
+    std::vector<std::string> arguments = {"submit", project,    "--name", name,    "--nodes",
+                                          nodes,    "--models", "H200",   "--for", "1d"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    const Ended ended = nation.Allot(arguments);
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  }
+
+  TempDir dir;
+  Installation nation;
+  std::unique_ptr<Process> agent;
+};
+
+TEST_F(Operator, APolicyIsExportedEditedAndPublishedAndOutlivesTheServer) {
+  const std::string exported = nation.Allot({"policies", "export"}).out;
+  ASSERT_THAT(exported, HasSubstr("promise_nodes: 16\n"));
+  std::string edited = exported;
+  edited.replace(edited.find("promise_nodes: 16"), 17, "promise_nodes: 2");
+  const std::string file = Write("policy.yaml", edited);
+
+  const Ended trial = nation.Allot(
+      {"policies", "create", "spring", "-f", file, "--reason", "second call", "--dry-run"});
+  EXPECT_EQ(trial.exit_code, 0) << trial.err;
+  EXPECT_THAT(trial.err, HasSubstr("promise_nodes: 16 -> 2"));
+  EXPECT_THAT(nation.Allot({"policies", "get"}).out, HasSubstr("none is published"));
+
+  const Ended made =
+      nation.Allot({"policies", "create", "spring", "-f", file, "--reason", "second call"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("in force"));
+  nation.server().Kill();
+  nation.StartServer();
+  EXPECT_EQ(nation.AllotJson({"policies", "get"})["settings"]["promiseNodes"], 2);
+  EXPECT_THAT(nation.Allot({"policies", "export"}).out, HasSubstr("promise_nodes: 2\n"));
+  const std::string member = nation.MakeKey("snu", {"member", "--institute", "snu"});
+  EXPECT_EQ(nation.AllotAs(member, {"policies", "get", "spring"}).exit_code, 0);
+
+  const Ended later = nation.Allot(
+      {"policies", "create", "summer", "-f", file, "--from", "+90d", "--reason", "third call"});
+  EXPECT_EQ(later.exit_code, 0) << later.err;
+  EXPECT_EQ(nation.Allot({"policies", "withdraw", "summer", "--reason", "called off"}).exit_code,
+            0);
+  const std::string list = nation.Allot({"policies", "list"}).out;
+  EXPECT_THAT(list, HasSubstr("withdrawn"));
+  EXPECT_LT(list.find("spring"), list.find("summer")) << "by date";
+  EXPECT_THAT(nation.Allot({"audit", "policies/summer"}).out, HasSubstr("policy.withdraw"));
+}
+
+TEST_F(Operator, ABrokenPolicyFileIsRefusedByItsLines) {
+  const std::string exported = nation.Allot({"policies", "export"}).out;
+  std::string broken = exported;
+  broken.replace(broken.find("failures_max: 3"), 15, "failures_max: x");
+  const Ended refused = nation.Allot({"policies", "create", "spring", "-f",
+                                      Write("broken.yaml", broken), "--reason", "second call"});
+  EXPECT_EQ(refused.exit_code, kRefused);
+  EXPECT_THAT(refused.err, HasSubstr("failures_max \"x\""));
+  std::string contradiction = exported;
+  contradiction.replace(contradiction.find("node_down_after: 5m"), 19, "node_down_after: 30s");
+  const Ended judged =
+      nation.Allot({"policies", "create", "spring", "-f",
+                    Write("contradiction.yaml", contradiction), "--reason", "second call"});
+  EXPECT_EQ(judged.exit_code, kRefused);
+  EXPECT_THAT(judged.err, HasSubstr("policy_invalid"));
+  EXPECT_THAT(judged.err, HasSubstr("policy.settings.node_down_after"));
+  EXPECT_THAT(nation.Allot({"policies", "list"}).out, Not(HasSubstr("spring")));
+}
+
+TEST_F(Operator, AskingWhatWouldBeChangesNothing) {
+  Queue();
+  const std::string before = nation.Allot({"list", "-o", "json"}).out;
+  const Ended drained = nation.Allot({"what-if", "--drain", "naver-a/node-1"});
+  EXPECT_EQ(drained.exit_code, 0) << drained.err;
+  EXPECT_THAT(drained.out, HasSubstr("nothing was changed"));
+  const auto more = nation.AllotJson(
+      {"what-if", "--submit", "kaist/vision", "--nodes", "1", "--models", "H200", "--for", "1h"});
+  EXPECT_EQ(more["submitted"].size(), 1U);
+  EXPECT_FALSE(more["submitted"][0]["plannedStartTime"].is_null());
+  const auto merit = nation.AllotJson({"what-if", "--merit", "kaist/vision=1", "--merit",
+                                       "snu/llm=1000", "--set", "release_time=10m"});
+  EXPECT_THAT(merit["changedPolicyVersion"].get<std::string>(), HasSubstr("changed"));
+  EXPECT_GE(merit["projects"].size(), 1U);
+  EXPECT_EQ(nation.Allot({"list", "-o", "json"}).out, before);
+  EXPECT_EQ(nation.Allot({"what-if"}).exit_code, 2);
+  EXPECT_EQ(nation.Allot({"what-if", "--set", "promise_nodes"}).exit_code, kRefused);
+  EXPECT_EQ(nation.Allot({"what-if", "--set", "nonsense=1"}).exit_code, kRefused);
+}
+
+TEST_F(Operator, AnEmergencyGoesBeforeOthersAndItsOwnerReadsWhy) {
+  Queue();
+  EXPECT_EQ(nation.AllotJson({"explain", "snu/llm/first"})["rank"], 2);
+  const Ended urgent =
+      nation.Allot({"urgent", "snu/llm/first", "--reason", "the outbreak of 2027-01"});
+  ASSERT_EQ(urgent.exit_code, 0) << urgent.err;
+  const std::string member = nation.MakeKey("snu", {"member", "--institute", "snu"});
+  const Ended seen = nation.AllotAs(member, {"get", "snu/llm/first"});
+  EXPECT_THAT(seen.out, HasSubstr("goes before others by the ministry"));
+  EXPECT_EQ(nation.AllotJson({"explain", "snu/llm/first"})["rank"], 1);
+  EXPECT_EQ(nation.AllotAs(member, {"urgent", "snu/llm/first", "--reason", "me"}).exit_code, 4);
+  EXPECT_EQ(nation.Allot({"urgent", "snu/llm/first", "--off", "--reason", "it is over"}).exit_code,
+            0);
+  EXPECT_EQ(nation.AllotJson({"get", "snu/llm/first"})["urgent"], false);
+}
+
+}  // namespace
+}  // namespace allot::testing
