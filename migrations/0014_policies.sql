@@ -9,6 +9,7 @@ CREATE TABLE policies (
   withdraw_time   timestamptz,
   withdraw_reason text NOT NULL,
   CONSTRAINT policies_change_no_past CHECK (effective_time >= create_time),
+  CONSTRAINT policies_take_effect_at_whole_seconds CHECK (effective_time = date_trunc('second', effective_time)),
   CONSTRAINT policies_withdrawn_before_their_date CHECK (withdraw_time < effective_time)
 );
 COMMENT ON TABLE policies IS 'Every policy ever published; nothing of one changes but that it may be withdrawn before its date.';

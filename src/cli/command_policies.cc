@@ -26,7 +26,7 @@ struct PublishFlags {
 
 void Show(Session& session, const v1::Policy& policy) {
   session.output().Show(policy, PolicyDetails(policy, session.Now(), session.output().colours()),
-                        {policy.name()});
+                        {policy.name().empty() ? "policies/current" : policy.name()});
 }
 
 Outcome<v1::Policy> Find(Client& client, const std::string& text) {
@@ -35,6 +35,26 @@ Outcome<v1::Policy> Find(Client& client, const std::string& text) {
   v1::GetPolicyRequest request;
   request.set_name(*name);
   return client.Call(&Policies::GetPolicy, request);
+}
+
+/// Whose place it takes: the last that takes effect before it does.
+Outcome<v1::Policy> FindBefore(Client& client, const v1::Policy& policy) {
+  auto before = Find(client, kCurrent);
+  if (!before.ok() || !policy.has_effective_time()) return before;
+  const auto all = ListAll(client, &Policies::ListPolicies, v1::ListPoliciesRequest(),
+                           [](const auto& page) { return page.policies_size(); });
+  if (!all.ok()) return all.failure();
+  Instant latest = before->has_effective_time() ? InstantOf(before->effective_time()) : Instant{0};
+  for (const v1::Policy& other : all->policies()) {
+    const Instant from = InstantOf(other.effective_time());
+    if (other.state() != v1::Policy::STATE_SCHEDULED || from <= latest ||
+        from >= InstantOf(policy.effective_time())) {
+      continue;
+    }
+    latest = from;
+    before = other;
+  }
+  return before;
 }
 
 /// What an official signs: every setting that is to be another, one a line.
@@ -56,8 +76,8 @@ void ShowDifferences(const Session& session, const v1::Policy& before, const v1:
   }
   const std::string name = before.name().empty() ? before.version() : ShortName(before.name());
   session.output().Note(changes.empty()
-                            ? "the settings are those of " + name + ", which is in force"
-                            : "against " + name + ", which is in force:");
+                            ? "the settings are those of " + name + ", whose place it takes"
+                            : "against " + name + ", whose place it takes:");
   for (const std::string& change : changes) session.output().Note("  " + Harmless(change));
 }
 
@@ -85,7 +105,7 @@ ExitCode Create(Session& session, const PublishFlags& flags) {
   if (!request.ok()) return session.Fail(request.failure());
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
-  const auto before = Find(**client, kCurrent);
+  const auto before = FindBefore(**client, request->policy());
   if (!before.ok()) return session.Fail(before.failure());
   const auto created = (*client)->Call(&Policies::CreatePolicy, *request);
   if (!created.ok()) return session.Fail(created.failure());

@@ -150,7 +150,7 @@ Status SetSetting(const std::string& field, const std::string& name, const std::
   const auto* reflection = settings.GetReflection();
   if (number != nullptr && !number->is_repeated()) {
     if (number->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength(field, value));
+      ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength(field + " " + name, value));
       Duration duration;
       duration.set_seconds(length.count);
       reflection->MutableMessage(&settings, number)->CopyFrom(duration);
@@ -158,7 +158,7 @@ Status SetSetting(const std::string& field, const std::string& name, const std::
     }
     if (number->cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
       ALLOT_ASSIGN_OR_RETURN(const int32_t count,
-                             ParseSmallCount(field, value, Reason::kPolicyInvalid, 0,
+                             ParseSmallCount(field + " " + name, value, Reason::kPolicyInvalid, 0,
                                              std::numeric_limits<int32_t>::max()));
       reflection->SetInt32(&settings, number, count);
       return Ok{};

@@ -114,10 +114,10 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
                                " later if it helps");
   }
   if (!request.after().empty()) lines.Add("Starts after", ShortName(request.after()));
-  if (a.urgent()) lines.Add("Urgent", "goes before others by the ministry");
+  if (a.urgent()) lines.Add("Urgent", "goes before others: " + Harmless(a.urgent_reason()));
   if (a.has_told_start_time()) {
-    lines.Add("First told", Moment(InstantOf(a.told_start_time()), now) +
-                                (a.overdue() ? "; overdue: goes before others" : ""));
+    lines.Add("Held to", Moment(InstantOf(a.told_start_time()), now) +
+                             (a.overdue() ? "; overdue: goes before others" : ""));
   }
   lines.Add("Cluster", ShortName(a.cluster()));
   lines.Add(a.state() != v1::Allocation::STATE_PLANNED ? "Start" : StartLabel(a.promised()),
@@ -161,6 +161,13 @@ namespace {
 
 constexpr int kEstimatesForPeople = 4;
 
+/// When it could start if nobody else waited, and until when it may be put off.
+std::string RangeText(const v1::ExplainAllocationResponse& e, Instant now) {
+  if (!e.has_earliest_start_time() || !e.has_latest_start_time() || e.promised()) return {};
+  return "from " + Moment(InstantOf(e.earliest_start_time()), now) + " if alone; later than " +
+         Moment(InstantOf(e.latest_start_time()), now) + " it goes before others";
+}
+
 /// What it was told, the newest first; nothing when that never changed.
 void AddEstimates(const v1::ExplainAllocationResponse& e, Instant now, Lines& lines) {
   if (e.estimates_size() < 2) return;
@@ -172,8 +179,8 @@ void AddEstimates(const v1::ExplainAllocationResponse& e, Instant now, Lines& li
                                         ", as of " + Moment(InstantOf(estimate.told_time()), now));
   }
   if (e.allocation().has_told_start_time()) {
-    lines.Add("First told", Moment(InstantOf(e.allocation().told_start_time()), now) +
-                                (e.allocation().overdue() ? "; overdue: goes before others" : ""));
+    lines.Add("Held to", Moment(InstantOf(e.allocation().told_start_time()), now) +
+                             (e.allocation().overdue() ? "; overdue: goes before others" : ""));
   }
 }
 
@@ -193,6 +200,7 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
   if (e.has_planned_start_time()) {
     lines.Add(StartLabel(e.promised()), Moment(InstantOf(e.planned_start_time()), now));
   }
+  lines.Add("Range", RangeText(e, now));
   if (e.rank_of() > 0) {
     lines.Add("Rank", std::to_string(e.rank()) + " of " + std::to_string(e.rank_of()) +
                           " that wait for its programme");
@@ -201,7 +209,7 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
     lines.Add("Quota", "holds " + FormatCount(e.quota_held_gpus()) + " of " +
                            FormatCount(e.quota_limit_gpus()) + " GPUs of these models");
   }
-  if (a.urgent()) lines.Add("Urgent", "goes before others by the ministry");
+  if (a.urgent()) lines.Add("Urgent", "goes before others: " + Harmless(a.urgent_reason()));
   AddEstimates(e, now, lines);
   for (int i = 0; i < e.alternatives_size(); ++i) {
     lines.Add(i == 0 ? "Sooner" : "", Harmless(e.alternatives(i).message()));

@@ -53,6 +53,21 @@ Table ShiftTable(const v1::WhatIfResponse& answer) {
   return table;
 }
 
+std::string FareText(const v1::RequestFare& fare, Instant now) {
+  const bool more = fare.allocation().empty();
+  std::string text =
+      more ? "One more of " + ShortName(fare.project()) : ShortName(fare.allocation());
+  if (fare.has_planned_start_time()) {
+    text += " would start " + Moment(InstantOf(fare.planned_start_time()), now);
+  } else {
+    text += " would have no start";
+  }
+  if (fare.has_present_start_time()) {
+    text += " instead of " + Moment(InstantOf(fare.present_start_time()), now);
+  }
+  return text + ": " + fare.reason() + ": " + Harmless(fare.message());
+}
+
 }  // namespace
 
 std::string WhatIfText(const v1::WhatIfResponse& answer, Instant now, bool colours) {
@@ -70,15 +85,10 @@ std::string WhatIfText(const v1::WhatIfResponse& answer, Instant now, bool colou
   } else {
     ShiftTable(answer).Print(text, /*wide=*/false, colours);
   }
-  for (const v1::SubmittedFare& fare : answer.submitted()) {
-    text << "\nThe request of " << ShortName(fare.project()) << " would ";
-    if (fare.has_planned_start_time()) {
-      text << "start " << Moment(InstantOf(fare.planned_start_time()), now);
-    } else {
-      text << "have no start";
-    }
-    text << ": " << fare.reason() << ": " << Harmless(fare.message()) << '\n';
-  }
+  for (const v1::RequestFare& fare : answer.fares()) text << '\n' << FareText(fare, now) << '\n';
+  if (answer.stopped().empty()) return text.str();
+  text << "\nStopped for others, and planned again:\n";
+  for (const std::string& name : answer.stopped()) text << "  " << ShortName(name) << '\n';
   return text.str();
 }
 

@@ -85,15 +85,6 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
       store::Access::kRead, [&](store::Tx& tx) { return tx.ListAllocations(filter, page); });
 }
 
-Result<std::vector<StartEstimate>> GetStartEstimates(const Context& context,
-                                                     const Principal& principal,
-                                                     const AllocationId& id) {
-  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
-  if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
-  return context.store.Transact<std::vector<StartEstimate>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.EstimatesOf(id, kEstimatesShown); });
-}
-
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {
   const std::string message =
       request.reason.empty() ? "cancelled by its owner" : "cancelled: " + request.reason;
@@ -154,12 +145,15 @@ Result<Allocation> SetUrgency(const Context& context, const Call& call, const En
                                    "An allocation that is " + std::string(Name(a.state)) +
                                        " does not wait: there is nothing to go before.");
                }
+               if (urgent && a.after && !a.ready_time) {
+                 return StateError(Reason::kTransitionNotAllowed,
+                                   "It starts after " + a.after->str() +
+                                       ", which has not ended: make that one urgent.");
+               }
                if (a.urgent == urgent) return false;
                a.urgent = urgent;
+               a.urgent_reason = urgent ? request.reason : std::string();
                a.update_time = now;
-               a.message = (urgent ? "goes before others by the ministry: "
-                                   : "goes before others no more: ") +
-                           request.reason;
                return true;
              });
 }

@@ -67,10 +67,19 @@ bool IsToldFirst(const Pass& pass, const Allocation& seen, const Placement& plac
   return !seen.told_start && !row.after && created + pass.policy->gathering_time <= pass.plan.now;
 }
 
-/// It would start later than what it was told may move.
-bool IsOverdueNow(const Pass& pass, const Allocation& seen, const Placement& placement) {
-  return seen.told_start && !seen.overdue &&
-         *seen.told_start + pass.policy->planned_slip_max < placement.window.start();
+/// The policy it is overdue under, as the plan has it; empty when it is not.
+std::string OverdueUnder(const Pass& pass, int pending) {
+  const bool marked = pass.snapshot.pending[static_cast<std::size_t>(pending)].overdue ||
+                      std::ranges::binary_search(pass.plan.overdue, pending);
+  return marked ? pass.policy->version : std::string();
+}
+
+/// What keeps it from starting is its own project's, not the pool's: what it was told before does
+/// not bind any more.
+bool IsTheirsToWait(const Deferral& deferral) {
+  using enum scheduler::DeferralReason;
+  return deferral.reason == kQuotaExhausted || deferral.reason == kGpuHoursExhausted ||
+         deferral.reason == kProjectClosed;
 }
 
 /// Only what differs is written: a pass that changes nothing costs no transaction.
@@ -90,7 +99,8 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
                       seen->window == placement.window && seen->cluster == cluster &&
                       SamePromise(pass, placement);
     const bool ready = IsReadyNow(pass, placement.pending);
-    const bool told = IsToldFirst(pass, *seen, placement) || IsOverdueNow(pass, *seen, placement);
+    const bool told = IsToldFirst(pass, *seen, placement) ||
+                      seen->overdue_under != OverdueUnder(pass, placement.pending);
     if (same && !now && !ready && !told) continue;
     decisions.push_back({.seen = seen,
                          .placement = &placement,
@@ -104,7 +114,10 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
     const bool same = seen->state == AllocationState::kPending &&
                       seen->reason == Name(deferral.reason) && seen->message == deferral.message;
     const bool ready = IsReadyNow(pass, deferral.pending);
-    if (same && !ready && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
+    const bool told = IsTheirsToWait(deferral)
+                          ? seen->told_start.has_value()
+                          : seen->overdue_under != OverdueUnder(pass, deferral.pending);
+    if (same && !ready && !told && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
     decisions.push_back({.seen = seen,
                          .placement = nullptr,
                          .deferral = &deferral,
@@ -353,17 +366,24 @@ class Application {
       allocation.reason = reason;
       allocation.message = deferral.message;
       allocation.update_time = pass_.plan.now;
+      if (IsTheirsToWait(deferral)) {
+        allocation.told_start.reset();
+        allocation.overdue_under.clear();
+      } else {
+        std::string message = deferral.message;
+        ALLOT_RETURN_IF_ERROR(Mark(deferral.pending, allocation, message));
+      }
       ++applied_.planned;
     }
     changed_.push_back(allocation);
     return Ok{};
   }
 
-  /// Keeps to what it was told, or puts it before others.
-  Status Tell(const Placement& placement, Allocation& allocation, std::string& message) {
-    if (IsToldFirst(pass_, allocation, placement)) allocation.told_start = placement.window.start();
-    if (!IsOverdueNow(pass_, allocation, placement)) return Ok{};
-    allocation.overdue = true;
+  /// Puts it before others if it turned out to be overdue, and says so.
+  Status Mark(int pending, Allocation& allocation, std::string& message) {
+    const bool newly = std::ranges::binary_search(pass_.plan.overdue, pending);
+    allocation.overdue_under = OverdueUnder(pass_, pending);
+    if (!newly) return Ok{};
     ++applied_.overdue;
     message += "; it was first told " + FormatRfc3339(*allocation.told_start) +
                ", and goes before others from now on";
@@ -374,7 +394,10 @@ class Application {
   Status PlanLater(const Placement& placement, Allocation& allocation) {
     const std::string reason = placement.promised ? "promised" : "planned";
     std::string message = PlannedMessage(pass_, placement);
-    ALLOT_RETURN_IF_ERROR(Tell(placement, allocation, message));
+    if (IsToldFirst(pass_, allocation, placement)) {
+      allocation.told_start = placement.window.start();
+    }
+    ALLOT_RETURN_IF_ERROR(Mark(placement.pending, allocation, message));
     if (allocation.state == AllocationState::kPending) {
       ALLOT_RETURN_IF_ERROR(
           Move(allocation, AllocationEvent::kPlan, pass_.plan.now, reason, message));

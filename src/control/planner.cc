@@ -30,6 +30,11 @@ Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
   pass->waiting = view_.Waiting();
   pass->preemptible = view_.Preemptible();
   pass->policy = context_.policies.At(now);
+  // What another policy made of what they were told is not what this one makes of it.
+  for (std::size_t i = 0; i < pass->waiting.size(); ++i) {
+    const bool under_this = pass->waiting[i]->overdue_under == pass->policy->version;
+    if (!under_this) pass->snapshot.pending[i].overdue = false;
+  }
   pass->plan = scheduler::Schedule(pass->snapshot, *pass->policy);
   const auto violations = scheduler::CheckPlan(pass->snapshot, *pass->policy, pass->plan);
   if (!violations.empty()) {
@@ -68,33 +73,6 @@ Status Planner::Read(const std::function<void(const PoolView&)>& read) {
 std::shared_ptr<const Pass> Planner::TakeRefused() {
   const std::lock_guard lock(mutex_);
   return std::exchange(refused_, nullptr);
-}
-
-Result<scheduler::Explanation> ExplainAllocation(const Context& context, const Principal& principal,
-                                                 Planner& planner, const AllocationId& id,
-                                                 std::shared_ptr<const Pass>* pass) {
-  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
-  if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
-  ALLOT_ASSIGN_OR_RETURN(*pass, planner.Latest());
-  const auto& pending = (*pass)->snapshot.pending;
-  const auto found = std::lower_bound(pending.begin(), pending.end(), id,
-                                      [](const scheduler::SnapshotPending& p,
-                                         const AllocationId& wanted) { return p.id < wanted; });
-  if (found != pending.end() && found->id == id) {
-    return scheduler::Explain((*pass)->snapshot, *(*pass)->policy, (*pass)->plan,
-                              static_cast<int>(found - pending.begin()));
-  }
-  auto row = context.store.Transact<std::optional<Allocation>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.FindAllocation(id); });
-  if (!row.ok()) return row.error();
-  if (!*row) return NotFound("name", id.str());
-  const Allocation& allocation = **row;
-  scheduler::Explanation explanation;
-  if (allocation.window) explanation.planned_start = allocation.window->start();
-  explanation.reason =
-      allocation.reason.empty() ? std::string(Name(allocation.state)) : allocation.reason;
-  explanation.message = allocation.message;
-  return explanation;
 }
 
 Result<RecordedPass> RecordPass(const Principal& principal, Planner& planner) {

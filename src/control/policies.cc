@@ -42,6 +42,13 @@ Result<PolicyDetail> Read(store::Tx& tx, const PolicyId& id, Instant now) {
   return Detail(*std::move(found), InForce(live, now), now);
 }
 
+/// Rounded up: passes know whole seconds only, and one made before the date must not be the last
+/// until something else happens.
+Instant WholeSecond(Instant t) {
+  const Instant whole = Instant::FromSeconds(t.seconds());
+  return whole < t ? whole + Seconds{1} : whole;
+}
+
 Status InTime(Instant effective_time, Instant now) {
   if (effective_time >= now && effective_time <= now + kAheadMax) return Ok{};
   return FieldError(
@@ -70,20 +77,18 @@ Status Notice(Planner& planner) {
 Result<PolicyDetail> CreatePolicy(const Context& context, Planner& planner, const Call& call,
                                   const NewPolicy& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePolicy));
-  const Instant now = context.clock.Now();
-  PublishedPolicy row{.id = asked.id,
-                      .policy = asked.policy,
-                      .effective_time = asked.effective_time.value_or(now),
-                      .create_time = now,
-                      .reason = asked.reason};
+  PublishedPolicy row{.id = asked.id, .policy = asked.policy, .reason = asked.reason};
   row.policy.version = asked.id.str();
   if (Status sound = CheckPolicy(row.policy); !sound.ok()) {
     const Error& error = sound.error();
     return FieldError(error.reason, "policy.settings." + error.field, error.value, error.limit);
   }
-  ALLOT_RETURN_IF_ERROR(InTime(row.effective_time, now));
+  if (row.policy.version == context.policies.configured().version) {
+    return FieldError(Reason::kAlreadyExists, "policy_id", row.id.str(),
+                      "another name: the server's configuration goes by this one");
+  }
   auto created = Once<PolicyDetail>(
-      context, call, now,
+      context, call, context.clock.Now(),
       [&](store::Tx& tx) -> Result<PolicyDetail> {
         ALLOT_ASSIGN_OR_RETURN(const auto existing, tx.FindPolicy(row.id));
         if (existing) {
@@ -91,6 +96,11 @@ Result<PolicyDetail> CreatePolicy(const Context& context, Planner& planner, cons
                             "a name that no policy ever had");
         }
         ALLOT_RETURN_IF_ERROR(tx.LockPolicies());
+        // Only now: whoever held the lock may have held it for long.
+        const Instant now = context.clock.Now();
+        row.create_time = now;
+        row.effective_time = WholeSecond(asked.effective_time.value_or(now));
+        ALLOT_RETURN_IF_ERROR(InTime(row.effective_time, now));
         ALLOT_ASSIGN_OR_RETURN(const auto live, tx.LivePolicies());
         ALLOT_RETURN_IF_ERROR(InOrder(live, row.effective_time));
         ALLOT_RETURN_IF_ERROR(tx.InsertPolicy(row));
@@ -99,7 +109,10 @@ Result<PolicyDetail> CreatePolicy(const Context& context, Planner& planner, cons
                             "from " + FormatRfc3339(row.effective_time) + ": " + row.reason)));
         return Read(tx, row.id, now);
       },
-      IdOf, [&](store::Tx& tx, const std::string& id) { return Read(tx, PolicyId(id), now); });
+      IdOf,
+      [&](store::Tx& tx, const std::string& id) {
+        return Read(tx, PolicyId(id), context.clock.Now());
+      });
   if (created.ok()) ALLOT_RETURN_IF_ERROR(Notice(planner));
   return created;
 }
@@ -107,11 +120,11 @@ Result<PolicyDetail> CreatePolicy(const Context& context, Planner& planner, cons
 Result<PolicyDetail> WithdrawPolicy(const Context& context, Planner& planner, const Call& call,
                                     const PolicyEnd& end) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePolicy));
-  const Instant now = context.clock.Now();
   auto withdrawn = Once<PolicyDetail>(
-      context, call, now,
+      context, call, context.clock.Now(),
       [&](store::Tx& tx) -> Result<PolicyDetail> {
         ALLOT_RETURN_IF_ERROR(tx.LockPolicies());
+        const Instant now = context.clock.Now();
         ALLOT_ASSIGN_OR_RETURN(auto detail, Read(tx, end.id, now));
         if (detail.state == State::kWithdrawn) return detail;
         if (detail.state != State::kScheduled) {
@@ -124,7 +137,9 @@ Result<PolicyDetail> WithdrawPolicy(const Context& context, Planner& planner, co
         return Read(tx, end.id, now);
       },
       IdOf,
-      [&](store::Tx& tx, const std::string& found) { return Read(tx, PolicyId(found), now); });
+      [&](store::Tx& tx, const std::string& found) {
+        return Read(tx, PolicyId(found), context.clock.Now());
+      });
   if (withdrawn.ok()) ALLOT_RETURN_IF_ERROR(Notice(planner));
   return withdrawn;
 }

@@ -216,7 +216,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                 .request = WaitingRequest(*allocation, ready),
                                 .create_time = allocation->create_time,
                                 .requeued = allocation->attempt > 0 && !allocation->preempt_time,
-                                .overdue = allocation->overdue,
+                                .told_start = allocation->told_start,
+                                .overdue = !allocation->overdue_under.empty(),
                                 .urgent = allocation->urgent,
                                 .after = follows ? allocation->after : std::nullopt,
                                 .planned_start = allocation->window

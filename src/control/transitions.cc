@@ -81,7 +81,7 @@ Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::st
   allocation.cluster = ClusterId();
   // It is told anew: what it was told before was kept, or its loss is on record.
   allocation.told_start.reset();
-  allocation.overdue = false;
+  allocation.overdue_under.clear();
   return Ok{};
 }
 

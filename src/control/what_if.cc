@@ -2,33 +2,16 @@
 
 #include <algorithm>
 #include <map>
+#include <type_traits>
 
 #include "allot/control/policies.h"
+#include "allot/model/quota.h"
 #include "allot/scheduler/check_plan.h"
+#include "allot/scheduler/explain.h"
 #include "control/record.h"
 
 namespace allot::control {
 namespace {
-
-std::string PathOf(std::size_t change) { return "changes[" + std::to_string(change) + "]"; }
-
-Result<scheduler::Change> Prepare(const WhatIfQuestion::Change& change, Instant now,
-                                  const std::string& path) {
-  if (const auto* submission = std::get_if<Submission>(&change)) {
-    ALLOT_ASSIGN_OR_RETURN(auto request,
-                           ParseRequest(submission->request, now, path + ".submit.request"));
-    return scheduler::Change(scheduler::Submit{submission->project, std::move(request)});
-  }
-  if (const auto* merit = std::get_if<scheduler::SetMerit>(&change))
-    return scheduler::Change(*merit);
-  if (const auto* quota = std::get_if<scheduler::SetQuota>(&change))
-    return scheduler::Change(*quota);
-  if (const auto* drain = std::get_if<scheduler::Drain>(&change)) return scheduler::Change(*drain);
-  if (const auto* urgent = std::get_if<scheduler::SetUrgent>(&change)) {
-    return scheduler::Change(*urgent);
-  }
-  return scheduler::Change(std::get<scheduler::Withdraw>(change));
-}
 
 /// The policy to plan by.
 Result<Policy> Otherwise(const Context& context, const Principal& principal, const Policy& in_force,
@@ -52,17 +35,131 @@ Result<Policy> Otherwise(const Context& context, const Principal& principal, con
   return policy;
 }
 
-WhatIfAnswer::Submitted Fare(const scheduler::Snapshot& snapshot, const Policy& policy,
-                             const scheduler::Plan& plan, const AllocationId& id) {
-  const auto row =
-      std::ranges::lower_bound(snapshot.pending, id, {}, &scheduler::SnapshotPending::id);
-  const auto why =
-      scheduler::Explain(snapshot, policy, plan, static_cast<int>(row - snapshot.pending.begin()));
-  return {.project = ProjectOf(id),
-          .planned_start = why.planned_start,
-          .reason = why.reason,
-          .message = why.message};
-}
+/// One question on the way to its answer.
+class WhatIf {
+ public:
+  WhatIf(const Context& context, const Pass& pass, Policy policy)
+      : context_(context), pass_(pass), policy_(std::move(policy)), changed_(pass.snapshot) {
+    if (policy_.version == pass.policy->version) return;
+    // What one policy made of what they were told is not what another makes of it.
+    for (scheduler::SnapshotPending& row : changed_.pending) row.overdue = false;
+  }
+
+  Status Apply(const WhatIfQuestion::Change& change, const std::string& path) {
+    if (const auto* submission = std::get_if<Submission>(&change)) return Add(*submission, path);
+    if (const auto* quota = std::get_if<scheduler::SetQuota>(&change)) quotas_.push_back(*quota);
+    if (const auto* urgent = std::get_if<scheduler::SetUrgent>(&change)) {
+      fares_.push_back(
+          {.project = ProjectOf(urgent->allocation), .allocation = urgent->allocation});
+      wanted_.push_back(urgent->allocation);
+    }
+    return std::visit([&](const auto& one) { return Carry(one, path); }, change);
+  }
+
+  Result<WhatIfAnswer> Answer() {
+    const scheduler::Plan plan = scheduler::Schedule(changed_, policy_);
+    const auto violations = scheduler::CheckPlan(changed_, policy_, plan);
+    if (!violations.empty()) {
+      return StateError(Reason::kInternal, "the checker refused the plan: " + violations.front());
+    }
+    WhatIfAnswer answer{
+        .revision = pass_.snapshot.revision,
+        .policy_version = pass_.policy->version,
+        .changed_policy_version = policy_.version,
+        .now = scheduler::Summarise(pass_.snapshot, pass_.plan),
+        .then = scheduler::Summarise(changed_, plan),
+        .projects = scheduler::ComparePlans(pass_.snapshot, pass_.plan, changed_, plan)};
+    for (std::size_t i = 0; i < fares_.size(); ++i) {
+      if (wanted_[i]) Tell(*wanted_[i], plan, fares_[i]);
+    }
+    answer.fares = std::move(fares_);
+    for (const scheduler::Preemption& preemption : plan.preemptions) {
+      const auto row = static_cast<std::size_t>(preemption.preemptible);
+      answer.stopped.push_back(changed_.preemptible[row].id);
+    }
+    return answer;
+  }
+
+ private:
+  template <class Change>
+  Status Carry(const Change& change, const std::string& path) {
+    if constexpr (std::is_same_v<Change, Submission>) {
+      return Ok{};
+    } else {
+      const Status applied = scheduler::Apply(change, changed_);
+      if (applied.ok()) return Ok{};
+      const Error& error = applied.error();
+      return FieldError(error.reason, path, error.value, error.limit);
+    }
+  }
+
+  /// It is admitted as it would be, by the changed policy and quota; or told why not.
+  Status Add(const Submission& submission, const std::string& path) {
+    const std::string field = path + ".submit";
+    ALLOT_ASSIGN_OR_RETURN(const Request request,
+                           ParseRequest(submission.request, changed_.now, field + ".request"));
+    Result<Request> verdict = context_.store.Transact<Request>(
+        store::Access::kRead, [&](store::Tx& tx) -> Result<Request> {
+          ALLOT_ASSIGN_OR_RETURN(const auto project, tx.FindProject(submission.project));
+          if (!project) return NotFound(field + ".project", submission.project.str());
+          ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
+          ALLOT_ASSIGN_OR_RETURN(const auto usage, tx.UsageOf(project->id));
+          ALLOT_ASSIGN_OR_RETURN(const auto largest, tx.LargestClusters(project->programme));
+          Quota changed = quota.value_or(Quota{});
+          for (const scheduler::SetQuota& change : quotas_) {
+            if (change.project != project->id) continue;
+            changed.concurrent_gpus[static_cast<std::size_t>(change.model)] = change.gpus;
+          }
+          return Admit(*project, changed, usage, largest, policy_, request);
+        });
+    if (!verdict.ok() && verdict.error().field == field + ".project") return verdict.error();
+    if (!verdict.ok() && verdict.error().reason == Reason::kStoreUnavailable) {
+      return verdict.error();
+    }
+    fares_.push_back({.project = submission.project});
+    wanted_.emplace_back();
+    if (!verdict.ok()) {
+      fares_.back().reason = std::string(Name(verdict.error().reason));
+      fares_.back().message = verdict.error().message;
+      return Ok{};
+    }
+    ALLOT_RETURN_IF_ERROR(
+        scheduler::Apply(scheduler::Submit{submission.project, *verdict}, changed_));
+    wanted_.back() = scheduler::SubmittedId(submission.project, ++numbers_[submission.project]);
+    return Ok{};
+  }
+
+  void Tell(const AllocationId& id, const scheduler::Plan& plan, WhatIfAnswer::Fare& fare) const {
+    const auto position = [&id](const scheduler::Snapshot& snapshot) -> std::optional<int> {
+      const auto row =
+          std::ranges::lower_bound(snapshot.pending, id, {}, &scheduler::SnapshotPending::id);
+      if (row == snapshot.pending.end() || row->id != id) return std::nullopt;
+      return static_cast<int>(row - snapshot.pending.begin());
+    };
+    // It may have been withdrawn by a later change.
+    const auto then = position(changed_);
+    if (!then) return;
+    const auto why = scheduler::Explain(changed_, policy_, plan, *then);
+    fare.planned_start = why.planned_start;
+    fare.reason = why.reason;
+    fare.message = why.message;
+    const auto now = position(pass_.snapshot);
+    if (!now) return;
+    for (const scheduler::Placement& placement : pass_.plan.placements) {
+      if (placement.pending == *now) fare.present_start = placement.window.start();
+    }
+  }
+
+  const Context& context_;
+  const Pass& pass_;
+  const Policy policy_;
+  scheduler::Snapshot changed_;
+  std::vector<scheduler::SetQuota> quotas_;
+  std::map<ProjectId, int> numbers_;
+  std::vector<WhatIfAnswer::Fare> fares_;
+  // By fare: whom to look for in the plan; nothing for one that would be refused.
+  std::vector<std::optional<AllocationId>> wanted_;
+};
 
 }  // namespace
 
@@ -70,36 +167,12 @@ Result<WhatIfAnswer> PlanWhatIf(const Context& context, const Principal& princip
                                 Planner& planner, const WhatIfQuestion& question) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   ALLOT_ASSIGN_OR_RETURN(const auto pass, planner.Latest());
-  ALLOT_ASSIGN_OR_RETURN(const Policy policy,
-                         Otherwise(context, principal, *pass->policy, question));
-  scheduler::Snapshot changed = pass->snapshot;
-  std::vector<AllocationId> submitted;
-  std::map<ProjectId, int> numbers;
+  ALLOT_ASSIGN_OR_RETURN(Policy policy, Otherwise(context, principal, *pass->policy, question));
+  WhatIf what_if(context, *pass, std::move(policy));
   for (std::size_t i = 0; i < question.changes.size(); ++i) {
-    ALLOT_ASSIGN_OR_RETURN(const auto change, Prepare(question.changes[i], changed.now, PathOf(i)));
-    if (const Status applied = scheduler::Apply(change, changed); !applied.ok()) {
-      const Error& error = applied.error();
-      return FieldError(error.reason, PathOf(i), error.value, error.limit);
-    }
-    if (const auto* more = std::get_if<scheduler::Submit>(&change)) {
-      submitted.push_back(scheduler::SubmittedId(more->project, ++numbers[more->project]));
-    }
+    ALLOT_RETURN_IF_ERROR(what_if.Apply(question.changes[i], "changes[" + std::to_string(i) + "]"));
   }
-  const scheduler::Plan plan = scheduler::Schedule(changed, policy);
-  if (const auto violations = scheduler::CheckPlan(changed, policy, plan); !violations.empty()) {
-    return StateError(Reason::kInternal, "the checker refused the plan: " + violations.front());
-  }
-  WhatIfAnswer answer{
-      .revision = pass->snapshot.revision,
-      .policy_version = pass->policy->version,
-      .changed_policy_version = policy.version,
-      .now = scheduler::Summarise(pass->snapshot, pass->plan),
-      .then = scheduler::Summarise(changed, plan),
-      .projects = scheduler::ComparePlans(pass->snapshot, pass->plan, changed, plan)};
-  for (const AllocationId& id : submitted) {
-    answer.submitted.push_back(Fare(changed, policy, plan, id));
-  }
-  return answer;
+  return what_if.Answer();
 }
 
 }  // namespace allot::control

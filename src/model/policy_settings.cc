@@ -29,7 +29,7 @@ constexpr std::array kSettings = {
     Time("release_time", &Policy::release_time, Seconds{0}, Hours(6)),
     Count("promise_nodes", &Policy::promise_nodes, 1, kNodesMax),
     Time("promise_within", &Policy::promise_within, Seconds{0}, kAheadMax),
-    Time("planned_slip_max", &Policy::planned_slip_max, Seconds{0}, Days(3'660), Use::kService),
+    Time("planned_slip_max", &Policy::planned_slip_max, Hours(1), Days(3'660)),
     Time("preemption_grace", &Policy::preemption_grace, Seconds{0}, Days(7)),
     Time("preemption_min_run", &Policy::preemption_min_run, Seconds{0}, Days(366)),
     Count("preemptions_max", &Policy::preemptions_max, 0, 1'000),
@@ -41,6 +41,9 @@ constexpr std::array kSettings = {
     Time("event_retention", &Policy::event_retention, Hours(1), Days(3'660), Use::kService),
     Time("request_retention", &Policy::request_retention, Days(1), Days(3'660), Use::kService),
 };
+
+/// Every one is sent with every policy that is listed.
+constexpr std::size_t kProgrammesMax = 100;
 
 Error Invalid(std::string path, const std::string& value, std::string expected) {
   return FieldError(Reason::kPolicyInvalid, std::move(path), value, std::move(expected));
@@ -65,6 +68,10 @@ Status CheckCaps(const ProgrammeCaps& caps) {
 
 Status CheckProgrammes(const std::vector<ProgrammeCaps>& programmes) {
   if (programmes.empty()) return Invalid("programmes", "", "at least one programme");
+  if (programmes.size() > kProgrammesMax) {
+    return Invalid("programmes", std::to_string(programmes.size()) + " programmes",
+                   "at most " + std::to_string(kProgrammesMax));
+  }
   const ProgrammeCaps* before = nullptr;
   for (const ProgrammeCaps& caps : programmes) {
     if (before != nullptr && caps.programme <= before->programme) {

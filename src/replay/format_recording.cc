@@ -39,6 +39,7 @@ Json Format(const Policy& policy) {
   json["release_time_s"] = policy.release_time.count;
   json["promise_nodes"] = policy.promise_nodes;
   json["promise_within_s"] = policy.promise_within.count;
+  json["planned_slip_max_s"] = policy.planned_slip_max.count;
   json["preemption_grace_s"] = policy.preemption_grace.count;
   json["preemption_min_run_s"] = policy.preemption_min_run.count;
   json["preemptions_max"] = policy.preemptions_max;
@@ -83,6 +84,7 @@ Json Format(const scheduler::SnapshotPending& row) {
                {"request", Format(row.request)},
                {"create_us", row.create_time.micros},
                {"requeued", row.requeued}};
+  if (row.told_start) json["told_start_us"] = row.told_start->micros;
   if (row.overdue) json["overdue"] = true;
   if (row.urgent) json["urgent"] = true;
   if (row.after) json["after"] = row.after->str();
@@ -185,6 +187,7 @@ Json Format(const scheduler::Snapshot& snapshot, const scheduler::Plan& plan) {
                              {"promised_us", slip.promised.micros},
                              {"cause", Name(slip.cause)}});
   }
+  if (!plan.overdue.empty()) json["overdue"] = plan.overdue;
   for (const auto& preemption : plan.preemptions) {
     json["preemptions"].push_back({{"preemptible", preemption.preemptible},
                                    {"pending", preemption.pending},

@@ -61,6 +61,10 @@ Policy ReadPolicy(const Fields& fields) {
   policy.release_time = ReadSeconds(fields, "release_time_s", 0);
   policy.promise_nodes = static_cast<int>(fields.Int("promise_nodes", 1, kNodesMax));
   policy.promise_within = ReadSeconds(fields, "promise_within_s", 0);
+  // Before the fifth format nobody was held to what it was told.
+  if (fields.Has("planned_slip_max_s")) {
+    policy.planned_slip_max = ReadSeconds(fields, "planned_slip_max_s", 0);
+  }
   // Before the third format nobody was stopped.
   policy.preemptions_per_pass = 0;
   if (fields.Has("preemptions_per_pass")) {
@@ -186,6 +190,7 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
         .request = ReadRequest(row.Object("request")),
         .create_time = ReadInstant(row, "create_us"),
         .requeued = row.Bool("requeued"),
+        .told_start = ReadOptionalInstant(row, "told_start_us"),
         .overdue = row.Has("overdue") && row.Bool("overdue"),
         .urgent = row.Has("urgent") && row.Bool("urgent"),
         .after = std::nullopt,
@@ -238,6 +243,9 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
            .pending = row.Position("pending", waiting),
            .stop = ReadInstant(row, "stop_us")});
     });
+  }
+  if (fields.Has("overdue")) {
+    plan.overdue = fields.Ints("overdue", 0, static_cast<int64_t>(waiting) - 1);
   }
   plan.order = fields.Ints("order", 0, static_cast<int64_t>(waiting) - 1);
   return plan;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "allot/control/allocations.h"
+#include "allot/control/explain_allocation.h"
 #include "allot/control/submit.h"
 #include "allot/control/watch.h"
 #include "allot/v1/allocation_service.pb.h"
@@ -188,14 +189,12 @@ class Handlers {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseAllocationName(request.name(), "name"));
     ALLOT_ASSIGN_OR_RETURN(const auto detail,
                            control::GetAllocation(s_.context, caller.principal, id));
-    std::shared_ptr<const control::Pass> pass;
-    ALLOT_ASSIGN_OR_RETURN(
-        const auto explanation,
-        control::ExplainAllocation(s_.context, caller.principal, s_.planner, id, &pass));
-    ALLOT_ASSIGN_OR_RETURN(const auto estimates,
-                           control::GetStartEstimates(s_.context, caller.principal, id));
+    ALLOT_ASSIGN_OR_RETURN(const auto explained, control::ExplainAllocation(
+                                                     s_.context, caller.principal, s_.planner, id));
+    const scheduler::Explanation& explanation = explained.why;
+    const control::Pass& pass = *explained.pass;
     v1::ExplainAllocationResponse response;
-    for (const StartEstimate& estimate : estimates) {
+    for (const StartEstimate& estimate : explained.estimates) {
       v1::StartEstimate& row = *response.add_estimates();
       *row.mutable_told_time() = rpc::Render(estimate.told_time);
       if (estimate.planned_start) {
@@ -213,14 +212,20 @@ class Handlers {
     }
     response.set_reason(explanation.reason);
     response.set_message(explanation.message);
-    RenderOutlook(explanation, pass->snapshot, NamesFor(caller), response);
+    if (explained.earliest_start) {
+      *response.mutable_earliest_start_time() = rpc::Render(*explained.earliest_start);
+    }
+    if (explained.latest_start) {
+      *response.mutable_latest_start_time() = rpc::Render(*explained.latest_start);
+    }
+    RenderOutlook(explanation, pass.snapshot, NamesFor(caller), response);
     for (const scheduler::Alternative& alternative : explanation.alternatives) {
       *response.add_alternatives() = RenderAlternative(alternative);
     }
     response.set_quota_held_gpus(explanation.quota_held);
     response.set_quota_limit_gpus(explanation.quota_limit);
-    response.set_policy_version(pass->policy->version);
-    response.set_revision(pass->snapshot.revision);
+    response.set_policy_version(pass.policy->version);
+    response.set_revision(pass.snapshot.revision);
     return response;
   }
 

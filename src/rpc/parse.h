@@ -53,7 +53,8 @@ Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request);
 
 Result<control::NewPolicy> Parse(const v1::CreatePolicyRequest& request);
 Result<control::PolicyEnd> Parse(const v1::WithdrawPolicyRequest& request);
-/// The numbers that are given, each within its range. `path` ends in a dot.
+/// The numbers that are given and that plans depend on, each within its range; others are
+/// field_not_allowed. `path` ends in a dot.
 Result<std::vector<std::pair<const PolicySetting*, int64_t>>> ParseGivenSettings(
     const v1::PolicySettings& settings, const std::string& path);
 /// Sorted; may be empty.
@@ -61,7 +62,8 @@ Result<std::vector<ProgrammeCaps>> ParseProgrammes(const v1::PolicySettings& set
                                                    const std::string& path);
 Result<control::WhatIfQuestion> Parse(const v1::WhatIfRequest& request);
 /// Nothing for the one in force.
-Result<std::optional<PolicyId>> ParsePolicyOrCurrent(const v1::GetPolicyRequest& request);
+Result<std::optional<PolicyId>> ParsePolicyOrCurrent(const std::string& name,
+                                                     const std::string& field);
 
 Result<Provider> Parse(const v1::CreateProviderRequest& request);
 Result<Cluster> Parse(const v1::CreateClusterRequest& request);

@@ -68,7 +68,12 @@ Result<std::vector<std::pair<const PolicySetting*, int64_t>>> ParseGivenSettings
   std::vector<std::pair<const PolicySetting*, int64_t>> given;
   for (const PolicySetting& setting : PolicySettings()) {
     ALLOT_ASSIGN_OR_RETURN(const auto value, ParseSetting(settings, setting, path));
-    if (value) given.emplace_back(&setting, *value);
+    if (!value) continue;
+    if (setting.use != PolicySetting::Use::kPlanning) {
+      return FieldError(Reason::kFieldNotAllowed, path + std::string(setting.name),
+                        FormatSetting(setting, *value), "a setting that plans depend on");
+    }
+    given.emplace_back(&setting, *value);
   }
   return given;
 }
@@ -125,8 +130,9 @@ Result<control::PolicyEnd> Parse(const v1::WithdrawPolicyRequest& request) {
   return end;
 }
 
-Result<std::optional<PolicyId>> ParsePolicyOrCurrent(const v1::GetPolicyRequest& request) {
-  ALLOT_ASSIGN_OR_RETURN(auto id, ParsePolicyName(request.name(), "name"));
+Result<std::optional<PolicyId>> ParsePolicyOrCurrent(const std::string& name,
+                                                     const std::string& field) {
+  ALLOT_ASSIGN_OR_RETURN(auto id, ParsePolicyName(name, field));
   if (id.str() == kCurrent) return std::optional<PolicyId>();
   return std::optional(std::move(id));
 }

@@ -89,12 +89,17 @@ Result<control::WhatIfQuestion> Parse(const v1::WhatIfRequest& request) {
     question.changes.push_back(std::move(change));
   }
   if (!request.policy().empty()) {
-    ALLOT_ASSIGN_OR_RETURN(question.policy, ParsePolicyName(request.policy(), "policy"));
+    ALLOT_ASSIGN_OR_RETURN(question.policy, ParsePolicyOrCurrent(request.policy(), "policy"));
   }
   ALLOT_ASSIGN_OR_RETURN(question.settings, ParseGivenSettings(request.settings(), "settings."));
   ALLOT_ASSIGN_OR_RETURN(question.programmes, ParseProgrammes(request.settings(), "settings."));
-  const bool nothing = question.changes.empty() && !question.policy && question.settings.empty() &&
-                       question.programmes.empty();
+  const bool nothing = question.changes.empty() && request.policy().empty() &&
+                       question.settings.empty() && question.programmes.empty();
+  if (request.settings().node_loss() != v1::NODE_LOSS_UNSPECIFIED) {
+    return FieldError(Reason::kFieldNotAllowed, "settings.node_loss",
+                      v1::NodeLoss_Name(request.settings().node_loss()),
+                      "a setting that plans depend on");
+  }
   ALLOT_RETURN_IF_ERROR(Missing(!nothing, "changes", "a change, a policy or a setting"));
   return question;
 }

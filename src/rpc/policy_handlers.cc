@@ -14,7 +14,7 @@ class Handlers {
   explicit Handlers(const Services& services) : s_(services) {}
 
   Result<v1::Policy> GetPolicy(const Caller& caller, const v1::GetPolicyRequest& request) {
-    ALLOT_ASSIGN_OR_RETURN(const auto id, ParsePolicyOrCurrent(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto id, ParsePolicyOrCurrent(request.name(), "name"));
     ALLOT_ASSIGN_OR_RETURN(const auto found,
                            id ? control::GetPolicy(s_.context, caller.principal, *id)
                               : control::GetPolicyInForce(s_.context, caller.principal));

@@ -67,8 +67,9 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
   if (allocation.told_start) {
     *rendered.mutable_told_start_time() = Render(*allocation.told_start);
   }
-  rendered.set_overdue(allocation.overdue);
+  rendered.set_overdue(!allocation.overdue_under.empty());
   rendered.set_urgent(allocation.urgent);
+  rendered.set_urgent_reason(allocation.urgent_reason);
   rendered.set_cancel_requested(allocation.cancel_requested);
   rendered.set_etag(EtagOf(allocation.version));
   return rendered;

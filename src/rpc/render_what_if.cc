@@ -40,15 +40,20 @@ v1::WhatIfResponse Render(const control::WhatIfAnswer& answer) {
   *response.mutable_now() = Render(answer.now);
   *response.mutable_then() = Render(answer.then);
   for (const auto& shift : answer.projects) *response.add_projects() = Render(shift);
-  for (const auto& submitted : answer.submitted) {
-    v1::SubmittedFare& fare = *response.add_submitted();
-    fare.set_project(NameOf(submitted.project));
-    if (submitted.planned_start) {
-      *fare.mutable_planned_start_time() = rpc::Render(*submitted.planned_start);
+  for (const control::WhatIfAnswer::Fare& fare : answer.fares) {
+    v1::RequestFare& rendered = *response.add_fares();
+    rendered.set_project(NameOf(fare.project));
+    if (!fare.allocation.empty()) rendered.set_allocation(NameOf(fare.allocation));
+    if (fare.present_start) {
+      *rendered.mutable_present_start_time() = rpc::Render(*fare.present_start);
     }
-    fare.set_reason(submitted.reason);
-    fare.set_message(submitted.message);
+    if (fare.planned_start) {
+      *rendered.mutable_planned_start_time() = rpc::Render(*fare.planned_start);
+    }
+    rendered.set_reason(fare.reason);
+    rendered.set_message(fare.message);
   }
+  for (const AllocationId& stopped : answer.stopped) response.add_stopped(NameOf(stopped));
   return response;
 }
 

@@ -42,6 +42,7 @@ class Checker {
     }
     CheckEveryoneOnce();
     CheckOrder();
+    CheckOverdue();
     for (const Placement& placement : plan_.placements) {
       if (CheckPositions(placement)) CheckPlacement(placement);
     }
@@ -110,12 +111,69 @@ class Checker {
     for (std::size_t i = 0; i < rank.size(); ++i) {
       if (rank[i] < 0) Violate(static_cast<int>(i), "has no rank");
     }
+    CheckWhoGoesAhead();
     int last = -1;
     for (const Placement& placement : plan_.placements) {
       if (!Within(placement.pending, rank.size())) continue;
       const int mine = rank[static_cast<std::size_t>(placement.pending)];
       if (mine < last) Violate(placement.pending, "was placed before one of a lower rank number");
       last = std::max(last, mine);
+    }
+  }
+
+  /// By its row alone: it has a right to go before all who are ranked by shares.
+  bool GoesAheadByItself(const SnapshotPending& row) const {
+    const Instant since =
+        std::max(row.create_time, row.request.earliest_start.value_or(Instant{0}));
+    return !row.after && (row.urgent || row.requeued || row.overdue ||
+                          since + policy_.starvation_bound < snapshot_.now);
+  }
+
+  // Nobody without a right to it ranks before one that has it. Whoever lost a promise, has work
+  // stopped for it or turned out to be overdue may be anywhere.
+  void CheckWhoGoesAhead() {
+    std::set<int> exempt(plan_.overdue.begin(), plan_.overdue.end());
+    for (const Preemption& preemption : plan_.preemptions) exempt.insert(preemption.pending);
+    bool others = false;
+    for (const int pending : plan_.order) {
+      if (!Within(pending, snapshot_.pending.size()) || exempt.contains(pending)) continue;
+      const SnapshotPending& row = PendingAt(pending);
+      if (GoesAheadByItself(row)) {
+        if (others) Violate(pending, "goes before others and is ranked behind them");
+      } else if (!row.promise) {
+        others = true;
+      }
+    }
+  }
+
+  // Whoever starts later than what it was told may move is marked, and nobody else is.
+  void CheckOverdue() {
+    std::set<int> late;
+    const auto look = [&](int pending, Instant start) {
+      if (!Within(pending, snapshot_.pending.size())) return;
+      const SnapshotPending& row = PendingAt(pending);
+      if (!row.told_start || row.overdue || row.after) return;
+      if (start > *row.told_start + policy_.planned_slip_max) late.insert(pending);
+    };
+    for (const Placement& placement : plan_.placements) {
+      look(placement.pending, placement.window.start());
+    }
+    for (const Deferral& deferral : plan_.deferrals) {
+      if (deferral.reason == DeferralReason::kNoCapacity) look(deferral.pending, kEndOfTime);
+    }
+    const std::set<int> marked(plan_.overdue.begin(), plan_.overdue.end());
+    if (!std::is_sorted(plan_.overdue.begin(), plan_.overdue.end()) ||
+        marked.size() != plan_.overdue.size()) {
+      Violate("those that are overdue are not in order, each once");
+    }
+    for (const int pending : late) {
+      if (!marked.contains(pending)) Violate(pending, "starts later than told and is not marked");
+    }
+    for (const int pending : marked) {
+      if (!Within(pending, snapshot_.pending.size()) || !PendingAt(pending).told_start ||
+          PendingAt(pending).overdue || PendingAt(pending).after) {
+        Violate(pending, "is marked overdue and was told nothing");
+      }
     }
   }
 

@@ -55,6 +55,11 @@ Instant WaitingSince(const SnapshotPending& pending) {
   return std::max(pending.create_time, pending.request.earliest_start.value_or(Instant{0}));
 }
 
+bool IsLate(const SnapshotPending& pending, Instant start, const Policy& policy) {
+  return pending.told_start && !pending.overdue && !pending.after &&
+         *pending.told_start + policy.planned_slip_max < start;
+}
+
 bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy) {
   return pending.overdue || WaitingSince(pending) + policy.starvation_bound < now;
 }

@@ -22,6 +22,9 @@ std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& polic
 Charge ChargeOf(const Request& request);
 /// Since when it could have been running, had there been room.
 Instant WaitingSince(const SnapshotPending& pending);
+/// To start then would be later than it was told by more than the policy allows, and it is not
+/// marked for that yet. Who starts after another waits for that one.
+bool IsLate(const SnapshotPending& pending, Instant start, const Policy& policy);
 /// Past the policy's bound of waiting, or of what it was told.
 bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy);
 /// It goes before all who are ranked by shares, promises lost aside. Who starts after another comes

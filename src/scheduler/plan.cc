@@ -49,6 +49,28 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
          row.urgent || IsOverdue(row, snapshot.now, policy);
 }
 
+// Putting some before others may make others late; a count and not a time, so that it replays.
+constexpr int kMarkingRoundsMax = 4;
+
+/// Those that the plan starts too long after what they were told, or not at all for want of GPUs;
+/// sorted.
+std::vector<int> Late(const Snapshot& snapshot, const Policy& policy, const Plan& plan) {
+  std::vector<int> late;
+  const auto look = [&](int pending, Instant start) {
+    if (IsLate(snapshot.pending[static_cast<std::size_t>(pending)], start, policy)) {
+      late.push_back(pending);
+    }
+  };
+  for (const Placement& placement : plan.placements) {
+    look(placement.pending, placement.window.start());
+  }
+  for (const Deferral& deferral : plan.deferrals) {
+    if (deferral.reason == DeferralReason::kNoCapacity) look(deferral.pending, kEndOfTime);
+  }
+  std::sort(late.begin(), late.end());
+  return late;
+}
+
 /// Lost promises are slips unless they start as early as promised all the same.
 std::vector<Slip> SlipsOf(const Snapshot& snapshot, const Plan& plan, std::vector<Slip> lost) {
   std::vector<bool> kept(snapshot.pending.size(), false);
@@ -74,7 +96,30 @@ std::string_view Name(SlipCause cause) { return kSlipCauses.NameOf(cause); }
 std::optional<SlipCause> ParseSlipCause(std::string_view name) { return kSlipCauses.Parse(name); }
 
 Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
-  return WithPreemptions(snapshot, policy, PlanAround(snapshot, policy));
+  Plan plan = PlanAround(snapshot, policy);
+  std::vector<int> late = Late(snapshot, policy, plan);
+  if (late.empty()) {
+    plan = WithPreemptions(snapshot, policy, std::move(plan));
+    plan.overdue = Late(snapshot, policy, plan);
+    return plan;
+  }
+  Snapshot marked = snapshot;
+  for (int round = 0; round < kMarkingRoundsMax && !late.empty(); ++round) {
+    for (const int pending : late) marked.pending[static_cast<std::size_t>(pending)].overdue = true;
+    plan = PlanAround(marked, policy);
+    late = Late(marked, policy, plan);
+  }
+  plan = WithPreemptions(marked, policy, std::move(plan));
+  for (const int pending : Late(marked, policy, plan)) {
+    marked.pending[static_cast<std::size_t>(pending)].overdue = true;
+  }
+  for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
+    const auto position = static_cast<std::size_t>(i);
+    if (marked.pending[position].overdue && !snapshot.pending[position].overdue) {
+      plan.overdue.push_back(i);
+    }
+  }
+  return plan;
 }
 
 Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const int> first) {
@@ -157,6 +202,7 @@ uint64_t Hash(const Snapshot& snapshot, const Plan& plan) {
     fnv.Add(slip.promised.micros);
     fnv.Add(Name(slip.cause));
   }
+  for (const int pending : plan.overdue) fnv.Add(pending_id(pending));
   for (const Preemption& preemption : plan.preemptions) {
     fnv.Add(snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)].id.str());
     fnv.Add(pending_id(preemption.pending));

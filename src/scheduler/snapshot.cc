@@ -175,6 +175,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     AddRequest(fnv, pending.request);
     fnv.Add(pending.create_time.micros);
     fnv.Add(pending.requeued ? 1 : 0);
+    AddTime(fnv, pending.told_start);
     fnv.Add(pending.overdue ? 1 : 0);
     fnv.Add(pending.urgent ? 1 : 0);
     fnv.Add(pending.after ? pending.after->str() : "");

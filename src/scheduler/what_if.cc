@@ -11,7 +11,7 @@ namespace allot::scheduler {
 namespace {
 
 constexpr Seconds kWeek = Days(7);
-constexpr int kQuotaMax = 1'000'000;
+constexpr int kQuotaMax = kGpusMax;
 
 template <class Row, class Id>
 Row* Find(std::vector<Row>& rows, const Id& id) {
@@ -22,7 +22,7 @@ Row* Find(std::vector<Row>& rows, const Id& id) {
 }
 
 Error NotFound(const std::string& what, const std::string& id) {
-  return FieldError(Reason::kNotFound, what, id, "one of the recorded pass");
+  return FieldError(Reason::kNotFound, what, id, "a " + what + " of this pass");
 }
 
 Status Carry(const SetMerit& change, Snapshot& snapshot) {

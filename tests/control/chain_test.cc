@@ -2,6 +2,7 @@
 // its wait begins then.
 #include <gmock/gmock.h>
 
+#include "allot/control/explain_allocation.h"
 #include "control/world.h"
 
 namespace allot::control {
@@ -37,9 +38,8 @@ TEST_F(ChainTest, ItStartsWhenTheOneBeforeHasEndedAndItsGpusAreBack) {
   EXPECT_EQ(second.state, AllocationState::kPlanned) << "though three nodes are free";
   EXPECT_EQ(second.window->start(), end + policy.release_time);
   EXPECT_EQ(second.ready_time, std::nullopt);
-  std::shared_ptr<const Pass> pass;
-  const auto explanation = Must(
-      ExplainAllocation(*context, Member("snu"), *planner, AllocationId("snu/p/second"), &pass));
+  const auto explanation =
+      Must(ExplainAllocation(*context, Member("snu"), *planner, AllocationId("snu/p/second"))).why;
   EXPECT_EQ(explanation.reason, "predecessor_unfinished");
   EXPECT_THAT(explanation.message, HasSubstr("starts after snu/p/first, which ends"));
 

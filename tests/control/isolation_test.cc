@@ -1,3 +1,4 @@
+#include "allot/control/explain_allocation.h"
 #include "allot/control/identity.h"
 #include "allot/control/watch.h"
 #include "control/world.h"
@@ -24,9 +25,7 @@ TEST_F(Isolation, ForeignResourcesAreNotFoundInEveryCall) {
   EXPECT_EQ(ReasonOf(GetProject(*context, stranger, ProjectId("snu/p"))), Reason::kNotFound);
   EXPECT_EQ(ReasonOf(GetInstitute(*context, stranger, InstituteId("snu"))), Reason::kNotFound);
   EXPECT_EQ(ReasonOf(GetQuota(*context, stranger, ProjectId("snu/p"))), Reason::kNotFound);
-  std::shared_ptr<const Pass> pass;
-  EXPECT_EQ(ReasonOf(ExplainAllocation(*context, stranger, *planner, secret, &pass)),
-            Reason::kNotFound);
+  EXPECT_EQ(ReasonOf(ExplainAllocation(*context, stranger, *planner, secret)), Reason::kNotFound);
 }
 
 TEST_F(Isolation, ForeignAndAbsentResourcesAreToldInTheSameWords) {

@@ -1,3 +1,4 @@
+#include "allot/control/explain_allocation.h"
 #include "control/world.h"
 
 namespace allot::control {
@@ -144,8 +145,7 @@ TEST_F(Life, WaitingHasAPlannedStartOrAReason) {
   const Allocation waiting = Get("kist/p/second");
   EXPECT_EQ(waiting.state, AllocationState::kPlanned);
   EXPECT_GE(waiting.window->start(), Get("snu/p/first").window->end());
-  std::shared_ptr<const Pass> pass;
-  const auto why = Must(ExplainAllocation(*context, Member("kist"), *planner, waiting.id, &pass));
+  const auto why = Must(ExplainAllocation(*context, Member("kist"), *planner, waiting.id)).why;
   EXPECT_EQ(why.planned_start, waiting.window->start());
   EXPECT_FALSE(why.message.empty());
 }

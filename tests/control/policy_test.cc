@@ -2,6 +2,7 @@
 // admitted and ranked by.
 #include <gmock/gmock.h>
 
+#include "allot/control/explain_allocation.h"
 #include "allot/control/identity.h"
 #include "allot/control/policies.h"
 #include "control/world.h"
@@ -31,9 +32,8 @@ class PolicyTest : public World {
     return Must(GetPolicy(*context, Member("snu"), PolicyId(id))).state;
   }
   std::string Decided(const std::string& allocation) {
-    std::shared_ptr<const Pass> pass;
-    Must(ExplainAllocation(*context, Operator(), *planner, AllocationId(allocation), &pass));
-    return pass->policy->version;
+    return Must(ExplainAllocation(*context, Operator(), *planner, AllocationId(allocation)))
+        .pass->policy->version;
   }
 };
 
@@ -89,6 +89,23 @@ TEST_F(PolicyTest, APassIsMadeWhenOneTakesEffectAndNamesIt) {
   EXPECT_GT(Get("kist/p/waits").window->start(), before) << "GPUs are cleared for an hour now";
 }
 
+TEST_F(PolicyTest, OnePublishedWithinASecondIsPlannedByInTheNext) {
+  SubmitAs("snu", "first", 4, Hours(2));
+  Settle();
+  SubmitAs("kist", "waits", 4, Hours(2));
+  Settle();
+  clock.Advance(Seconds{1});
+  clock.Set(Instant{clock.Now().micros + 400'000});
+  NewPolicy at_once = New("at-once");
+  at_once.policy.release_time = Hours(1);
+  Must(Create(at_once));
+  Settle();
+  EXPECT_EQ(Decided("kist/p/waits"), policy.version) << "passes know whole seconds";
+  clock.Set(Instant{clock.Now().micros + 700'000});
+  EXPECT_TRUE(Must(loop->Turn()));
+  EXPECT_EQ(Decided("kist/p/waits"), "at-once");
+}
+
 TEST_F(PolicyTest, AnotherServerGoesByItAtItsNextTurn) {
   PolicyBook their_book(policy);
   Context theirs{*store, clock, ids, their_book};
@@ -117,6 +134,8 @@ TEST_F(PolicyTest, OneThatIsWrongIsRefusedWholeAndTheOldOneStays) {
 }
 
 TEST_F(PolicyTest, DatesAreAheadAndInOrder) {
+  EXPECT_EQ(ReasonOf(Create(New(policy.version))), Reason::kAlreadyExists)
+      << "the configuration goes by this name";
   EXPECT_EQ(ReasonOf(Create(New("past", Seconds{-1}))), Reason::kTimeOutOfRange);
   EXPECT_EQ(ReasonOf(Create(New("far", Days(1'099)))), Reason::kTimeOutOfRange);
   Must(Create(New("spring", Days(30))));
@@ -179,9 +198,10 @@ TEST_F(PolicyTest, ARepeatIsHarmlessAndATrialChangesNothing) {
   Call call = As(Operator());
   call.request_id = "once";
   call.body_sha256 = std::string(64, 'a');
+  const NewPolicy dated = New("spring", Minutes(1));
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(Must(CreatePolicy(*context, *planner, call, New("spring"))).published.id.str(),
-              "spring");
+    EXPECT_EQ(Must(CreatePolicy(*context, *planner, call, dated)).published.id.str(), "spring");
+    clock.Advance(Hours(1));
   }
   const auto audit = Must(ListAudit(*context, Operator(), {"spring", {"policy"}}, 0, 10));
   ASSERT_EQ(audit.items.size(), 1U);

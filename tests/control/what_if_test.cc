@@ -64,12 +64,31 @@ TEST_F(WhatIfTest, ARequestMoreIsToldItsStartAndWhomItDelays) {
   Submission more = World::Ask("snu", "", 1, Hours(1));
   Submission wide = World::Ask("kist", "", 5, Hours(1));
   const auto answer = Must(Ask({.changes = {more, wide}}));
-  ASSERT_EQ(answer.submitted.size(), 2U);
-  EXPECT_EQ(answer.submitted[0].project.str(), "snu/p");
-  ASSERT_TRUE(answer.submitted[0].planned_start);
-  EXPECT_GE(*answer.submitted[0].planned_start, clock.Now() + Hours(1));
-  EXPECT_FALSE(answer.submitted[1].planned_start) << "no cluster has five nodes";
-  EXPECT_FALSE(answer.submitted[1].message.empty());
+  ASSERT_EQ(answer.fares.size(), 2U);
+  EXPECT_EQ(answer.fares[0].project.str(), "snu/p");
+  ASSERT_TRUE(answer.fares[0].planned_start);
+  EXPECT_GE(*answer.fares[0].planned_start, clock.Now() + Hours(1));
+  EXPECT_FALSE(answer.fares[1].planned_start) << "no cluster has five nodes";
+  EXPECT_EQ(answer.fares[1].reason, "larger_than_pool") << "as it would be refused";
+}
+
+TEST_F(WhatIfTest, OneMoreIsAdmittedByTheChangedPolicyAndQuota) {
+  const Submission more = World::Ask("snu", "", 2, Hours(1));
+  WhatIfQuestion capped{.changes = {more}};
+  capped.programmes = {{ProgrammeId("call"), {8, 8}, Days(366)}};
+  EXPECT_EQ(Must(Ask(capped)).fares.at(0).reason, "programme_cap_exceeded");
+  const auto poor =
+      Must(Ask({.changes = {scheduler::SetQuota{ProjectId("snu/p"), GpuModel::kH200, 8}, more}}));
+  EXPECT_EQ(poor.fares.at(0).reason, "quota_exceeded");
+}
+
+TEST_F(WhatIfTest, AnUrgentOneIsToldItsStartAndTheOneItHas) {
+  const auto answer = Must(Ask({.changes = {scheduler::SetUrgent{AllocationId("kist/p/second")}}}));
+  ASSERT_EQ(answer.fares.size(), 1U);
+  EXPECT_EQ(answer.fares[0].present_start, Start("kist/p/second"));
+  ASSERT_TRUE(answer.fares[0].planned_start);
+  EXPECT_LT(*answer.fares[0].planned_start, Start("kist/p/second"));
+  EXPECT_TRUE(answer.stopped.empty());
 }
 
 TEST_F(WhatIfTest, AnotherPolicyOrSettingIsPlannedBy) {

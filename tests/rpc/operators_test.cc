@@ -43,8 +43,10 @@ TEST_F(OperatorsTest, TellsTheTwoPlansApart) {
   ASSERT_EQ(answer.projects_size(), 1);
   EXPECT_EQ(answer.projects(0).project(), "institutes/snu/projects/p");
   EXPECT_EQ(answer.projects(0).lost(), 1);
-  ASSERT_EQ(answer.submitted_size(), 1);
-  EXPECT_TRUE(answer.submitted(0).has_planned_start_time());
+  ASSERT_EQ(answer.fares_size(), 1);
+  EXPECT_TRUE(answer.fares(0).has_planned_start_time());
+  ASSERT_EQ(ReasonOf(Ask("policy: 'policies/current'", &answer)), "OK");
+  EXPECT_EQ(answer.projects_size(), 0);
   ASSERT_EQ(ReasonOf(Ask("settings { promise_nodes: 1 }", &answer)), "OK");
   EXPECT_EQ(answer.changed_policy_version(), "default, changed");
 }
@@ -71,6 +73,8 @@ TEST_F(OperatorsTest, WhatIsWrongIsRefusedByTheField) {
        "FIELD_REQUIRED", "changes[0].concurrent_gpus.gpus"},
       {"changes { concurrent_gpus { " + project + " gpu_model: GPU_MODEL_H200 gpus: -1 } }",
        "QUOTA_OUT_OF_RANGE", "changes[0]"},
+      {"changes { concurrent_gpus { " + project + " gpu_model: GPU_MODEL_H200 gpus: 16385 } }",
+       "QUOTA_OUT_OF_RANGE", "changes[0]"},
       {"changes { drain: 'c' }", "RESOURCE_NAME_INVALID", "changes[0].drain"},
       {"changes { drain: 'providers/other/clusters/c' }", "NOT_FOUND", "changes[0].drain"},
       {"changes { drain: 'providers/prov/clusters/c/nodes/n9' }", "NOT_FOUND", "changes[0]"},
@@ -85,6 +89,8 @@ TEST_F(OperatorsTest, WhatIsWrongIsRefusedByTheField) {
        "changes[0].submit.request.duration"},
       {"policy: 'policies/none'", "NOT_FOUND", "policy"},
       {"policy: 'none'", "RESOURCE_NAME_INVALID", "policy"},
+      {"settings { failures_max: 2 }", "FIELD_NOT_ALLOWED", "settings.failures_max"},
+      {"settings { node_loss: NODE_LOSS_FAIL }", "FIELD_NOT_ALLOWED", "settings.node_loss"},
       {"settings { promise_nodes: 0 }", "POLICY_INVALID", "settings.promise_nodes"},
       {"settings { usage_half_life { seconds: 1 } }", "POLICY_INVALID", "settings.usage_half_life"},
       {"settings { programmes { programme: 'call' } }", "FIELD_REQUIRED",

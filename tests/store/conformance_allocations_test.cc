@@ -35,8 +35,9 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.preempt_time = kNow + Minutes(3);
   allocation.ready_time = kNow + Minutes(2);
   allocation.told_start = kNow + Minutes(4);
-  allocation.overdue = true;
+  allocation.overdue_under = "spring-2027";
   allocation.urgent = true;
+  allocation.urgent_reason = "the outbreak";
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     Allocation next = allocation;
     ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&next, 1)));
@@ -79,6 +80,24 @@ TEST_P(StoreConformance, EveryStartThatWasToldIsKept) {
     EXPECT_EQ(
         Read(store(), [&](Tx& tx) { return tx.EstimatesOf(allocation.id, 1); }).value().size(), 1U);
   }
+}
+
+TEST_P(StoreConformance, SmallMovesOfAStartAreToldWhenTheyAddUp) {
+  Allocation allocation = Submit("snu/llm/a");
+  allocation.state = S::kPlanned;
+  allocation.cluster = ClusterId("naver-a");
+  const auto told_after = [&](Seconds move) {
+    allocation.window = WindowOf(kNow + Days(5) + move, Hours(4));
+    EXPECT_OK(
+        Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }));
+    return Read(store(), [&](Tx& tx) { return tx.EstimatesOf(allocation.id, 10); }).value().size();
+  };
+  EXPECT_EQ(told_after(Seconds{0}), 1U);
+  EXPECT_EQ(told_after(Minutes(5)), 1U);
+  EXPECT_EQ(told_after(Minutes(10)), 1U);
+  EXPECT_EQ(told_after(Minutes(15)), 2U);
+  EXPECT_EQ(told_after(Minutes(20)), 2U);
+  EXPECT_EQ(told_after(Minutes(0)), 3U);
 }
 
 TEST_P(StoreConformance, ManyAreFoundAndLockedInTheOrderOfTheirIds) {

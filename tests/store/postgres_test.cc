@@ -134,6 +134,7 @@ TEST_F(Postgres, APolicyThatWasInForceCannotBeRewritten) {
       " VALUES ('p', '{}', ";
   EXPECT_EQ(Try(insert + "'2026-01-01', '2026-01-02', 'why', '')"), "23514") << "in the past";
   EXPECT_EQ(Try(insert + "'2026-01-02', '2026-01-01', '', '')"), "23514") << "without a reason";
+  EXPECT_EQ(Try(insert + "'2026-01-02 00:00:00.5', '2026-01-01', 'why', '')"), "23514");
   ASSERT_EQ(Try(insert + "'2026-01-02', '2026-01-01', 'why', '')"), "");
   EXPECT_EQ(Try("UPDATE policies SET withdraw_time = '2026-01-02'"), "23514") << "on its date";
   for (const char* change :
@@ -157,7 +158,8 @@ TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
   const AllocationId id("snu/llm/a");
   EXPECT_EQ(Read(*store_, [&](Tx& tx) { return tx.EstimatesOf(id, 10); }).value().size(), 1U)
       << "whoever changed the row";
-  EXPECT_EQ(Try("UPDATE allocations SET overdue = true"), "23514") << "of what it was not told";
+  EXPECT_EQ(Try("UPDATE allocations SET overdue_under = 'p'"), "23514") << "it was told nothing";
+  EXPECT_EQ(Try("UPDATE allocations SET urgent = true"), "23514") << "without a reason";
 }
 
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {

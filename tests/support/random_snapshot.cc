@@ -87,6 +87,19 @@ void AddLeaves(Snapshot& snapshot, uint64_t seed) {
   }
 }
 
+// Who goes before others; drawn apart, too.
+void AddMarks(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x6d61726b73);
+  for (SnapshotPending& row : snapshot.pending) {
+    // Some long ago: to keep to it they must go before others.
+    if (random.Below(3) == 0) {
+      row.told_start = snapshot.now + Minutes(random.Between(-60 * 24 * 60, 20 * 24 * 60));
+    }
+    row.overdue = row.told_start && random.Below(3) == 0;
+    row.urgent = random.Below(20) == 0;
+  }
+}
+
 /// Who starts after another of the project, that waits or runs; drawn apart, too. The later id
 /// comes after the earlier one, so nobody comes after itself; some were created at the same
 /// instant.
@@ -136,6 +149,7 @@ Policy RandomPolicy(uint64_t seed) {
   policy.promise_nodes = static_cast<int>(random.Between(1, 6));
   policy.promise_within = Hours(random.Between(0, 200));
   policy.preemption_gain = Hours(random.Between(0, 8));
+  policy.planned_slip_max = Hours(random.Between(1, 400));
   return policy;
 }
 
@@ -212,6 +226,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
   if (seed % 5 < 3) AddLeaves(snapshot, seed);
   if (seed % 7 < 4) AddPreemptible(snapshot, seed);
   if (seed % 4 == 1) AddChains(snapshot, seed);
+  if (seed % 2 == 0) AddMarks(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }
@@ -282,6 +297,8 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
   const auto chance = [&](uint64_t percent) { return random.Below(100) < percent; };
   const Plan plan = scheduler::Schedule(before, policy);
   Snapshot snapshot = AfterPreemptions(before, plan);
+  for (const int late : plan.overdue)
+    snapshot.pending[static_cast<std::size_t>(late)].overdue = true;
   std::vector<bool> leaves(snapshot.pending.size(), false);
   StartDue(snapshot, plan, leaves);
   Instant first_promised = snapshot.now + Hours(40);
@@ -328,6 +345,7 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
     row.project = static_cast<int>(random.Below(snapshot.projects.size()));
     row.create_time = snapshot.now - Minutes(random.Between(0, 20 * 24 * 60));
     row.requeued = chance(30);
+    row.urgent = chance(5);
     row.request.shape = ShapeForGpus(static_cast<int>(random.Between(1, 40)));
     row.request.models = {chance(50) ? GpuModel::kH200 : GpuModel::kB200};
     row.request.duration = Hours(random.Between(1, 50));

@@ -66,6 +66,15 @@ TEST(PolicySettings, WhatIsWrongIsNamedByItsPath) {
        [](Policy& p) { p.programmes[0].gpus_max[0] = 16'385; }},
       {"programmes.national.duration_max",
        [](Policy& p) { p.programmes[1].duration_max = Days(367); }},
+      {"programmes",
+       [](Policy& p) {
+         const ProgrammeCaps caps = p.programmes[0];
+         p.programmes.clear();
+         for (int i = 100; i <= 200; ++i) {
+           p.programmes.push_back(caps);
+           p.programmes.back().programme = ProgrammeId("p" + std::to_string(i));
+         }
+       }},
       {"node_down_after", [](Policy& p) { p.node_down_after = p.heartbeat_expiry; }},
   };
   for (const auto& row : rows) {

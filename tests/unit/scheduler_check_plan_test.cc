@@ -81,6 +81,31 @@ TEST_F(CheckPlanTest, AnotherRevision) {
   ExpectViolation("another time or revision");
 }
 
+TEST_F(CheckPlanTest, LaterThanToldWithoutAMark) {
+  Pending("i/q/later").told_start = kNow;
+  policy_.planned_slip_max = Hours(4);
+  ExpectViolation("i/q/later: starts later than told and is not marked");
+  plan_.overdue = {SnapshotBuilder::PositionOf(snapshot_.pending, "i/q/later")};
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{});
+  policy_.planned_slip_max = Hours(5);
+  EXPECT_EQ(CheckPlan(snapshot_, policy_, plan_), std::vector<std::string>{})
+      << "early is no fault";
+}
+TEST_F(CheckPlanTest, AMarkForWhoWasToldNothing) {
+  plan_.overdue = {SnapshotBuilder::PositionOf(snapshot_.pending, "i/q/later")};
+  ExpectViolation("i/q/later: is marked overdue and was told nothing");
+}
+TEST_F(CheckPlanTest, MarksOutOfOrder) {
+  for (SnapshotPending& row : snapshot_.pending) row.told_start = kNow - Days(400);
+  plan_.overdue = {1, 0};
+  ExpectViolation("those that are overdue are not in order");
+}
+TEST_F(CheckPlanTest, SomebodyWithoutARightBeforeAnUrgentOne) {
+  ASSERT_NE(plan_.order.back(), plan_.order.front());
+  snapshot_.pending[static_cast<std::size_t>(plan_.order.back())].urgent = true;
+  ExpectViolation("goes before others and is ranked behind them");
+}
+
 TEST_F(CheckPlanTest, SomebodyForgotten) {
   plan_.placements.pop_back();
   ExpectViolation("placed or deferred 0 times");

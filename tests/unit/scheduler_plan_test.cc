@@ -408,5 +408,31 @@ TEST(Schedule, NobodyWaitsForALeafBeyondTheDeadline) {
   EXPECT_EQ(planned.Of("p/gang")->window.start(), kNow) << "under two leaves, and in time";
 }
 
+// One node, busy for an hour; behind that three wait whose projects rank before i/late's.
+TEST(SchedulePlan, WhoWouldStartTooLongAfterWhatItWasToldGoesBeforeOthers) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 1);
+  builder.Project("i/late").merit = 1;
+  builder.Claim("i/late/r", "i/late", "a/n01", 0xff, kNow + Hours(1)).counts_against_quota = false;
+  for (const char* project : {"i/p", "i/q", "i/r"}) {
+    builder.Project(project).merit = 1000;
+    builder.Pending(std::string(project) + "/one", project, {1, 8, 0}, Hours(8));
+  }
+  builder.Pending("i/late/one", "i/late", {1, 8, 0}, Hours(8)).told_start = kNow + Hours(1);
+  Policy policy;
+  policy.planned_slip_max = Days(2);
+  const Planned patient(builder, policy);
+  EXPECT_EQ(patient.Of("i/late/one")->window.start(), kNow + Hours(25));
+  EXPECT_TRUE(patient.plan.overdue.empty());
+
+  policy.planned_slip_max = Hours(10);
+  const Planned strict(builder, policy);
+  EXPECT_EQ(strict.Of("i/late/one")->window.start(), kNow + Hours(1)) << "in the same pass";
+  EXPECT_TRUE(strict.Of("i/late/one")->promised);
+  ASSERT_EQ(strict.plan.overdue.size(), 1U);
+  EXPECT_EQ(strict.snapshot.pending[static_cast<std::size_t>(strict.plan.overdue[0])].id.str(),
+            "i/late/one");
+}
+
 }  // namespace
 }  // namespace allot::scheduler

@@ -23,12 +23,6 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
                                                 store::AllocationFilter filter,
                                                 const store::PageRequest& page);
 
-inline constexpr int kEstimatesShown = 20;
-/// What it was told about its start, the newest first, `kEstimatesShown` at the most.
-Result<std::vector<StartEstimate>> GetStartEstimates(const Context& context,
-                                                     const Principal& principal,
-                                                     const AllocationId& id);
-
 struct EndRequest {
   AllocationId id;
   /// The version the caller saw; 0 to skip the check.

@@ -7,7 +7,6 @@
 
 #include "allot/control/context.h"
 #include "allot/control/pool_view.h"
-#include "allot/scheduler/explain.h"
 #include "allot/scheduler/plan.h"
 
 namespace allot::control {
@@ -55,11 +54,6 @@ class Planner {
   Instant planned_at_{0};
   std::shared_ptr<const Pass> refused_;
 };
-
-/// Why an allocation waits, or what became of it. not_found for another tenant's.
-Result<scheduler::Explanation> ExplainAllocation(const Context& context, const Principal& principal,
-                                                 Planner& planner, const AllocationId& id,
-                                                 std::shared_ptr<const Pass>* pass);
 
 struct RecordedPass {
   /// As allot/replay/recording.h defines it.

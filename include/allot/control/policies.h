@@ -22,11 +22,12 @@ struct NewPolicy {
   PolicyId id;
   /// Its version is not looked at.
   Policy policy;
-  /// Nothing: now.
+  /// Nothing: at once. Rounded up to a whole second.
   std::optional<Instant> effective_time;
   std::string reason;
 };
-/// Publishes a policy whole, or not at all: policy_invalid names the setting at fault,
+/// Publishes a policy whole, or not at all: already_exists for a name that another had or the
+/// configuration has, policy_invalid names the setting at fault,
 /// time_out_of_range a date in the past or more than `kAheadMax` ahead, policy_dates_out_of_order
 /// the policy that takes effect at the same time or later. The next pass at or after its date is
 /// made under it. For operators.

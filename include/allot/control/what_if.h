@@ -38,20 +38,27 @@ struct WhatIfAnswer {
   scheduler::PlanSummary now;
   scheduler::PlanSummary then;
   std::vector<scheduler::ProjectShift> projects;
-  struct Submitted {
+  /// How a request fares that was named in the question.
+  struct Fare {
     ProjectId project;
+    /// Empty for one more.
+    AllocationId allocation;
+    /// Its start in the present plan.
+    std::optional<Instant> present_start;
     std::optional<Instant> planned_start;
-    /// As explanations say it.
+    /// As explanations say it; of one more that would be refused, the refusal.
     std::string reason;
     std::string message;
   };
-  /// In the order of the question.
-  std::vector<Submitted> submitted;
+  /// One for each request more and each urgent one, in the order of the question.
+  std::vector<Fare> fares;
+  /// Running work that would be stopped for others.
+  std::vector<AllocationId> stopped;
 };
 
 /// Plans the present pass anew as if something were otherwise, beside the live plan: nothing is
-/// changed, and no pass waits for it. Errors: every reason of ParseRequest, not_found for what does
-/// not wait or exist, policy_invalid for settings that contradict each other, internal when the
+/// changed. Errors: every reason of ParseRequest, not_found for what does not wait or exist,
+/// policy_invalid for settings that contradict each other, internal when the
 /// checker refuses the plan. For who may read the audit: it names every tenant's projects.
 Result<WhatIfAnswer> PlanWhatIf(const Context& context, const Principal& principal,
                                 Planner& planner, const WhatIfQuestion& question);

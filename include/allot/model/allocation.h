@@ -122,11 +122,13 @@ struct Allocation {
   /// The first start it was told in this wait, once it had been ranked with those it came with;
   /// what came before was a guess.
   std::optional<Instant> told_start;
-  /// Its planned start went further past that than the policy's planned_slip_max: it goes before
-  /// others until it starts.
-  bool overdue = false;
-  /// An operator's decision: it goes before all that lost no promise.
+  /// The version of the policy under which its planned start went further past that than
+  /// planned_slip_max: it goes before others while that policy is in force. Empty for most.
+  std::string overdue_under;
+  /// An operator's decision: it goes before all that lost no promise …
   bool urgent = false;
+  /// … and why; empty unless it is.
+  std::string urgent_reason;
   int64_t version = 1;
 
   friend bool operator==(const Allocation&, const Allocation&) = default;

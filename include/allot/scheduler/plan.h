@@ -106,6 +106,8 @@ struct Plan {
   /// Sorted by preemptible. The plan counts with them: what is stopped holds its GPUs until then
   /// and no longer, and what is left of it will wait again.
   std::vector<Preemption> preemptions;
+  /// Positions in Snapshot::pending of those that are overdue from this plan on; sorted.
+  std::vector<int> overdue;
   /// Position in Snapshot::pending, in rank order: the order in which they were considered.
   std::vector<int> order;
 };
@@ -132,9 +134,10 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 ///
 /// Order. First those whose promise is gone, then urgent ones, then those that were requeued, which
 /// had their turn and lost it with a node; then overdue ones, which waited longer than the policy's
-/// starvation bound or would start too long after what they were told; of each the longest wait
-/// first. A wait begins at the later of create_time and earliest_start. All
-/// others by the lowest
+/// starvation bound or would start later than they were told by more than its planned_slip_max; of
+/// each the longest wait first. Whoever turns out to be overdue so is marked, and all is planned
+/// anew with the mark, a few times at the most. A wait begins at the later of create_time and
+/// earliest_start. All others by the lowest
 ///     (charge + cost) / weight      of their project, compared exactly, in integers;
 ///     cost   = GPU-seconds its next allocation asks for
 ///     weight = max(1, concurrent quota in GPUs, all models) × max(1, merit)

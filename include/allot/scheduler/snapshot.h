@@ -126,8 +126,9 @@ struct SnapshotPending {
   Instant create_time;
   /// It had GPUs and lost them through no doing of its own.
   bool requeued = false;
-  /// It would start later than it was first told by more than the policy allows, at some pass of
-  /// this wait.
+  /// The first start it was told in this wait, if any.
+  std::optional<Instant> told_start;
+  /// It would start later than that by more than the policy in force allows, at an earlier pass.
   bool overdue = false;
   /// An operator put it before others.
   bool urgent = false;

@@ -244,6 +244,10 @@ int WhatIf(const Flags& flags) {
   Policy policy = recording->policy;
   if (const auto unknown = SetAll(flags.settings, policy)) return Fail(*unknown);
   Snapshot changed = recording->snapshot;
+  // Another policy judges anew whether they start too long after what they were told.
+  if (!flags.settings.empty()) {
+    for (scheduler::SnapshotPending& row : changed.pending) row.overdue = false;
+  }
   for (const auto& change : *changes) {
     if (const auto applied = Apply(change, changed); !applied.ok()) {
       return Fail(flags.file, applied.error());

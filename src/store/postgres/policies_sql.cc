@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "allot/model/policy_settings.h"
@@ -44,17 +43,18 @@ std::string FormatSettings(const Policy& policy) {
   return json.dump();
 }
 
-/// A setting that is newer than the row has the value it has when nobody sets it.
+/// Everything as it was written: a published policy never comes to mean something else. A migration
+/// that adds a setting writes it into the rows that are there.
 Policy ParseSettings(const std::string& text, const std::string& id) {
   Policy policy;
   try {
     const Json json = Json::parse(text);
     for (const PolicySetting& setting : PolicySettings()) {
-      const auto found = json.find(setting.name);
-      if (found == json.end()) continue;
-      const auto value = found->get<int64_t>();
-      // A release that narrowed the range still reads what another wrote.
-      Set(policy, setting, std::clamp(value, setting.min, setting.max));
+      const auto value = json.at(std::string(setting.name)).get<int64_t>();
+      if (value < setting.min || value > setting.max) {
+        throw UnexpectedRow("policy '" + id + "': " + std::string(setting.name) + " out of range");
+      }
+      Set(policy, setting, value);
     }
     const auto loss = ParseNodeLoss(json.at("node_loss").get<std::string>());
     if (!loss) throw UnexpectedRow("policy '" + id + "': unknown node_loss");

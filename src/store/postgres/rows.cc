@@ -147,8 +147,9 @@ Allocation ReadAllocation(RowReader& row) {
   if (!row.SkipNull()) allocation.after = row.AsId<AllocationId>();
   allocation.ready_time = row.OptionalTime();
   allocation.told_start = row.OptionalTime();
-  allocation.overdue = row.Bool();
+  allocation.overdue_under = row.Text();
   allocation.urgent = row.Bool();
+  allocation.urgent_reason = row.Text();
   return allocation;
 }
 

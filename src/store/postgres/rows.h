@@ -62,7 +62,8 @@ inline constexpr char kAllocationColumns[] =
     " micros(window_start), micros(window_end), cluster_id, promised, micros(active_time),"
     " micros(end_time), reason, message, setback, cancel_requested, version,"
     " preempt_requested, preemptions, remaining_s, micros(preempt_time), after_id,"
-    " micros(ready_time), micros(told_start), overdue, urgent";
+    " micros(ready_time), micros(told_start), overdue_under, urgent,"
+    " urgent_reason";
 Allocation ReadAllocation(RowReader& row);
 
 inline constexpr char kEstimateColumns[] = "micros(told_time), micros(planned_start)";
