@@ -80,47 +80,6 @@ void AddWaitFlags(CLI::App& command, EndFlags& flags, const std::string& wait_he
   command.add_option("--wait-timeout", flags.wait.timeout, "Stop waiting after this long");
 }
 
-struct UrgencyFlags {
-  std::string name;
-  std::string reason;
-  bool off = false;
-  bool dry_run = false;
-};
-
-ExitCode SetUrgency(Session& session, const UrgencyFlags& flags) {
-  const auto name = AllocationName(flags.name);
-  if (!name.ok()) return session.Fail(name.failure());
-  const auto client = session.Connect();
-  if (!client.ok()) return session.Fail(client.failure());
-  v1::SetUrgencyRequest request;
-  request.set_name(*name);
-  request.set_urgent(!flags.off);
-  request.set_reason(flags.reason);
-  request.set_validate_only(flags.dry_run);
-  const auto changed = (*client)->Call(&Operators::SetUrgency, request);
-  if (!changed.ok()) return session.Fail(changed.failure());
-  if (flags.dry_run) session.output().Note("dry run: nothing was changed; it would become");
-  session.output().Show(*changed,
-                        AllocationDetails(*changed, session.Now(), session.output().colours()),
-                        {changed->name()});
-  return ExitCode::kOk;
-}
-
-void AddUrgentCommand(CLI::App& root, Action& chosen) {
-  auto flags = std::make_shared<UrgencyFlags>();
-  CLI::App* urgent =
-      AddCommand(root, "urgent", "Puts a waiting allocation before others, or back (operators)",
-                 "  allot urgent snu/vaccine/main --reason \"the outbreak of 2027-01\"\n"
-                 "  allot urgent snu/vaccine/main --off --reason \"it is over\"");
-  urgent->add_option("allocation", flags->name, "INSTITUTE/PROJECT/ALLOCATION")->required();
-  urgent->add_option("--reason", flags->reason, "Shown with it and kept in the audit")->required();
-  urgent->add_flag("--off", flags->off, "It goes before others no more");
-  urgent->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
-  urgent->callback([&chosen, flags] {
-    chosen = [flags](Session& session) { return SetUrgency(session, *flags); };
-  });
-}
-
 }  // namespace
 
 void AddEndCommands(CLI::App& root, Action& chosen) {
@@ -163,7 +122,6 @@ void AddEndCommands(CLI::App& root, Action& chosen) {
           session, *reject_flags, &Operators::RejectAllocation, Goal::kEnded);
     };
   });
-  AddUrgentCommand(root, chosen);
 }
 
 }  // namespace allot::cli

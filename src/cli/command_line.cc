@@ -155,6 +155,7 @@ void Build(Program& program) {
   AddSubmitCommand(root, program.chosen);
   AddAllocationCommands(root, program.chosen);
   AddEndCommands(root, program.chosen);
+  AddDecisionCommands(root, program.chosen);
   AddPoolCommands(root, program.chosen);
   AddTenantCommands(root, program.chosen);
   AddDrainCommands(root, program.chosen);

@@ -18,6 +18,7 @@ struct WhatIfFlags {
   std::vector<std::string> drains;
   std::vector<std::string> withdrawals;
   std::vector<std::string> urgent;
+  std::vector<std::string> consolidations;
   std::string policy;
   std::vector<std::string> settings;
   std::string submit;
@@ -92,6 +93,11 @@ Outcome<v1::WhatIfRequest> ReadQuestion(const Session& session, const WhatIfFlag
     if (!name.ok()) return name.failure();
     request.add_changes()->set_urgent(*name);
   }
+  for (const std::string& text : flags.consolidations) {
+    const auto name = AllocationName(text);
+    if (!name.ok()) return name.failure();
+    request.add_changes()->set_consolidate(*name);
+  }
   if (!flags.policy.empty()) {
     const auto name = PolicyName(flags.policy);
     if (!name.ok()) return name.failure();
@@ -134,7 +140,8 @@ ExitCode WhatIf(Session& session, const WhatIfFlags& flags) {
       flags.settings.empty()) {
     return session.Fail(
         UsageFailure("what is to be otherwise? Give at least one of --merit, "
-                     "--quota, --drain, --withdraw, --urgent, --submit, --policy and --set",
+                     "--quota, --drain, --withdraw, --urgent, --consolidate, --submit, --policy "
+                     "and --set",
                      "'allot what-if --help' has examples."));
   }
   const auto client = session.Connect();
@@ -172,6 +179,8 @@ void AddWhatIfCommand(CLI::App& root, Action& chosen) {
                       "A waiting ALLOCATION is not there; may be repeated");
   what_if->add_option("--urgent", flags->urgent,
                       "A waiting ALLOCATION goes before others; may be repeated");
+  what_if->add_option("--consolidate", flags->consolidations,
+                      "Room is made for a waiting ALLOCATION; may be repeated");
   what_if->add_option("--policy", flags->policy, "Planned by this policy");
   what_if->add_option("--set", flags->settings,
                       "A setting of the policy: promise_nodes=8; may be repeated");

@@ -21,7 +21,8 @@ CLI::Validator AtLeastOne();
 // One function a group of commands; each sets `chosen` when its command was given.
 void AddAllocationCommands(CLI::App& root, Action& chosen);  // list, get, watch, explain
 void AddSubmitCommand(CLI::App& root, Action& chosen);
-void AddEndCommands(CLI::App& root, Action& chosen);   // cancel, release, reject, urgent
+void AddEndCommands(CLI::App& root, Action& chosen);       // cancel, release, reject
+void AddDecisionCommands(CLI::App& root, Action& chosen);  // urgent, consolidate
 void AddPoolCommands(CLI::App& root, Action& chosen);  // pool, providers, clusters, nodes, orders
 void AddDrainCommands(CLI::App& root, Action& chosen);
 void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, cluster

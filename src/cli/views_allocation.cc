@@ -51,6 +51,14 @@ class Lines {
   std::string text_;
 };
 
+/// What operators decided about it.
+void AddDecisions(const v1::Allocation& a, Lines& lines) {
+  if (a.urgent()) lines.Add("Urgent", "goes before others: " + Harmless(a.urgent_reason()));
+  if (a.consolidate()) {
+    lines.Add("Consolidate", "others are moved for it: " + Harmless(a.consolidate_reason()));
+  }
+}
+
 }  // namespace
 
 Table AllocationTable(const Repeated<v1::Allocation>& allocations, Instant now) {
@@ -114,7 +122,7 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
                                " later if it helps");
   }
   if (!request.after().empty()) lines.Add("Starts after", ShortName(request.after()));
-  if (a.urgent()) lines.Add("Urgent", "goes before others: " + Harmless(a.urgent_reason()));
+  AddDecisions(a, lines);
   if (a.has_told_start_time()) {
     lines.Add("Held to", Moment(InstantOf(a.told_start_time()), now) +
                              (a.overdue() ? "; overdue: goes before others" : ""));
@@ -209,7 +217,7 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
     lines.Add("Quota", "holds " + FormatCount(e.quota_held_gpus()) + " of " +
                            FormatCount(e.quota_limit_gpus()) + " GPUs of these models");
   }
-  if (a.urgent()) lines.Add("Urgent", "goes before others: " + Harmless(a.urgent_reason()));
+  AddDecisions(a, lines);
   AddEstimates(e, now, lines);
   for (int i = 0; i < e.alternatives_size(); ++i) {
     lines.Add(i == 0 ? "Sooner" : "", Harmless(e.alternatives(i).message()));

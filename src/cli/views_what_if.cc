@@ -53,6 +53,16 @@ Table ShiftTable(const v1::WhatIfResponse& answer) {
   return table;
 }
 
+Table StoppedTable(const v1::WhatIfResponse& answer, Instant now) {
+  Table table({{"STOPPED"}, {"AT"}, {"GOES ON"}, {"FOR"}});
+  for (const v1::StoppedWork& stopped : answer.stopped()) {
+    table.Add({ShortName(stopped.allocation()), Moment(InstantOf(stopped.stop_time()), now),
+               Moment(InstantOf(stopped.restart_time()), now),
+               ShortName(stopped.for_allocation())});
+  }
+  return table;
+}
+
 std::string FareText(const v1::RequestFare& fare, Instant now) {
   const bool more = fare.allocation().empty();
   std::string text =
@@ -87,8 +97,8 @@ std::string WhatIfText(const v1::WhatIfResponse& answer, Instant now, bool colou
   }
   for (const v1::RequestFare& fare : answer.fares()) text << '\n' << FareText(fare, now) << '\n';
   if (answer.stopped().empty()) return text.str();
-  text << "\nStopped for others, and planned again:\n";
-  for (const std::string& name : answer.stopped()) text << "  " << ShortName(name) << '\n';
+  text << '\n';
+  StoppedTable(answer, now).Print(text, /*wide=*/false, colours);
   return text.str();
 }
 

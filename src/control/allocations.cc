@@ -1,7 +1,10 @@
 #include "allot/control/allocations.h"
 
+#include <algorithm>
+
 #include "allot/control/once.h"
 #include "allot/control/transitions.h"
+#include "allot/control/what_if.h"
 #include "control/record.h"
 
 namespace allot::control {
@@ -52,6 +55,22 @@ Result<Allocation> End(const Context& context, const Call& call, const EndReques
         return allocation;
       },
       [](const Allocation& a) { return a.id.str(); }, ReadAllocation);
+}
+
+/// Whether a plan made now would move work for it.
+Status WouldMove(const Context& context, const Principal& principal, Planner& planner,
+                 const AllocationId& id) {
+  WhatIfQuestion question;
+  question.changes.emplace_back(scheduler::SetConsolidate{id});
+  ALLOT_ASSIGN_OR_RETURN(const auto answer, PlanWhatIf(context, principal, planner, question));
+  const bool moves = std::any_of(answer.stopped.begin(), answer.stopped.end(),
+                                 [&](const auto& stopped) { return stopped.for_allocation == id; });
+  if (moves) return Ok{};
+  const auto& start = answer.fares.front().planned_start;
+  return StateError(Reason::kConsolidationImpossible,
+                    "No work that may be stopped can be moved and go on at once so that it starts "
+                    "sooner than " +
+                        (start ? FormatRfc3339(*start) : "never") + ".");
 }
 
 }  // namespace
@@ -153,6 +172,40 @@ Result<Allocation> SetUrgency(const Context& context, const Call& call, const En
                if (a.urgent == urgent) return false;
                a.urgent = urgent;
                a.urgent_reason = urgent ? request.reason : std::string();
+               a.update_time = now;
+               return true;
+             });
+}
+
+Result<Allocation> SetConsolidation(const Context& context, const Call& call, Planner& planner,
+                                    const EndRequest& request, bool consolidate) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  if (request.reason.empty()) {
+    return FieldError(Reason::kFieldRequired, "reason", "", "why room is made for it, or no more");
+  }
+  // Before the row is locked: a plan takes too long for that.
+  Status would_move = Ok{};
+  if (consolidate) would_move = WouldMove(context, call.principal, planner, request.id);
+  return End(context, call, request, Permission::kManageTenants,
+             consolidate ? "allocation.set_consolidate" : "allocation.unset_consolidate",
+             [&](store::Tx&, Allocation& a, Instant now) -> Result<bool> {
+               if (!IsWaiting(a.state)) {
+                 return StateError(Reason::kTransitionNotAllowed,
+                                   "An allocation that is " + std::string(Name(a.state)) +
+                                       " does not wait: there is no room to be made.");
+               }
+               if (a.consolidate == consolidate) return false;
+               if (consolidate && a.request.preemptible) {
+                 return StateError(Reason::kConsolidationImpossible,
+                                   "It may be stopped itself, and no work is moved for such.");
+               }
+               if (consolidate && a.after && !a.ready_time) {
+                 return StateError(Reason::kTransitionNotAllowed,
+                                   "It starts after " + a.after->str() + ", which has not ended.");
+               }
+               if (!would_move.ok()) return would_move.error();
+               a.consolidate = consolidate;
+               a.consolidate_reason = consolidate ? request.reason : std::string();
                a.update_time = now;
                return true;
              });

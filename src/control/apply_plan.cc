@@ -82,7 +82,8 @@ bool IsTheirsToWait(const Deferral& deferral) {
          deferral.reason == kProjectClosed;
 }
 
-/// Only what differs is written: a pass that changes nothing costs no transaction.
+/// Only what differs is written: a pass that changes nothing costs no transaction. What is being
+/// stopped has a place in the plan and is decided upon once it waits.
 std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   std::vector<Decision> decisions;
   std::map<int, const scheduler::Slip*> slips;
@@ -93,6 +94,7 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   };
   for (const Placement& placement : pass.plan.placements) {
     const auto& seen = pass.waiting[static_cast<std::size_t>(placement.pending)];
+    if (!IsWaiting(seen->state)) continue;
     const auto& cluster = pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
     const bool now = StartsNow(pass, placement);
     const bool same = seen->state == AllocationState::kPlanned &&
@@ -111,6 +113,7 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   }
   for (const Deferral& deferral : pass.plan.deferrals) {
     const auto& seen = pass.waiting[static_cast<std::size_t>(deferral.pending)];
+    if (!IsWaiting(seen->state)) continue;
     const bool same = seen->state == AllocationState::kPending &&
                       seen->reason == Name(deferral.reason) && seen->message == deferral.message;
     const bool ready = IsReadyNow(pass, deferral.pending);
@@ -200,10 +203,14 @@ class Application {
   /// Its window ends sooner now; then it is released as at any end, and waits again. Its owner
   /// learns that, and not for whom.
   Status Stop(const scheduler::Preemption& preemption, Allocation& allocation) {
-    const std::string message = "is stopped at " + FormatRfc3339(preemption.stop) +
-                                " for work that may not be stopped, " +
-                                FormatDuration(Between(preemption.stop, allocation.window->end())) +
-                                " before its end; the rest of it will wait again";
+    const auto whom = static_cast<std::size_t>(preemption.pending);
+    allocation.moved = pass_.waiting[whom]->consolidate;
+    const std::string message =
+        "is stopped at " + FormatRfc3339(preemption.stop) + " for work that may not be stopped, " +
+        FormatDuration(Between(preemption.stop, allocation.window->end())) + " before its end; " +
+        (allocation.moved ? "it is moved and goes on at "
+                          : "the rest of it will wait again, by now until ") +
+        FormatRfc3339(preemption.restart);
     allocation.window = *TimeWindow::Make(allocation.window->start(), preemption.stop);
     allocation.preempt_requested = true;
     ++allocation.preemptions;
@@ -214,9 +221,9 @@ class Application {
     changed_.push_back(allocation);
     ALLOT_RETURN_IF_ERROR(tx_.CutClaims(allocation.id, allocation.attempt, preemption.stop));
     ++applied_.preempted;
-    const auto& whom = pass_.waiting[static_cast<std::size_t>(preemption.pending)]->id;
     return tx_.Audit(RecordSystem(pass_.plan.now, "allocation.preempt", allocation.id.str(),
-                                  InstituteOf(allocation.id), message + " (" + whom.str() + ")"));
+                                  InstituteOf(allocation.id),
+                                  message + " (" + pass_.waiting[whom]->id.str() + ")"));
   }
 
   /// In the order of the ids, as everybody else: clusters, then projects.
@@ -421,6 +428,10 @@ class Application {
       applied_.start_errors.push_back(Between(*allocation.told_start, placement.window.start()));
     }
     ++allocation.attempt;
+    // Room was made for this start; another would need another decision.
+    allocation.consolidate = false;
+    allocation.consolidate_reason.clear();
+    allocation.moved = false;
     allocation.window = placement.window;
     allocation.cluster = cluster;
     changed_.push_back(allocation);

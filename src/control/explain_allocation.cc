@@ -56,11 +56,10 @@ Result<AllocationExplanation> ExplainAllocation(const Context& context, const Pr
   ALLOT_ASSIGN_OR_RETURN(explanation.pass, planner.Latest());
   const Pass& pass = *explanation.pass;
   ALLOT_ASSIGN_OR_RETURN(Known known, ReadKnown(context, id));
-  const auto& pending = pass.snapshot.pending;
-  const auto row = std::ranges::lower_bound(pending, id, {}, &scheduler::SnapshotPending::id);
-  if (row != pending.end() && row->id == id) {
-    explanation.why = scheduler::Explain(pass.snapshot, *pass.policy, pass.plan,
-                                         static_cast<int>(row - pending.begin()));
+  const auto pending = scheduler::FindPending(pass.snapshot, id);
+  // What is being stopped is planned for, too; until it waits, its row says what happens to it.
+  if (pending && IsWaiting(known.allocation.state)) {
+    explanation.why = scheduler::Explain(pass.snapshot, *pass.policy, pass.plan, *pending);
   } else {
     explanation.why = OfEnded(known.allocation);
   }

@@ -42,13 +42,6 @@ Result<PolicyDetail> Read(store::Tx& tx, const PolicyId& id, Instant now) {
   return Detail(*std::move(found), InForce(live, now), now);
 }
 
-/// Rounded up: passes know whole seconds only, and one made before the date must not be the last
-/// until something else happens.
-Instant WholeSecond(Instant t) {
-  const Instant whole = Instant::FromSeconds(t.seconds());
-  return whole < t ? whole + Seconds{1} : whole;
-}
-
 Status InTime(Instant effective_time, Instant now) {
   if (effective_time >= now && effective_time <= now + kAheadMax) return Ok{};
   return FieldError(
@@ -99,7 +92,8 @@ Result<PolicyDetail> CreatePolicy(const Context& context, Planner& planner, cons
         // Only now: whoever held the lock may have held it for long.
         const Instant now = context.clock.Now();
         row.create_time = now;
-        row.effective_time = WholeSecond(asked.effective_time.value_or(now));
+        // A pass made before the date must not be the last until something else happens.
+        row.effective_time = WholeSecondFrom(asked.effective_time.value_or(now));
         ALLOT_RETURN_IF_ERROR(InTime(row.effective_time, now));
         ALLOT_ASSIGN_OR_RETURN(const auto live, tx.LivePolicies());
         ALLOT_RETURN_IF_ERROR(InOrder(live, row.effective_time));

@@ -20,6 +20,29 @@ int PositionOf(const std::map<Key, int>& positions, const Key& key) {
   return found->second;
 }
 
+/// It still has GPUs, and will wait again when they are back.
+bool IsBeingStopped(const Allocation& allocation) {
+  return allocation.preempt_requested && (allocation.state == AllocationState::kActive ||
+                                          allocation.state == AllocationState::kReleasing);
+}
+
+/// What is left of it, from the end of its window on.
+Request RestOf(const Allocation& allocation) {
+  Request request = ToServe(allocation);
+  const Instant end = allocation.window->end();
+  request.earliest_start = std::max(request.earliest_start.value_or(end), end);
+  request.duration = request.duration - allocation.window->length();
+  return request;
+}
+
+/// GPU time its project cannot give to others, and is not planned for elsewhere.
+GpuSeconds Reserved(const Allocation& allocation) {
+  const auto cost = IsBeingStopped(allocation) ? GpuSeconds::Of(allocation.request.shape.gpus(),
+                                                                allocation.window->length())
+                                               : CostOf(ToServe(allocation));
+  return cost.value_or(kAllThereIs);
+}
+
 /// GPUs of the allocation's present attempt, not of one that was lost with its node.
 bool CountsAgainstQuota(const Allocation& allocation, const Claim& claim) {
   return HoldsGpus(allocation.state) && claim.attempt == allocation.attempt;
@@ -84,7 +107,7 @@ std::vector<PublishedPolicy> PoolView::policies() const {
 std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting() const {
   std::vector<std::shared_ptr<const Allocation>> waiting;
   for (const auto& [id, allocation] : allocations_) {
-    if (IsWaiting(allocation->state)) waiting.push_back(allocation);
+    if (IsWaiting(allocation->state) || IsBeingStopped(*allocation)) waiting.push_back(allocation);
   }
   return waiting;
 }
@@ -144,7 +167,15 @@ scheduler::Snapshot PoolView::At(Instant now) const {
   for (const auto& [id, allocation] : allocations_) {
     if (!HoldsGpus(allocation->state)) continue;
     GpuSeconds& sum = reserved[allocation->project];
-    sum = sum.Plus(CostOf(ToServe(*allocation)).value_or(kAllThereIs)).value_or(kAllThereIs);
+    sum = sum.Plus(Reserved(*allocation)).value_or(kAllThereIs);
+  }
+  std::map<ProjectId, int> stopped_lately;
+  for (const auto& [id, allocation] : allocations_) {
+    const auto& stopped = allocation->preempt_time;
+    if (IsBeingStopped(*allocation) ||
+        (stopped && now < *stopped + scheduler::kPreemptionBudgetTime)) {
+      ++stopped_lately[allocation->project];
+    }
   }
   std::map<ProjectId, int> project_positions;
   for (const auto& [id, project] : projects_) {
@@ -160,7 +191,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
          .gpu_time_left =
              GpuTimeLeft(quota == quotas_.end() ? GpuSeconds() : quota->second.gpu_time,
                          usage == usages_.end() ? GpuSeconds() : usage->second.used, reserved[id]),
-         .usage = usage == usages_.end() ? DecayedUsage{} : usage->second.decayed});
+         .usage = usage == usages_.end() ? DecayedUsage{} : usage->second.decayed,
+         .stopped_lately = stopped_lately[id]});
   }
 
   for (const auto& [id, claims] : claims_) {
@@ -207,23 +239,34 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                     .preemptions = allocation->preemptions});
   }
   for (const auto& allocation : Waiting()) {
+    if (IsBeingStopped(*allocation)) {
+      scheduler::SnapshotPending rest;
+      rest.id = allocation->id;
+      rest.project = PositionOf(project_positions, allocation->project);
+      rest.request = RestOf(*allocation);
+      rest.create_time = allocation->create_time;
+      rest.requeued = allocation->moved;
+      snapshot.pending.push_back(std::move(rest));
+      continue;
+    }
     const bool follows = Follows(*allocation);
     const auto ready = allocation->after && !follows
                            ? std::optional(allocation->ready_time.value_or(now))
                            : std::nullopt;
-    snapshot.pending.push_back({.id = allocation->id,
-                                .project = PositionOf(project_positions, allocation->project),
-                                .request = WaitingRequest(*allocation, ready),
-                                .create_time = allocation->create_time,
-                                .requeued = allocation->attempt > 0 && !allocation->preempt_time,
-                                .told_start = allocation->told_start,
-                                .overdue = !allocation->overdue_under.empty(),
-                                .urgent = allocation->urgent,
-                                .after = follows ? allocation->after : std::nullopt,
-                                .planned_start = allocation->window
-                                                     ? std::optional(allocation->window->start())
-                                                     : std::nullopt,
-                                .promise = promise_to(allocation->id)});
+    snapshot.pending.push_back(
+        {.id = allocation->id,
+         .project = PositionOf(project_positions, allocation->project),
+         .request = WaitingRequest(*allocation, ready),
+         .create_time = allocation->create_time,
+         .requeued = allocation->attempt > 0 && (!allocation->preempt_time || allocation->moved),
+         .told_start = allocation->told_start,
+         .overdue = !allocation->overdue_under.empty(),
+         .urgent = allocation->urgent,
+         .consolidate = allocation->consolidate,
+         .after = follows ? allocation->after : std::nullopt,
+         .planned_start =
+             allocation->window ? std::optional(allocation->window->start()) : std::nullopt,
+         .promise = promise_to(allocation->id)});
   }
   scheduler::Canonicalise(snapshot);
   return snapshot;

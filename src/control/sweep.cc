@@ -170,9 +170,7 @@ Instant NextDue(const PoolView& view, const Policy& policy, Instant last_pass) {
   Instant next = kEndOfTime;
   for (const auto& [id, allocation] : view.allocations()) {
     if (IsWaiting(allocation->state)) {
-      const Instant gathered = allocation->create_time + policy.gathering_time;
-      const Instant whole = Instant::FromSeconds(gathered.seconds());
-      const Instant due = whole < gathered ? whole + Seconds{1} : whole;
+      const Instant due = WholeSecondFrom(allocation->create_time + policy.gathering_time);
       if (due > last_pass) next = std::min(next, due);
     }
     if (!allocation->window) continue;

@@ -92,6 +92,7 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
   // Not for others, in the end.
   if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
   allocation.preempt_time.reset();
+  allocation.moved = false;
   allocation.setback = FormatRfc3339(Instant::FromSeconds(now.seconds())) + ": " + message;
   const bool give_up =
       lost ? policy.node_loss == NodeLoss::kFail : allocation.failures >= policy.failures_max;

@@ -48,10 +48,9 @@ class WhatIf {
   Status Apply(const WhatIfQuestion::Change& change, const std::string& path) {
     if (const auto* submission = std::get_if<Submission>(&change)) return Add(*submission, path);
     if (const auto* quota = std::get_if<scheduler::SetQuota>(&change)) quotas_.push_back(*quota);
-    if (const auto* urgent = std::get_if<scheduler::SetUrgent>(&change)) {
-      fares_.push_back(
-          {.project = ProjectOf(urgent->allocation), .allocation = urgent->allocation});
-      wanted_.push_back(urgent->allocation);
+    if (const auto* urgent = std::get_if<scheduler::SetUrgent>(&change)) Want(urgent->allocation);
+    if (const auto* named = std::get_if<scheduler::SetConsolidate>(&change)) {
+      Want(named->allocation);
     }
     return std::visit([&](const auto& one) { return Carry(one, path); }, change);
   }
@@ -75,12 +74,21 @@ class WhatIf {
     answer.fares = std::move(fares_);
     for (const scheduler::Preemption& preemption : plan.preemptions) {
       const auto row = static_cast<std::size_t>(preemption.preemptible);
-      answer.stopped.push_back(changed_.preemptible[row].id);
+      const auto whom = static_cast<std::size_t>(preemption.pending);
+      answer.stopped.push_back({.allocation = changed_.preemptible[row].id,
+                                .for_allocation = changed_.pending[whom].id,
+                                .stop = preemption.stop,
+                                .restart = preemption.restart});
     }
     return answer;
   }
 
  private:
+  void Want(const AllocationId& allocation) {
+    fares_.push_back({.project = ProjectOf(allocation), .allocation = allocation});
+    wanted_.push_back(allocation);
+  }
+
   template <class Change>
   Status Carry(const Change& change, const std::string& path) {
     if constexpr (std::is_same_v<Change, Submission>) {
@@ -98,8 +106,10 @@ class WhatIf {
     const std::string field = path + ".submit";
     ALLOT_ASSIGN_OR_RETURN(const Request request,
                            ParseRequest(submission.request, changed_.now, field + ".request"));
-    Result<Request> verdict = context_.store.Transact<Request>(
-        store::Access::kRead, [&](store::Tx& tx) -> Result<Request> {
+    // What cannot be read is no answer; what would be refused is one.
+    Result<Request> verdict = Request{};
+    ALLOT_RETURN_IF_ERROR(
+        context_.store.Transact<Ok>(store::Access::kRead, [&](store::Tx& tx) -> Status {
           ALLOT_ASSIGN_OR_RETURN(const auto project, tx.FindProject(submission.project));
           if (!project) return NotFound(field + ".project", submission.project.str());
           ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
@@ -110,12 +120,9 @@ class WhatIf {
             if (change.project != project->id) continue;
             changed.concurrent_gpus[static_cast<std::size_t>(change.model)] = change.gpus;
           }
-          return Admit(*project, changed, usage, largest, policy_, request);
-        });
-    if (!verdict.ok() && verdict.error().field == field + ".project") return verdict.error();
-    if (!verdict.ok() && verdict.error().reason == Reason::kStoreUnavailable) {
-      return verdict.error();
-    }
+          verdict = Admit(*project, changed, usage, largest, policy_, request);
+          return Ok{};
+        }));
     fares_.push_back({.project = submission.project});
     wanted_.emplace_back();
     if (!verdict.ok()) {
@@ -130,20 +137,14 @@ class WhatIf {
   }
 
   void Tell(const AllocationId& id, const scheduler::Plan& plan, WhatIfAnswer::Fare& fare) const {
-    const auto position = [&id](const scheduler::Snapshot& snapshot) -> std::optional<int> {
-      const auto row =
-          std::ranges::lower_bound(snapshot.pending, id, {}, &scheduler::SnapshotPending::id);
-      if (row == snapshot.pending.end() || row->id != id) return std::nullopt;
-      return static_cast<int>(row - snapshot.pending.begin());
-    };
     // It may have been withdrawn by a later change.
-    const auto then = position(changed_);
+    const auto then = scheduler::FindPending(changed_, id);
     if (!then) return;
     const auto why = scheduler::Explain(changed_, policy_, plan, *then);
     fare.planned_start = why.planned_start;
     fare.reason = why.reason;
     fare.message = why.message;
-    const auto now = position(pass_.snapshot);
+    const auto now = scheduler::FindPending(pass_.snapshot, id);
     if (!now) return;
     for (const scheduler::Placement& placement : pass_.plan.placements) {
       if (placement.pending == *now) fare.present_start = placement.window.start();

@@ -45,6 +45,9 @@ Json Format(const Policy& policy) {
   json["preemptions_max"] = policy.preemptions_max;
   json["preemption_gain_s"] = policy.preemption_gain.count;
   json["preemptions_per_pass"] = policy.preemptions_per_pass;
+  json["preemptions_per_project"] = policy.preemptions_per_project;
+  json["improver_rounds"] = policy.improver_rounds;
+  json["improver_delay_max_s"] = policy.improver_delay_max.count;
   json["programmes"] = Json::array();
   for (const ProgrammeCaps& caps : policy.programmes) {
     json["programmes"].push_back({{"id", caps.programme.str()},
@@ -87,6 +90,7 @@ Json Format(const scheduler::SnapshotPending& row) {
   if (row.told_start) json["told_start_us"] = row.told_start->micros;
   if (row.overdue) json["overdue"] = true;
   if (row.urgent) json["urgent"] = true;
+  if (row.consolidate) json["consolidate"] = true;
   if (row.after) json["after"] = row.after->str();
   if (row.planned_start) json["planned_start_us"] = row.planned_start->micros;
   if (row.promise) {
@@ -128,7 +132,8 @@ Json Format(const scheduler::Snapshot& snapshot) {
                                 {"concurrent_gpus", ByModel(project.concurrent_gpus)},
                                 {"gpu_seconds_left", project.gpu_time_left.count()},
                                 {"decayed_usage", project.usage.value},
-                                {"decayed_as_of_us", project.usage.as_of.micros}});
+                                {"decayed_as_of_us", project.usage.as_of.micros},
+                                {"stopped_lately", project.stopped_lately}});
   }
   for (const auto& claim : snapshot.claims) {
     json["claims"].push_back({{"allocation", claim.allocation.str()},
@@ -191,7 +196,8 @@ Json Format(const scheduler::Snapshot& snapshot, const scheduler::Plan& plan) {
   for (const auto& preemption : plan.preemptions) {
     json["preemptions"].push_back({{"preemptible", preemption.preemptible},
                                    {"pending", preemption.pending},
-                                   {"stop_us", preemption.stop.micros}});
+                                   {"stop_us", preemption.stop.micros},
+                                   {"restart_us", preemption.restart.micros}});
   }
   json["order"] = plan.order;
   return json;

@@ -75,6 +75,16 @@ Policy ReadPolicy(const Fields& fields) {
     policy.preemptions_per_pass =
         static_cast<int>(fields.Int("preemptions_per_pass", 0, kNodesMax));
   }
+  // Before the sixth format any number of a project's were stopped, and plans were taken as they
+  // were first made.
+  policy.preemptions_per_project = kNodesMax;
+  policy.improver_rounds = 0;
+  if (fields.Has("improver_rounds")) {
+    policy.preemptions_per_project =
+        static_cast<int>(fields.Int("preemptions_per_project", 0, kNodesMax));
+    policy.improver_rounds = static_cast<int>(fields.Int("improver_rounds", 0, kImproverRoundsMax));
+    policy.improver_delay_max = ReadSeconds(fields, "improver_delay_max_s", 0);
+  }
   fields.Each("programmes", [&](const Fields& row) {
     ProgrammeCaps caps{.programme = ProgrammeId(row.Text("id")),
                        .duration_max = ReadSeconds(row, "duration_max_s", 0)};
@@ -154,7 +164,9 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
          .open = row.Bool("open"),
          .concurrent_gpus = ReadByModel(row.Object("concurrent_gpus")),
          .gpu_time_left = GpuSeconds::FromCount(row.Int("gpu_seconds_left", -kAny, kAny)),
-         .usage = {row.Int("decayed_usage", 0, kAny), ReadInstant(row, "decayed_as_of_us")}});
+         .usage = {row.Int("decayed_usage", 0, kAny), ReadInstant(row, "decayed_as_of_us")},
+         .stopped_lately =
+             row.Has("stopped_lately") ? static_cast<int>(row.Int("stopped_lately", 0, kAny)) : 0});
   });
   fields.Each("claims", [&](const Fields& row) {
     snapshot.claims.push_back({.allocation = AllocationId(row.Text("allocation")),
@@ -193,6 +205,7 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
         .told_start = ReadOptionalInstant(row, "told_start_us"),
         .overdue = row.Has("overdue") && row.Bool("overdue"),
         .urgent = row.Has("urgent") && row.Bool("urgent"),
+        .consolidate = row.Has("consolidate") && row.Bool("consolidate"),
         .after = std::nullopt,
         .planned_start = ReadOptionalInstant(row, "planned_start_us"),
         .promise = std::nullopt};
@@ -238,10 +251,13 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
   });
   if (fields.Has("preemptions")) {
     fields.Each("preemptions", [&](const Fields& row) {
+      const Instant stop = ReadInstant(row, "stop_us");
       plan.preemptions.push_back(
           {.preemptible = row.Position("preemptible", snapshot.preemptible.size()),
            .pending = row.Position("pending", waiting),
-           .stop = ReadInstant(row, "stop_us")});
+           .stop = stop,
+           // Not told before the sixth format.
+           .restart = ReadOptionalInstant(row, "restart_us").value_or(stop)});
     });
   }
   if (fields.Has("overdue")) {

@@ -64,6 +64,16 @@ class Handlers {
     return Render(changed, ClusterNamesFor(s_.cluster_names, caller.principal));
   }
 
+  Result<v1::Allocation> SetConsolidation(const Caller& caller,
+                                          const v1::SetConsolidationRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(
+        const auto changed,
+        control::SetConsolidation(s_.context, call, s_.planner, asked, request.consolidate()));
+    return Render(changed, ClusterNamesFor(s_.cluster_names, caller.principal));
+  }
+
   Result<v1::Node> DrainNode(const Caller& caller, const v1::DrainNodeRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
@@ -174,6 +184,7 @@ ServiceMethods OperatorMethods(const Services& services) {
   table.Unary(handlers.get(), &Handlers::SetMerit);
   table.Unary(handlers.get(), &Handlers::RejectAllocation);
   table.Unary(handlers.get(), &Handlers::SetUrgency);
+  table.Unary(handlers.get(), &Handlers::SetConsolidation);
   table.Unary(handlers.get(), &Handlers::DrainNode);
   table.Unary(handlers.get(), &Handlers::UndrainNode);
   table.Unary(handlers.get(), &Handlers::DrainCluster);

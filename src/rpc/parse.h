@@ -37,6 +37,7 @@ Result<control::EndRequest> Parse(const v1::CancelAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::ReleaseAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request);
 Result<control::EndRequest> Parse(const v1::SetUrgencyRequest& request);
+Result<control::EndRequest> Parse(const v1::SetConsolidationRequest& request);
 Result<store::AllocationFilter> ParseFilter(const v1::ListAllocationsRequest& request);
 struct WatchStart {
   TenantScope scope;

@@ -126,6 +126,13 @@ Result<control::EndRequest> Parse(const v1::SetUrgencyRequest& request) {
   if (request.has_urgent()) return end;
   return FieldError(Reason::kFieldRequired, "urgent", "", "true or false");
 }
+
+Result<control::EndRequest> Parse(const v1::SetConsolidationRequest& request) {
+  ALLOT_ASSIGN_OR_RETURN(auto end, ParseEnd(request));
+  if (request.has_consolidate()) return end;
+  return FieldError(Reason::kFieldRequired, "consolidate", "", "true or false");
+}
+
 Result<control::EndRequest> Parse(const v1::RejectAllocationRequest& request) {
   return ParseEnd(request);
 }

@@ -58,6 +58,11 @@ Result<control::WhatIfQuestion::Change> ParseChange(const v1::WhatIfChange& chan
       ALLOT_ASSIGN_OR_RETURN(auto id, ParseAllocationName(change.urgent(), path + ".urgent"));
       return Change(scheduler::SetUrgent{std::move(id)});
     }
+    case v1::WhatIfChange::kConsolidate: {
+      ALLOT_ASSIGN_OR_RETURN(auto id,
+                             ParseAllocationName(change.consolidate(), path + ".consolidate"));
+      return Change(scheduler::SetConsolidate{std::move(id)});
+    }
     case v1::WhatIfChange::kSubmit: {
       control::Submission submission;
       const auto& submit = change.submit();
@@ -71,7 +76,7 @@ Result<control::WhatIfQuestion::Change> ParseChange(const v1::WhatIfChange& chan
       break;
   }
   return FieldError(Reason::kFieldRequired, path, "",
-                    "merit, concurrent_gpus, drain, withdraw, urgent or submit");
+                    "merit, concurrent_gpus, drain, withdraw, urgent, consolidate or submit");
 }
 
 }  // namespace

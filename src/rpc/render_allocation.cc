@@ -70,6 +70,8 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
   rendered.set_overdue(!allocation.overdue_under.empty());
   rendered.set_urgent(allocation.urgent);
   rendered.set_urgent_reason(allocation.urgent_reason);
+  rendered.set_consolidate(allocation.consolidate);
+  rendered.set_consolidate_reason(allocation.consolidate_reason);
   rendered.set_cancel_requested(allocation.cancel_requested);
   rendered.set_etag(EtagOf(allocation.version));
   return rendered;

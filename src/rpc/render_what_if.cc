@@ -53,7 +53,13 @@ v1::WhatIfResponse Render(const control::WhatIfAnswer& answer) {
     rendered.set_reason(fare.reason);
     rendered.set_message(fare.message);
   }
-  for (const AllocationId& stopped : answer.stopped) response.add_stopped(NameOf(stopped));
+  for (const control::WhatIfAnswer::Stopped& stopped : answer.stopped) {
+    v1::StoppedWork& rendered = *response.add_stopped();
+    rendered.set_allocation(NameOf(stopped.allocation));
+    rendered.set_for_allocation(NameOf(stopped.for_allocation));
+    *rendered.mutable_stop_time() = rpc::Render(stopped.stop);
+    *rendered.mutable_restart_time() = rpc::Render(stopped.restart);
+  }
   return response;
 }
 

@@ -1,6 +1,7 @@
 #include "scheduler/check_promises.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "scheduler/at.h"
@@ -132,6 +133,7 @@ class PromiseChecker {
   // promise from it and may not be stopped in turn.
   void CheckPreemptions() {
     int last = -1;
+    std::map<int, int> stopped_of;
     for (const Preemption& preemption : plan_.preemptions) {
       if (!Within(preemption.preemptible, snapshot_.preemptible.size()) ||
           !Within(preemption.pending, snapshot_.pending.size())) {
@@ -149,9 +151,19 @@ class PromiseChecker {
       if (row.preemptions >= policy_.preemptions_max) {
         Violate(who + "is stopped more than preemptions_max times");
       }
+      const int lately = snapshot_.projects[static_cast<std::size_t>(row.project)].stopped_lately;
+      if (lately + ++stopped_of[row.project] > policy_.preemptions_per_project) {
+        Violate(who + "is stopped, one more of its project than preemptions_per_project");
+      }
       if (preemption.stop != snapshot_.now + policy_.preemption_grace ||
           preemption.stop >= row.until) {
         Violate(who + "is not stopped preemption_grace from now and before its end");
+      }
+      if (preemption.restart < preemption.stop) Violate(who + "goes on before it is stopped");
+      if (PendingAt(preemption.pending).consolidate &&
+          preemption.restart > preemption.stop + policy_.release_time +
+                                   CoarsenessAt(snapshot_.now, preemption.stop)) {
+        Violate(who + "is to be moved and does not go on at once");
       }
       if (PendingAt(preemption.pending).request.preemptible) {
         Violate(preemption.pending, "may be stopped, and others are stopped for it");

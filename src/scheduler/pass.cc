@@ -252,10 +252,27 @@ std::optional<Placement> Pass::PlaceNow(int pending) {
   return Book(pending, found);
 }
 
+std::optional<Placement> Pass::PlaceBy(int pending, Instant latest) {
+  const SnapshotPending& row = Pending(pending);
+  const std::optional<Instant> not_before = NotBefore(pending);
+  if (!not_before || *not_before > latest) return std::nullopt;
+  const Found found = Search(Want(pending, *not_before), Fitting(OpenTo(row), row.request.shape),
+                             grid_.SlotOf(latest));
+  if (found.cluster == nullptr || grid_.WindowFrom(found.slot, found.span).start() > latest) {
+    return std::nullopt;
+  }
+  return Book(pending, found);
+}
+
 void Pass::Adopt(const Placement& placement) {
   const SnapshotPending& row = Pending(placement.pending);
   Book(row, BookingOf(row, placement.window, placement.nodes));
   chains_.SetEnd(placement.pending, placement.window.end());
+}
+
+void Pass::Withdraw(const Placement& placement) {
+  const SnapshotPending& row = Pending(placement.pending);
+  Unbook(row, BookingOf(row, placement.window, placement.nodes));
 }
 
 std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {

@@ -39,8 +39,14 @@ class Pass {
   /// deadline.
   std::optional<Placement> PlaceNow(int pending);
 
+  /// Books the earliest start up to `latest`, or nothing. Whether it may be placed at all was
+  /// decided before.
+  std::optional<Placement> PlaceBy(int pending, Instant latest);
+
   /// Books what an earlier pass over the same snapshot decided, without a search.
   void Adopt(const Placement& placement);
+  /// Takes back what was booked.
+  void Withdraw(const Placement& placement);
 
   /// The window a pending allocation would get if it were `row`, after nobody; nothing is booked.
   /// Nothing when it would be deferred.

@@ -7,8 +7,10 @@
 #include "model/name_table.h"
 #include "scheduler/fair_order.h"
 #include "scheduler/fnv.h"
+#include "scheduler/improve.h"
 #include "scheduler/pass.h"
 #include "scheduler/preempt.h"
+#include "scheduler/promise.h"
 
 namespace allot::scheduler {
 namespace {
@@ -32,21 +34,6 @@ std::vector<int> Promised(const Snapshot& snapshot) {
   std::sort(promised.begin(), promised.end(),
             [&](int a, int b) { return std::pair(start(a), a) < std::pair(start(b), b); });
   return promised;
-}
-
-bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Placement& placement) {
-  const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(placement.pending)];
-  const Instant start = placement.window.start();
-  // When it can start is not in our hands.
-  if (row.after) return false;
-  // What arrives together is ranked together: the first to arrive must not be promised what the
-  // best of them are to have. Passes know whole seconds only.
-  const Instant created = Instant::FromSeconds(row.create_time.seconds());
-  if (created + policy.gathering_time > snapshot.now) return false;
-  if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
-  // What fits a reservation exactly must not miss it by a second.
-  return placement.reservation || row.request.shape.node_count() >= policy.promise_nodes ||
-         row.urgent || IsOverdue(row, snapshot.now, policy);
 }
 
 // Putting some before others may make others late; a count and not a time, so that it replays.
@@ -99,7 +86,7 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
   Plan plan = PlanAround(snapshot, policy);
   std::vector<int> late = Late(snapshot, policy, plan);
   if (late.empty()) {
-    plan = WithPreemptions(snapshot, policy, std::move(plan));
+    plan = Improve(snapshot, policy, WithPreemptions(snapshot, policy, std::move(plan)));
     plan.overdue = Late(snapshot, policy, plan);
     return plan;
   }
@@ -109,7 +96,7 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
     plan = PlanAround(marked, policy);
     late = Late(marked, policy, plan);
   }
-  plan = WithPreemptions(marked, policy, std::move(plan));
+  plan = Improve(marked, policy, WithPreemptions(marked, policy, std::move(plan)));
   for (const int pending : Late(marked, policy, plan)) {
     marked.pending[static_cast<std::size_t>(pending)].overdue = true;
   }

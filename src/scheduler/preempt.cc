@@ -58,7 +58,10 @@ class Preempter {
   }
 
   Plan Run() {
-    const std::vector<int> order = plan_.order;
+    // Those an operator named go first: what a pass may try is bounded.
+    std::vector<int> order = plan_.order;
+    std::stable_partition(order.begin(), order.end(),
+                          [&](int pending) { return At(original_.pending, pending).consolidate; });
     for (const int pending : order) {
       if (stoppable_.empty() || plans_ == kPlansMax ||
           static_cast<int>(whom_.size()) == policy_.preemptions_per_pass) {
@@ -70,6 +73,20 @@ class Preempter {
   }
 
  private:
+  /// Whose stopping would make room.
+  struct Choice {
+    /// Empty when none would do.
+    std::vector<const Stoppable*> stopped;
+    bool is_final = true;
+  };
+  /// What came of one.
+  struct Attempt {
+    /// For good, in this pass and for all like it, until others are stopped.
+    bool is_refused = false;
+    /// Rows of what was to be moved and would not go on at once.
+    std::set<int> not_moved;
+  };
+
   /// Of GPUs that its present attempt holds. Requires: in the order of the rows.
   Stoppable* Holder(const SnapshotClaim& claim) {
     if (!claim.counts_against_quota) return nullptr;
@@ -95,24 +112,49 @@ class Preempter {
   }
 
   void Try(int pending) {
-    const std::vector<const Stoppable*> stopped = WhomToStop(pending);
-    if (stopped.empty() || !WouldGainEnough(pending, stop_, stopped)) return;
+    if (!At(world_.pending, pending).consolidate) {
+      // What was refused to a shorter one like it is refused to it.
+      const Seconds duration = At(world_.pending, pending).request.duration;
+      const auto refused = refused_.find(KeyOf(pending));
+      if (refused != refused_.end() && refused->second <= duration) return;
+      Attempt attempt = TryWith(pending, WhomToStop(pending, {}));
+      if (attempt.is_refused) refused_.insert_or_assign(KeyOf(pending), duration);
+      return;
+    }
+    // Again and again without those that would not go on at once.
+    std::set<int> staying;
+    while (plans_ < kPlansMax) {
+      Attempt attempt = TryWith(pending, WhomToStop(pending, staying));
+      if (attempt.not_moved.empty()) return;
+      staying.merge(attempt.not_moved);
+    }
+  }
+
+  Attempt TryWith(int pending, const Choice& choice) {
+    const std::vector<const Stoppable*>& stopped = choice.stopped;
+    if (stopped.empty()) return {.is_refused = choice.is_final};
+    if (!WouldGainEnough(pending, stop_, stopped)) return {};
     ++plans_;
     Snapshot changed = Without(stopped);
     // It is what others are stopped for: nobody else may have it, those least of all.
     whom_.push_back(pending);
-    Plan plan = PlanAround(changed, policy_, whom_);
-    if (!IsBetter(pending, plan, stopped)) {
+    std::vector<int> first = whom_;
+    const bool moves = At(world_.pending, pending).consolidate;
+    for (std::size_t i = 0; moves && i < stopped.size(); ++i) {
+      first.push_back(static_cast<int>(world_.pending.size() + i));
+    }
+    Plan plan = PlanAround(changed, policy_, first);
+    std::set<int> not_moved = moves ? NotMoved(plan, stopped) : std::set<int>();
+    if (!not_moved.empty() || !IsBetter(pending, plan, stopped)) {
       whom_.pop_back();
-      refused_.insert_or_assign(KeyOf(pending), At(world_.pending, pending).request.duration);
-      return;
+      return {.is_refused = true, .not_moved = std::move(not_moved)};
     }
     for (Placement& placement : plan.placements) {
       if (std::find(whom_.begin(), whom_.end(), placement.pending) != whom_.end()) {
         placement.promised = true;
       }
     }
-    for (const Stoppable* one : stopped) preemptions_.push_back({one->row, pending, stop_});
+    for (const Stoppable* one : stopped) preemptions_.push_back({one->row, pending, stop_, stop_});
     std::erase_if(stoppable_, [&](const Stoppable& one) {
       return std::any_of(preemptions_.begin(), preemptions_.end(),
                          [&](const auto& made) { return made.preemptible == one.row; });
@@ -121,15 +163,25 @@ class Preempter {
     plan_ = std::move(plan);
     starts_ = StartsOf(plan_, world_.pending.size());
     refused_.clear();
+    return {};
   }
 
-  /// In the cluster where the fewest GPUs are taken back.
-  std::vector<const Stoppable*> WhomToStop(int pending) {
-    const SnapshotPending& row = At(world_.pending, pending);
-    // What was refused to a shorter one like it is refused to it.
-    const auto refused = refused_.find(KeyOf(pending));
-    if (refused != refused_.end() && refused->second <= row.request.duration) return {};
+  /// Rows of what would not go on at once.
+  std::set<int> NotMoved(const Plan& plan, const std::vector<const Stoppable*>& stopped) const {
+    const Starts starts = StartsOf(plan, world_.pending.size() + stopped.size());
+    const Instant latest = MovedBy(stop_, world_.now, policy_);
+    std::set<int> rows;
+    for (std::size_t i = 0; i < stopped.size(); ++i) {
+      if (starts[world_.pending.size() + i].value_or(kEndOfTime) > latest) {
+        rows.insert(stopped[i]->row);
+      }
+    }
+    return rows;
+  }
 
+  /// In the cluster where the fewest GPUs are taken back. `staying`: rows of what is not stopped.
+  Choice WhomToStop(int pending, const std::set<int>& staying) {
+    const SnapshotPending& row = At(world_.pending, pending);
     const std::vector<GpuMask> usable = UsableFor(pending);
     std::vector<GpuMask> free = usable;
     for (const Stoppable& one : stoppable_) {
@@ -138,17 +190,15 @@ class Preempter {
       }
     }
     std::vector<const Stoppable*> best;
-    bool all_tried = true;
+    // Were it asked again, the answer would be the same.
+    bool is_final = true;
     for (int cluster = 0; cluster < static_cast<int>(world_.clusters.size()); ++cluster) {
       if (!IsOpen(row, cluster)) continue;
       if (!QuotaAllows(row, cluster)) {
-        all_tried = false;
+        is_final = false;
         continue;
       }
-      std::vector<const Stoppable*> here;
-      for (const Stoppable& one : stoppable_) {
-        if (At(world_.nodes, one.nodes.front().node).cluster == cluster) here.push_back(&one);
-      }
+      const std::vector<const Stoppable*> here = StoppableIn(cluster, row, staying);
       if (here.empty()) continue;
       std::vector<int> nodes;
       for (int node = 0; node < static_cast<int>(world_.nodes.size()); ++node) {
@@ -157,8 +207,29 @@ class Preempter {
       auto found = Clearing(usable, free, std::move(nodes), here, row.request.shape).Find();
       if (!found.empty() && (best.empty() || Gpus(found) < Gpus(best))) best = std::move(found);
     }
-    if (best.empty() && all_tried) refused_.insert_or_assign(KeyOf(pending), row.request.duration);
-    return best;
+    return {std::move(best), is_final};
+  }
+  /// In the order of GoesFirst: what would go on for so long that stopping it gains something; of
+  /// each project as many as it may have stopped still.
+  std::vector<const Stoppable*> StoppableIn(int cluster, const SnapshotPending& whom,
+                                            const std::set<int>& staying) const {
+    std::map<int, int> stopped_of;
+    for (const Preemption& made : preemptions_) {
+      ++stopped_of[At(original_.preemptible, made.preemptible).project];
+    }
+    std::vector<const Stoppable*> here;
+    for (const Stoppable& one : stoppable_) {
+      if (staying.contains(one.row)) continue;
+      if (At(world_.nodes, one.nodes.front().node).cluster != cluster) continue;
+      const SnapshotPreemptible& running = At(original_.preemptible, one.row);
+      if (running.until < stop_ + GainFor(whom)) continue;
+      const int project = running.project;
+      const int lately = At(original_.projects, project).stopped_lately;
+      if (lately + stopped_of[project] >= policy_.preemptions_per_project) continue;
+      ++stopped_of[project];
+      here.push_back(&one);
+    }
+    return here;
   }
   static int64_t Gpus(const std::vector<const Stoppable*>& stopped) {
     return std::accumulate(stopped.begin(), stopped.end(), int64_t{0},
@@ -283,17 +354,22 @@ class Preempter {
     const Seconds sooner = Between(start, At(starts_, pending).value_or(never));
     const SnapshotPending& row = At(world_.pending, pending);
     return sooner.count > 0 && sooner >= GainFor(row) &&
-           (row.urgent || sooner.count * row.request.shape.gpus() >
-                              Gpus(stopped) * policy_.preemption_gain.count);
+           (IsNamed(row) || sooner.count * row.request.shape.gpus() >
+                                Gpus(stopped) * policy_.preemption_gain.count);
   }
-  /// What an operator called urgent is worth any work that may be stopped.
+  /// What an operator named is worth any work that may be stopped.
+  static bool IsNamed(const SnapshotPending& row) { return row.urgent || row.consolidate; }
   Seconds GainFor(const SnapshotPending& row) const {
-    return row.urgent ? Seconds{0} : policy_.preemption_gain;
+    return IsNamed(row) ? Seconds{0} : policy_.preemption_gain;
   }
 
   /// Without the rows that were added, and with what was stopped for whom.
   Plan OfTheOriginal() {
     const int waiting = static_cast<int>(original_.pending.size());
+    // What was stopped waits in the order in which it was.
+    for (std::size_t i = 0; i < preemptions_.size(); ++i) {
+      preemptions_[i].restart = *starts_[original_.pending.size() + i];
+    }
     const auto is_added = [&](const auto& row) { return row.pending >= waiting; };
     std::erase_if(plan_.placements, is_added);
     std::erase_if(plan_.deferrals, is_added);
@@ -326,8 +402,11 @@ class Preempter {
 bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy& policy) {
   return running.start + policy.preemption_min_run <= now &&
          running.preemptions < policy.preemptions_max &&
-         running.until > now + policy.preemption_grace &&
-         running.until >= now + policy.preemption_grace + policy.preemption_gain;
+         running.until > now + policy.preemption_grace;
+}
+
+Instant MovedBy(Instant stop, Instant now, const Policy& policy) {
+  return stop + policy.release_time + CoarsenessAt(now, stop);
 }
 
 Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan) {

@@ -16,14 +16,20 @@ Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const 
 /// they are stopped for starts sooner by policy.preemption_gain or more, nobody else who may not be
 /// stopped starts later, no promise slips that did not before, what is stopped has a start again,
 /// and the GPU time by which it starts sooner is more than policy.preemption_gain of every GPU
-/// taken back. For an urgent one it is enough that it starts sooner.
+/// taken back. For an urgent one it is enough that it starts sooner; for one that room is to be
+/// made for (SnapshotPending::consolidate) as well, and all that is stopped for it has to go on at
+/// once.
 ///
 /// What is stopped may be stopped and never stops others, so no two can stop each other in turn;
 /// and it is stopped preemptions_max times at the most, so all of it comes to an end.
 Plan WithPreemptions(const Snapshot& snapshot, const Policy& policy, Plan plan);
 
 /// Whether it may be stopped in a pass at `now`: it ran for preemption_min_run, was stopped less
-/// than preemptions_max times, and would go on for long enough to be worth it.
+/// than preemptions_max times, and would go on past the grace.
 bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy& policy);
+
+/// What is stopped then and goes on by this was moved: as soon as others have cleared its GPUs, by
+/// the plan's grid.
+Instant MovedBy(Instant stop, Instant now, const Policy& policy);
 
 }  // namespace allot::scheduler

@@ -98,9 +98,13 @@ void Canonicalise(Snapshot& snapshot) {
 
 Instant EarliestStart(const SnapshotPending& pending, const Policy& policy) {
   const Instant gathered = pending.create_time + policy.gathering_time;
-  const Instant earliest = std::max(gathered, pending.request.earliest_start.value_or(gathered));
-  const Instant whole = Instant::FromSeconds(earliest.seconds());
-  return whole < earliest ? whole + Seconds{1} : whole;
+  return WholeSecondFrom(std::max(gathered, pending.request.earliest_start.value_or(gathered)));
+}
+
+std::optional<int> FindPending(const Snapshot& snapshot, const AllocationId& id) {
+  const auto row = std::ranges::lower_bound(snapshot.pending, id, {}, &SnapshotPending::id);
+  if (row == snapshot.pending.end() || row->id != id) return std::nullopt;
+  return static_cast<int>(row - snapshot.pending.begin());
 }
 
 uint64_t Digest(const Snapshot& snapshot) {
@@ -135,6 +139,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(project.gpu_time_left.count());
     fnv.Add(project.usage.value);
     fnv.Add(project.usage.as_of.micros);
+    fnv.Add(project.stopped_lately);
   }
   fnv.Add(static_cast<int64_t>(snapshot.claims.size()));
   for (const SnapshotClaim& claim : snapshot.claims) {
@@ -178,6 +183,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     AddTime(fnv, pending.told_start);
     fnv.Add(pending.overdue ? 1 : 0);
     fnv.Add(pending.urgent ? 1 : 0);
+    fnv.Add(pending.consolidate ? 1 : 0);
     fnv.Add(pending.after ? pending.after->str() : "");
     AddTime(fnv, pending.planned_start);
     fnv.Add(pending.promise.has_value() ? 1 : 0);

@@ -78,6 +78,13 @@ Status Carry(const SetUrgent& change, Snapshot& snapshot) {
   return Ok{};
 }
 
+Status Carry(const SetConsolidate& change, Snapshot& snapshot) {
+  SnapshotPending* row = Find(snapshot.pending, change.allocation);
+  if (row == nullptr) return NotFound("waiting allocation", change.allocation.str());
+  row->consolidate = true;
+  return Ok{};
+}
+
 Status Carry(const Submit& change, Snapshot& snapshot) {
   const SnapshotProject* project = Find(snapshot.projects, change.project);
   if (project == nullptr) return NotFound("project", change.project.str());

@@ -29,6 +29,9 @@ request_retention: 30d
 promise_nodes: 16
 preemptions_max: 3
 preemptions_per_pass: 4
+preemptions_per_project: 16
+improver_rounds: 0
+improver_delay_max: 0s
 failures_max: 3
 node_loss: requeue
 )";

@@ -146,6 +146,19 @@ TEST_F(PreemptionTest, WhatWasStoppedRanksLikeAnybodyAndNotByItsAge) {
   EXPECT_EQ(LastAudit("snu/p/big").substr(0, 18), "allocation.requeue");
 }
 
+TEST_F(PreemptionTest, WhatWasStoppedCountsForAnHour) {
+  SubmitUrgent();
+  const auto lately = [&] { return Must(planner->Plan())->snapshot.projects[1].stopped_lately; };
+  EXPECT_EQ(lately(), 1) << "while it is being stopped";
+  Wait(policy.preemption_grace);
+  EnactAll();
+  Settle();
+  Wait(Minutes(59));
+  EXPECT_EQ(lately(), 1);
+  Wait(Minutes(1));
+  EXPECT_EQ(lately(), 0);
+}
+
 TEST_F(PreemptionTest, WhomItIsForMayChangeOnlyBeforeThePass) {
   SubmitAs("kist", "urgent", 1, Hours(8));
   const auto pass = Must(planner->Plan());

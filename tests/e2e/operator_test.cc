@@ -136,5 +136,54 @@ TEST_F(Operator, AnEmergencyGoesBeforeOthersAndItsOwnerReadsWhy) {
   EXPECT_EQ(nation.AllotJson({"get", "snu/llm/first"})["urgent"], false);
 }
 
+// Two nodes are half free, and work for a whole one waits: with real agents, one half is moved to
+// the other node.
+TEST(Consolidate, OneIsMovedForTheOneThatWasNamed) {
+  Installation nation(
+      "policy: {gathering_time: 0s, preemption_min_run: 0s, preemption_grace: 2s, "
+      "preemption_gain: 30d}\n");
+  nation.RegisterSmallNation();
+  const auto agent = nation.StartAgent("naver-a");
+  const auto submit = [&](const std::string& name, std::vector<std::string> rest) {
+    std::vector<std::string> arguments = {"submit",   "snu/llm", "--name", name,
+                                          "--models", "H200",    "--for",  "1d"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    const Ended ended = nation.Allot(arguments);
+    ASSERT_EQ(ended.exit_code, 0) << ended.err;
+  };
+  for (const char* name : {"one", "two"}) {
+    submit(name, {"--gpus", "4", "--preemptible", "--wait"});
+    submit(std::string(name) + "-beside", {"--gpus", "4", "--wait"});
+  }
+  submit("rest", {"--nodes", "2", "--wait"});
+  EXPECT_EQ(
+      nation.Allot({"release", "snu/llm/one-beside", "snu/llm/two-beside", "--wait"}).exit_code, 0);
+  const auto big = nation.StartAllot({"submit", "snu/llm", "--name", "big", "--nodes", "1",
+                                      "--models", "H200", "--for", "1d", "--wait"});
+  ASSERT_TRUE(big->AwaitErr("planned"));
+
+  const std::vector<std::string> consolidate = {"consolidate", "snu/llm/big", "--reason", "review"};
+  std::vector<std::string> dry_run = consolidate;
+  dry_run.emplace_back("--dry-run");
+  const Ended told = nation.Allot(dry_run);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("GOES ON"));
+  EXPECT_THAT(told.out, HasSubstr("snu/llm/big"));
+  EXPECT_EQ(nation.AllotJson({"get", "snu/llm/big"})["consolidate"], false);
+  const std::string member = nation.MakeKey("snu", {"member", "--institute", "snu"});
+  EXPECT_EQ(nation.AllotAs(member, consolidate).exit_code, 4);
+
+  const Ended named = nation.Allot(consolidate);
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(big->Wait().exit_code, 0) << "it is active";
+  const auto moved = nation.AllotJson({"list", "snu/llm"});
+  int preemptions = 0;
+  for (const auto& allocation : moved["allocations"]) {
+    preemptions += allocation["preemptions"].get<int>();
+  }
+  EXPECT_EQ(preemptions, 1);
+  EXPECT_EQ(nation.AllotJson({"get", "snu/llm/big"})["consolidate"], false) << "it is done";
+}
+
 }  // namespace
 }  // namespace allot::testing

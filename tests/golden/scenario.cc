@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -277,6 +278,7 @@ std::string Scenario::Submit(const Line& line) {
   request.deadline = line.Time("deadline");
   request.same_leaf_wait = line.Length("same-leaf-wait").value_or(Seconds{0});
   request.preemptible = line.NameAt(2) == "preemptible";
+  pending.consolidate = line.NameAt(2) == "consolidate";
   if (const std::string after = line.Text("after", ""); !after.empty()) {
     pending.after = AllocationId(after);
   }
@@ -337,8 +339,6 @@ std::string Scenario::Release(const Line& line) {
   std::erase_if(world_.claims, is_it);
   std::erase_if(world_.preemptible,
                 [&](const auto& running) { return running.id.str() == line.NameAt(0); });
-  const auto stopped = stopped_.find(AllocationId(line.NameAt(0)));
-  if (stopped != stopped_.end()) world_.pending.push_back(std::move(stopped->second));
   stopped_.erase(AllocationId(line.NameAt(0)));
   return "";
 }
@@ -418,7 +418,8 @@ std::string Scenario::Pass() {
   for (const scheduler::Preemption& preemption : plan_.preemptions) {
     answer += planned_.preemptible[static_cast<std::size_t>(preemption.preemptible)].id.str() +
               " is stopped " + TellTime(preemption.stop) + " for " +
-              planned_.pending[static_cast<std::size_t>(preemption.pending)].id.str() + "\n";
+              planned_.pending[static_cast<std::size_t>(preemption.pending)].id.str() +
+              ", goes on " + TellTime(preemption.restart) + "\n";
   }
   Promise(plan_);
   Start(plan_);
@@ -478,6 +479,7 @@ void Scenario::Promise(const scheduler::Plan& plan) {
   for (const Placement& placement : plan.placements) {
     if (!placement.promised) continue;
     const auto& promised = planned_.pending[static_cast<std::size_t>(placement.pending)];
+    if (stopped_.contains(promised.id)) continue;
     scheduler::SnapshotPromise promise{placement.window, {}};
     for (const scheduler::PlacedNode& placed : placement.nodes) {
       const auto& id = planned_.nodes[static_cast<std::size_t>(placed.node)].id;
@@ -492,6 +494,7 @@ void Scenario::Start(const scheduler::Plan& plan) {
   for (const Placement& placement : plan.placements) {
     if (placement.window.start() > planned_.now) continue;
     const auto& started = planned_.pending[static_cast<std::size_t>(placement.pending)];
+    if (stopped_.contains(started.id)) continue;
     const auto waiting = Waiting(started.id);
     for (const scheduler::PlacedNode& placed : placement.nodes) {
       const auto& id = planned_.nodes[static_cast<std::size_t>(placed.node)].id;
@@ -502,7 +505,7 @@ void Scenario::Start(const scheduler::Plan& plan) {
   }
 }
 
-// What is stopped holds its GPUs until then, and waits for the rest when it is released.
+// What is stopped holds its GPUs until then, and starts for the rest when it was released.
 void Scenario::Stop(const scheduler::Plan& plan) {
   for (const scheduler::Preemption& preemption : plan.preemptions) {
     const auto& row = planned_.preemptible[static_cast<std::size_t>(preemption.preemptible)];
@@ -514,8 +517,10 @@ void Scenario::Stop(const scheduler::Plan& plan) {
     rest.project = row.project;
     rest.request = row.request;
     rest.request.duration = Between(preemption.stop, row.until);
+    rest.request.earliest_start = preemption.stop;
     rest.create_time = row.create_time;
-    stopped_.emplace(row.id, std::move(rest));
+    world_.pending.push_back(std::move(rest));
+    stopped_.insert(row.id);
     std::erase_if(world_.preemptible, [&](const auto& running) { return running.id == row.id; });
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,8 +23,10 @@ namespace allot::testing {
 ///           [closed]
 ///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s] [release=0s]
 ///          [promise-nodes=16] [promise-within=14d] [preemption-gain=4h]
-///   submit NAME PROJECT [preemptible] nodes=N [per-node=8] for=4h [models=H200,B200] [waiting=2d]
+///   submit NAME PROJECT [preemptible|consolidate] nodes=N [per-node=8] for=4h [models=H200,B200]
+///   [waiting=2d]
 ///          [earliest=TIME] [deadline=TIME] [after=NAME]
+///                                                  `consolidate`: room is made for it;
 ///                                                  or gpus=N instead of nodes and per-node;
 ///                                                  `waiting`: for how long already
 ///   running NAME PROJECT n01,n02:0-3 [preemptible] until=TIME [since=2h]
@@ -75,8 +77,8 @@ class Scenario {
   Policy policy_;
   // Rows in the order of the story; positions refer to them.
   scheduler::Snapshot world_;
-  /// What was stopped and not released yet: how it will wait.
-  std::map<AllocationId, scheduler::SnapshotPending> stopped_;
+  /// What is being stopped: the rest of it is planned for already, and starts once it was released.
+  std::set<AllocationId> stopped_;
   // Of the last pass.
   scheduler::Snapshot planned_;
   scheduler::Plan plan_;

@@ -83,6 +83,9 @@ TEST_F(OperatorsTest, WhatIsWrongIsRefusedByTheField) {
       {"changes { urgent: 'institutes/snu/projects/p/allocations/none' }", "NOT_FOUND",
        "changes[0]"},
       {"changes { urgent: 'x' }", "RESOURCE_NAME_INVALID", "changes[0].urgent"},
+      {"changes { consolidate: 'institutes/snu/projects/p/allocations/none' }", "NOT_FOUND",
+       "changes[0]"},
+      {"changes { consolidate: 'x' }", "RESOURCE_NAME_INVALID", "changes[0].consolidate"},
       {"changes { submit { " + project + " request { gpus: 0 duration { seconds: 60 } } } }",
        "GPUS_OUT_OF_RANGE", "changes[0].submit.request.gpus"},
       {"changes { submit { " + project + " request { gpus: 1 } } }", "FIELD_REQUIRED",
@@ -132,6 +135,23 @@ TEST_F(OperatorsTest, UrgencyIsSetWithAReason) {
   ASSERT_GE(why.estimates_size(), 1);
   EXPECT_TRUE(why.estimates(0).has_planned_start_time());
   EXPECT_TRUE(why.allocation().has_told_start_time());
+}
+
+TEST_F(OperatorsTest, RoomIsMadeWithAReasonAndWhereItHelps) {
+  const std::string name = "name: 'institutes/snu/projects/p/allocations/first' ";
+  const auto set = [&](const std::string& rest) {
+    return Call<v1::OperatorService>(operator_key_, &Operators::SetConsolidation, name + rest);
+  };
+  auto status = set("reason: 'review'");
+  EXPECT_EQ(ReasonOf(status), "FIELD_REQUIRED");
+  EXPECT_EQ(InfoOf(status).metadata().at("field"), "consolidate");
+  status = set("consolidate: true");
+  EXPECT_EQ(ReasonOf(status), "FIELD_REQUIRED");
+  EXPECT_EQ(InfoOf(status).metadata().at("field"), "reason");
+  EXPECT_EQ(ReasonOf(set("consolidate: true reason: 'review' etag: 'x'")), "ETAG_STALE");
+  EXPECT_EQ(ReasonOf(set("consolidate: true reason: 'review'")), "CONSOLIDATION_IMPOSSIBLE")
+      << "nothing runs";
+  EXPECT_EQ(ReasonOf(set("consolidate: false reason: 'review'")), "OK") << "as it was";
 }
 
 }  // namespace

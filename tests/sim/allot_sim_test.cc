@@ -53,6 +53,26 @@ TEST(AllotSim, ComparesDisciplinesInATable) {
   EXPECT_NE(ended.out.find("\nallot "), std::string::npos) << ended.out;
 }
 
+TEST(AllotSim, AWorkloadIsATraceAndADisciplineAPolicyByTheirOtherNames) {
+  const testing::TempDir dir;
+  const std::string trace = dir / "jobs.swf";
+  std::ofstream(trace) << "1 0 -1 3600 8 -1 -1 8 7200 -1 1 1 1 -1 1 -1 -1 -1\n"
+                          "2 60 -1 600 16 -1 -1 16 1200 -1 1 1 1 -1 1 -1 -1 -1\n";
+  const std::vector<std::string> common = {"--load", "0.5",     "--seed", "3",      "--days",
+                                           "1",      "--scale", "32",     "--quiet"};
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {Binary("allot-sim"), "run"});
+    arguments.insert(arguments.end(), common.begin(), common.end());
+    const Ended ended = RunToEnd(arguments);
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    return ended.out;
+  };
+  const std::string out =
+      run({"--pool", "national", "--trace", trace, "--policy", "easy", "--json"});
+  EXPECT_TRUE(nlohmann::json::accept(out)) << out;
+  EXPECT_EQ(out, run({"--workload", trace, "--discipline", "easy"}));
+}
+
 TEST(AllotSim, RefusesWhatItCannotRun) {
   const Ended no_file = RunToEnd({Binary("allot-sim"), "run", "--workload", "/no/such/trace.swf"});
   EXPECT_EQ(no_file.exit_code, 2);

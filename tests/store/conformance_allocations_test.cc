@@ -38,6 +38,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.overdue_under = "spring-2027";
   allocation.urgent = true;
   allocation.urgent_reason = "the outbreak";
+  allocation.moved = true;
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     Allocation next = allocation;
     ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(std::span(&next, 1)));
@@ -53,6 +54,15 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   EXPECT_OK(
       Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }));
   EXPECT_EQ(Get(allocation.id), allocation);
+}
+
+TEST_P(StoreConformance, RoomIsToBeMadeForWhatMayNotBeStoppedItself) {
+  Submit("snu/llm/big");
+  Allocation big = Get(AllocationId("snu/llm/big"));
+  big.consolidate = true;
+  big.consolidate_reason = "the review";
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&big, 1)); }));
+  EXPECT_EQ(Get(big.id), big);
 }
 
 TEST_P(StoreConformance, EveryStartThatWasToldIsKept) {

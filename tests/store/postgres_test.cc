@@ -160,6 +160,11 @@ TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
       << "whoever changed the row";
   EXPECT_EQ(Try("UPDATE allocations SET overdue_under = 'p'"), "23514") << "it was told nothing";
   EXPECT_EQ(Try("UPDATE allocations SET urgent = true"), "23514") << "without a reason";
+  EXPECT_EQ(Try("UPDATE allocations SET consolidate = true"), "23514") << "without a reason";
+  EXPECT_EQ(Try("UPDATE allocations SET consolidate = true, consolidate_reason = 'x',"
+                " preemptible = true"),
+            "23514")
+      << "for what may be stopped itself";
 }
 
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {

@@ -73,6 +73,9 @@ void AddPreemptible(Snapshot& snapshot, uint64_t seed) {
     snapshot.preemptible.push_back(std::move(row));
   }
   for (SnapshotPending& row : snapshot.pending) row.request.preemptible = random.Below(3) == 0;
+  for (SnapshotProject& project : snapshot.projects) {
+    project.stopped_lately = static_cast<int>(random.Below(2));
+  }
 }
 
 // The network, and who would wait to stay on one leaf of it; drawn apart, too.
@@ -97,6 +100,14 @@ void AddMarks(Snapshot& snapshot, uint64_t seed) {
     }
     row.overdue = row.told_start && random.Below(3) == 0;
     row.urgent = random.Below(20) == 0;
+  }
+}
+
+// For whom others are moved; drawn apart, too.
+void AddConsolidations(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x636f6e736f6c);
+  for (SnapshotPending& row : snapshot.pending) {
+    row.consolidate = !row.request.preemptible && random.Below(8) == 0;
   }
 }
 
@@ -150,6 +161,9 @@ Policy RandomPolicy(uint64_t seed) {
   policy.promise_within = Hours(random.Between(0, 200));
   policy.preemption_gain = Hours(random.Between(0, 8));
   policy.planned_slip_max = Hours(random.Between(1, 400));
+  policy.improver_rounds = static_cast<int>(random.Below(2) * 20);
+  policy.improver_delay_max = Hours(static_cast<int64_t>(random.Below(2)) * 4);
+  policy.preemptions_per_project = static_cast<int>(random.Between(2, 8));
   return policy;
 }
 
@@ -227,6 +241,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
   if (seed % 7 < 4) AddPreemptible(snapshot, seed);
   if (seed % 4 == 1) AddChains(snapshot, seed);
   if (seed % 2 == 0) AddMarks(snapshot, seed);
+  if (seed % 3 == 0) AddConsolidations(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -106,6 +107,90 @@ TEST_F(PreemptTest, ForAnUrgentOneItIsEnoughThatItStartsSooner) {
   EXPECT_EQ(Stopped(With(pending)), "") << "what may be stopped stops nobody";
 }
 
+// Three nodes: on the first two run "one" and "two", which may be stopped, on the third "full",
+// which may not.
+class ConsolidateTest : public PreemptTest {
+ protected:
+  ConsolidateTest() {
+    builder_ = SnapshotBuilder();
+    running_.clear();
+    builder_.Cluster("c", GpuModel::kH200, 3).Project("i/p");
+    Run("one", {"c/n01"});
+    Run("two", {"c/n02"});
+    builder_.Claim("i/p/full", "i/p", "c/n03", 0xff, kNow + Days(9));
+    policy_.preemption_gain = Days(20);
+    policy_.release_time = Minutes(5);
+  }
+  /// They hold so many GPUs each.
+  Snapshot With(const SnapshotPending& pending, int one, int two, int full) {
+    Snapshot snapshot = PreemptTest::With(pending);
+    const std::array gpus = {one, two, full};
+    for (std::size_t i = 0; i < gpus.size(); ++i) {
+      snapshot.claims[i].gpus = static_cast<GpuMask>((1 << gpus[i]) - 1);
+      if (i < 2) snapshot.preemptible[i].request.shape = {1, gpus[i], 0};
+    }
+    return snapshot;
+  }
+  SnapshotPending Named(Seconds duration) {
+    SnapshotPending pending = Ask(1, duration);
+    pending.consolidate = true;
+    return pending;
+  }
+};
+
+TEST_F(ConsolidateTest, WorkIsMovedForOneThatWasNamedAndGoesOnAtOnce) {
+  EXPECT_EQ(Stopped(With(Ask(1, Hours(8)), 4, 4, 8)), "") << "to stop it gains too little";
+  const Snapshot snapshot = With(Named(Hours(8)), 4, 4, 8);
+  EXPECT_EQ(Stopped(snapshot), "one");
+  const Plan plan = Schedule(snapshot, policy_);
+  ASSERT_EQ(plan.preemptions.size(), 1U);
+  const Instant stop = kNow + policy_.preemption_grace;
+  EXPECT_EQ(plan.preemptions[0].stop, stop);
+  EXPECT_EQ(plan.preemptions[0].restart, stop) << "on GPUs that are free already";
+  EXPECT_TRUE(plan.placements[0].promised);
+  EXPECT_GE(plan.placements[0].window.start(), stop + policy_.release_time);
+
+  policy_.preemptions_per_pass = 0;
+  EXPECT_EQ(Stopped(snapshot), "") << "by that policy nobody is ever stopped";
+}
+
+TEST_F(ConsolidateTest, NothingIsMovedThatHasNowhereToGo) {
+  Snapshot snapshot = With(Named(Hours(8)), 5, 5, 8);
+  EXPECT_EQ(Stopped(snapshot), "") << "three GPUs are free beside either";
+  snapshot.pending[0].consolidate = false;
+  snapshot.pending[0].urgent = true;
+  EXPECT_EQ(Stopped(snapshot), "one") << "for what is urgent it is stopped";
+}
+
+TEST_F(ConsolidateTest, WhoCanGoOnElsewhereIsMovedRatherThanWhoIsSmaller) {
+  // The third node is set aside in a day: room for ten hours, not for two days.
+  Snapshot snapshot = With(Named(Days(3)), 3, 6, 2);
+  snapshot.claims[1].until = snapshot.preemptible[1].until = kNow + Hours(10);
+  snapshot.reservations.push_back({.id = ReservationId("c/r"),
+                                   .project = std::nullopt,
+                                   .nodes = {2},
+                                   .windows = {*TimeWindow::Make(kNow + Days(1), kNow + Days(9))}});
+  EXPECT_EQ(Stopped(snapshot), "two");
+  snapshot.reservations[0].nodes = {1, 2};
+  EXPECT_EQ(Stopped(snapshot), "") << "nor is there room for three days where it was";
+}
+
+TEST_F(ConsolidateTest, NobodyElseStartsLaterForIt) {
+  // "other" is to have the free half of the second node, where "one" would go.
+  SnapshotPending other = Ask(1, Days(1));
+  other.id = AllocationId("i/p/other");
+  other.request.shape = {1, 4, 0};
+  other.create_time = kNow - Hours(9);
+  Snapshot snapshot = With(Named(Hours(8)), 4, 4, 8);
+  EXPECT_EQ(Stopped(snapshot), "one");
+  snapshot.pending.push_back(other);
+  snapshot.pending.back().request.earliest_start = kNow + Hours(1);
+  snapshot.pending.push_back(snapshot.pending.back());
+  snapshot.pending.back().id = AllocationId("i/p/other-2");
+  Canonicalise(snapshot);
+  EXPECT_EQ(Stopped(snapshot), "") << "the two others start there in an hour";
+}
+
 TEST_F(PreemptTest, NobodyIsStoppedForWorkThatMayBeStopped) {
   SnapshotPending pending = Ask(1, Hours(8));
   pending.request.preemptible = true;
@@ -131,7 +216,20 @@ TEST_F(PreemptTest, EachConditionKeepsItRunning) {
             }),
             "");
   EXPECT_EQ(each([&](SnapshotPreemptible&) { policy_.preemptions_per_pass = 0; }), "");
+  EXPECT_EQ(each([&](SnapshotPreemptible&) { policy_.preemptions_per_project = 0; }), "");
   EXPECT_EQ(each([&](SnapshotPreemptible&) { policy_.preemption_gain = Days(2); }), "");
+}
+
+TEST_F(PreemptTest, OfOneProjectOnlySoManyAreStoppedInAnHour) {
+  EXPECT_EQ(Stopped(With(Ask(3, Hours(8)))), "one three two");
+  policy_.preemptions_per_project = 2;
+  EXPECT_EQ(Stopped(With(Ask(3, Hours(8)))), "");
+  EXPECT_EQ(Stopped(With(Ask(2, Hours(8)))), "four one") << "the first by name";
+  Snapshot snapshot = With(Ask(2, Hours(8)));
+  snapshot.projects[0].stopped_lately = 1;
+  EXPECT_EQ(Stopped(snapshot), "");
+  snapshot.pending[0].request.shape.nodes = 1;
+  EXPECT_EQ(Stopped(snapshot), "four");
 }
 
 TEST_F(PreemptTest, WholeGangsAreStoppedAndTheFewestGpus) {
@@ -237,6 +335,10 @@ TEST_F(PreemptTest, TheCheckerRefusesWhatMayNotBeStopped) {
       {"others are stopped for it",
        [](Snapshot& s, Plan&) { s.pending[0].request.preemptible = true; }},
       {"promised nothing", [](Snapshot&, Plan& p) { p.placements[0].promised = false; }},
+      {"one more of its project", [](Snapshot& s, Plan&) { s.projects[0].stopped_lately = 16; }},
+      {"before it is stopped",
+       [](Snapshot&, Plan& p) { p.preemptions[0].restart = kNow + Minutes(9); }},
+      {"does not go on at once", [](Snapshot& s, Plan&) { s.pending[0].consolidate = true; }},
       {"out of order", [](Snapshot&, Plan& p) { p.preemptions.push_back(p.preemptions[0]); }},
       {"does not run", [](Snapshot&, Plan& p) { p.preemptions[0].preemptible = 9; }},
       {"given twice", [](Snapshot&, Plan& p) { p.preemptions.clear(); }},
@@ -269,7 +371,8 @@ std::map<int, Instant> Starts(const Plan& plan) {
 TEST(PreemptProperty, WhoMayNotBeStoppedNeverStartsLater) {
   int stopped = 0;
   for (uint64_t seed = 1; seed <= 400; ++seed) {
-    const Policy policy = RandomPolicy(seed);
+    Policy policy = RandomPolicy(seed);
+    policy.improver_delay_max = Seconds{0};
     Snapshot snapshot = NextSnapshot(testing::RandomSnapshot(seed), policy, seed, false);
     // Whoever turns out to be overdue goes before others; here it is about stopping alone.
     for (SnapshotPending& row : snapshot.pending) row.told_start.reset();
@@ -292,7 +395,8 @@ TEST(PreemptProperty, WhoMayNotBeStoppedNeverStartsLater) {
       const auto was = before.find(preemption.pending);
       if (was == before.end()) continue;
       const auto& row = snapshot.pending[static_cast<std::size_t>(preemption.pending)];
-      const Seconds gain = row.urgent ? Seconds{1} : policy.preemption_gain;
+      const bool named = row.urgent || row.consolidate;
+      const Seconds gain = named ? Seconds{1} : policy.preemption_gain;
       EXPECT_LE(after.at(preemption.pending) + gain, was->second);
     }
   }

@@ -46,6 +46,12 @@ constexpr Seconds Between(Instant start, Instant end) {
   return {(end.micros - start.micros) / 1'000'000};
 }
 
+/// The first whole second not before `t`: passes know whole seconds only.
+constexpr Instant WholeSecondFrom(Instant t) {
+  const Instant whole = Instant::FromSeconds(t.seconds());
+  return whole < t ? whole + Seconds{1} : whole;
+}
+
 /// 9999-12-31T23:59:59Z: later than anything the system accepts, still printable.
 inline constexpr Instant kEndOfTime = Instant::FromSeconds(253'402'300'799);
 

@@ -9,6 +9,8 @@
 
 namespace allot::control {
 
+class Planner;
+
 struct AllocationDetail {
   Allocation allocation;
   /// Where its current attempt holds GPUs; empty while it waits.
@@ -48,5 +50,13 @@ Result<Allocation> Reject(const Context& context, const Call& call, const EndReq
 /// with a reason its owner reads. Again: changes nothing.
 Result<Allocation> SetUrgency(const Context& context, const Call& call, const EndRequest& request,
                               bool urgent);
+
+/// An operator has room made for an allocation that waits, by moving running work that may be
+/// stopped: the next pass does it, if it still can, and the mark is gone when the allocation
+/// starts. `consolidate` false takes that back. Again: changes nothing. With a reason its owner
+/// reads. Errors: consolidation_impossible, when a plan made now moves nothing for it, or it may be
+/// stopped itself; transition_not_allowed for what does not wait, or starts after another.
+Result<Allocation> SetConsolidation(const Context& context, const Call& call, Planner& planner,
+                                    const EndRequest& request, bool consolidate);
 
 }  // namespace allot::control

@@ -34,9 +34,12 @@ class PoolView {
   /// All that were published, withdrawn ones too; by id.
   std::vector<PublishedPolicy> policies() const;
 
-  /// Those that wait, by id: the rows behind Snapshot::pending, position by position.
+  /// Those that wait, and those that are being stopped for others, whose rest is planned for with
+  /// them so that nobody behind them takes its place meanwhile; by id: the rows behind
+  /// Snapshot::pending, position by position.
   std::vector<std::shared_ptr<const Allocation>> Waiting() const;
-  /// Running work that may be stopped for others, in the order of Snapshot::preemptible.
+  /// Running work that may be stopped for others, in the order of Snapshot::preemptible. Not what
+  /// is being stopped already.
   std::vector<std::shared_ptr<const Allocation>> Preemptible() const;
 
   /// It starts after another, which has not ended yet.

@@ -17,8 +17,9 @@ namespace allot::control {
 /// What is to be otherwise, at most `kWhatIfChangesMax` things, one after the other.
 struct WhatIfQuestion {
   /// A Submission is a request more; its name and `after` are not looked at.
-  using Change = std::variant<scheduler::SetMerit, scheduler::SetQuota, scheduler::Drain,
-                              scheduler::Withdraw, scheduler::SetUrgent, Submission>;
+  using Change =
+      std::variant<scheduler::SetMerit, scheduler::SetQuota, scheduler::Drain, scheduler::Withdraw,
+                   scheduler::SetUrgent, scheduler::SetConsolidate, Submission>;
   std::vector<Change> changes;
   /// Planned by this one instead of the policy in force, whether it is to come, was or never will
   /// be.
@@ -50,10 +51,18 @@ struct WhatIfAnswer {
     std::string reason;
     std::string message;
   };
-  /// One for each request more and each urgent one, in the order of the question.
+  /// One for each request more, each urgent one and each that room is made for, in the order of the
+  /// question.
   std::vector<Fare> fares;
-  /// Running work that would be stopped for others.
-  std::vector<AllocationId> stopped;
+  /// Running work that would be stopped, or moved, for another.
+  struct Stopped {
+    AllocationId allocation;
+    AllocationId for_allocation;
+    Instant stop;
+    /// When what is left of it would go on.
+    Instant restart;
+  };
+  std::vector<Stopped> stopped;
 };
 
 /// Plans the present pass anew as if something were otherwise, beside the live plan: nothing is

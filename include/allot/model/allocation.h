@@ -113,6 +113,8 @@ struct Allocation {
   bool cancel_requested = false;
   /// Its window was ended early for others: once the release is confirmed, it waits again.
   bool preempt_requested = false;
+  /// That is, or was the last time, to move it: what is left of it goes on before others.
+  bool moved = false;
   /// How often its window was ended early for others.
   int preemptions = 0;
   /// What is left of the request's duration after that; nothing before the first time.
@@ -125,10 +127,13 @@ struct Allocation {
   /// The version of the policy under which its planned start went further past that than
   /// planned_slip_max: it goes before others while that policy is in force. Empty for most.
   std::string overdue_under;
-  /// An operator's decision: it goes before all that lost no promise …
+  /// Operators' decisions: it goes before all that lost no promise; room is made for it, once, by
+  /// moving work that may be stopped …
   bool urgent = false;
-  /// … and why; empty unless it is.
+  bool consolidate = false;
+  /// … and why; empty unless it is so.
   std::string urgent_reason;
+  std::string consolidate_reason;
   int64_t version = 1;
 
   friend bool operator==(const Allocation&, const Allocation&) = default;

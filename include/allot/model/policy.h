@@ -23,6 +23,9 @@ struct ProgrammeCaps {
   friend bool operator==(const ProgrammeCaps&, const ProgrammeCaps&) = default;
 };
 
+/// Bounds what a pass costs.
+inline constexpr int kImproverRoundsMax = 10'000;
+
 enum class NodeLoss : uint8_t { kRequeue, kFail };
 /// "requeue", "fail".
 std::string_view Name(NodeLoss loss);
@@ -66,6 +69,12 @@ struct Policy {
   Seconds preemption_gain = Hours(4);
   /// … and a pass stops work for so few others at the most; 0: nobody is ever stopped.
   int preemptions_per_pass = 4;
+  /// Of one project so few allocations are stopped within an hour at the most, whoever for.
+  int preemptions_per_project = 16;
+  /// So many attempts a pass makes at having some start sooner and nobody later; 0: none.
+  int improver_rounds = 0;
+  /// … or later by this at the most, if by merit more is gained than lost.
+  Seconds improver_delay_max{0};
   /// An agent silent for this long makes its nodes unknown …
   Seconds heartbeat_expiry{30};
   /// … and for this long down.

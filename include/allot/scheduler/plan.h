@@ -89,6 +89,8 @@ struct Preemption {
   int pending = 0;
   /// When its window ends now.
   Instant stop;
+  /// When what is left of it goes on, by this plan. It is planned for again with every later pass.
+  Instant restart;
   friend bool operator==(const Preemption&, const Preemption&) = default;
 };
 
@@ -181,6 +183,18 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// sooner is more than preemption_gain of every GPU taken back; for an urgent one it is enough that
 /// it starts sooner. Its start is then promised. What
 /// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
+/// Of one project preemptions_per_project are stopped within an hour at the most.
+///
+/// Consolidation. For one that an operator named (SnapshotPending::consolidate) the same work is
+/// moved rather than stopped: it is enough that the one it is moved for starts sooner, and all that
+/// is moved has to go on elsewhere as soon as the policy's release_time has passed (by the grid).
+/// Those with the fewest GPUs that make room and can go on so are chosen, and rank right behind.
+///
+/// Improvement. At last the policy's improver_rounds attempts are made at having some start sooner
+/// and nobody later: a few that were placed one after the other are taken out together and put back
+/// in another order. So nobody starts later than by the rules above (and the policy's
+/// improver_delay_max), and some start sooner than one after the other they could. Not in a plan
+/// that stops work.
 ///
 /// GPUs are held for the policy's release_time after their window; a claim whose release is overdue
 /// counts as held for another quarter of an hour.

@@ -59,7 +59,12 @@ struct SnapshotProject {
   GpuSeconds gpu_time_left = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
   /// Of claims that were released; what is still held is in `claims`, and charged from there.
   DecayedUsage usage;
+  /// How many of its allocations are being stopped for others, or were within the last
+  /// kPreemptionBudgetTime.
+  int stopped_lately = 0;
 };
+/// What a policy's preemptions_per_project is counted over.
+inline constexpr Seconds kPreemptionBudgetTime = Hours(1);
 
 /// GPUs held: busy until `until`, and beyond it until the provider confirms the release.
 struct SnapshotClaim {
@@ -89,7 +94,8 @@ struct SnapshotReservation {
   std::vector<TimeWindow> windows;
 };
 
-/// Running work that may be stopped for others; what it holds is in `claims`.
+/// Running work that may be stopped for others; what it holds is in `claims`. What is being stopped
+/// already is not here: what is left of it is in `pending`, from its end on.
 struct SnapshotPreemptible {
   AllocationId id;
   /// Position in Snapshot::projects.
@@ -124,7 +130,7 @@ struct SnapshotPending {
   int project = 0;
   Request request;
   Instant create_time;
-  /// It had GPUs and lost them through no doing of its own.
+  /// It had GPUs and lost them through no doing of its own, or to go on elsewhere.
   bool requeued = false;
   /// The first start it was told in this wait, if any.
   std::optional<Instant> told_start;
@@ -132,6 +138,8 @@ struct SnapshotPending {
   bool overdue = false;
   /// An operator put it before others.
   bool urgent = false;
+  /// An operator has room made for it by moving work that may be stopped.
+  bool consolidate = false;
   /// Of its project, and not ended yet: it starts when that one's GPUs are back. It waits or holds
   /// claims; or it has lost its GPUs a moment ago and will wait again.
   std::optional<AllocationId> after;
@@ -161,6 +169,9 @@ Instant EarliestStart(const SnapshotPending& pending, const Policy& policy);
 /// Brings rows given in any order into the order above and rewrites the positions. Equal content
 /// gives an equal snapshot, whatever the order it came in.
 void Canonicalise(Snapshot& snapshot);
+
+/// Its position in Snapshot::pending, if it waits.
+std::optional<int> FindPending(const Snapshot& snapshot, const AllocationId& id);
 
 /// FNV-1a over every field in canonical order; equal snapshots have equal digests on any machine.
 uint64_t Digest(const Snapshot& snapshot);

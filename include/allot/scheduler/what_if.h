@@ -36,12 +36,16 @@ struct Withdraw {
 struct SetUrgent {
   AllocationId allocation;
 };
+/// Room is made for a waiting request by moving work that may be stopped.
+struct SetConsolidate {
+  AllocationId allocation;
+};
 /// One more request waits, submitted now.
 struct Submit {
   ProjectId project;
   Request request;
 };
-using Change = std::variant<SetMerit, SetQuota, Drain, Withdraw, SetUrgent, Submit>;
+using Change = std::variant<SetMerit, SetQuota, Drain, Withdraw, SetUrgent, SetConsolidate, Submit>;
 
 /// The id of the n-th request that was submitted to a project like this, from 1; no real one has
 /// it.

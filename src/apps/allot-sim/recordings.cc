@@ -83,20 +83,13 @@ void TellWhy(const Recording& recording, const Plan& plan, int pending) {
   for (const auto& alternative : why.alternatives) std::cout << "  " << alternative.message << '\n';
 }
 
-std::optional<int> FindPending(const Snapshot& snapshot, const std::string& id) {
-  for (std::size_t i = 0; i < snapshot.pending.size(); ++i) {
-    if (snapshot.pending[i].id.str() == id) return static_cast<int>(i);
-  }
-  return std::nullopt;
-}
-
 int Replay(const Flags& flags) {
   int exit_code = 0;
   const auto recording = Read(flags.file, exit_code);
   if (!recording) return exit_code;
   std::optional<int> asked;
   if (!flags.explain.empty()) {
-    asked = FindPending(recording->snapshot, flags.explain);
+    asked = FindPending(recording->snapshot, AllocationId(flags.explain));
     if (!asked) return Fail(flags.explain + " did not wait in this pass");
   }
   const auto begin = std::chrono::steady_clock::now();

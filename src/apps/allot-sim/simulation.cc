@@ -27,6 +27,7 @@ using sim::Discipline;
 struct Flags {
   std::string discipline = "allot";
   std::string workload = "synthetic";
+  std::string pool = "national";
   double load = 0.95;
   sim::LoadOptions options;
   int seeds = 5;
@@ -317,7 +318,7 @@ int CompareCommand(const Flags& flags) {
 
 void AddLoadOptions(CLI::App& command, Flags& flags) {
   command
-      .add_option("--workload", flags.workload,
+      .add_option("--workload,--trace", flags.workload,
                   "synthetic, national-call, or a trace: Philly's CSV, or a file *.swf")
       ->capture_default_str();
   command.add_option("--load", flags.load, "GPU time asked for, over GPU time there is")
@@ -327,6 +328,9 @@ void AddLoadOptions(CLI::App& command, Flags& flags) {
       ->capture_default_str();
   command.add_option("--days", flags.options.days, "For how long work arrives")
       ->check(CLI::Range(1, 366))
+      ->capture_default_str();
+  command.add_option("--pool", flags.pool, "The pool; --scale divides it")
+      ->check(CLI::IsMember({"national"}))
       ->capture_default_str();
   command.add_option("--scale", flags.options.scale, "The national pool divided by this")
       ->check(CLI::Range(1, 32))
@@ -345,15 +349,17 @@ void AddSimulationCommands(CLI::App& app, int& exit_code) {
       "run", "Runs one discipline on a workload and prints what came of it as one JSON line.");
   std::vector<std::string> names;
   for (const Discipline discipline : sim::kDisciplines) names.emplace_back(Name(discipline));
-  run->add_option("--discipline", flags->discipline, "How the waiting are served")
+  run->add_option("--discipline,--policy", flags->discipline, "How the waiting are served")
       ->check(CLI::IsMember(names))
       ->capture_default_str();
+  run->add_flag("--json", flags->json, "One JSON line on standard output, as without it");
   AddLoadOptions(*run, *flags);
   run->callback([flags, &exit_code] { exit_code = RunCommand(*flags); });
 
   CLI::App* compare = app.add_subcommand(
       "compare", "Runs all disciplines on the same workloads and prints the medians as a table.");
-  compare->add_option("--disciplines", flags->disciplines, "Some of them, separated by commas");
+  compare->add_option("--disciplines,--policies", flags->disciplines,
+                      "Some of them, separated by commas");
   compare->add_option("--seeds", flags->seeds, "How many workloads, one a seed")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -25,12 +25,11 @@ const Statement kInsertAllocation{
     " attempt, failures, create_time, update_time, window_start, window_end, cluster_id,"
     " promised, active_time, end_time, reason, message, setback, cancel_requested, version,"
     " same_leaf_wait_s, after_id, ready_time, told_start, overdue_under, urgent,"
-    " urgent_reason)"
+    " urgent_reason, consolidate, consolidate_reason)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
     " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, $21, instant($22),"
-    " instant($23), $24, $25, $26, $27, $28, $29, $30, instant($31), instant($32), $33, $34, $35) "
-    "ON "
-    "CONFLICT DO NOTHING"};
+    " instant($23), $24, $25, $26, $27, $28, $29, $30, instant($31), instant($32), $33, $34, $35,"
+    " $36, $37) ON CONFLICT DO NOTHING"};
 // The request stays as it was admitted.
 const Statement kUpdateAllocations{
     "update_allocations",
@@ -43,16 +42,19 @@ const Statement kUpdateAllocations{
     " preempt_requested = u.preempt_requested, preemptions = u.preemptions,"
     " remaining_s = u.remaining_s, preempt_time = instant(u.preempt_time),"
     " ready_time = instant(u.ready_time), told_start = instant(u.told_start),"
-    " overdue_under = u.overdue_under, urgent = u.urgent, urgent_reason = u.urgent_reason"
+    " overdue_under = u.overdue_under, urgent = u.urgent, urgent_reason = u.urgent_reason,"
+    " consolidate = u.consolidate, consolidate_reason = u.consolidate_reason,"
+    " moved = u.moved"
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[],"
     " $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[],"
     " $13::text[], $14::text[], $15::boolean[], $16::bigint[], $17::boolean[],"
     " $18::boolean[], $19::int[], $20::bigint[], $21::bigint[], $22::bigint[],"
-    " $23::bigint[], $24::text[], $25::boolean[], $26::text[])"
+    " $23::bigint[], $24::text[], $25::boolean[], $26::text[], $27::boolean[], $28::text[],"
+    " $29::boolean[])"
     " AS u(id, display_name, state, attempt, failures, update_time, window_start, window_end,"
     " cluster_id, active_time, end_time, reason, message, setback, cancel_requested, version,"
     " promised, preempt_requested, preemptions, remaining_s, preempt_time, ready_time,"
-    " told_start, overdue_under, urgent, urgent_reason)"
+    " told_start, overdue_under, urgent, urgent_reason, consolidate, consolidate_reason, moved)"
     " WHERE a.id = u.id AND a.version = u.version"};
 
 std::optional<Instant> StartOf(const Allocation& allocation) {
@@ -108,27 +110,29 @@ Status PostgresTx::InsertAllocation(const Allocation& allocation) {
                 allocation.message, allocation.setback, allocation.cancel_requested,
                 allocation.version, request.same_leaf_wait, allocation.after, allocation.ready_time,
                 allocation.told_start, allocation.overdue_under, allocation.urgent,
-                allocation.urgent_reason));
+                allocation.urgent_reason, allocation.consolidate, allocation.consolidate_reason));
 }
 
 Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {
   if (allocations.empty()) return Ok{};
   const auto column = [&](auto part) { return SqlArray(allocations, part); };
-  ALLOT_RETURN_IF_ERROR(Update(
-      kUpdateAllocations,
-      Arguments(column(&Allocation::id), column(&Allocation::display_name),
-                column(&Allocation::state), column(&Allocation::attempt),
-                column(&Allocation::failures), column(&Allocation::update_time), column(StartOf),
-                column(EndOf), column(&Allocation::cluster), column(&Allocation::active_time),
-                column(&Allocation::end_time), column(&Allocation::reason),
-                column(&Allocation::message), column(&Allocation::setback),
-                column(&Allocation::cancel_requested), column(&Allocation::version),
-                column(&Allocation::promised), column(&Allocation::preempt_requested),
-                column(&Allocation::preemptions), column(&Allocation::remaining),
-                column(&Allocation::preempt_time), column(&Allocation::ready_time),
-                column(&Allocation::told_start), column(&Allocation::overdue_under),
-                column(&Allocation::urgent), column(&Allocation::urgent_reason)),
-      allocations.size()));
+  ALLOT_RETURN_IF_ERROR(
+      Update(kUpdateAllocations,
+             Arguments(column(&Allocation::id), column(&Allocation::display_name),
+                       column(&Allocation::state), column(&Allocation::attempt),
+                       column(&Allocation::failures), column(&Allocation::update_time),
+                       column(StartOf), column(EndOf), column(&Allocation::cluster),
+                       column(&Allocation::active_time), column(&Allocation::end_time),
+                       column(&Allocation::reason), column(&Allocation::message),
+                       column(&Allocation::setback), column(&Allocation::cancel_requested),
+                       column(&Allocation::version), column(&Allocation::promised),
+                       column(&Allocation::preempt_requested), column(&Allocation::preemptions),
+                       column(&Allocation::remaining), column(&Allocation::preempt_time),
+                       column(&Allocation::ready_time), column(&Allocation::told_start),
+                       column(&Allocation::overdue_under), column(&Allocation::urgent),
+                       column(&Allocation::urgent_reason), column(&Allocation::consolidate),
+                       column(&Allocation::consolidate_reason), column(&Allocation::moved)),
+             allocations.size()));
   for (Allocation& allocation : allocations) {
     Changed(ResourceKind::kAllocation, allocation.id);
     ++allocation.version;

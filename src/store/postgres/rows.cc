@@ -150,6 +150,9 @@ Allocation ReadAllocation(RowReader& row) {
   allocation.overdue_under = row.Text();
   allocation.urgent = row.Bool();
   allocation.urgent_reason = row.Text();
+  allocation.consolidate = row.Bool();
+  allocation.consolidate_reason = row.Text();
+  allocation.moved = row.Bool();
   return allocation;
 }
 

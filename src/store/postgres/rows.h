@@ -63,7 +63,7 @@ inline constexpr char kAllocationColumns[] =
     " micros(end_time), reason, message, setback, cancel_requested, version,"
     " preempt_requested, preemptions, remaining_s, micros(preempt_time), after_id,"
     " micros(ready_time), micros(told_start), overdue_under, urgent,"
-    " urgent_reason";
+    " urgent_reason, consolidate, consolidate_reason, moved";
 Allocation ReadAllocation(RowReader& row);
 
 inline constexpr char kEstimateColumns[] = "micros(told_time), micros(planned_start)";
