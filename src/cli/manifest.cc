@@ -200,6 +200,7 @@ v1::Allocation ReadAllocation(ManifestFields& fields) {
     *request.mutable_deadline() = TimestampOf(*time);
   }
   if (const auto preemptible = fields.Bool("preemptible")) request.set_preemptible(*preemptible);
+  if (const auto borrow = fields.Bool("borrow")) request.set_borrow(*borrow);
   if (const auto text = fields.Text("same_leaf_wait")) {
     const auto wait = ParseLength("same_leaf_wait", *text);
     if (!wait.ok()) {

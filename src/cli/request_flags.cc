@@ -46,7 +46,9 @@ Result<v1::AllocationRequest> ReadAll(const RequestFlags& flags, Instant now) {
     ALLOT_ASSIGN_OR_RETURN(const Instant deadline, ParseMoment("--deadline", flags.deadline, now));
     *request.mutable_deadline() = TimestampOf(deadline);
   }
-  request.set_preemptible(flags.preemptible);
+  // What is borrowed is taken back.
+  request.set_preemptible(flags.preemptible || flags.borrow);
+  request.set_borrow(flags.borrow);
   if (!flags.same_leaf_wait.empty()) {
     ALLOT_ASSIGN_OR_RETURN(const Seconds wait,
                            ParseLength("--same-leaf-wait", flags.same_leaf_wait));
@@ -67,6 +69,8 @@ CLI::Option* AddRequestFlags(CLI::App& command, RequestFlags& flags) {
   command.add_option("--deadline", flags.deadline, "Ended by: RFC 3339, or +30d");
   command.add_flag("--preemptible", flags.preemptible,
                    "May be stopped for work that may not; the rest waits again");
+  command.add_flag("--borrow", flags.borrow,
+                   "Beyond the quota, behind all within theirs; preemptible");
   command.add_option("--same-leaf-wait", flags.same_leaf_wait,
                      "Start up to so much later if all nodes then hang from one leaf: 6h, 2d");
   return command.add_option("--for,--duration", flags.length, "How long: 90m, 4h, 7d, 2w");

@@ -20,6 +20,7 @@ struct RequestFlags {
   std::string start;
   std::string deadline;
   bool preemptible = false;
+  bool borrow = false;
   std::string same_leaf_wait;
 };
 

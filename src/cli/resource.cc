@@ -66,6 +66,7 @@ std::vector<FieldText> Fields(const v1::Allocation& allocation) {
           {"earliest_start", TimeText(request.has_earliest_start(), request.earliest_start())},
           {"deadline", TimeText(request.has_deadline(), request.deadline())},
           {"preemptible", request.preemptible() ? "true" : "false"},
+          {"borrow", request.borrow() ? "true" : "false"},
           {"same_leaf_wait", FormatDuration(SecondsOf(request.same_leaf_wait()))},
           {"after", request.after().empty() ? "" : ShortName(request.after())}};
 }

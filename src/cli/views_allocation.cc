@@ -105,7 +105,9 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   lines.Add("Setback", Harmless(a.setback()));
   lines.Add("Asks for", SizeText(request) + " of " + ModelsText(request) + " for " +
                             FormatDuration(SecondsOf(request.duration())) +
-                            (request.preemptible() ? ", preemptible" : ""));
+                            (request.borrow()        ? ", borrowed"
+                             : request.preemptible() ? ", preemptible"
+                                                     : ""));
   if (request.has_earliest_start()) {
     lines.Add("Not before", Moment(InstantOf(request.earliest_start()), now));
   }

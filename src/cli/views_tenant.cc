@@ -73,6 +73,11 @@ Table QuotaUseTable(const v1::Quota& q) {
   };
   gpus("H200", q.concurrent_gpus().h200(), q.held_gpus().h200());
   gpus("B200", q.concurrent_gpus().b200(), q.held_gpus().b200());
+  const auto borrowed = [&table](const char* model, int64_t held) {
+    if (held > 0) table.Add({std::string("borrowed, ") + model, "", FormatCount(held), "", ""});
+  };
+  borrowed("H200", q.borrowed_gpus().h200());
+  borrowed("B200", q.borrowed_gpus().b200());
   table.Add({"GPU-hours", Hours(q.gpu_seconds()), Hours(q.used_gpu_seconds()),
              Hours(q.committed_gpu_seconds()),
              Hours(q.gpu_seconds() - q.used_gpu_seconds() - q.committed_gpu_seconds())});

@@ -62,15 +62,19 @@ Status WouldMove(const Context& context, const Principal& principal, Planner& pl
                  const AllocationId& id) {
   WhatIfQuestion question;
   question.changes.emplace_back(scheduler::SetConsolidate{id});
-  ALLOT_ASSIGN_OR_RETURN(const auto answer, PlanWhatIf(context, principal, planner, question));
+  const auto answered = PlanWhatIf(context, principal, planner, question);
+  if (!answered.ok() && answered.error().reason == Reason::kNotFound) {
+    return NotFound("name", id.str());
+  }
+  ALLOT_ASSIGN_OR_RETURN(const auto answer, answered);
   const bool moves = std::any_of(answer.stopped.begin(), answer.stopped.end(),
                                  [&](const auto& stopped) { return stopped.for_allocation == id; });
   if (moves) return Ok{};
   const auto& start = answer.fares.front().planned_start;
-  return StateError(Reason::kConsolidationImpossible,
-                    "No work that may be stopped can be moved and go on at once so that it starts "
-                    "sooner than " +
-                        (start ? FormatRfc3339(*start) : "never") + ".");
+  std::string why =
+      "No work that may be stopped can be moved and go on at once so that it starts sooner";
+  if (start) why += " than " + FormatRfc3339(*start);
+  return StateError(Reason::kConsolidationImpossible, why + ".");
 }
 
 }  // namespace
@@ -163,6 +167,11 @@ Result<Allocation> SetUrgency(const Context& context, const Call& call, const En
                  return StateError(Reason::kTransitionNotAllowed,
                                    "An allocation that is " + std::string(Name(a.state)) +
                                        " does not wait: there is nothing to go before.");
+               }
+               if (urgent && a.request.borrow) {
+                 return StateError(Reason::kTransitionNotAllowed,
+                                   "It borrows what nobody within a quota has a use for, and goes "
+                                   "behind all of those.");
                }
                if (urgent && a.after && !a.ready_time) {
                  return StateError(Reason::kTransitionNotAllowed,

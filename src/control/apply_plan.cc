@@ -64,7 +64,9 @@ bool IsReadyNow(const Pass& pass, int pending) {
 bool IsToldFirst(const Pass& pass, const Allocation& seen, const Placement& placement) {
   const auto& row = pass.snapshot.pending[static_cast<std::size_t>(placement.pending)];
   const Instant created = Instant::FromSeconds(seen.create_time.seconds());
-  return !seen.told_start && !row.after && created + pass.policy->gathering_time <= pass.plan.now;
+  // What borrows is held to nothing.
+  return !seen.told_start && !row.after && !row.request.borrow &&
+         created + pass.policy->gathering_time <= pass.plan.now;
 }
 
 /// The policy it is overdue under, as the plan has it; empty when it is not.
@@ -135,7 +137,11 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
 
 struct QuotaLeft {
   GpusByModel gpus{};
+  /// Of what it may borrow.
+  GpusByModel borrowed{};
   GpuSeconds gpu_time;
+
+  GpusByModel& Of(const Request& request) { return request.borrow ? borrowed : gpus; }
 };
 
 /// One attempt at making the decisions true; holds what was read under locks.
@@ -204,9 +210,10 @@ class Application {
   /// learns that, and not for whom.
   Status Stop(const scheduler::Preemption& preemption, Allocation& allocation) {
     const auto whom = static_cast<std::size_t>(preemption.pending);
-    allocation.moved = pass_.waiting[whom]->consolidate;
+    allocation.moved = pass_.waiting[whom]->consolidate && !allocation.request.borrow;
     const std::string message =
-        "is stopped at " + FormatRfc3339(preemption.stop) + " for work that may not be stopped, " +
+        "is stopped at " + FormatRfc3339(preemption.stop) + " for work that " +
+        (allocation.request.borrow ? "is within its quota, " : "may not be stopped, ") +
         FormatDuration(Between(preemption.stop, allocation.window->end())) + " before its end; " +
         (allocation.moved ? "it is moved and goes on at "
                           : "the rest of it will wait again, by now until ") +
@@ -258,6 +265,7 @@ class Application {
       QuotaLeft left;
       for (std::size_t i = 0; i < left.gpus.size(); ++i) {
         left.gpus[i] = quota->concurrent_gpus[i] - usage.held_gpus[i];
+        left.borrowed[i] = pass_.policy->borrowed_gpus_max - usage.borrowed_gpus[i];
       }
       left.gpu_time = GpuTimeLeft(quota->gpu_time, usage.used, usage.reserved);
       quota_left_.emplace(id, left);
@@ -285,10 +293,11 @@ class Application {
            (!leaves || placement.window.end() <= *leaves);
   }
 
-  bool StillHolds(const Allocation& allocation, const Placement& placement) const {
+  bool StillHolds(const Allocation& allocation, const Placement& placement) {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
-    if (At(quota->second.gpus, placement.model) < allocation.request.shape.gpus()) return false;
+    const Request& request = allocation.request;
+    if (At(quota->second.Of(request), placement.model) < request.shape.gpus()) return false;
     const auto cost = CostOf(ToServe(allocation));
     if (!cost || *cost > quota->second.gpu_time) return false;
     if (!StillServes(allocation, placement)) return false;
@@ -453,7 +462,8 @@ class Application {
     }
     orders_.push_back(std::move(order));
     QuotaLeft& left = quota_left_.at(allocation.project);
-    left.gpus[static_cast<std::size_t>(placement.model)] -= allocation.request.shape.gpus();
+    left.Of(allocation.request)[static_cast<std::size_t>(placement.model)] -=
+        allocation.request.shape.gpus();
     left.gpu_time = *left.gpu_time.Minus(*CostOf(ToServe(allocation)));
     ++applied_.reserved;
     return Ok{};

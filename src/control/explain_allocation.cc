@@ -33,7 +33,7 @@ std::optional<Instant> Earliest(const scheduler::Explanation& why) {
 std::optional<Instant> Latest(const Pass& pass, const Allocation& allocation) {
   if (!allocation.window || !IsWaiting(allocation.state)) return std::nullopt;
   if (allocation.promised) return allocation.window->start();
-  if (!allocation.told_start) return std::nullopt;
+  if (!allocation.told_start || allocation.request.borrow) return std::nullopt;
   return *allocation.told_start + pass.policy->planned_slip_max;
 }
 

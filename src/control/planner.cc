@@ -27,7 +27,7 @@ Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
   planned_at_ = now;
   auto pass = std::make_shared<Pass>();
   pass->snapshot = view_.At(now);
-  pass->waiting = view_.Waiting();
+  pass->waiting = view_.Waiting(now);
   pass->preemptible = view_.Preemptible();
   pass->policy = context_.policies.At(now);
   // What another policy made of what they were told is not what this one makes of it.

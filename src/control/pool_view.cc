@@ -26,6 +26,14 @@ bool IsBeingStopped(const Allocation& allocation) {
                                           allocation.state == AllocationState::kReleasing);
 }
 
+/// After that its GPUs may never come back, and those it is to go on with are not kept for it.
+constexpr Seconds kPlaceKept = Minutes(30);
+
+/// The rest of it is planned for.
+bool HasAPlace(const Allocation& allocation, Instant now) {
+  return IsBeingStopped(allocation) && now < allocation.window->end() + kPlaceKept;
+}
+
 /// What is left of it, from the end of its window on.
 Request RestOf(const Allocation& allocation) {
   Request request = ToServe(allocation);
@@ -36,8 +44,8 @@ Request RestOf(const Allocation& allocation) {
 }
 
 /// GPU time its project cannot give to others, and is not planned for elsewhere.
-GpuSeconds Reserved(const Allocation& allocation) {
-  const auto cost = IsBeingStopped(allocation) ? GpuSeconds::Of(allocation.request.shape.gpus(),
+GpuSeconds Reserved(const Allocation& allocation, Instant now) {
+  const auto cost = HasAPlace(allocation, now) ? GpuSeconds::Of(allocation.request.shape.gpus(),
                                                                 allocation.window->length())
                                                : CostOf(ToServe(allocation));
   return cost.value_or(kAllThereIs);
@@ -104,10 +112,10 @@ std::vector<PublishedPolicy> PoolView::policies() const {
   return policies;
 }
 
-std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting() const {
+std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting(Instant now) const {
   std::vector<std::shared_ptr<const Allocation>> waiting;
   for (const auto& [id, allocation] : allocations_) {
-    if (IsWaiting(allocation->state) || IsBeingStopped(*allocation)) waiting.push_back(allocation);
+    if (IsWaiting(allocation->state) || HasAPlace(*allocation, now)) waiting.push_back(allocation);
   }
   return waiting;
 }
@@ -167,7 +175,7 @@ scheduler::Snapshot PoolView::At(Instant now) const {
   for (const auto& [id, allocation] : allocations_) {
     if (!HoldsGpus(allocation->state)) continue;
     GpuSeconds& sum = reserved[allocation->project];
-    sum = sum.Plus(Reserved(*allocation)).value_or(kAllThereIs);
+    sum = sum.Plus(Reserved(*allocation, now)).value_or(kAllThereIs);
   }
   std::map<ProjectId, int> stopped_lately;
   for (const auto& [id, allocation] : allocations_) {
@@ -204,7 +212,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                  .gpus = claim.gpus,
                                  .start = claim.window.start(),
                                  .until = claim.window.end(),
-                                 .counts_against_quota = CountsAgainstQuota(allocation, claim)});
+                                 .counts_against_quota = CountsAgainstQuota(allocation, claim),
+                                 .borrowed = allocation.request.borrow});
     }
   }
   for (const auto& [id, reservation] : reservations_) {
@@ -238,7 +247,7 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                     .until = allocation->window->end(),
                                     .preemptions = allocation->preemptions});
   }
-  for (const auto& allocation : Waiting()) {
+  for (const auto& allocation : Waiting(now)) {
     if (IsBeingStopped(*allocation)) {
       scheduler::SnapshotPending rest;
       rest.id = allocation->id;

@@ -1,5 +1,7 @@
 #include "allot/control/scheduler_loop.h"
 
+#include <algorithm>
+
 #include <chrono>
 #include <cstdlib>
 
@@ -119,7 +121,8 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   planned_revision_ = pass->snapshot.revision;
   last_pass_ = now;
   report.time = pass->plan.now;
-  report.pending = static_cast<int>(pass->waiting.size());
+  report.pending = static_cast<int>(std::ranges::count_if(
+      pass->waiting, [](const auto& allocation) { return IsWaiting(allocation->state); }));
   report.plan_micros = planned - started;
   report.apply_micros = options_.steady_micros() - planned;
   return std::optional(report);

@@ -48,6 +48,12 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
       return FieldError(Reason::kNotFound, submission.path + kRequestPath + ".after",
                         submission.after->str(), "an allocation of " + project->id.str());
     }
+    // It would have its turn before the one it starts after.
+    if (predecessor->request.borrow && !request.borrow) {
+      return FieldError(Reason::kFieldNotAllowed, submission.path + kRequestPath + ".after",
+                        submission.after->str(),
+                        "one that does not borrow, or borrow here too: what borrows comes last");
+    }
   }
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));

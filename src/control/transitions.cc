@@ -65,6 +65,8 @@ Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocat
     const auto used = cost ? usage.used.Plus(*cost) : std::nullopt;
     if (!used) return StateError(Reason::kInternal, "GPU time overflows");
     usage.used = *used;
+    // What it borrowed nobody else had a use for: it costs GPU time and no rank.
+    if (allocation.request.borrow) continue;
     usage.decayed = AddHeld(usage.decayed, gpus, *held, policy.usage_half_life);
   }
   ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(allocation.id, attempt, at));

@@ -47,9 +47,16 @@ class WhatIf {
 
   Status Apply(const WhatIfQuestion::Change& change, const std::string& path) {
     if (const auto* submission = std::get_if<Submission>(&change)) return Add(*submission, path);
+    if (const auto* withdrawn = std::get_if<scheduler::Withdraw>(&change)) {
+      ALLOT_RETURN_IF_ERROR(MustWait(withdrawn->allocation, path));
+    }
     if (const auto* quota = std::get_if<scheduler::SetQuota>(&change)) quotas_.push_back(*quota);
-    if (const auto* urgent = std::get_if<scheduler::SetUrgent>(&change)) Want(urgent->allocation);
+    if (const auto* urgent = std::get_if<scheduler::SetUrgent>(&change)) {
+      ALLOT_RETURN_IF_ERROR(MustWait(urgent->allocation, path));
+      Want(urgent->allocation);
+    }
     if (const auto* named = std::get_if<scheduler::SetConsolidate>(&change)) {
+      ALLOT_RETURN_IF_ERROR(MustWait(named->allocation, path));
       Want(named->allocation);
     }
     return std::visit([&](const auto& one) { return Carry(one, path); }, change);
@@ -84,6 +91,15 @@ class WhatIf {
   }
 
  private:
+  /// What is being stopped has a place in the plan, and does not wait yet.
+  Status MustWait(const AllocationId& id, const std::string& path) const {
+    const auto row = scheduler::FindPending(pass_.snapshot, id);
+    if (row && !IsWaiting(pass_.waiting[static_cast<std::size_t>(*row)]->state)) {
+      return FieldError(Reason::kNotFound, path, id.str(), "an allocation that waits");
+    }
+    return Ok{};
+  }
+
   void Want(const AllocationId& allocation) {
     fares_.push_back({.project = ProjectOf(allocation), .allocation = allocation});
     wanted_.push_back(allocation);
@@ -97,6 +113,7 @@ class WhatIf {
       const Status applied = scheduler::Apply(change, changed_);
       if (applied.ok()) return Ok{};
       const Error& error = applied.error();
+      if (error.limit.empty()) return error;
       return FieldError(error.reason, path, error.value, error.limit);
     }
   }

@@ -24,6 +24,7 @@ constexpr PolicySetting Count(std::string_view name, int Policy::*member, int mi
 constexpr std::array kSettings = {
     Time("usage_half_life", &Policy::usage_half_life, Hours(1), kUsageHalfLifeMax),
     Time("starvation_bound", &Policy::starvation_bound, Hours(1), Days(3'660)),
+    Count("tie_seed", &Policy::tie_seed, 0, kTieSeedMax),
     Time("gathering_time", &Policy::gathering_time, Seconds{0}, Days(30)),
     Time("planning_horizon", &Policy::planning_horizon, Days(1), kAheadMax),
     Time("release_time", &Policy::release_time, Seconds{0}, Hours(6)),
@@ -35,6 +36,7 @@ constexpr std::array kSettings = {
     Count("preemptions_max", &Policy::preemptions_max, 0, 1'000),
     Time("preemption_gain", &Policy::preemption_gain, Seconds{0}, Days(366)),
     Count("preemptions_per_pass", &Policy::preemptions_per_pass, 0, 100),
+    Count("borrowed_gpus_max", &Policy::borrowed_gpus_max, 0, kGpusMax),
     Count("preemptions_per_project", &Policy::preemptions_per_project, 0, 1'000),
     Count("improver_rounds", &Policy::improver_rounds, 0, kImproverRoundsMax),
     Time("improver_delay_max", &Policy::improver_delay_max, Seconds{0}, Days(366)),

@@ -52,6 +52,14 @@ Status AdmitGpuTime(const Quota& quota, const Usage& usage, const Request& reque
                      " used, " + FormatGpuHours(usage.committed) + " set aside.");
 }
 
+/// What requests like this may hold of a project at the same time.
+GpusByModel AtOnce(const Quota& quota, const Policy& policy, const Request& request) {
+  if (!request.borrow) return quota.concurrent_gpus;
+  GpusByModel borrowed{};
+  borrowed.fill(policy.borrowed_gpus_max);
+  return borrowed;
+}
+
 }  // namespace
 
 GpuSeconds GpuTimeLeft(GpuSeconds budget, GpuSeconds used, GpuSeconds reserved) {
@@ -104,12 +112,14 @@ Result<Request> Admit(const Project& project, const Quota& quota, const Usage& u
   }
   models = std::move(kept);
 
-  kept = WithAtLeast(models, quota.concurrent_gpus, gpus);
+  const GpusByModel at_once = AtOnce(quota, policy, request);
+  kept = WithAtLeast(models, at_once, gpus);
   if (kept.empty()) {
-    const std::string limit = ByModel(models, quota.concurrent_gpus);
-    return Refusal(
-        Reason::kQuotaExceeded, "gpus", std::to_string(gpus), "at most " + limit,
-        "Asks " + Gpus(gpus) + "; the project may hold at most " + limit + " at the same time.");
+    const std::string limit = ByModel(models, at_once);
+    return Refusal(Reason::kQuotaExceeded, "gpus", std::to_string(gpus), "at most " + limit,
+                   "Asks " + Gpus(gpus) + "; the project may " +
+                       (request.borrow ? "borrow" : "hold") + " at most " + limit +
+                       " at the same time.");
   }
   models = std::move(kept);
 

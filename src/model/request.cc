@@ -155,6 +155,11 @@ Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::stri
       request.deadline,
       ParseDeadline(raw, now, request.earliest_start.value_or(now), request.duration, path));
   request.preemptible = raw.preemptible;
+  request.borrow = raw.borrow;
+  if (raw.borrow && !raw.preemptible) {
+    return FieldError(Reason::kFieldNotAllowed, path + ".borrow", "true",
+                      "borrow only with preemptible: borrowed GPUs are taken back");
+  }
   ALLOT_ASSIGN_OR_RETURN(request.same_leaf_wait, ParseSameLeafWait(raw, path));
   return request;
 }

@@ -45,6 +45,8 @@ Json Format(const Policy& policy) {
   json["preemptions_max"] = policy.preemptions_max;
   json["preemption_gain_s"] = policy.preemption_gain.count;
   json["preemptions_per_pass"] = policy.preemptions_per_pass;
+  json["tie_seed"] = policy.tie_seed;
+  json["borrowed_gpus_max"] = policy.borrowed_gpus_max;
   json["preemptions_per_project"] = policy.preemptions_per_project;
   json["improver_rounds"] = policy.improver_rounds;
   json["improver_delay_max_s"] = policy.improver_delay_max.count;
@@ -67,6 +69,7 @@ Json Format(const Request& request) {
   if (request.earliest_start) json["earliest_start_us"] = request.earliest_start->micros;
   if (request.deadline) json["deadline_us"] = request.deadline->micros;
   json["preemptible"] = request.preemptible;
+  if (request.borrow) json["borrow"] = true;
   if (request.same_leaf_wait.count > 0) json["same_leaf_wait_s"] = request.same_leaf_wait.count;
   return json;
 }
@@ -143,6 +146,7 @@ Json Format(const scheduler::Snapshot& snapshot) {
                               {"start_us", claim.start.micros},
                               {"until_us", claim.until.micros},
                               {"counts_against_quota", claim.counts_against_quota}});
+    if (claim.borrowed) json["claims"].back()["borrowed"] = true;
   }
   for (const auto& reservation : snapshot.reservations) {
     Json row = {{"id", reservation.id.str()}};

@@ -75,11 +75,14 @@ Policy ReadPolicy(const Fields& fields) {
     policy.preemptions_per_pass =
         static_cast<int>(fields.Int("preemptions_per_pass", 0, kNodesMax));
   }
-  // Before the sixth format any number of a project's were stopped, and plans were taken as they
-  // were first made.
+  // Before the sixth format nobody borrowed, any number of a project's were stopped, and plans were
+  // taken as they were first made.
+  policy.borrowed_gpus_max = 0;
   policy.preemptions_per_project = kNodesMax;
   policy.improver_rounds = 0;
   if (fields.Has("improver_rounds")) {
+    policy.tie_seed = static_cast<int>(fields.Int("tie_seed", 0, kTieSeedMax));
+    policy.borrowed_gpus_max = static_cast<int>(fields.Int("borrowed_gpus_max", 0, kGpusMax));
     policy.preemptions_per_project =
         static_cast<int>(fields.Int("preemptions_per_project", 0, kNodesMax));
     policy.improver_rounds = static_cast<int>(fields.Int("improver_rounds", 0, kImproverRoundsMax));
@@ -110,6 +113,9 @@ Request ReadRequest(const Fields& fields) {
   request.earliest_start = ReadOptionalInstant(fields, "earliest_start_us");
   request.deadline = ReadOptionalInstant(fields, "deadline_us");
   request.preemptible = fields.Bool("preemptible");
+  request.borrow = fields.Has("borrow") && fields.Bool("borrow");
+  if (request.borrow && !request.preemptible)
+    fields.Note("borrow", "true", "false, or preemptible");
   if (fields.Has("same_leaf_wait_s")) {
     request.same_leaf_wait = ReadSeconds(fields, "same_leaf_wait_s", 0);
   }
@@ -165,8 +171,9 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
          .concurrent_gpus = ReadByModel(row.Object("concurrent_gpus")),
          .gpu_time_left = GpuSeconds::FromCount(row.Int("gpu_seconds_left", -kAny, kAny)),
          .usage = {row.Int("decayed_usage", 0, kAny), ReadInstant(row, "decayed_as_of_us")},
-         .stopped_lately =
-             row.Has("stopped_lately") ? static_cast<int>(row.Int("stopped_lately", 0, kAny)) : 0});
+         .stopped_lately = row.Has("stopped_lately")
+                               ? static_cast<int>(row.Int("stopped_lately", 0, kNodesMax))
+                               : 0});
   });
   fields.Each("claims", [&](const Fields& row) {
     snapshot.claims.push_back({.allocation = AllocationId(row.Text("allocation")),
@@ -175,7 +182,8 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
                                .gpus = static_cast<GpuMask>(row.Int("gpus", 1, 255)),
                                .start = ReadInstant(row, "start_us"),
                                .until = ReadInstant(row, "until_us"),
-                               .counts_against_quota = row.Bool("counts_against_quota")});
+                               .counts_against_quota = row.Bool("counts_against_quota"),
+                               .borrowed = row.Has("borrowed") && row.Bool("borrowed")});
   });
   // Recordings of the first format had none.
   if (fields.Has("reservations")) {

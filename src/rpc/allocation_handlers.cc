@@ -108,6 +108,9 @@ v1::Alternative RenderAlternative(const scheduler::Alternative& alternative) {
     case Change::kOtherModel:
       rendered.set_change(v1::Alternative::CHANGE_OTHER_MODEL);
       break;
+    case Change::kBorrowed:
+      rendered.set_change(v1::Alternative::CHANGE_BORROWED);
+      break;
   }
   *rendered.mutable_request() = rpc::Render(alternative.request);
   *rendered.mutable_start_time() = rpc::Render(alternative.start);

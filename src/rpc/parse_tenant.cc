@@ -124,8 +124,8 @@ Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request) {
   static constexpr std::array<std::string_view, 2> kAll = {"concurrent_gpus", "gpu_seconds"};
   static constexpr std::array<std::string_view, 4> kUpdatable = {
       "concurrent_gpus", "concurrent_gpus.b200", "concurrent_gpus.h200", "gpu_seconds"};
-  static constexpr std::array<std::string_view, 5> kImmutable = {
-      "name", "held_gpus", "used_gpu_seconds", "committed_gpu_seconds", "etag"};
+  static constexpr std::array<std::string_view, 6> kImmutable = {
+      "name", "held_gpus", "borrowed_gpus", "used_gpu_seconds", "committed_gpu_seconds", "etag"};
   control::QuotaUpdate update;
   const v1::Quota& quota = request.quota();
   ALLOT_ASSIGN_OR_RETURN(update.project, ParseQuotaName(quota.name(), "quota.name"));

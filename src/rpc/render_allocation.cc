@@ -32,6 +32,7 @@ v1::AllocationRequest Render(const Request& request) {
   }
   if (request.deadline) *rendered.mutable_deadline() = Render(*request.deadline);
   rendered.set_preemptible(request.preemptible);
+  rendered.set_borrow(request.borrow);
   if (request.same_leaf_wait.count > 0) {
     *rendered.mutable_same_leaf_wait() = Render(request.same_leaf_wait);
   }

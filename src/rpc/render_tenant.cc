@@ -47,6 +47,7 @@ v1::Quota Render(const Quota& quota) {
 v1::Quota Render(const control::QuotaDetail& detail) {
   v1::Quota rendered = Render(detail.quota);
   RenderCounts(detail.usage.held_gpus, *rendered.mutable_held_gpus());
+  RenderCounts(detail.usage.borrowed_gpus, *rendered.mutable_borrowed_gpus());
   rendered.set_used_gpu_seconds(detail.usage.used.count());
   rendered.set_committed_gpu_seconds(detail.usage.committed.count());
   return rendered;

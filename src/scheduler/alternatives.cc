@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "scheduler/pass.h"
+#include "scheduler/preempt.h"
 
 namespace allot::scheduler {
 namespace {
@@ -15,6 +16,7 @@ class Search {
          std::optional<Instant> planned)
       : snapshot_(snapshot),
         policy_(policy),
+        pending_(pending),
         row_(snapshot.pending[static_cast<std::size_t>(pending)]),
         planned_(planned),
         pass_(snapshot, policy) {
@@ -25,6 +27,7 @@ class Search {
     Shorter();
     Smaller();
     OtherModel();
+    Borrowed();
     return std::move(found_);
   }
 
@@ -134,8 +137,30 @@ class Search {
     }
   }
 
+  // Behind all others, where its own quota is what keeps it.
+  void Borrowed() {
+    if (row_.request.borrow || policy_.borrowed_gpus_max < row_.request.shape.gpus()) return;
+    Request request = row_.request;
+    request.borrow = true;
+    request.preemptible = true;
+    const auto is_sooner = [&](std::optional<Instant> start) {
+      return start && (!planned_ || *start < *planned_);
+    };
+    // Not even with its own turn: then not behind all others either.
+    if (!is_sooner(StartOf(request))) return;
+    Snapshot changed = snapshot_;
+    changed.pending[static_cast<std::size_t>(pending_)].request = request;
+    for (const Placement& placement : PlanAround(changed, policy_).placements) {
+      const Instant start = placement.window.start();
+      if (placement.pending != pending_ || !is_sooner(start)) continue;
+      Add(Alternative::Change::kBorrowed, request, start,
+          "beyond its quota, to be stopped for others,");
+    }
+  }
+
   const Snapshot& snapshot_;
   const Policy& policy_;
+  const int pending_;
   const SnapshotPending& row_;
   const std::optional<Instant> planned_;
   Pass pass_;

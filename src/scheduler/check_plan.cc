@@ -25,6 +25,7 @@ struct Booking {
 
 struct QuotaChange {
   int project = 0;
+  bool borrowed = false;
   GpuModel model = GpuModel::kH200;
   Instant time;
   int gpus = 0;
@@ -112,6 +113,7 @@ class Checker {
       if (rank[i] < 0) Violate(static_cast<int>(i), "has no rank");
     }
     CheckWhoGoesAhead();
+    CheckBorrowersLast();
     int last = -1;
     for (const Placement& placement : plan_.placements) {
       if (!Within(placement.pending, rank.size())) continue;
@@ -125,8 +127,9 @@ class Checker {
   bool GoesAheadByItself(const SnapshotPending& row) const {
     const Instant since =
         std::max(row.create_time, row.request.earliest_start.value_or(Instant{0}));
-    return !row.after && (row.urgent || row.requeued || row.overdue ||
-                          since + policy_.starvation_bound < snapshot_.now);
+    return !row.after && !row.request.borrow &&
+           (row.urgent || row.requeued || row.overdue ||
+            since + policy_.starvation_bound < snapshot_.now);
   }
 
   // Nobody without a right to it ranks before one that has it. Whoever lost a promise, has work
@@ -146,13 +149,32 @@ class Checker {
     }
   }
 
+  // Nobody who borrows ranks before one within its quota. What is stopped ranks first where it is
+  // moved, and is not here.
+  void CheckBorrowersLast() {
+    bool borrows = false;
+    for (const int pending : plan_.order) {
+      if (!Within(pending, snapshot_.pending.size())) continue;
+      const SnapshotPending& row = PendingAt(pending);
+      if (row.request.borrow && row.promise) Violate(pending, "is promised what it borrows");
+      if (borrows && !row.request.borrow) Violate(pending, "is ranked behind one that borrows");
+      borrows = borrows || row.request.borrow;
+    }
+    for (const Placement& placement : plan_.placements) {
+      if (Within(placement.pending, snapshot_.pending.size()) && placement.promised &&
+          PendingAt(placement.pending).request.borrow) {
+        Violate(placement.pending, "is promised what it borrows");
+      }
+    }
+  }
+
   // Whoever starts later than what it was told may move is marked, and nobody else is.
   void CheckOverdue() {
     std::set<int> late;
     const auto look = [&](int pending, Instant start) {
       if (!Within(pending, snapshot_.pending.size())) return;
       const SnapshotPending& row = PendingAt(pending);
-      if (!row.told_start || row.overdue || row.after) return;
+      if (!row.told_start || row.overdue || row.after || row.request.borrow) return;
       if (start > *row.told_start + policy_.planned_slip_max) late.insert(pending);
     };
     for (const Placement& placement : plan_.placements) {
@@ -374,48 +396,51 @@ class Checker {
     }
   }
 
-  // Sweeps each project and model through time. A quota may be lower than what is held already;
-  // what is planned may not add to that.
+  // Sweeps each project and model through time, what is borrowed apart. A quota may be lower than
+  // what is held already; what is planned may not add to that.
   void CheckQuotas() {
     std::vector<QuotaChange> changes;
-    const auto hold = [&](int project, GpuModel model, Instant start, Instant end, int gpus,
-                          bool planned) {
-      changes.push_back({project, model, start, gpus, planned});
-      changes.push_back({project, model, end, -gpus, planned});
+    const auto hold = [&](int project, bool borrowed, GpuModel model, Instant start, Instant end,
+                          int gpus, bool planned) {
+      changes.push_back({project, borrowed, model, start, gpus, planned});
+      changes.push_back({project, borrowed, model, end, -gpus, planned});
     };
     for (const SnapshotClaim& claim : snapshot_.claims) {
       if (!claim.counts_against_quota) continue;
       const int cluster = NodeAt(claim.node).cluster;
-      hold(claim.project, snapshot_.clusters[static_cast<std::size_t>(cluster)].model, claim.start,
+      hold(claim.project, claim.borrowed,
+           snapshot_.clusters[static_cast<std::size_t>(cluster)].model, claim.start,
            HeldUntil(plan_, snapshot_, claim), CountGpus(claim.gpus), false);
     }
     for (const Placement& placement : plan_.placements) {
       int gpus = 0;
       for (const PlacedNode& placed : placement.nodes) gpus += CountGpus(placed.gpus);
-      hold(PendingAt(placement.pending).project, placement.model, placement.window.start(),
+      const SnapshotPending& row = PendingAt(placement.pending);
+      hold(row.project, row.request.borrow, placement.model, placement.window.start(),
            placement.window.end(), gpus, true);
     }
     std::sort(changes.begin(), changes.end(), [](const QuotaChange& a, const QuotaChange& b) {
-      return std::tie(a.project, a.model, a.time, a.gpus, a.planned) <
-             std::tie(b.project, b.model, b.time, b.gpus, b.planned);
+      return std::tie(a.project, a.borrowed, a.model, a.time, a.gpus, a.planned) <
+             std::tie(b.project, b.borrowed, b.model, b.time, b.gpus, b.planned);
     });
     int held = 0;
     int planned = 0;
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const QuotaChange& change = changes[i];
       if (i == 0 || changes[i - 1].project != change.project ||
-          changes[i - 1].model != change.model) {
+          changes[i - 1].borrowed != change.borrowed || changes[i - 1].model != change.model) {
         held = 0;
         planned = 0;
       }
       held += change.gpus;
       if (change.planned) planned += change.gpus;
       const SnapshotProject& project = snapshot_.projects[static_cast<std::size_t>(change.project)];
-      const int limit = At(project.concurrent_gpus, change.model);
+      const int limit =
+          change.borrowed ? policy_.borrowed_gpus_max : At(project.concurrent_gpus, change.model);
       if (change.gpus > 0 && planned > 0 && held > limit) {
         Violate(project.id.str() + " would hold " + std::to_string(held) + " " +
-                std::string(Name(change.model)) + " at " + FormatRfc3339(change.time) +
-                "; its quota is " + std::to_string(limit));
+                std::string(Name(change.model)) + (change.borrowed ? " borrowed" : "") + " at " +
+                FormatRfc3339(change.time) + "; its quota is " + std::to_string(limit));
       }
     }
   }

@@ -148,7 +148,7 @@ class PromiseChecker {
       if (row.start + policy_.preemption_min_run > snapshot_.now) {
         Violate(who + "is stopped before it ran for preemption_min_run");
       }
-      if (row.preemptions >= policy_.preemptions_max) {
+      if (!row.request.borrow && row.preemptions >= policy_.preemptions_max) {
         Violate(who + "is stopped more than preemptions_max times");
       }
       const int lately = snapshot_.projects[static_cast<std::size_t>(row.project)].stopped_lately;
@@ -160,12 +160,13 @@ class PromiseChecker {
         Violate(who + "is not stopped preemption_grace from now and before its end");
       }
       if (preemption.restart < preemption.stop) Violate(who + "goes on before it is stopped");
-      if (PendingAt(preemption.pending).consolidate &&
+      if (PendingAt(preemption.pending).consolidate && !row.request.borrow &&
           preemption.restart > preemption.stop + policy_.release_time +
                                    CoarsenessAt(snapshot_.now, preemption.stop)) {
         Violate(who + "is to be moved and does not go on at once");
       }
-      if (PendingAt(preemption.pending).request.preemptible) {
+      const Request& whom = PendingAt(preemption.pending).request;
+      if (whom.borrow || (whom.preemptible && !row.request.borrow)) {
         Violate(preemption.pending, "may be stopped, and others are stopped for it");
       }
       const bool gains = std::any_of(

@@ -9,7 +9,13 @@
 namespace allot::scheduler {
 
 bool GoesFirst(const Stoppable& a, const Stoppable& b) {
-  return std::tuple(a.gpus, b.start, a.row) < std::tuple(b.gpus, a.start, b.row);
+  return std::tuple(CostOf(a), b.start, a.row) < std::tuple(CostOf(b), a.start, b.row);
+}
+
+int64_t CostOf(const Stoppable& stoppable) {
+  // No sum of borrowed ones comes near a single GPU that is not.
+  constexpr int64_t kNotBorrowed = int64_t{1} << 20;
+  return stoppable.gpus * (stoppable.borrowed ? 1 : kNotBorrowed);
 }
 
 Clearing::Clearing(std::vector<GpuMask> usable, std::vector<GpuMask> free, std::vector<int> here,
@@ -68,7 +74,7 @@ void Clearing::Set(int i, bool chosen) {
   }
 }
 
-// Those to stop so that one more node has enough: most nodes for the fewest GPUs.
+// Those to stop so that one more node has enough: most nodes for the least cost.
 std::vector<int> Clearing::BestBundle() {
   const int wanted =
       NodesWith(shape_.gpus_per_node) < shape_.nodes ? shape_.gpus_per_node : shape_.remainder_gpus;
@@ -79,7 +85,7 @@ std::vector<int> Clearing::BestBundle() {
     const std::vector<int> bundle = BundleFor(node, wanted);
     if (bundle.empty()) continue;
     int64_t cost = 0;
-    for (const int i : bundle) cost += At(stoppable_, i)->gpus;
+    for (const int i : bundle) cost += CostOf(*At(stoppable_, i));
     const int64_t gain = NodesGained(bundle, wanted);
     const int64_t better = gain * best_cost - best_gain * cost;
     if (better > 0 || (better == 0 && cost < best_cost)) {

@@ -14,12 +14,17 @@ struct Stoppable {
   /// Position in Snapshot::preemptible.
   int row = 0;
   int gpus = 0;
+  /// Beyond its project's quota: it goes before all that is not.
+  bool borrowed = false;
   Instant start;
   std::vector<PlacedNode> nodes;
 };
 
-/// Of two the one to stop first: the smaller, then the one that ran less, then by id.
+/// Of two the one to stop first: what is borrowed, then the smaller, then the one that ran less,
+/// then by id.
 bool GoesFirst(const Stoppable& a, const Stoppable& b);
+/// What is to be least: GPUs that are not borrowed, then all.
+int64_t CostOf(const Stoppable& stoppable);
 
 /// What stopping could free in one cluster for one shape.
 class Clearing {
@@ -30,7 +35,7 @@ class Clearing {
   Clearing(std::vector<GpuMask> usable, std::vector<GpuMask> free, std::vector<int> here,
            const std::vector<const Stoppable*>& stoppable, const Shape& shape);
 
-  /// The few that make it fit, greedily: most nodes for the fewest GPUs first, and then without
+  /// The few that make it fit, greedily: most nodes for the least cost first, and then without
   /// those that turned out to be of no use. Nothing when all of them would not do.
   std::vector<const Stoppable*> Find();
 

@@ -88,7 +88,7 @@ class Explainer {
   void Quota() {
     for (const SnapshotClaim& claim : snapshot_.claims) {
       if (claim.project != pending_.project || claim.start > snapshot_.now ||
-          !claim.counts_against_quota) {
+          !claim.counts_against_quota || claim.borrowed != request().borrow) {
         continue;
       }
       const int cluster = snapshot_.nodes[static_cast<std::size_t>(claim.node)].cluster;
@@ -96,11 +96,14 @@ class Explainer {
     }
     for (const GpuModel model : request().models) {
       result_.quota_held += At(held_, model);
-      result_.quota_limit += At(project_.concurrent_gpus, model);
+      result_.quota_limit += Limit(model);
     }
   }
+  int Limit(GpuModel model) const {
+    return request().borrow ? policy_.borrowed_gpus_max : At(project_.concurrent_gpus, model);
+  }
   bool QuotaAllowsNow(GpuModel model) const {
-    return At(held_, model) + request().shape.gpus() <= At(project_.concurrent_gpus, model);
+    return At(held_, model) + request().shape.gpus() <= Limit(model);
   }
 
   void Clusters() {
@@ -218,8 +221,10 @@ class Explainer {
     result_.reason = WhyNotNow(placement->window.start());
     result_.message = DescribeAsk(request());
     if (result_.reason == "quota_exhausted") {
-      result_.message += "; its project holds " + std::to_string(result_.quota_held) + " of " +
-                         Count(result_.quota_limit, "GPU") + " it may hold at the same time";
+      const std::string how = request().borrow ? "borrow" : "hold";
+      result_.message += "; its project " + how + "s " + std::to_string(result_.quota_held) +
+                         " of " + Count(result_.quota_limit, "GPU") + " it may " + how +
+                         " at the same time";
     }
     if (pending_.after) {
       const Instant end = PredecessorEnd();

@@ -5,13 +5,23 @@
 #include <tuple>
 
 #include "allot/base/check.h"
+#include "allot/base/random.h"
 #include "scheduler/at.h"
 #include "scheduler/chains.h"
+#include "scheduler/fnv.h"
 
 namespace allot::scheduler {
 namespace {
 
 constexpr Charge kChargePerGpuSecond = 256;
+
+/// Nobody knows it who does not know the seed, and everybody can work it out who does.
+uint64_t Draw(int seed, const ProjectId& project) {
+  Fnv fnv;
+  fnv.Add(seed);
+  fnv.Add(project.str());
+  return SeededRandom(fnv.value()).Next();
+}
 
 }  // namespace
 
@@ -29,8 +39,8 @@ std::vector<Charge> ChargesAtStart(const Snapshot& snapshot, const Policy& polic
 
   for (const SnapshotClaim& claim : snapshot.claims) {
     // Lost with its node: what it was used for until then is charged when the provider has cleared
-    // it.
-    if (!claim.counts_against_quota) continue;
+    // it. What is borrowed nobody else had a use for.
+    if (!claim.counts_against_quota || claim.borrowed) continue;
     const int gpus = CountGpus(claim.gpus);
     const Instant held_until = std::max(snapshot.now, claim.start);
     if (const auto held = TimeWindow::Make(claim.start, held_until)) {
@@ -56,7 +66,7 @@ Instant WaitingSince(const SnapshotPending& pending) {
 }
 
 bool IsLate(const SnapshotPending& pending, Instant start, const Policy& policy) {
-  return pending.told_start && !pending.overdue && !pending.after &&
+  return pending.told_start && !pending.overdue && !pending.after && !pending.request.borrow &&
          *pending.told_start + policy.planned_slip_max < start;
 }
 
@@ -65,17 +75,23 @@ bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy
 }
 
 bool GoesAhead(const SnapshotPending& pending, Instant now, const Policy& policy) {
-  return !pending.after && (pending.urgent || pending.requeued || IsOverdue(pending, now, policy));
+  if (pending.after || pending.request.borrow) return false;
+  return (pending.urgent || pending.requeued || IsOverdue(pending, now, policy));
 }
 
 FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::vector<bool>& first)
     : snapshot_(snapshot),
       left_(snapshot.pending.size()),
       queues_(snapshot.projects.size()),
+      borrowers_(snapshot.projects.size()),
       charges_(ChargesAtStart(snapshot, policy)),
       finishes_(charges_.size(), 0) {
   weights_.reserve(snapshot.projects.size());
-  for (const SnapshotProject& project : snapshot.projects) weights_.push_back(Weight(project));
+  draws_.reserve(snapshot.projects.size());
+  for (const SnapshotProject& project : snapshot.projects) {
+    weights_.push_back(Weight(project));
+    draws_.push_back(policy.tie_seed == 0 ? 0 : Draw(policy.tie_seed, project.id));
+  }
 
   for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
@@ -83,26 +99,28 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
     if (goes_first || GoesAhead(pending, snapshot.now, policy)) {
       ahead_.push_back(i);
     } else {
-      At(queues_, pending.project).pending.push_back(i);
+      At(pending.request.borrow ? borrowers_ : queues_, pending.project).pending.push_back(i);
     }
   }
   // Total orders: positions follow the ids.
   const auto turn = [&](int i) {
     const SnapshotPending& pending = At(snapshot.pending, i);
     return std::tuple(!first[static_cast<std::size_t>(i)], !pending.urgent, !pending.requeued,
-                      WaitingSince(pending), i);
+                      WaitingSince(pending), At(draws_, pending.project), i);
   };
   std::sort(ahead_.begin(), ahead_.end(), [&](int a, int b) { return turn(a) < turn(b); });
   const Chains chains(snapshot);
-  for (Queue& queue : queues_) {
-    std::sort(queue.pending.begin(), queue.pending.end(), [&](int a, int b) {
-      return std::tuple(chains.Turn(a), a) < std::tuple(chains.Turn(b), b);
-    });
+  for (std::vector<Queue>* queues : {&queues_, &borrowers_}) {
+    for (Queue& queue : *queues) {
+      std::sort(queue.pending.begin(), queue.pending.end(), [&](int a, int b) {
+        return std::tuple(chains.Turn(a), a) < std::tuple(chains.Turn(b), b);
+      });
+    }
   }
 }
 
 // Total: what the project will have been charged after its next allocation, by weight; then merit,
-// then the older next allocation, then its id.
+// then the older next allocation, then the draw, then its id.
 bool FairOrder::GoesAfter(int project, int other) const {
   const Charge mine = At(finishes_, project) * At(weights_, other);
   const Charge theirs = At(finishes_, other) * At(weights_, project);
@@ -113,7 +131,7 @@ bool FairOrder::GoesAfter(int project, int other) const {
   const auto next = [&](int p) {
     const Queue& queue = At(queues_, p);
     const int position = queue.pending[queue.next];
-    return std::tuple(At(snapshot_.pending, position).create_time, position);
+    return std::tuple(At(snapshot_.pending, position).create_time, At(draws_, p), position);
   };
   return next(project) > next(other);
 }
@@ -134,6 +152,21 @@ void FairOrder::SinkFirst() {
   heap_[at] = project;
 }
 
+void FairOrder::Finish(int project) {
+  const Queue& queue = At(queues_, project);
+  const SnapshotPending& next = At(snapshot_.pending, queue.pending[queue.next]);
+  At(finishes_, project) = At(charges_, project) + ChargeOf(next.request);
+}
+
+void FairOrder::FillHeap() {
+  for (int project = 0; project < static_cast<int>(queues_.size()); ++project) {
+    if (At(queues_, project).done()) continue;
+    Finish(project);
+    heap_.push_back(project);
+  }
+  std::make_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
+}
+
 int FairOrder::Next() {
   ALLOT_CHECK(!Done());
   --left_;
@@ -142,33 +175,22 @@ int FairOrder::Next() {
     ahead_.pop_front();
     return last_;
   }
-  const auto has_more = [&](int project) {
-    const Queue& queue = At(queues_, project);
-    return queue.next < queue.pending.size();
-  };
-  const auto finish = [&](int project) {
-    const Queue& queue = At(queues_, project);
-    const SnapshotPending& next = At(snapshot_.pending, queue.pending[queue.next]);
-    At(finishes_, project) = At(charges_, project) + ChargeOf(next.request);
-  };
-  if (heap_filled_) {
+  if (!heap_.empty()) {
     // Only now are the charges of the last turn complete.
     const int project = heap_.front();
-    if (has_more(project)) {
-      finish(project);
-    } else {
+    if (At(queues_, project).done()) {
       heap_.front() = heap_.back();
       heap_.pop_back();
+    } else {
+      Finish(project);
     }
-    SinkFirst();
+    if (!heap_.empty()) SinkFirst();
   } else {
-    for (int project = 0; project < static_cast<int>(queues_.size()); ++project) {
-      if (!has_more(project)) continue;
-      finish(project);
-      heap_.push_back(project);
-    }
-    std::make_heap(heap_.begin(), heap_.end(), [&](int a, int b) { return GoesAfter(a, b); });
-    heap_filled_ = true;
+    FillHeap();
+  }
+  if (heap_.empty()) {
+    queues_ = std::move(borrowers_);
+    FillHeap();
   }
   Queue& queue = At(queues_, heap_.front());
   last_ = queue.pending[queue.next++];

@@ -28,7 +28,7 @@ bool IsLate(const SnapshotPending& pending, Instant start, const Policy& policy)
 /// Past the policy's bound of waiting, or of what it was told.
 bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy);
 /// It goes before all who are ranked by shares, promises lost aside. Who starts after another comes
-/// behind it, wherever that is.
+/// behind it, wherever that is; who borrows never goes ahead.
 bool GoesAhead(const SnapshotPending& pending, Instant now, const Policy& policy);
 
 /// Hands out the pending allocations in rank order (the formula: plan.h, Schedule).
@@ -48,9 +48,13 @@ class FairOrder {
     // Positions of its pending allocations, oldest first.
     std::vector<int> pending;
     std::size_t next = 0;
+
+    bool done() const { return next == pending.size(); }
   };
 
   bool GoesAfter(int project, int other) const;
+  void Finish(int project);
+  void FillHeap();
   void SinkFirst();
 
   const Snapshot& snapshot_;
@@ -59,14 +63,18 @@ class FairOrder {
   // first.
   std::deque<int> ahead_;
   std::vector<Queue> queues_;
+  // Of those who borrow, who come when all others had their turn.
+  std::vector<Queue> borrowers_;
   std::vector<Charge> charges_;
   // Of projects in the heap: their charge after their next allocation.
   std::vector<Charge> finishes_;
   std::vector<int64_t> weights_;
+  // What decides between projects of equal rank.
+  std::vector<uint64_t> draws_;
   // Projects with pending allocations, the next one at the front, which had the last turn and is
-  // put in its place when the next is asked for; filled when those ahead are done.
+  // put in its place when the next is asked for; filled when those ahead are done, and again with
+  // those who borrow.
   std::vector<int> heap_;
-  bool heap_filled_ = false;
   int last_ = -1;
 };
 

@@ -29,6 +29,9 @@ class Improver {
       pass_.Adopt(placement);
       latest_.push_back(LatestStart(placement));
     }
+    for (const SnapshotPending& row : snapshot.pending) {
+      if (row.after) followed_.insert(*row.after);
+    }
     by_cluster_.resize(snapshot.clusters.size());
     for (int i = 0; i < static_cast<int>(plan_.placements.size()); ++i) {
       const Placement& placement = At(plan_.placements, i);
@@ -66,11 +69,11 @@ class Improver {
   Instant StartOf(int i) const { return At(plan_.placements, i).window.start(); }
 
   /// What was promised before this pass, or lost that, stays as it is; so does what is set aside
-  /// for its project, and what starts now.
+  /// for its project, what starts now, and what starts after another or is followed by one.
   bool MayMove(const Placement& placement) const {
     const SnapshotPending& row = RowOf(placement);
     return placement.window.start() > snapshot_.now && !row.promise && !placement.reservation &&
-           row.request.same_leaf_wait.count == 0;
+           row.request.same_leaf_wait.count == 0 && !row.after && !followed_.contains(row.id);
   }
 
   /// Those that end last before it starts, and some that run meanwhile: they may be in its way.
@@ -157,6 +160,8 @@ class Improver {
   Plan plan_;
   SeededRandom random_;
   Pass pass_;
+  // Those that others start after.
+  std::set<AllocationId> followed_;
   // By position in the plan's placements: how late it may end up, whatever is gained by that.
   std::vector<Instant> latest_;
   // Positions in the plan's placements; by start, and by cluster.

@@ -42,7 +42,7 @@ const SnapshotProject& Pass::ProjectOf(const SnapshotPending& pending) const {
   return At(snapshot_.projects, pending.project);
 }
 QuotaCalendar& Pass::QuotaOf(const SnapshotPending& pending) {
-  return At(quotas_, pending.project);
+  return At(pending.request.borrow ? borrowed_ : quotas_, pending.project);
 }
 
 // ---- What was promised
@@ -529,8 +529,8 @@ Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitti
     limits += std::to_string(quota.Limit(cluster->model)) + " " + std::string(Name(cluster->model));
   }
   if (!quota_allows) {
-    std::string why = "its project may hold " + limits + " GPUs at the same time, this asks " +
-                      std::to_string(gpus);
+    std::string why = std::string("its project may ") + (row.request.borrow ? "borrow " : "hold ") +
+                      limits + " GPUs at the same time, this asks " + std::to_string(gpus);
     if (quota_is_large_enough) {
       why += ", and what it holds and has planned leaves no room before " + horizon;
     }

@@ -101,6 +101,7 @@ class Pass {
 
   const SnapshotPending& Pending(int pending) const;
   const SnapshotProject& ProjectOf(const SnapshotPending& pending) const;
+  /// What it counts against.
   QuotaCalendar& QuotaOf(const SnapshotPending& pending);
   const std::vector<Cluster*>& OpenTo(const SnapshotPending& pending);
 
@@ -152,6 +153,8 @@ class Pass {
   // By project: its programme's place in `open_`.
   std::vector<int> programmes_;
   std::vector<QuotaCalendar> quotas_;
+  // And what it holds beyond that.
+  std::vector<QuotaCalendar> borrowed_;
   // Of the pending allocation at hand; kept for their memory.
   std::vector<Cluster*> open_to_;
   std::vector<Cluster*> fitting_;

@@ -191,14 +191,18 @@ void Pass::FindClustersByProgramme() {
 void Pass::BookQuotas() {
   quotas_.reserve(snapshot_.projects.size());
   gpu_time_left_.reserve(snapshot_.projects.size());
+  GpusByModel borrowed_max{};
+  borrowed_max.fill(policy_.borrowed_gpus_max);
+  borrowed_.reserve(snapshot_.projects.size());
   for (const SnapshotProject& project : snapshot_.projects) {
     quotas_.emplace_back(grid_, project.concurrent_gpus);
+    borrowed_.emplace_back(grid_, borrowed_max);
     gpu_time_left_.push_back(project.gpu_time_left);
   }
   for (const SnapshotClaim& claim : snapshot_.claims) {
     if (!claim.counts_against_quota) continue;
     const GpuModel model = At(clusters_, At(snapshot_.nodes, claim.node).cluster).model;
-    At(quotas_, claim.project)
+    At(claim.borrowed ? borrowed_ : quotas_, claim.project)
         .Book(model, CountGpus(claim.gpus), grid_.SlotOf(claim.start), LastHeldBy(claim));
   }
 }

@@ -15,6 +15,8 @@ namespace {
 constexpr GpuMask kAllGpus = 0xff;
 // Bounds what a pass costs; a count and not a time, so that it replays.
 constexpr int kPlansMax = 8;
+// Of those, for what is to be moved.
+constexpr int kMovingPlansMax = 4;
 
 /// What these hold ends sooner; but not what an earlier attempt lost with a node.
 void EndClaims(Snapshot& snapshot, const std::map<AllocationId, Instant>& stops) {
@@ -46,7 +48,11 @@ class Preempter {
     for (int i = 0; i < static_cast<int>(snapshot.preemptible.size()); ++i) {
       const SnapshotPreemptible& row = At(snapshot.preemptible, i);
       if (MayBeStopped(row, snapshot.now, policy)) {
-        stoppable_.push_back({.row = i, .gpus = row.request.shape.gpus(), .start = row.start});
+        stoppable_.push_back({.row = i,
+                              .gpus = row.request.shape.gpus(),
+                              .borrowed = row.request.borrow,
+                              .start = row.start,
+                              .nodes = {}});
       }
     }
     for (const SnapshotClaim& claim : snapshot.claims) {
@@ -67,6 +73,8 @@ class Preempter {
           static_cast<int>(whom_.size()) == policy_.preemptions_per_pass) {
         break;
       }
+      // What cannot be made room for must not keep others from having work stopped.
+      if (At(original_.pending, pending).consolidate && plans_ >= kMovingPlansMax) continue;
       if (IsCandidate(pending)) Try(pending);
     }
     return OfTheOriginal();
@@ -78,6 +86,13 @@ class Preempter {
     /// Empty when none would do.
     std::vector<const Stoppable*> stopped;
     bool is_final = true;
+  };
+  /// What goes on elsewhere.
+  struct Moved {
+    /// Where the rest of it waits.
+    int pending = 0;
+    /// Position in Snapshot::preemptible.
+    int row = 0;
   };
   /// What came of one.
   struct Attempt {
@@ -99,10 +114,12 @@ class Preempter {
     return found == stoppable_.end() || id_of(*found) != claim.allocation ? nullptr : &*found;
   }
 
-  /// It may not be stopped itself, and would gain enough if it could start at once.
+  /// It does not borrow, and would gain enough if it could start at once. What may be stopped
+  /// itself has what is borrowed stopped, and nothing else.
   bool IsCandidate(int pending) const {
     const SnapshotPending& row = At(world_.pending, pending);
-    if (row.request.preemptible || row.after || EarliestStart(row, policy_) > stop_) return false;
+    if (row.request.borrow || row.after || EarliestStart(row, policy_) > stop_) return false;
+    if (row.request.preemptible && row.consolidate) return false;
     const auto start = At(starts_, pending);
     if (start) return *start > stop_ && *start >= stop_ + GainFor(row);
     const auto deferral =
@@ -123,7 +140,7 @@ class Preempter {
     }
     // Again and again without those that would not go on at once.
     std::set<int> staying;
-    while (plans_ < kPlansMax) {
+    while (plans_ < kMovingPlansMax) {
       Attempt attempt = TryWith(pending, WhomToStop(pending, staying));
       if (attempt.not_moved.empty()) return;
       staying.merge(attempt.not_moved);
@@ -138,17 +155,22 @@ class Preempter {
     Snapshot changed = Without(stopped);
     // It is what others are stopped for: nobody else may have it, those least of all.
     whom_.push_back(pending);
-    std::vector<int> first = whom_;
-    const bool moves = At(world_.pending, pending).consolidate;
-    for (std::size_t i = 0; moves && i < stopped.size(); ++i) {
-      first.push_back(static_cast<int>(world_.pending.size() + i));
+    // What is moved ranks right behind, in this plan and in all after it.
+    std::vector<Moved> moved = moved_;
+    for (std::size_t i = 0; i < stopped.size(); ++i) {
+      if (At(world_.pending, pending).consolidate && !stopped[i]->borrowed) {
+        moved.push_back({static_cast<int>(world_.pending.size() + i), stopped[i]->row});
+      }
     }
+    std::vector<int> first = whom_;
+    for (const Moved& one : moved) first.push_back(one.pending);
     Plan plan = PlanAround(changed, policy_, first);
-    std::set<int> not_moved = moves ? NotMoved(plan, stopped) : std::set<int>();
+    std::set<int> not_moved = NotMoved(plan, moved, changed.pending.size());
     if (!not_moved.empty() || !IsBetter(pending, plan, stopped)) {
       whom_.pop_back();
       return {.is_refused = true, .not_moved = std::move(not_moved)};
     }
+    moved_ = std::move(moved);
     for (Placement& placement : plan.placements) {
       if (std::find(whom_.begin(), whom_.end(), placement.pending) != whom_.end()) {
         placement.promised = true;
@@ -167,19 +189,18 @@ class Preempter {
   }
 
   /// Rows of what would not go on at once.
-  std::set<int> NotMoved(const Plan& plan, const std::vector<const Stoppable*>& stopped) const {
-    const Starts starts = StartsOf(plan, world_.pending.size() + stopped.size());
+  std::set<int> NotMoved(const Plan& plan, const std::vector<Moved>& moved,
+                         std::size_t pending) const {
+    const Starts starts = StartsOf(plan, pending);
     const Instant latest = MovedBy(stop_, world_.now, policy_);
     std::set<int> rows;
-    for (std::size_t i = 0; i < stopped.size(); ++i) {
-      if (starts[world_.pending.size() + i].value_or(kEndOfTime) > latest) {
-        rows.insert(stopped[i]->row);
-      }
+    for (const Moved& one : moved) {
+      if (At(starts, one.pending).value_or(kEndOfTime) > latest) rows.insert(one.row);
     }
     return rows;
   }
 
-  /// In the cluster where the fewest GPUs are taken back. `staying`: rows of what is not stopped.
+  /// In the cluster where it costs the least. `staying`: rows of what is not stopped.
   Choice WhomToStop(int pending, const std::set<int>& staying) {
     const SnapshotPending& row = At(world_.pending, pending);
     const std::vector<GpuMask> usable = UsableFor(pending);
@@ -198,49 +219,66 @@ class Preempter {
         is_final = false;
         continue;
       }
-      const std::vector<const Stoppable*> here = StoppableIn(cluster, row, staying);
+      std::vector<const Stoppable*> here = StoppableIn(cluster, row, staying);
       if (here.empty()) continue;
       std::vector<int> nodes;
       for (int node = 0; node < static_cast<int>(world_.nodes.size()); ++node) {
         if (At(world_.nodes, node).cluster == cluster) nodes.push_back(node);
       }
-      auto found = Clearing(usable, free, std::move(nodes), here, row.request.shape).Find();
-      if (!found.empty() && (best.empty() || Gpus(found) < Gpus(best))) best = std::move(found);
+      auto found = Clearing(usable, free, nodes, here, row.request.shape).Find();
+      // Without those beyond their project's budget there may be others.
+      for (auto beyond = BeyondBudget(found); !beyond.empty(); beyond = BeyondBudget(found)) {
+        std::erase_if(here, [&](const Stoppable* one) { return beyond.contains(one->row); });
+        found = Clearing(usable, free, nodes, here, row.request.shape).Find();
+      }
+      if (!found.empty() && (best.empty() || Cost(found) < Cost(best))) best = std::move(found);
     }
     return {std::move(best), is_final};
   }
-  /// In the order of GoesFirst: what would go on for so long that stopping it gains something; of
-  /// each project as many as it may have stopped still.
-  std::vector<const Stoppable*> StoppableIn(int cluster, const SnapshotPending& whom,
-                                            const std::set<int>& staying) const {
+  /// Rows of those that are more of their project than may be stopped; in the order given.
+  std::set<int> BeyondBudget(const std::vector<const Stoppable*>& found) const {
     std::map<int, int> stopped_of;
     for (const Preemption& made : preemptions_) {
       ++stopped_of[At(original_.preemptible, made.preemptible).project];
     }
+    std::set<int> beyond;
+    for (const Stoppable* one : found) {
+      const int project = At(original_.preemptible, one->row).project;
+      const int lately = At(original_.projects, project).stopped_lately;
+      if (lately + ++stopped_of[project] > policy_.preemptions_per_project) beyond.insert(one->row);
+    }
+    return beyond;
+  }
+  /// In the order of GoesFirst: what would go on for so long that stopping it gains something.
+  std::vector<const Stoppable*> StoppableIn(int cluster, const SnapshotPending& whom,
+                                            const std::set<int>& staying) const {
     std::vector<const Stoppable*> here;
     for (const Stoppable& one : stoppable_) {
       if (staying.contains(one.row)) continue;
       if (At(world_.nodes, one.nodes.front().node).cluster != cluster) continue;
-      const SnapshotPreemptible& running = At(original_.preemptible, one.row);
-      if (running.until < stop_ + GainFor(whom)) continue;
-      const int project = running.project;
-      const int lately = At(original_.projects, project).stopped_lately;
-      if (lately + stopped_of[project] >= policy_.preemptions_per_project) continue;
-      ++stopped_of[project];
+      if (whom.request.preemptible && !one.borrowed) continue;
+      if (At(original_.preemptible, one.row).until < stop_ + GainFor(whom)) continue;
       here.push_back(&one);
     }
     return here;
   }
-  static int64_t Gpus(const std::vector<const Stoppable*>& stopped) {
+  static int64_t Cost(const std::vector<const Stoppable*>& stopped) {
     return std::accumulate(stopped.begin(), stopped.end(), int64_t{0},
-                           [](int64_t sum, const Stoppable* one) { return sum + one->gpus; });
+                           [](int64_t sum, const Stoppable* one) { return sum + CostOf(*one); });
+  }
+  /// Those that somebody has a right to. What is borrowed weighs nothing.
+  static int64_t OwnGpus(const std::vector<const Stoppable*>& stopped) {
+    return std::accumulate(
+        stopped.begin(), stopped.end(), int64_t{0},
+        [](int64_t sum, const Stoppable* one) { return sum + (one->borrowed ? 0 : one->gpus); });
   }
 
   /// Who is alike in all that decides where room can be made, but for how long.
-  using Key = std::tuple<ProgrammeId, std::vector<GpuModel>, Shape>;
+  using Key = std::tuple<ProgrammeId, std::vector<GpuModel>, Shape, bool>;
   Key KeyOf(int pending) const {
     const SnapshotPending& row = At(world_.pending, pending);
-    return {At(world_.projects, row.project).programme, row.request.models, row.request.shape};
+    return {At(world_.projects, row.project).programme, row.request.models, row.request.shape,
+            row.request.preemptible};
   }
 
   /// What its project holds then leaves room for it.
@@ -249,7 +287,8 @@ class Preempter {
     int left = At(world_.projects, row.project).concurrent_gpus[model] - row.request.shape.gpus();
     for (const SnapshotClaim& claim : world_.claims) {
       const int at = At(world_.nodes, claim.node).cluster;
-      if (claim.project == row.project && claim.counts_against_quota && claim.until > stop_ &&
+      if (claim.project == row.project && claim.counts_against_quota && !claim.borrowed &&
+          claim.until > stop_ &&
           At(world_.clusters, at).model == At(world_.clusters, cluster).model) {
         left -= CountGpus(claim.gpus);
       }
@@ -329,6 +368,12 @@ class Preempter {
     return changed;
   }
 
+  /// From starting later for `whom`: who may not be stopped; or does not borrow, for one that may
+  /// be stopped.
+  static bool IsProtected(const SnapshotPending& row, const SnapshotPending& whom) {
+    return !row.request.preemptible || (whom.request.preemptible && !row.request.borrow);
+  }
+
   bool IsBetter(int pending, const Plan& plan, const std::vector<const Stoppable*>& stopped) const {
     if (plan.slips != plan_.slips) return false;
     const Starts after = StartsOf(plan, world_.pending.size() + stopped.size());
@@ -336,8 +381,9 @@ class Preempter {
     for (int i = 0; i < static_cast<int>(after.size()); ++i) {
       // What is stopped has a start again …
       if (i >= waiting && !At(after, i)) return false;
-      if (i >= waiting || At(world_.pending, i).request.preemptible) continue;
-      // … and who may not be stopped starts no later.
+      if (i >= waiting || !IsProtected(At(world_.pending, i), At(world_.pending, pending)))
+        continue;
+      // … and who is protected starts no later.
       if (At(after, i).value_or(kEndOfTime) > At(starts_, i).value_or(kEndOfTime)) return false;
     }
     // Not sooner than by stopping others, which their place in the order alone would do.
@@ -355,7 +401,7 @@ class Preempter {
     const SnapshotPending& row = At(world_.pending, pending);
     return sooner.count > 0 && sooner >= GainFor(row) &&
            (IsNamed(row) || sooner.count * row.request.shape.gpus() >
-                                Gpus(stopped) * policy_.preemption_gain.count);
+                                OwnGpus(stopped) * policy_.preemption_gain.count);
   }
   /// What an operator named is worth any work that may be stopped.
   static bool IsNamed(const SnapshotPending& row) { return row.urgent || row.consolidate; }
@@ -394,6 +440,7 @@ class Preempter {
   std::map<Key, Seconds> refused_;
   // Those for whom others are stopped.
   std::vector<int> whom_;
+  std::vector<Moved> moved_;
   int plans_ = 0;
 };
 
@@ -401,7 +448,7 @@ class Preempter {
 
 bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy& policy) {
   return running.start + policy.preemption_min_run <= now &&
-         running.preemptions < policy.preemptions_max &&
+         (running.request.borrow || running.preemptions < policy.preemptions_max) &&
          running.until > now + policy.preemption_grace;
 }
 

@@ -16,16 +16,17 @@ Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const 
 /// they are stopped for starts sooner by policy.preemption_gain or more, nobody else who may not be
 /// stopped starts later, no promise slips that did not before, what is stopped has a start again,
 /// and the GPU time by which it starts sooner is more than policy.preemption_gain of every GPU
-/// taken back. For an urgent one it is enough that it starts sooner; for one that room is to be
-/// made for (SnapshotPending::consolidate) as well, and all that is stopped for it has to go on at
-/// once.
+/// taken back that was not borrowed. For an urgent one it is enough that it starts sooner; for one
+/// that room is to be made for (SnapshotPending::consolidate) as well, and all that is stopped for
+/// it and not borrowed has to go on at once.
 ///
-/// What is stopped may be stopped and never stops others, so no two can stop each other in turn;
-/// and it is stopped preemptions_max times at the most, so all of it comes to an end.
+/// What is borrowed may also be stopped for preemptible work that does not borrow. So what is
+/// stopped is always of a lower kind than what it is stopped for, and no two can stop each other in
+/// turn; what does not borrow is stopped preemptions_max times at the most.
 Plan WithPreemptions(const Snapshot& snapshot, const Policy& policy, Plan plan);
 
 /// Whether it may be stopped in a pass at `now`: it ran for preemption_min_run, was stopped less
-/// than preemptions_max times, and would go on past the grace.
+/// than preemptions_max times or borrows, and would go on past the grace.
 bool MayBeStopped(const SnapshotPreemptible& running, Instant now, const Policy& policy);
 
 /// What is stopped then and goes on by this was moved: as soon as others have cleared its GPUs, by

@@ -9,6 +9,8 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
   const Instant start = placement.window.start();
   // When it can start is not in our hands.
   if (row.after) return false;
+  // What is borrowed is nobody's to count on.
+  if (row.request.borrow) return false;
   // What arrives together is ranked together: the first to arrive must not be promised what the
   // best of them are to have. Passes know whole seconds only.
   const Instant created = Instant::FromSeconds(row.create_time.seconds());

@@ -50,6 +50,7 @@ void AddRequest(Fnv& fnv, const Request& request) {
   AddTime(fnv, request.earliest_start);
   AddTime(fnv, request.deadline);
   fnv.Add(request.preemptible ? 1 : 0);
+  fnv.Add(request.borrow ? 1 : 0);
   fnv.Add(request.same_leaf_wait.count);
 }
 
@@ -150,6 +151,7 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(claim.start.micros);
     fnv.Add(claim.until.micros);
     fnv.Add(claim.counts_against_quota ? 1 : 0);
+    fnv.Add(claim.borrowed ? 1 : 0);
   }
   fnv.Add(static_cast<int64_t>(snapshot.reservations.size()));
   for (const SnapshotReservation& reservation : snapshot.reservations) {

@@ -74,6 +74,10 @@ Status Carry(const Withdraw& change, Snapshot& snapshot) {
 Status Carry(const SetUrgent& change, Snapshot& snapshot) {
   SnapshotPending* row = Find(snapshot.pending, change.allocation);
   if (row == nullptr) return NotFound("waiting allocation", change.allocation.str());
+  if (row->request.borrow) {
+    return StateError(Reason::kTransitionNotAllowed,
+                      "What borrows goes behind all others, and is never urgent.");
+  }
   row->urgent = true;
   return Ok{};
 }
@@ -81,6 +85,10 @@ Status Carry(const SetUrgent& change, Snapshot& snapshot) {
 Status Carry(const SetConsolidate& change, Snapshot& snapshot) {
   SnapshotPending* row = Find(snapshot.pending, change.allocation);
   if (row == nullptr) return NotFound("waiting allocation", change.allocation.str());
+  if (row->request.preemptible || row->after) {
+    return StateError(Reason::kConsolidationImpossible,
+                      "No room is made for what may be stopped itself, or starts after another.");
+  }
   row->consolidate = true;
   return Ok{};
 }

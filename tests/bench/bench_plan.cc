@@ -264,11 +264,63 @@ int CompareWithWholeNodes(const Flags& flags) {
   return valid ? 0 : 1;
 }
 
+/// What one newcomer changes of a standing plan: whoever plans only what a newcomer changes has to
+/// place so many anew.
+int CountWhatNewcomersChange(Flags flags, int newcomers) {
+  const Policy policy;
+  const int pending = flags.queue.pending++;
+  std::vector<double> behind;
+  std::vector<double> changed;
+  std::vector<double> moved;
+  for (int i = 0; i < newcomers; ++i) {
+    flags.queue.seed += 1;
+    scheduler::Snapshot with = MakeSnapshot(flags, policy);
+    // The rows are drawn alike, so any of them will do.
+    const auto newcomer = static_cast<std::size_t>(i) * 7919 % with.pending.size();
+    with.pending[newcomer].create_time = with.now;
+    scheduler::Snapshot without = with;
+    without.pending.erase(without.pending.begin() + static_cast<std::ptrdiff_t>(newcomer));
+    const scheduler::Plan plan = scheduler::Schedule(with, policy);
+    const scheduler::Plan standing = scheduler::Schedule(without, policy);
+    std::vector<const scheduler::Placement*> before(with.pending.size(), nullptr);
+    for (const scheduler::Placement& placement : standing.placements) {
+      const auto row = static_cast<std::size_t>(placement.pending);
+      before[row + (row >= newcomer ? 1 : 0)] = &placement;
+    }
+    int differ = 0;
+    int later = 0;
+    for (const scheduler::Placement& placement : plan.placements) {
+      const auto row = static_cast<std::size_t>(placement.pending);
+      if (row == newcomer || before[row] == nullptr) continue;
+      if (placement.nodes != before[row]->nodes || placement.window != before[row]->window)
+        ++differ;
+      if (placement.window.start() != before[row]->window.start()) ++later;
+    }
+    const auto rank = std::find(plan.order.begin(), plan.order.end(), static_cast<int>(newcomer));
+    behind.push_back(static_cast<double>(plan.order.end() - rank - 1));
+    changed.push_back(differ);
+    moved.push_back(later);
+  }
+  nlohmann::ordered_json line;
+  line["bench"] = "plan-newcomers";
+  line["pending"] = pending;
+  line["newcomers"] = newcomers;
+  line["behind_p50"] = Quantile(behind, 500);
+  line["behind_p99"] = Quantile(behind, 990);
+  line["placed_otherwise_p50"] = Quantile(changed, 500);
+  line["placed_otherwise_p99"] = Quantile(changed, 990);
+  line["start_otherwise_p50"] = Quantile(moved, 500);
+  line["start_otherwise_p99"] = Quantile(moved, 990);
+  std::printf("%s\n", line.dump().c_str());
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   Flags flags;
   flags.queue.pending = 10'000;
   bool growth = false;
   std::string vs;
+  int newcomers = 0;
   CLI::App app(
       "Times a full plan over the national pool (1,307 nodes in five clusters, partly busy).");
   app.add_option("--pending", flags.queue.pending, "Pending allocations")
@@ -285,7 +337,10 @@ int Main(int argc, char** argv) {
   app.add_flag("--growth", growth, "Instead: growing queues and pools, with fitted exponents");
   app.add_option("--vs", vs, "Instead: starts against those of a plan for whole nodes")
       ->check(CLI::IsMember({"whole-node"}));
+  app.add_option("--newcomers", newcomers, "Instead: what so many newcomers, one each, change")
+      ->check(CLI::Range(1, 10'000));
   CLI11_PARSE(app, argc, argv);
+  if (newcomers > 0) return CountWhatNewcomersChange(flags, newcomers);
   if (!vs.empty()) return CompareWithWholeNodes(flags);
   return growth ? TimeGrowth(flags) : TimePlan(flags);
 }

@@ -46,9 +46,11 @@ after: prepare
   EXPECT_EQ(NameOf(manifest.documents[1].resource), "providers/naver/clusters/naver-a");
   EXPECT_EQ(NameOf(manifest.documents[4].resource), "institutes/snu/projects/llm/quota");
   const std::vector<FieldText> expected = {
-      {"display_name", ""},     {"size", "8 nodes x 8 GPUs"}, {"models", "H200,B200"},
-      {"duration", "90d"},      {"earliest_start", ""},       {"deadline", "2027-01-01T00:00:00Z"},
-      {"preemptible", "false"}, {"same_leaf_wait", "12h"},    {"after", "snu/llm/prepare"}};
+      {"display_name", ""},      {"size", "8 nodes x 8 GPUs"},
+      {"models", "H200,B200"},   {"duration", "90d"},
+      {"earliest_start", ""},    {"deadline", "2027-01-01T00:00:00Z"},
+      {"preemptible", "false"},  {"borrow", "false"},
+      {"same_leaf_wait", "12h"}, {"after", "snu/llm/prepare"}};
   EXPECT_EQ(FieldsOf(manifest.documents[5].resource), expected);
   EXPECT_EQ(
       manifest.documents[5].given,

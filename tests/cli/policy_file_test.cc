@@ -29,6 +29,8 @@ request_retention: 30d
 promise_nodes: 16
 preemptions_max: 3
 preemptions_per_pass: 4
+tie_seed: 20251222
+borrowed_gpus_max: 64
 preemptions_per_project: 16
 improver_rounds: 0
 improver_delay_max: 0s

@@ -41,6 +41,8 @@ class World : public ::testing::Test {
  protected:
   void SetUp() override {
     policy = DefaultPolicy();
+    // Ties by name, so that tests can say who comes first.
+    policy.tie_seed = 0;
     policy.gathering_time = Seconds{0};
     policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
     store = testing::OpenTestStore();

@@ -136,6 +136,18 @@ TEST_F(Operator, AnEmergencyGoesBeforeOthersAndItsOwnerReadsWhy) {
   EXPECT_EQ(nation.AllotJson({"get", "snu/llm/first"})["urgent"], false);
 }
 
+TEST_F(Operator, AProjectBorrowsBeyondItsQuota) {
+  ASSERT_EQ(nation.Allot({"quota", "set", "snu/llm", "--h200", "8"}).exit_code, 0);
+  Submit("snu/llm", "own", "1", {"--wait"});
+  Submit("snu/llm", "more", "1", {"--wait", "--until", "planned"});
+  Submit("snu/llm", "extra", "2", {"--borrow", "--wait"});
+  EXPECT_EQ(nation.AllotJson({"get", "snu/llm/extra"})["request"]["preemptible"], true);
+  EXPECT_THAT(nation.Allot({"get", "snu/llm/extra"}).out, HasSubstr("borrowed"));
+  const Ended quota = nation.Allot({"quota", "get", "snu/llm"});
+  EXPECT_THAT(quota.out, HasSubstr("borrowed, H200"));
+  EXPECT_EQ(nation.AllotJson({"quota", "get", "snu/llm"})["borrowedGpus"]["h200"], "16");
+}
+
 // Two nodes are half free, and work for a whole one waits: with real agents, one half is moved to
 // the other node.
 TEST(Consolidate, OneIsMovedForTheOneThatWasNamed) {

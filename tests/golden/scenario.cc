@@ -277,7 +277,8 @@ std::string Scenario::Submit(const Line& line) {
   request.earliest_start = line.Time("earliest");
   request.deadline = line.Time("deadline");
   request.same_leaf_wait = line.Length("same-leaf-wait").value_or(Seconds{0});
-  request.preemptible = line.NameAt(2) == "preemptible";
+  request.borrow = line.NameAt(2) == "borrow";
+  request.preemptible = request.borrow || line.NameAt(2) == "preemptible";
   pending.consolidate = line.NameAt(2) == "consolidate";
   if (const std::string after = line.Text("after", ""); !after.empty()) {
     pending.after = AllocationId(after);
@@ -500,6 +501,16 @@ void Scenario::Start(const scheduler::Plan& plan) {
       const auto& id = planned_.nodes[static_cast<std::size_t>(placed.node)].id;
       world_.claims.push_back({started.id, waiting->project, FindNode(LocalName(id.str())),
                                placed.gpus, placement.window.start(), placement.window.end()});
+      world_.claims.back().borrowed = waiting->request.borrow;
+    }
+    if (waiting->request.preemptible) {
+      world_.preemptible.push_back({.id = waiting->id,
+                                    .project = waiting->project,
+                                    .request = waiting->request,
+                                    .create_time = waiting->create_time,
+                                    .start = placement.window.start(),
+                                    .until = placement.window.end(),
+                                    .preemptions = stops_[waiting->id]});
     }
     world_.pending.erase(waiting);
   }
@@ -519,6 +530,9 @@ void Scenario::Stop(const scheduler::Plan& plan) {
     rest.request.duration = Between(preemption.stop, row.until);
     rest.request.earliest_start = preemption.stop;
     rest.create_time = row.create_time;
+    const auto whom = static_cast<std::size_t>(preemption.pending);
+    rest.requeued = planned_.pending[whom].consolidate && !row.request.borrow;
+    ++stops_[row.id];
     world_.pending.push_back(std::move(rest));
     stopped_.insert(row.id);
     std::erase_if(world_.preemptible, [&](const auto& running) { return running.id == row.id; });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,8 +24,8 @@ namespace allot::testing {
 ///           [closed]
 ///   policy [starvation=14d] [half-life=14d] [horizon=732d] [gathering=0s] [release=0s]
 ///          [promise-nodes=16] [promise-within=14d] [preemption-gain=4h]
-///   submit NAME PROJECT [preemptible|consolidate] nodes=N [per-node=8] for=4h [models=H200,B200]
-///   [waiting=2d]
+///   submit NAME PROJECT [preemptible|borrow|consolidate] nodes=N [per-node=8] for=4h
+///   [models=H200,B200] [waiting=2d]
 ///          [earliest=TIME] [deadline=TIME] [after=NAME]
 ///                                                  `consolidate`: room is made for it;
 ///                                                  or gpus=N instead of nodes and per-node;
@@ -79,6 +80,8 @@ class Scenario {
   scheduler::Snapshot world_;
   /// What is being stopped: the rest of it is planned for already, and starts once it was released.
   std::set<AllocationId> stopped_;
+  /// How often each was stopped.
+  std::map<AllocationId, int> stops_;
   // Of the last pass.
   scheduler::Snapshot planned_;
   scheduler::Plan plan_;

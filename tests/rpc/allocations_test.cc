@@ -43,14 +43,14 @@ class AllocationsTest : public Api {
 
 TEST_F(AllocationsTest, ARequestIsPendingAndShownAsItWasAsked) {
   v1::Allocation made;
-  ASSERT_EQ(
-      ReasonOf(Create(member_,
-                      "parent: 'institutes/snu/projects/p' allocation_id: 'a1' allocation { "
-                      "display_name: '학습' request { node_shape { nodes: 2 gpus_per_node: 4 } "
-                      "models: GPU_MODEL_H200 duration { seconds: 7200 } preemptible: true "
-                      "same_leaf_wait { seconds: 3600 } } }",
-                      &made)),
-      "OK");
+  ASSERT_EQ(ReasonOf(Create(
+                member_,
+                "parent: 'institutes/snu/projects/p' allocation_id: 'a1' allocation { "
+                "display_name: '학습' request { node_shape { nodes: 2 gpus_per_node: 4 } "
+                "models: GPU_MODEL_H200 duration { seconds: 7200 } preemptible: true borrow: true "
+                "same_leaf_wait { seconds: 3600 } } }",
+                &made)),
+            "OK");
   EXPECT_EQ(made.name(), Name("a1"));
   EXPECT_EQ(made.state(), v1::Allocation::STATE_PENDING);
   EXPECT_EQ(made.display_name(), "학습");
@@ -58,6 +58,7 @@ TEST_F(AllocationsTest, ARequestIsPendingAndShownAsItWasAsked) {
   EXPECT_EQ(made.request().node_shape().gpus_per_node(), 4);
   EXPECT_EQ(made.request().duration().seconds(), 7200);
   EXPECT_TRUE(made.request().preemptible());
+  EXPECT_TRUE(made.request().borrow());
   EXPECT_EQ(made.request().same_leaf_wait().seconds(), 3600);
   EXPECT_FALSE(made.etag().empty());
   EXPECT_EQ(Get(made.name()).SerializeAsString(), made.SerializeAsString());

@@ -13,6 +13,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   // The last microsecond survives, also beyond the year 2255, where floats would lose it.
   allocation.request.deadline = Instant{kEndOfTime.micros + 999'999};
   allocation.request.preemptible = true;
+  allocation.request.borrow = true;
   allocation.request.same_leaf_wait = Hours(6);
   allocation.after = Submit("snu/llm/before").id;
   EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocation(allocation); }));

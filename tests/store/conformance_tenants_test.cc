@@ -81,6 +81,7 @@ TEST_P(StoreConformance, UsageSetsAsideWhatWaitsAndCountsWhatIsHeld) {
   const Usage usage = Read(store(), [](Tx& tx) { return tx.UsageOf(kProject); }).value();
   // Lost with its node: not held any more, though it will be served again and so stays set aside.
   EXPECT_EQ(usage.held_gpus, (GpusByModel{0, 4}));
+  EXPECT_EQ(usage.borrowed_gpus, GpusByModel{});
   EXPECT_EQ(usage.committed.count(), 3 * 8 * Hours(4).count);
   EXPECT_EQ(usage.reserved.count(), 8 * Hours(4).count);
 }

@@ -165,6 +165,7 @@ TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
                 " preemptible = true"),
             "23514")
       << "for what may be stopped itself";
+  EXPECT_EQ(Try("UPDATE allocations SET borrow = true"), "23514") << "what may not be stopped";
 }
 
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {

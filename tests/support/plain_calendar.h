@@ -26,7 +26,9 @@ class PlainCalendar {
         grid_(snapshot.now, policy.planning_horizon, policy.release_time),
         free_(snapshot.nodes.size(), Slots<GpuMask>(0xff)),
         set_aside_(snapshot.nodes.size(), Slots<bool>(false)),
-        held_(snapshot.projects.size(), {Slots<int>(0), Slots<int>(0)}) {
+        borrowed_gpus_max_(policy.borrowed_gpus_max),
+        held_(snapshot.projects.size(), {Slots<int>(0), Slots<int>(0)}),
+        borrowed_(held_) {
     for (const SnapshotProject& project : snapshot.projects) {
       gpu_seconds_left_.push_back(project.gpu_time_left.count());
     }
@@ -36,7 +38,7 @@ class PlainCalendar {
                                                   : grid_.SlotBefore(snapshot.now + Minutes(15));
       Take(claim.node, claim.gpus, first, last);
       if (claim.counts_against_quota) {
-        Hold(claim.project, claim.node, CountGpus(claim.gpus), first, last);
+        Hold(claim.project, claim.borrowed, claim.node, CountGpus(claim.gpus), first, last);
       }
     }
     for (std::size_t n = 0; n < snapshot.nodes.size(); ++n) {
@@ -156,7 +158,8 @@ class PlainCalendar {
         CostOf(pending.request)->count();
     for (const PlacedNode& placed : nodes) {
       Take(placed.node, placed.gpus, first, last);
-      Hold(pending.project, placed.node, CountGpus(placed.gpus), first, last);
+      Hold(pending.project, pending.request.borrow, placed.node, CountGpus(placed.gpus), first,
+           last);
     }
   }
   void Unbook(const SnapshotPending& pending, const TimeWindow& window,
@@ -167,7 +170,8 @@ class PlainCalendar {
         CostOf(pending.request)->count();
     for (const PlacedNode& placed : nodes) {
       Give(placed.node, placed.gpus, first, last);
-      Hold(pending.project, placed.node, -CountGpus(placed.gpus), first, last);
+      Hold(pending.project, pending.request.borrow, placed.node, -CountGpus(placed.gpus), first,
+           last);
     }
   }
 
@@ -192,8 +196,9 @@ class PlainCalendar {
       free = static_cast<GpuMask>(free | gpus);
     }
   }
-  void Hold(int project, int node, int gpus, int first, int last) {
-    auto& held = held_[static_cast<std::size_t>(project)][static_cast<std::size_t>(ModelOf(node))];
+  void Hold(int project, bool borrowed, int node, int gpus, int first, int last) {
+    auto& of_project = (borrowed ? borrowed_ : held_)[static_cast<std::size_t>(project)];
+    auto& held = of_project[static_cast<std::size_t>(ModelOf(node))];
     for (int slot = first; slot <= last; ++slot) {
       held[static_cast<std::size_t>(slot)] += gpus;
     }
@@ -216,12 +221,13 @@ class PlainCalendar {
   }
   bool WithinQuota(const SnapshotPending& pending, GpuModel model, int first, int last) const {
     const auto& held =
-        held_[static_cast<std::size_t>(pending.project)][static_cast<std::size_t>(model)];
+        (pending.request.borrow
+             ? borrowed_
+             : held_)[static_cast<std::size_t>(pending.project)][static_cast<std::size_t>(model)];
+    const int limit =
+        pending.request.borrow ? borrowed_gpus_max_ : At(ProjectOf(pending).concurrent_gpus, model);
     for (int slot = first; slot <= last; ++slot) {
-      if (held[static_cast<std::size_t>(slot)] + pending.request.shape.gpus() >
-          At(ProjectOf(pending).concurrent_gpus, model)) {
-        return false;
-      }
+      if (held[static_cast<std::size_t>(slot)] + pending.request.shape.gpus() > limit) return false;
     }
     return true;
   }
@@ -310,7 +316,9 @@ class PlainCalendar {
   std::vector<std::vector<GpuMask>> free_;
   // By node and slot: in a reservation's window.
   std::vector<std::vector<bool>> set_aside_;
+  int borrowed_gpus_max_ = 0;
   std::vector<std::array<std::vector<int>, kGpuModelCount>> held_;
+  std::vector<std::array<std::vector<int>, kGpuModelCount>> borrowed_;
   std::vector<int64_t> gpu_seconds_left_;
 };
 

@@ -72,7 +72,16 @@ void AddPreemptible(Snapshot& snapshot, uint64_t seed) {
     row.preemptions = static_cast<int>(random.Below(4));
     snapshot.preemptible.push_back(std::move(row));
   }
-  for (SnapshotPending& row : snapshot.pending) row.request.preemptible = random.Below(3) == 0;
+  for (SnapshotPending& row : snapshot.pending) {
+    row.request.preemptible = random.Below(3) == 0;
+    row.request.borrow = row.request.preemptible && random.Below(2) == 0;
+  }
+  for (SnapshotPreemptible& row : snapshot.preemptible) {
+    row.request.borrow = random.Below(3) == 0;
+    for (SnapshotClaim& claim : snapshot.claims) {
+      if (claim.allocation == row.id) claim.borrowed = row.request.borrow;
+    }
+  }
   for (SnapshotProject& project : snapshot.projects) {
     project.stopped_lately = static_cast<int>(random.Below(2));
   }
@@ -162,6 +171,8 @@ Policy RandomPolicy(uint64_t seed) {
   policy.preemption_gain = Hours(random.Between(0, 8));
   policy.planned_slip_max = Hours(random.Between(1, 400));
   policy.improver_rounds = static_cast<int>(random.Below(2) * 20);
+  policy.tie_seed = static_cast<int>(random.Below(3));
+  policy.borrowed_gpus_max = static_cast<int>(random.Between(0, 40));
   policy.improver_delay_max = Hours(static_cast<int64_t>(random.Below(2)) * 4);
   policy.preemptions_per_project = static_cast<int>(random.Between(2, 8));
   return policy;
@@ -258,6 +269,7 @@ void StartDue(Snapshot& snapshot, const Plan& plan, std::vector<bool>& leaves) {
     for (const PlacedNode& placed : placement.nodes) {
       snapshot.claims.push_back({row.id, row.project, placed.node, placed.gpus,
                                  placement.window.start(), placement.window.end()});
+      snapshot.claims.back().borrowed = row.request.borrow;
     }
     if (row.request.preemptible) {
       SnapshotPreemptible running{.id = row.id, .project = row.project, .request = row.request};
@@ -322,7 +334,8 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
     if (placement.window.start() <= plan.now) continue;
     if (snapshot.pending[static_cast<std::size_t>(placement.pending)].after) continue;
     // Whatever was planned could have been promised.
-    if (!placement.promised && !chance(30)) continue;
+    const auto& planned = snapshot.pending[static_cast<std::size_t>(placement.pending)];
+    if (planned.request.borrow || (!placement.promised && !chance(30))) continue;
     snapshot.pending[static_cast<std::size_t>(placement.pending)].promise = {placement.window,
                                                                              placement.nodes};
     first_promised = std::min(first_promised, placement.window.start());

@@ -112,6 +112,21 @@ TEST(Admit, AFullQuotaOnlyMakesItWait) {
   EXPECT_TRUE(a.Try().ok()) << "no capacity now is not a refusal";
 }
 
+TEST(Admit, WhatBorrowsIsHeldToWhatThePolicyLends) {
+  Admission a;
+  a.quota.concurrent_gpus = {0, 0};
+  a.request.preemptible = true;
+  a.request.borrow = true;
+  a.policy.borrowed_gpus_max = 16;
+  EXPECT_TRUE(a.Try().ok()) << "16 GPUs beyond a quota of none";
+  a.policy.borrowed_gpus_max = 15;
+  const Error error = a.Try().error();
+  EXPECT_EQ(error.reason, Reason::kQuotaExceeded);
+  EXPECT_EQ(
+      error.message,
+      "Asks 16 GPUs; the project may borrow at most 15 of H200 and 15 of B200 at the same time.");
+}
+
 TEST(Admit, CoversTheGpuHoursToTheLastSecond) {
   Admission a;
   const GpuSeconds cost = *CostOf(a.request);

@@ -106,6 +106,22 @@ TEST_F(CheckPlanTest, SomebodyWithoutARightBeforeAnUrgentOne) {
   ExpectViolation("goes before others and is ranked behind them");
 }
 
+TEST_F(CheckPlanTest, WhoBorrowsBeforeOneWithinItsQuota) {
+  snapshot_.pending[static_cast<std::size_t>(plan_.order.front())].request.borrow = true;
+  ExpectViolation("is ranked behind one that borrows");
+}
+TEST_F(CheckPlanTest, WhatIsBorrowedPromised) {
+  Placement& last = plan_.placements.back();
+  snapshot_.pending[static_cast<std::size_t>(last.pending)].request.borrow = true;
+  last.promised = true;
+  ExpectViolation("is promised what it borrows");
+}
+TEST_F(CheckPlanTest, MoreBorrowedThanThePolicyLends) {
+  for (SnapshotPending& row : snapshot_.pending) row.request.borrow = true;
+  policy_.borrowed_gpus_max = 7;
+  ExpectViolation(" borrowed at ");
+}
+
 TEST_F(CheckPlanTest, SomebodyForgotten) {
   plan_.placements.pop_back();
   ExpectViolation("placed or deferred 0 times");

@@ -170,6 +170,42 @@ TEST(Explain, SaysWhatSmallerWishWouldStartNow) {
   EXPECT_EQ(other.message, "on B200 it would start now");
 }
 
+TEST(Explain, SaysWhenItWouldStartBeyondItsQuota) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 2);
+  builder.Project("p").concurrent_gpus = {8, 8};
+  builder.Claim("p/running", "p", "a/n01", 0xff, kNow + Days(2));
+  builder.Pending("p/1", "p", {1, 8, 0}, Hours(1));
+  const Explanation explanation = ExplainIn(builder, "p/1");
+  EXPECT_EQ(explanation.reason, "quota_exhausted");
+  ASSERT_EQ(explanation.alternatives.size(), 1U);
+  EXPECT_EQ(explanation.alternatives[0].change, Change::kBorrowed);
+  EXPECT_TRUE(explanation.alternatives[0].request.preemptible);
+  EXPECT_EQ(explanation.alternatives[0].message,
+            "beyond its quota, to be stopped for others, it would start now");
+  // Whoever is within its quota takes that node: behind it, there is no gain.
+  builder.Project("q");
+  builder.Pending("q/1", "q", {1, 8, 0}, Days(3)).create_time = kNow - Minutes(1);
+  EXPECT_TRUE(ExplainIn(builder, "p/1").alternatives.empty());
+}
+
+TEST(Explain, WhatBorrowsIsToldWhatItsProjectBorrows) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 10);
+  builder.Project("p").concurrent_gpus = {0, 0};
+  for (const char* node :
+       {"a/n01", "a/n02", "a/n03", "a/n04", "a/n05", "a/n06", "a/n07", "a/n08"}) {
+    builder.Claim("p/running", "p", node, 0xff, kNow + Days(2)).borrowed = true;
+  }
+  builder.Pending("p/1", "p", {1, 8, 0}, Hours(1)).request.borrow = true;
+  const Explanation explanation = ExplainIn(builder, "p/1");
+  EXPECT_EQ(explanation.reason, "quota_exhausted");
+  EXPECT_NE(
+      explanation.message.find("its project borrows 64 of 64 GPUs it may borrow at the same time"),
+      std::string::npos)
+      << explanation.message;
+}
+
 TEST(Explain, FewerNodesOrGpusMayStartNow) {
   SnapshotBuilder builder;
   builder.Cluster("a", GpuModel::kH200, 3);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,57 @@ TEST(FairOrder, UrgentOnesGoFirstAndOverdueOnesAsStarvedOnes) {
   follower.urgent = true;
   EXPECT_EQ(Order(builder),
             (Ids{"p/urgent", "p/requeued", "q/starved", "p/overdue", "q/1", "p/follower"}));
+}
+
+TEST(FairOrder, WhoBorrowsComesBehindAllOthersHoweverOldOrUrgent) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 1);
+  builder.Project("p").merit = 1000;
+  builder.Project("q").merit = 1;
+  for (const char* id : {"p/b1", "p/b2"}) {
+    SnapshotPending& row = builder.Pending(id, "p", kOneNode, Hours(1));
+    row.request.borrow = true;
+    row.urgent = true;
+    row.create_time = kNow - Days(400);
+  }
+  builder.Pending("q/b", "q", kOneNode, Hours(1)).request.borrow = true;
+  builder.Pending("q/1", "q", kOneNode, Days(30));
+  builder.Pending("p/1", "p", kOneNode, Hours(1));
+  EXPECT_EQ(Order(builder), (Ids{"p/1", "q/1", "p/b1", "p/b2", "q/b"}));
+}
+
+TEST(FairOrder, TiesAreDrawnFromTheSeedOfThePolicy) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 1);
+  for (const char* project : {"p", "q", "r", "s"}) {
+    builder.Project(project);
+    builder.Pending(std::string(project) + "/1", project, kOneNode, Hours(1));
+  }
+  const Snapshot snapshot = builder.Build();
+  const auto first = [&](int seed) {
+    Policy policy;
+    policy.tie_seed = seed;
+    FairOrder order(snapshot, policy, std::vector<bool>(snapshot.pending.size(), false));
+    return snapshot.pending[static_cast<std::size_t>(order.Next())].id.str();
+  };
+  EXPECT_EQ(first(0), "p/1") << "by name";
+  std::map<std::string, int> firsts;
+  for (int seed = 1; seed <= 400; ++seed) {
+    ++firsts[first(seed)];
+  }
+  ASSERT_EQ(firsts.size(), 4U);
+  for (const auto& [id, times] : firsts) EXPECT_GT(times, 60) << id << " has its fair part";
+}
+
+TEST(FairOrder, WhatIsBorrowedIsNotCharged) {
+  SnapshotBuilder builder;
+  builder.Cluster("a", GpuModel::kH200, 2);
+  for (const char* project : {"p", "q"}) builder.Project(project);
+  builder.Claim("p/borrowed", "p", "a/n01", 0xff, kNow + Days(9)).borrowed = true;
+  builder.Claim("q/own", "q", "a/n02", 0xff, kNow + Days(1));
+  builder.Pending("p/1", "p", kOneNode, Hours(1));
+  builder.Pending("q/1", "q", kOneNode, Hours(1));
+  EXPECT_EQ(Order(builder), (Ids{"p/1", "q/1"}));
 }
 
 TEST(FairOrder, WhatCannotBePlacedIsNotCharged) {

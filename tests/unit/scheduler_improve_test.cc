@@ -85,6 +85,33 @@ TEST(ImproveProperty, NobodyEverStartsLaterAndSomeSooner) {
   EXPECT_GT(sooner, 10);
 }
 
+// For "q/a", which is worth more, "p/b" could well start an hour later; but "p/c" starts after it.
+TEST(Improve, WhoStartsAfterAnotherNeverComesBeforeItsEnd) {
+  SnapshotBuilder builder;
+  builder.Cluster("c", GpuModel::kH200, 1).Cluster("d", GpuModel::kB200, 1);
+  builder.Project("p");
+  SnapshotProject& worth_more = builder.Project("q");
+  worth_more.merit = 1'000;
+  worth_more.concurrent_gpus = {8, 8};
+  builder.Pending("p/b", "p", {1, 8, 0}, Hours(1)).request.earliest_start = kNow + Hours(2);
+  builder.Pending("p/c", "p", {1, 8, 0}, Hours(1)).request.models = {GpuModel::kB200};
+  builder.Pending("q/a", "q", {1, 8, 0}, Hours(1)).request.earliest_start = kNow + Hours(2);
+  bool is_followed = false;
+  const auto start_of = [&](int pending) {
+    Snapshot snapshot = builder.Build();
+    if (is_followed) snapshot.pending[1].after = AllocationId("p/b");
+    Policy policy;
+    policy.improver_rounds = 50;
+    policy.improver_delay_max = Hours(5);
+    const Plan plan = Schedule(snapshot, policy);
+    EXPECT_EQ(CheckPlan(snapshot, policy, plan), std::vector<std::string>{});
+    return Starts(plan).at(pending);
+  };
+  EXPECT_EQ(start_of(0), kNow + Hours(3)) << "it does, where nobody follows it";
+  is_followed = true;
+  EXPECT_EQ(start_of(0), kNow + Hours(2));
+}
+
 TEST(ImproveProperty, WithADelaySomeStartLaterByThatAndMoreIsGained) {
   int later = 0;
   for (uint64_t seed = 1; seed <= 200; ++seed) {

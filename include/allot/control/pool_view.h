@@ -35,9 +35,9 @@ class PoolView {
   std::vector<PublishedPolicy> policies() const;
 
   /// Those that wait, and those that are being stopped for others, whose rest is planned for with
-  /// them so that nobody behind them takes its place meanwhile; by id: the rows behind
-  /// Snapshot::pending, position by position.
-  std::vector<std::shared_ptr<const Allocation>> Waiting() const;
+  /// them so that nobody behind them takes its place meanwhile: for a while, should their GPUs not
+  /// come back. By id: the rows behind Snapshot::pending of At(now), position by position.
+  std::vector<std::shared_ptr<const Allocation>> Waiting(Instant now) const;
   /// Running work that may be stopped for others, in the order of Snapshot::preemptible. Not what
   /// is being stopped already.
   std::vector<std::shared_ptr<const Allocation>> Preemptible() const;

@@ -23,6 +23,7 @@ struct ProgrammeCaps {
   friend bool operator==(const ProgrammeCaps&, const ProgrammeCaps&) = default;
 };
 
+inline constexpr int kTieSeedMax = 1'000'000'000;
 /// Bounds what a pass costs.
 inline constexpr int kImproverRoundsMax = 10'000;
 
@@ -42,6 +43,9 @@ struct Policy {
   Seconds usage_half_life = Days(14);
   /// An allocation that waited longer goes before all that waited less: the hard bound.
   Seconds starvation_bound = Days(14);
+  /// Projects of equal rank have their turns in an order drawn from this and their names; 0: by
+  /// name.
+  int tie_seed = 0;
   /// Requests that arrive within this time of each other are ranked together: none starts sooner
   /// after its submission. At zero the first of a call to arrive would take what its best are to
   /// have.
@@ -69,6 +73,9 @@ struct Policy {
   Seconds preemption_gain = Hours(4);
   /// … and a pass stops work for so few others at the most; 0: nobody is ever stopped.
   int preemptions_per_pass = 4;
+  /// So many GPUs of a model a project may hold beyond its concurrent quota, in requests that may
+  /// be stopped; 0: none.
+  int borrowed_gpus_max = 64;
   /// Of one project so few allocations are stopped within an hour at the most, whoever for.
   int preemptions_per_project = 16;
   /// So many attempts a pass makes at having some start sooner and nobody later; 0: none.

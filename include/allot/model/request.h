@@ -43,6 +43,9 @@ struct Request {
   std::optional<Instant> deadline;
   /// Whether it may be stopped and put back for others.
   bool preemptible = false;
+  /// It may hold GPUs beyond its project's concurrent quota, which nobody within theirs has a use
+  /// for: it is ranked behind all of those, and stopped for them first. Preemptible only.
+  bool borrow = false;
   /// How much later than anywhere it would rather start if all its nodes then hang from one leaf.
   Seconds same_leaf_wait;
 
@@ -63,6 +66,7 @@ struct RawRequest {
   std::optional<Instant> earliest_start;
   std::optional<Instant> deadline;
   bool preemptible = false;
+  bool borrow = false;
   std::optional<Seconds> same_leaf_wait;
 };
 

@@ -28,6 +28,7 @@ struct Alternative {
     kShorter,     ///< the longest time that starts now, else half the time if that starts earlier
     kSmaller,     ///< the most nodes (of one node: GPUs) that start now, else half likewise
     kOtherModel,  ///< a model it does not accept, where its programme and quota allow it
+    kBorrowed,    ///< beyond its quota, behind all others, to be stopped for them
   };
   Change change = Change::kShorter;
   /// The request as it would have to be.

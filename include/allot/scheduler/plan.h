@@ -149,8 +149,14 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 ///            + GPU-seconds this plan has placed for it so far (progressive filling),
 /// (the finish tag of weighted fair queueing, Demers, Keshav and Shenker 1989: whoever would have
 /// had the least after its turn has its turn), then by the higher merit, then by the older
-/// create_time of the projects' next allocations, then by id. Within a project: create_time, then
+/// create_time of the projects' next allocations, then by a draw seeded with the policy's tie_seed,
+/// then by id. Within a project: create_time, then
 /// id. Merit scales shares and is never added to age; merit 0 is still served.
+///
+/// Borrowing. Who may hold GPUs beyond its project's quota (Request::borrow) counts against the
+/// policy's borrowed_gpus_max instead, has its turn when all others had theirs, in the same order
+/// by finish tags, is promised nothing and never goes ahead. What is borrowed is charged to no
+/// rank.
 ///
 /// Chains. Who starts after another (SnapshotPending::after) has its turn behind it, starts when
 /// the policy's release_time has passed since the end of its window, wherever that ends up in this
@@ -183,12 +189,15 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// sooner is more than preemption_gain of every GPU taken back; for an urgent one it is enough that
 /// it starts sooner. Its start is then promised. What
 /// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
+/// What is borrowed is stopped before all else, however often, also for preemptible work within a
+/// quota, and its GPUs weigh nothing.
 /// Of one project preemptions_per_project are stopped within an hour at the most.
 ///
 /// Consolidation. For one that an operator named (SnapshotPending::consolidate) the same work is
 /// moved rather than stopped: it is enough that the one it is moved for starts sooner, and all that
-/// is moved has to go on elsewhere as soon as the policy's release_time has passed (by the grid).
-/// Those with the fewest GPUs that make room and can go on so are chosen, and rank right behind.
+/// is moved, what is borrowed apart, has to go on elsewhere as soon as the policy's release_time
+/// has passed (by the grid). Those with the fewest GPUs that make room and can go on so are chosen,
+/// and rank right behind.
 ///
 /// Improvement. At last the policy's improver_rounds attempts are made at having some start sooner
 /// and nobody later: a few that were placed one after the other are taken out together and put back

@@ -55,7 +55,8 @@ struct SnapshotProject {
   bool open = true;
   GpusByModel concurrent_gpus{};
   /// What a plan may still give it: its budget less what was used and less the full cost of every
-  /// allocation that holds GPUs. Below zero when a release that came late used more than was left.
+  /// allocation that holds GPUs; of one that is being stopped, until then. Below zero when a
+  /// release that came late used more than was left.
   GpuSeconds gpu_time_left = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
   /// Of claims that were released; what is still held is in `claims`, and charged from there.
   DecayedUsage usage;
@@ -80,6 +81,9 @@ struct SnapshotClaim {
   /// False for GPUs lost with their node: they are busy until the provider confirms, but the
   /// project is neither held back by them nor charged for them.
   bool counts_against_quota = true;
+  /// Held beyond the project's quota (Request::borrow), and counted against the policy's
+  /// borrowed_gpus_max instead.
+  bool borrowed = false;
 };
 
 /// Whole nodes of one cluster that operators set aside for windows of time.

@@ -51,7 +51,8 @@ using Change = std::variant<SetMerit, SetQuota, Drain, Withdraw, SetUrgent, SetC
 /// it.
 AllocationId SubmittedId(const ProjectId& project, int n);
 
-/// not_found, naming what does not exist; merit_out_of_range, quota_out_of_range. Then nothing is
+/// not_found, naming what does not exist; merit_out_of_range, quota_out_of_range;
+/// transition_not_allowed, consolidation_impossible, as the calls that do it. Then nothing is
 /// changed. `snapshot` stays canonical.
 Status Apply(const Change& change, Snapshot& snapshot);
 

@@ -31,6 +31,7 @@ Request ReadRequest(RowReader& row) {
   request.earliest_start = row.OptionalTime();
   request.deadline = row.OptionalTime();
   request.preemptible = row.Bool();
+  request.borrow = row.Bool();
   request.same_leaf_wait = Seconds{row.Int64()};
   return request;
 }

@@ -58,25 +58,31 @@ const Statement kUpdateProjectUsage{
 const Statement kUsageOf{
     "usage_of",
     "WITH unfinished AS ("
-    "  SELECT id, attempt, state, COALESCE(remaining_s, duration_s) AS duration_s,"
+    "  SELECT id, attempt, state, borrow, COALESCE(remaining_s, duration_s) AS duration_s,"
+    "         CASE WHEN preempt_requested THEN extract(epoch FROM window_end - "
+    "window_start)::bigint"
+    "              ELSE COALESCE(remaining_s, duration_s) END AS held_s,"
     "         nodes::bigint * gpus_per_node + remainder_gpus AS gpus"
     "  FROM allocations WHERE project_id = $1 AND state IN"
     "    ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')),"
     " held AS ("
-    "  SELECT c.gpu_model, bit_count(claims.gpu_mask::bit(8)) AS gpus"
+    "  SELECT c.gpu_model, u.borrow, bit_count(claims.gpu_mask::bit(8)) AS gpus"
     "  FROM unfinished u"
     "  JOIN claims ON claims.allocation_id = u.id AND claims.attempt = u.attempt"
     "  JOIN nodes n ON n.id = claims.node_id JOIN clusters c ON c.id = n.cluster_id"
     "  WHERE u.state IN ('provisioning', 'active', 'releasing') AND claims.released_at IS NULL)"
-    " SELECT COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'B200'), 0),"
-    "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'H200'), 0),"
+    " SELECT COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'B200' AND NOT borrow), 0),"
+    "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'H200' AND NOT borrow), 0),"
+    "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'B200' AND borrow), 0),"
+    "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'H200' AND borrow), 0),"
     "        COALESCE((SELECT used_gpu_seconds FROM project_usage WHERE project_id = $1), 0),"
     "        COALESCE((SELECT sum(gpus * duration_s) FROM unfinished), 0),"
-    "        COALESCE((SELECT sum(gpus * duration_s) FROM unfinished"
+    "        COALESCE((SELECT sum(gpus * held_s) FROM unfinished"
     "                  WHERE state IN ('provisioning', 'active', 'releasing')), 0)"};
 
 Usage ReadUsage(RowReader& row) {
   return {.held_gpus = {row.Int(), row.Int()},
+          .borrowed_gpus = {row.Int(), row.Int()},
           .used = GpuSeconds::FromCount(row.Int64()),
           .committed = GpuSeconds::FromCount(row.Int64()),
           .reserved = GpuSeconds::FromCount(row.Int64())};
