@@ -135,5 +135,16 @@ TEST_F(WhatIfTest, ItIsForWhoeverSeesEverybody) {
   EXPECT_TRUE(Ask(question, {.key = KeyId("a"), .role = Role::kAuditor}).ok());
 }
 
+TEST_F(WhatIfTest, OnlyAFewArePlannedAtTheSameTime) {
+  WhatIfQuestion question;
+  question.changes.emplace_back(scheduler::SetMerit{ProjectId("kist/p"), 900});
+  auto first = planner->TakeTurn();
+  const auto second = planner->TakeTurn();
+  EXPECT_EQ(ReasonOf(Ask(question)), Reason::kOverloaded);
+  first.reset();
+  EXPECT_TRUE(Ask(question).ok());
+  EXPECT_TRUE(Ask(question).ok()) << "each gives its turn back";
+}
+
 }  // namespace
 }  // namespace allot::control

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <vector>
 
 #include "allot/control/context.h"
@@ -23,6 +24,10 @@ struct Pass {
   std::vector<std::shared_ptr<const Allocation>> preemptible;
 };
 
+/// So many questions are planned beside the passes at the same time: each is a whole plan, and
+/// those who submit must not wait for them.
+inline constexpr int kQuestionsMax = 2;
+
 /// Keeps the view current and makes plans from it. Thread safe; one pass at a time.
 class Planner {
  public:
@@ -39,6 +44,17 @@ class Planner {
   /// The pass the checker refused last, once; for the report and for replay.
   std::shared_ptr<const Pass> TakeRefused();
 
+  using Questions = std::counting_semaphore<kQuestionsMax>;
+  struct EndQuestion {
+    void operator()(Questions* questions) const { questions->release(); }
+  };
+  /// A turn at planning a question beside the passes, for as long as it is kept; null when
+  /// kQuestionsMax have theirs.
+  std::unique_ptr<Questions, EndQuestion> TakeTurn() {
+    return std::unique_ptr<Questions, EndQuestion>(questions_.try_acquire() ? &questions_
+                                                                            : nullptr);
+  }
+
   /// Reads the view, refreshed first, under its lock; `read` must be quick.
   Status Read(const std::function<void(const PoolView&)>& read);
 
@@ -53,6 +69,7 @@ class Planner {
   /// Of the newest pass: time never goes back from one pass to the next.
   Instant planned_at_{0};
   std::shared_ptr<const Pass> refused_;
+  Questions questions_{kQuestionsMax};
 };
 
 struct RecordedPass {

@@ -68,7 +68,8 @@ struct WhatIfAnswer {
 /// Plans the present pass anew as if something were otherwise, beside the live plan: nothing is
 /// changed. Errors: every reason of ParseRequest, not_found for what does not wait or exist,
 /// policy_invalid for settings that contradict each other, internal when the
-/// checker refuses the plan. For who may read the audit: it names every tenant's projects.
+/// checker refuses the plan, overloaded while kQuestionsMax others are planned. For who may read
+/// the audit: it names every tenant's projects.
 Result<WhatIfAnswer> PlanWhatIf(const Context& context, const Principal& principal,
                                 Planner& planner, const WhatIfQuestion& question);
 
