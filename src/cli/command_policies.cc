@@ -79,6 +79,14 @@ void ShowDifferences(const Session& session, const v1::Policy& before, const v1:
                             ? "the settings are those of " + name + ", whose place it takes"
                             : "against " + name + ", whose place it takes:");
   for (const std::string& change : changes) session.output().Note("  " + Harmless(change));
+  for (const v1::ProgrammeCaps& caps : before.settings().programmes()) {
+    const auto& kept = after.settings().programmes();
+    if (std::ranges::find(kept, caps.programme(), &v1::ProgrammeCaps::programme) != kept.end()) {
+      continue;
+    }
+    session.output().Note("warning: programme " + Harmless(caps.programme()) +
+                          " has no caps in it: its projects' new requests will be refused");
+  }
 }
 
 Outcome<v1::CreatePolicyRequest> ReadRequest(const Session& session, const PublishFlags& flags) {

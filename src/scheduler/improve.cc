@@ -53,13 +53,15 @@ class Improver {
   }
 
  private:
-  /// Whatever is gained by that: within its deadline, and not past what it was told may move.
+  /// Whatever is gained by that: within its deadline and the planning horizon, and not past what it
+  /// was told may move.
   Instant LatestStart(const Placement& placement) const {
     const SnapshotPending& row = RowOf(placement);
     const Instant start = placement.window.start();
     Instant latest = start + policy_.improver_delay_max;
     if (row.request.deadline)
       latest = std::min(latest, *row.request.deadline - row.request.duration);
+    latest = std::min(latest, snapshot_.now + policy_.planning_horizon - Seconds{1});
     if (row.told_start) latest = std::min(latest, *row.told_start + policy_.planned_slip_max);
     return std::max(latest, start);
   }

@@ -57,6 +57,15 @@ TEST_F(Operator, APolicyIsExportedEditedAndPublishedAndOutlivesTheServer) {
       {"policies", "create", "spring", "-f", file, "--reason", "second call", "--dry-run"});
   EXPECT_EQ(trial.exit_code, 0) << trial.err;
   EXPECT_THAT(trial.err, HasSubstr("promise_nodes: 16 -> 2"));
+  EXPECT_THAT(trial.err, Not(HasSubstr("warning")));
+  std::string without = exported;
+  const std::size_t caps = without.find("call-2026-1:");
+  ASSERT_NE(caps, std::string::npos) << exported;
+  without.replace(caps, 11, "call-2027-1");
+  const Ended warned =
+      nation.Allot({"policies", "create", "autumn", "-f", Write("autumn.yaml", without), "--reason",
+                    "second call", "--dry-run"});
+  EXPECT_THAT(warned.err, HasSubstr("warning: programme call-2026-1 has no caps in it"));
   EXPECT_THAT(nation.Allot({"policies", "get"}).out, HasSubstr("none is published"));
 
   const Ended made =

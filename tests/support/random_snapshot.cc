@@ -132,12 +132,17 @@ void AddChains(Snapshot& snapshot, uint64_t seed) {
       const SnapshotPending& before = snapshot.pending[random.Below(i)];
       row.project = before.project;
       row.after = before.id;
+      // Only what borrows starts after what borrows: Submit refuses all else.
+      row.request.borrow = row.request.borrow || before.request.borrow;
+      row.request.preemptible = row.request.preemptible || row.request.borrow;
       row.create_time = before.create_time + Minutes(random.Between(0, 3) * 100);
       row.create_time = std::min(row.create_time, snapshot.now);
     } else if (kind == 1 && !snapshot.claims.empty()) {
       const SnapshotClaim& before = snapshot.claims[random.Below(snapshot.claims.size())];
       row.project = before.project;
       row.after = before.allocation;
+      row.request.borrow = row.request.borrow || before.borrowed;
+      row.request.preemptible = row.request.preemptible || row.request.borrow;
     }
   }
 }

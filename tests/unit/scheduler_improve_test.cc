@@ -112,6 +112,27 @@ TEST(Improve, WhoStartsAfterAnotherNeverComesBeforeItsEnd) {
   EXPECT_EQ(start_of(0), kNow + Hours(2));
 }
 
+// For "q/a", which is worth more, "p/b" could start two hours later; but not behind the horizon.
+TEST(Improve, NobodyIsPutBehindThePlanningHorizon) {
+  SnapshotBuilder builder;
+  builder.Cluster("c", GpuModel::kH200, 1);
+  builder.Project("p").merit = 300;
+  SnapshotProject& worth_more = builder.Project("q");
+  worth_more.merit = 1'000;
+  worth_more.concurrent_gpus = {8, 8};
+  builder.Pending("p/b", "p", {1, 8, 0}, Hours(1)).request.earliest_start = kNow + Hours(46);
+  builder.Pending("q/a", "q", {1, 8, 0}, Hours(2)).request.earliest_start = kNow + Hours(46);
+  const Snapshot snapshot = builder.Build();
+  Policy policy;
+  policy.improver_rounds = 50;
+  policy.improver_delay_max = Hours(5);
+  EXPECT_EQ(Starts(Schedule(snapshot, policy)).at(0), kNow + Hours(48)) << "where there is room";
+  policy.planning_horizon = Days(2);
+  const Plan plan = Schedule(snapshot, policy);
+  EXPECT_EQ(CheckPlan(snapshot, policy, plan), std::vector<std::string>{});
+  EXPECT_EQ(Starts(plan).at(0), kNow + Hours(46));
+}
+
 TEST(ImproveProperty, WithADelaySomeStartLaterByThatAndMoreIsGained) {
   int later = 0;
   for (uint64_t seed = 1; seed <= 200; ++seed) {
@@ -120,7 +141,8 @@ TEST(ImproveProperty, WithADelaySomeStartLaterByThatAndMoreIsGained) {
     const Snapshot snapshot = testing::RandomSnapshot(seed);
     const Plan plan = Schedule(snapshot, policy);
     policy.improver_rounds = 40;
-    policy.improver_delay_max = Hours(6);
+    // Near the planning horizon, too.
+    policy.improver_delay_max = seed % 2 == 0 ? Hours(6) : Days(10);
     const Plan improved = Schedule(snapshot, policy);
     ASSERT_EQ(CheckPlan(snapshot, policy, improved), std::vector<std::string>{}) << seed;
     const auto before = Starts(plan);
@@ -129,7 +151,7 @@ TEST(ImproveProperty, WithADelaySomeStartLaterByThatAndMoreIsGained) {
     for (const auto& [pending, start] : before) {
       const auto& row = snapshot.pending[static_cast<std::size_t>(pending)];
       const int merit = snapshot.projects[static_cast<std::size_t>(row.project)].merit;
-      EXPECT_LE(after.at(pending), start + Hours(6)) << seed;
+      EXPECT_LE(after.at(pending), start + policy.improver_delay_max) << seed;
       if (after.at(pending) > start) ++later;
       gain += std::max(1, merit) * Between(after.at(pending), start).count;
     }
