@@ -110,8 +110,10 @@ class Explainer {
     std::vector<FreeFrom> free_from(snapshot_.nodes.size());
     for (FreeFrom& node : free_from) node.fill(snapshot_.now);
     for (const SnapshotClaim& claim : snapshot_.claims) {
-      const Instant until =
-          claim.until > snapshot_.now ? claim.until : snapshot_.now + kOverdueReleaseGrace;
+      const Instant until = claim.until > snapshot_.now ? claim.until
+                            : claim.until + policy_.release_time > snapshot_.now
+                                ? claim.until + policy_.release_time
+                                : snapshot_.now + kOverdueReleaseGrace;
       FreeFrom& node = free_from[static_cast<std::size_t>(claim.node)];
       for (std::size_t gpu = 0; gpu < node.size(); ++gpu) {
         if ((claim.gpus >> gpu & 1) != 0) node[gpu] = std::max(node[gpu], until);

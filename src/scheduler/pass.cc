@@ -299,8 +299,8 @@ std::optional<Instant> Pass::NotBefore(int pending) const {
   if (!row.after) return by_itself;
   const std::optional<Instant> end = chains_.PredecessorEnd(pending);
   if (!end) return std::nullopt;
-  return std::max(by_itself, *end > snapshot_.now ? *end + policy_.release_time
-                                                  : snapshot_.now + kOverdueReleaseGrace);
+  const Instant back = *end + policy_.release_time;
+  return std::max(by_itself, back > snapshot_.now ? back : snapshot_.now + kOverdueReleaseGrace);
 }
 
 Pass::Wanted Pass::Want(int pending, Instant not_before) const {

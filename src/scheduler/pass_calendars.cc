@@ -160,7 +160,8 @@ Pass::Cluster Pass::CalendarOf(int reservation, const std::vector<Hold>& holds) 
 }
 
 int Pass::LastHeldBy(const SnapshotClaim& claim) const {
-  if (claim.until > snapshot_.now) return grid_.LastHeld(claim.until);
+  // Within the release time it is not late.
+  if (claim.until + policy_.release_time > snapshot_.now) return grid_.LastHeld(claim.until);
   return grid_.SlotBefore(snapshot_.now + kOverdueReleaseGrace);
 }
 

@@ -8,11 +8,16 @@
 
 #include "scheduler/at.h"
 #include "scheduler/clearing.h"
+#include "scheduler/pass.h"
 
 namespace allot::scheduler {
 namespace {
 
 constexpr GpuMask kAllGpus = 0xff;
+// A release that is late puts off whom it is for by less than this: no more work is stopped for
+// that, pass after pass.
+constexpr Seconds kNamedGain = Minutes(45);
+static_assert(kNamedGain > kOverdueReleaseGrace + Minutes(15) + Minutes(10));
 // Bounds what a pass costs; a count and not a time, so that it replays.
 constexpr int kPlansMax = 8;
 // Of those, for what is to be moved.
@@ -406,7 +411,7 @@ class Preempter {
   /// What an operator named is worth any work that may be stopped.
   static bool IsNamed(const SnapshotPending& row) { return row.urgent || row.consolidate; }
   Seconds GainFor(const SnapshotPending& row) const {
-    return IsNamed(row) ? Seconds{0} : policy_.preemption_gain;
+    return IsNamed(row) ? kNamedGain : policy_.preemption_gain;
   }
 
   /// Without the rows that were added, and with what was stopped for whom.

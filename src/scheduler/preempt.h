@@ -16,7 +16,8 @@ Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const 
 /// they are stopped for starts sooner by policy.preemption_gain or more, nobody else who may not be
 /// stopped starts later, no promise slips that did not before, what is stopped has a start again,
 /// and the GPU time by which it starts sooner is more than policy.preemption_gain of every GPU
-/// taken back that was not borrowed. For an urgent one it is enough that it starts sooner; for one
+/// taken back that was not borrowed. For an urgent one it is enough that it starts sooner by three
+/// quarters of an hour; for one
 /// that room is to be made for (SnapshotPending::consolidate) as well, and all that is stopped for
 /// it and not borrowed has to go on at once.
 ///

@@ -202,7 +202,9 @@ TEST(Consolidate, OneIsMovedForTheOneThatWasNamed) {
   for (const auto& allocation : moved["allocations"]) {
     preemptions += allocation["preemptions"].get<int>();
   }
-  EXPECT_EQ(preemptions, 1);
+  EXPECT_EQ(preemptions, 1) << nation.Allot({"audit", "snu/llm/one"}).out
+                            << nation.Allot({"audit", "snu/llm/two"}).out
+                            << nation.Allot({"audit", "snu/llm/big"}).out;
   EXPECT_EQ(nation.AllotJson({"get", "snu/llm/big"})["consolidate"], false) << "it is done";
 }
 

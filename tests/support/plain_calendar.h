@@ -34,8 +34,9 @@ class PlainCalendar {
     }
     for (const SnapshotClaim& claim : snapshot.claims) {
       const int first = grid_.SlotOf(claim.start);
-      const int last = claim.until > snapshot.now ? grid_.LastHeld(claim.until)
-                                                  : grid_.SlotBefore(snapshot.now + Minutes(15));
+      const int last = claim.until + policy.release_time > snapshot.now
+                           ? grid_.LastHeld(claim.until)
+                           : grid_.SlotBefore(snapshot.now + Minutes(15));
       Take(claim.node, claim.gpus, first, last);
       if (claim.counts_against_quota) {
         Hold(claim.project, claim.borrowed, claim.node, CountGpus(claim.gpus), first, last);

@@ -79,6 +79,8 @@ TEST_F(ChainsTest, BehindOneThatRunsItStartsAfterItsWindow) {
 TEST_F(ChainsTest, BehindOneWhoseReleaseIsOverdueItDoesNotStartNow) {
   snapshot_.pending.erase(snapshot_.pending.begin());
   snapshot_.claims.push_back({AllocationId("p/a"), 0, 0, 0xff, kNow - Hours(1), kNow - Minutes(1)});
+  EXPECT_EQ(Starts(snapshot_), "b9 c259 ") << "it is not late before the release time is over";
+  snapshot_.claims[0].until = kNow - Minutes(10);
   EXPECT_EQ(Starts(snapshot_), "b15 c265 ");
 }
 

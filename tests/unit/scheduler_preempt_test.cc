@@ -253,6 +253,23 @@ TEST_F(ConsolidateTest, NobodyElseStartsLaterForIt) {
   EXPECT_EQ(Stopped(snapshot), "") << "the two others start there in an hour";
 }
 
+TEST_F(PreemptTest, ALateReleaseHasNoMoreWorkStoppedForAnUrgentOne) {
+  // "one" was stopped for it, and the provider is late.
+  Snapshot snapshot = With(Ask(1, Hours(8)));
+  snapshot.pending[0].urgent = true;
+  std::erase_if(snapshot.preemptible,
+                [](const auto& row) { return row.id == AllocationId("i/p/one"); });
+  for (SnapshotClaim& claim : snapshot.claims) {
+    if (claim.allocation == AllocationId("i/p/one")) claim.until = kNow - Minutes(1);
+  }
+  policy_.preemption_grace = Minutes(2);
+  policy_.release_time = Minutes(5);
+  for (int minute = 0; minute < 15; ++minute) {
+    snapshot.now = kNow + Minutes(minute);
+    EXPECT_EQ(Stopped(snapshot), "") << "at minute " << minute;
+  }
+}
+
 TEST_F(PreemptTest, NobodyIsStoppedForWorkThatMayBeStopped) {
   SnapshotPending pending = Ask(1, Hours(8));
   pending.request.preemptible = true;
@@ -458,7 +475,7 @@ TEST(PreemptProperty, WhoMayNotBeStoppedNeverStartsLater) {
       if (was == before.end()) continue;
       const auto& row = snapshot.pending[static_cast<std::size_t>(preemption.pending)];
       const bool named = row.urgent || row.consolidate;
-      const Seconds gain = named ? Seconds{1} : policy.preemption_gain;
+      const Seconds gain = named ? Minutes(45) : policy.preemption_gain;
       EXPECT_LE(after.at(preemption.pending) + gain, was->second);
     }
   }

@@ -199,8 +199,9 @@ std::optional<SnapshotPending> BehindItsPredecessor(
   }
   for (const SnapshotClaim& claim : snapshot.claims) {
     if (waits || claim.allocation != *row.after || !claim.counts_against_quota) continue;
-    const Instant back =
-        claim.until > snapshot.now ? claim.until + policy.release_time : snapshot.now + Minutes(15);
+    const Instant back = claim.until + policy.release_time > snapshot.now
+                             ? claim.until + policy.release_time
+                             : snapshot.now + Minutes(15);
     end = std::max(end.value_or(back), back);
   }
   if (!end) return std::nullopt;

@@ -187,17 +187,17 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// stopped for starts sooner by preemption_gain, nobody else who may not be stopped starts later,
 /// no other promise slips, what is stopped has a start again, and the GPU time by which it starts
 /// sooner is more than preemption_gain of every GPU taken back; for an urgent one it is enough that
-/// it starts sooner. Its start is then promised. What
+/// it starts sooner by three quarters of an hour. Its start is then promised. What
 /// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
 /// What is borrowed is stopped before all else, however often, also for preemptible work within a
 /// quota, and its GPUs weigh nothing.
 /// Of one project preemptions_per_project are stopped within an hour at the most.
 ///
 /// Consolidation. For one that an operator named (SnapshotPending::consolidate) the same work is
-/// moved rather than stopped: it is enough that the one it is moved for starts sooner, and all that
-/// is moved, what is borrowed apart, has to go on elsewhere as soon as the policy's release_time
-/// has passed (by the grid). Those with the fewest GPUs that make room and can go on so are chosen,
-/// and rank right behind.
+/// moved rather than stopped: those three quarters are enough here, too, and all that is moved,
+/// what is borrowed apart, has to go on elsewhere as soon as the policy's release_time has passed
+/// (by the grid). Those with the fewest GPUs that make room and can go on so are chosen, and rank
+/// right behind.
 ///
 /// Improvement. At last the policy's improver_rounds attempts are made at having some start sooner
 /// and nobody later: a few that were placed one after the other are taken out together and put back

@@ -76,7 +76,7 @@ struct SnapshotClaim {
   int node = 0;
   GpuMask gpus = 0;
   Instant start;
-  /// The end of its window; when that is not after `now` the release is overdue.
+  /// The end of its window; the release is overdue when the policy's release_time has passed since.
   Instant until;
   /// False for GPUs lost with their node: they are busy until the provider confirms, but the
   /// project is neither held back by them nor charged for them.
