@@ -201,6 +201,7 @@ v1::Allocation ReadAllocation(ManifestFields& fields) {
   }
   if (const auto preemptible = fields.Bool("preemptible")) request.set_preemptible(*preemptible);
   if (const auto borrow = fields.Bool("borrow")) request.set_borrow(*borrow);
+  if (const auto exchange = fields.Bool("exchange")) request.set_exchange(*exchange);
   if (const auto text = fields.Text("same_leaf_wait")) {
     const auto wait = ParseLength("same_leaf_wait", *text);
     if (!wait.ok()) {

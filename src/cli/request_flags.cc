@@ -49,6 +49,7 @@ Result<v1::AllocationRequest> ReadAll(const RequestFlags& flags, Instant now) {
   // What is borrowed is taken back.
   request.set_preemptible(flags.preemptible || flags.borrow);
   request.set_borrow(flags.borrow);
+  request.set_exchange(flags.exchange);
   if (!flags.same_leaf_wait.empty()) {
     ALLOT_ASSIGN_OR_RETURN(const Seconds wait,
                            ParseLength("--same-leaf-wait", flags.same_leaf_wait));
@@ -65,6 +66,8 @@ CLI::Option* AddRequestFlags(CLI::App& command, RequestFlags& flags) {
   command.add_option("--gpus-per-node", flags.gpus_per_node, "GPUs on each node, 1 to 8 (8)");
   command.add_option("--models", flags.models,
                      "H200, B200, both in order of preference, or any (any)");
+  command.add_flag("--exchange", flags.exchange,
+                   "That many of the first model, or of the other what does the same work");
   command.add_option("--start", flags.start, "Not before: RFC 3339, or +2h");
   command.add_option("--deadline", flags.deadline, "Ended by: RFC 3339, or +30d");
   command.add_flag("--preemptible", flags.preemptible,

@@ -21,6 +21,7 @@ struct RequestFlags {
   std::string deadline;
   bool preemptible = false;
   bool borrow = false;
+  bool exchange = false;
   std::string same_leaf_wait;
 };
 

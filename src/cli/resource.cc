@@ -67,6 +67,7 @@ std::vector<FieldText> Fields(const v1::Allocation& allocation) {
           {"deadline", TimeText(request.has_deadline(), request.deadline())},
           {"preemptible", request.preemptible() ? "true" : "false"},
           {"borrow", request.borrow() ? "true" : "false"},
+          {"exchange", request.exchange() ? "true" : "false"},
           {"same_leaf_wait", FormatDuration(SecondsOf(request.same_leaf_wait()))},
           {"after", request.after().empty() ? "" : ShortName(request.after())}};
 }
@@ -111,18 +112,37 @@ int GpusOf(const v1::AllocationRequest& request) {
   return request.gpus();
 }
 
-std::string SizeText(const v1::AllocationRequest& request) {
-  int nodes = request.node_shape().nodes();
-  int gpus_per_node = request.node_shape().gpus_per_node();
-  if (!request.has_node_shape()) {
+namespace {
+
+template <class Message>
+std::string SizeOf(const Message& message) {
+  int nodes = message.node_shape().nodes();
+  int gpus_per_node = message.node_shape().gpus_per_node();
+  if (!message.has_node_shape()) {
     // GPUs in all mean whole nodes where they fill them, and one node up to its size.
-    const int gpus = request.gpus();
+    const int gpus = message.gpus();
     if (gpus > kGpusPerNode && gpus % kGpusPerNode != 0) return std::to_string(gpus) + " GPUs";
     nodes = gpus > kGpusPerNode ? gpus / kGpusPerNode : 1;
     gpus_per_node = gpus > kGpusPerNode ? kGpusPerNode : gpus;
   }
   return std::to_string(nodes) + (nodes == 1 ? " node x " : " nodes x ") +
          std::to_string(gpus_per_node) + (gpus_per_node == 1 ? " GPU" : " GPUs");
+}
+
+}  // namespace
+
+std::string SizeText(const v1::AllocationRequest& request) { return SizeOf(request); }
+
+std::string AskText(const v1::AllocationRequest& request) {
+  if (!request.has_exchanged_size()) return SizeOf(request) + " of " + ModelsText(request);
+  const v1::ExchangedSize& exchanged = request.exchanged_size();
+  std::string text;
+  for (const int model : request.models()) {
+    text += text.empty() ? "" : ", or ";
+    text += model == exchanged.model() ? SizeOf(exchanged) : SizeOf(request);
+    text += " of " + Word(static_cast<v1::GpuModel>(model));
+  }
+  return text;
 }
 
 std::string ModelsText(const v1::AllocationRequest& request) {

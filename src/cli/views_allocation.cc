@@ -103,8 +103,7 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   lines.Add("Why", Harmless(a.reason()));
   lines.Add("", Harmless(a.message()));
   lines.Add("Setback", Harmless(a.setback()));
-  lines.Add("Asks for", SizeText(request) + " of " + ModelsText(request) + " for " +
-                            FormatDuration(SecondsOf(request.duration())) +
+  lines.Add("Asks for", AskText(request) + " for " + FormatDuration(SecondsOf(request.duration())) +
                             (request.borrow()        ? ", borrowed"
                              : request.preemptible() ? ", preemptible"
                                                      : ""));
@@ -205,8 +204,8 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
   lines.Add("Why", Harmless(e.reason()));
   lines.Add("", Harmless(e.message()));
   lines.Add("Setback", Harmless(a.setback()));
-  lines.Add("Asks for", SizeText(a.request()) + " of " + ModelsText(a.request()) + " for " +
-                            FormatDuration(SecondsOf(a.request().duration())));
+  lines.Add("Asks for",
+            AskText(a.request()) + " for " + FormatDuration(SecondsOf(a.request().duration())));
   if (e.has_planned_start_time()) {
     lines.Add(StartLabel(e.promised()), Moment(InstantOf(e.planned_start_time()), now));
   }

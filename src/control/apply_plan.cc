@@ -297,8 +297,9 @@ class Application {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
     const Request& request = allocation.request;
-    if (At(quota->second.Of(request), placement.model) < request.shape.gpus()) return false;
-    const auto cost = CostOf(ToServe(allocation));
+    if (At(quota->second.Of(request), placement.model) < request.ShapeOn(placement.model).gpus())
+      return false;
+    const auto cost = CostOn(ToServe(allocation), placement.model);
     if (!cost || *cost > quota->second.gpu_time) return false;
     if (!StillServes(allocation, placement)) return false;
     return std::all_of(placement.nodes.begin(), placement.nodes.end(),
@@ -463,8 +464,8 @@ class Application {
     orders_.push_back(std::move(order));
     QuotaLeft& left = quota_left_.at(allocation.project);
     left.Of(allocation.request)[static_cast<std::size_t>(placement.model)] -=
-        allocation.request.shape.gpus();
-    left.gpu_time = *left.gpu_time.Minus(*CostOf(ToServe(allocation)));
+        allocation.request.ShapeOn(placement.model).gpus();
+    left.gpu_time = *left.gpu_time.Minus(*CostOn(ToServe(allocation), placement.model));
     ++applied_.reserved;
     return Ok{};
   }

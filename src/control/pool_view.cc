@@ -43,11 +43,13 @@ Request RestOf(const Allocation& allocation) {
   return request;
 }
 
-/// GPU time its project cannot give to others, and is not planned for elsewhere.
-GpuSeconds Reserved(const Allocation& allocation, Instant now) {
-  const auto cost = HasAPlace(allocation, now) ? GpuSeconds::Of(allocation.request.shape.gpus(),
-                                                                allocation.window->length())
-                                               : CostOf(ToServe(allocation));
+/// GPU time its project cannot give to others, and is not planned for elsewhere. `model`: of the
+/// GPUs it holds.
+GpuSeconds Reserved(const Allocation& allocation, GpuModel model, Instant now) {
+  const auto cost =
+      HasAPlace(allocation, now)
+          ? GpuSeconds::Of(allocation.request.ShapeOn(model).gpus(), allocation.window->length())
+          : CostOn(ToServe(allocation), model);
   return cost.value_or(kAllThereIs);
 }
 
@@ -175,7 +177,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
   for (const auto& [id, allocation] : allocations_) {
     if (!HoldsGpus(allocation->state)) continue;
     GpuSeconds& sum = reserved[allocation->project];
-    sum = sum.Plus(Reserved(*allocation, now)).value_or(kAllThereIs);
+    sum = sum.Plus(Reserved(*allocation, clusters_.at(allocation->cluster).model, now))
+              .value_or(kAllThereIs);
   }
   std::map<ProjectId, int> stopped_lately;
   for (const auto& [id, allocation] : allocations_) {

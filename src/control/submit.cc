@@ -87,11 +87,12 @@ Result<std::vector<Allocation>> SubmitAll(const Context& context, const Call& ca
   const ProjectId& project = submissions.front().project;
   if (!MaySee(call.principal, InstituteOf(project))) return NotFound("parent", project.str());
   const Instant now = context.clock.Now();
+  const std::shared_ptr<const Policy> policy = context.policies.At(now);
   std::vector<Request> requests;
   std::vector<AllocationId> ids;
   for (const Submission& submission : submissions) {
-    ALLOT_ASSIGN_OR_RETURN(auto request,
-                           ParseRequest(submission.request, now, submission.path + kRequestPath));
+    ALLOT_ASSIGN_OR_RETURN(auto request, ParseRequest(submission.request, now, *policy,
+                                                      submission.path + kRequestPath));
     requests.push_back(std::move(request));
     // Minted once, before the transaction: every rerun writes the same rows.
     const std::string name = submission.allocation_name.empty()

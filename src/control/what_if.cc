@@ -121,8 +121,8 @@ class WhatIf {
   /// It is admitted as it would be, by the changed policy and quota; or told why not.
   Status Add(const Submission& submission, const std::string& path) {
     const std::string field = path + ".submit";
-    ALLOT_ASSIGN_OR_RETURN(const Request request,
-                           ParseRequest(submission.request, changed_.now, field + ".request"));
+    ALLOT_ASSIGN_OR_RETURN(const Request request, ParseRequest(submission.request, changed_.now,
+                                                               policy_, field + ".request"));
     // What cannot be read is no answer; what would be refused is one.
     Result<Request> verdict = Request{};
     ALLOT_RETURN_IF_ERROR(

@@ -22,18 +22,37 @@ std::string ByModel(const std::vector<GpuModel>& models,
   return text;
 }
 
-/// Keeps the models with at least `needed`, in the order of preference.
-std::vector<GpuModel> WithAtLeast(const std::vector<GpuModel>& models,
-                                  const std::array<int, kGpuModelCount>& counts, int needed) {
-  std::vector<GpuModel> kept;
-  for (const GpuModel model : models) {
-    if (counts[static_cast<std::size_t>(model)] >= needed) kept.push_back(model);
+/// "16", or "16 of H200 or 8 of B200" where it takes less of one model than of the other.
+std::string Asked(const Request& request, int (Shape::*count)() const) {
+  if (!request.exchanged) return FormatCount((request.shape.*count)());
+  std::string text;
+  for (const GpuModel model : request.models) {
+    text += (text.empty() ? "" : " or ") + FormatCount((request.ShapeOn(model).*count)()) + " of " +
+            std::string(Name(model));
   }
-  return kept;
+  return text;
 }
 
-std::string Gpus(int count) { return FormatCount(count) + (count == 1 ? " GPU" : " GPUs"); }
-std::string Nodes(int count) { return FormatCount(count) + (count == 1 ? " node" : " nodes"); }
+/// Drops the models that have fewer than it asks of them; false when none is left, and all stay.
+bool KeepThoseWithEnough(Request& request, const std::array<int, kGpuModelCount>& counts,
+                         int (Shape::*count)() const) {
+  std::vector<GpuModel> kept;
+  for (const GpuModel model : request.models) {
+    const int needed = (request.ShapeOn(model).*count)();
+    if (counts[static_cast<std::size_t>(model)] >= needed) kept.push_back(model);
+  }
+  if (kept.empty()) return false;
+  request.models = std::move(kept);
+  return true;
+}
+
+std::string Gpus(const Request& request) {
+  return Asked(request, &Shape::gpus) + (request.shape.gpus() == 1 ? " GPU" : " GPUs");
+}
+std::string Nodes(const Request& request) {
+  return Asked(request, &Shape::node_count) +
+         (request.shape.node_count() == 1 ? " node" : " nodes");
+}
 
 Error Refusal(Reason reason, std::string field, std::string value, std::string limit,
               std::string message) {
@@ -41,7 +60,7 @@ Error Refusal(Reason reason, std::string field, std::string value, std::string l
 }
 
 Status AdmitGpuTime(const Quota& quota, const Usage& usage, const Request& request) {
-  const auto cost = CostOf(request);
+  const auto cost = HighestCost(request);
   const GpuSeconds left = GpuTimeLeft(quota.gpu_time, usage.used, usage.committed);
   if (cost && *cost <= left) return Ok{};
   const std::string asked = cost ? FormatGpuHours(*cost) : "more than can be counted";
@@ -89,41 +108,30 @@ Result<Request> Admit(const Project& project, const Quota& quota, const Usage& u
                    "Asks " + asked + "; " + programme + " allows at most " + limit + ".");
   }
 
-  const int gpus = request.shape.gpus();
-  const int nodes = request.shape.node_count();
   Request admitted = request;
-  std::vector<GpuModel>& models = admitted.models;
-
-  std::vector<GpuModel> kept = WithAtLeast(models, caps->gpus_max, gpus);
-  if (kept.empty()) {
-    const std::string limit = ByModel(models, caps->gpus_max);
-    return Refusal(Reason::kProgrammeCapExceeded, "gpus", std::to_string(gpus), "at most " + limit,
-                   "Asks " + Gpus(gpus) + "; " + programme + " allows at most " + limit + ".");
+  if (!KeepThoseWithEnough(admitted, caps->gpus_max, &Shape::gpus)) {
+    const std::string limit = ByModel(admitted.models, caps->gpus_max);
+    return Refusal(Reason::kProgrammeCapExceeded, "gpus", std::to_string(admitted.shape.gpus()),
+                   "at most " + limit,
+                   "Asks " + Gpus(admitted) + "; " + programme + " allows at most " + limit + ".");
   }
-  models = std::move(kept);
-
-  kept = WithAtLeast(models, largest, nodes);
-  if (kept.empty()) {
-    const std::string limit = ByModel(models, largest);
-    return Refusal(Reason::kLargerThanPool, "node_shape.nodes", std::to_string(nodes),
+  if (!KeepThoseWithEnough(admitted, largest, &Shape::node_count)) {
+    const std::string limit = ByModel(admitted.models, largest);
+    return Refusal(Reason::kLargerThanPool, "node_shape.nodes",
+                   std::to_string(admitted.shape.node_count()),
                    "at most " + limit + " in one cluster",
-                   "Asks " + Nodes(nodes) + " in one cluster; the largest clusters of " +
+                   "Asks " + Nodes(admitted) + " in one cluster; the largest clusters of " +
                        programme + " have " + limit + ".");
   }
-  models = std::move(kept);
-
   const GpusByModel at_once = AtOnce(quota, policy, request);
-  kept = WithAtLeast(models, at_once, gpus);
-  if (kept.empty()) {
-    const std::string limit = ByModel(models, at_once);
-    return Refusal(Reason::kQuotaExceeded, "gpus", std::to_string(gpus), "at most " + limit,
-                   "Asks " + Gpus(gpus) + "; the project may " +
-                       (request.borrow ? "borrow" : "hold") + " at most " + limit +
-                       " at the same time.");
+  if (!KeepThoseWithEnough(admitted, at_once, &Shape::gpus)) {
+    const std::string limit = ByModel(admitted.models, at_once);
+    return Refusal(
+        Reason::kQuotaExceeded, "gpus", std::to_string(admitted.shape.gpus()), "at most " + limit,
+        "Asks " + Gpus(admitted) + "; the project may " + (request.borrow ? "borrow" : "hold") +
+            " at most " + limit + " at the same time.");
   }
-  models = std::move(kept);
-
-  ALLOT_RETURN_IF_ERROR(AdmitGpuTime(quota, usage, request));
+  ALLOT_RETURN_IF_ERROR(AdmitGpuTime(quota, usage, admitted));
   return admitted;
 }
 

@@ -6,6 +6,7 @@
 
 #include "allot/base/check.h"
 #include "allot/base/text.h"
+#include "allot/model/policy.h"
 
 namespace allot {
 namespace {
@@ -118,6 +119,28 @@ Result<std::optional<Instant>> ParseDeadline(const RawRequest& raw, Instant now,
   return raw.deadline;
 }
 
+/// What it takes of the second model, where it asks for that.
+Result<std::optional<ExchangedShape>> ParseExchange(const RawRequest& raw, const Request& request,
+                                                    const Policy& policy, const std::string& path) {
+  if (!raw.exchange) return std::optional<ExchangedShape>();
+  if (request.models.size() < 2) {
+    return FieldError(Reason::kFieldNotAllowed, path + ".exchange", "true",
+                      "exchange only between two models: give both, or none for any");
+  }
+  static_assert(kGpuModelCount == 2, "of a third model it would take something else again");
+  const Exchange how = raw.gpus ? Exchange::kByGpu : Exchange::kByNode;
+  const Shape exchanged =
+      ExchangedFor(request.shape, request.models[0], request.models[1], how, policy);
+  if (exchanged.gpus() > kGpusMax) {
+    return FieldError(
+        raw.gpus ? Reason::kGpusOutOfRange : Reason::kNodesOutOfRange,
+        path + (raw.gpus ? ".gpus" : ".node_shape.nodes"),
+        std::to_string(raw.gpus ? request.shape.gpus() : request.shape.nodes),
+        "what takes at most " + FormatCount(kGpusMax) + " GPUs of each model by the exchange rate");
+  }
+  return std::optional(ExchangedShape{request.models[1], exchanged});
+}
+
 Result<Seconds> ParseSameLeafWait(const RawRequest& raw, const std::string& path) {
   const Seconds wait = raw.same_leaf_wait.value_or(Seconds{0});
   if (wait.count < 0 || wait > kAheadMax) {
@@ -145,10 +168,42 @@ std::string Describe(const Shape& shape) {
   return text;
 }
 
-Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::string& path) {
+std::optional<GpuSeconds> CostOn(const Request& request, GpuModel model) {
+  return GpuSeconds::Of(request.ShapeOn(model).gpus(), request.duration);
+}
+std::optional<GpuSeconds> LowestCost(const Request& request) {
+  int gpus = kGpusMax;
+  for (const GpuModel model : request.models) {
+    gpus = std::min(gpus, request.ShapeOn(model).gpus());
+  }
+  return GpuSeconds::Of(gpus, request.duration);
+}
+std::optional<GpuSeconds> HighestCost(const Request& request) {
+  int gpus = 0;
+  for (const GpuModel model : request.models) {
+    gpus = std::max(gpus, request.ShapeOn(model).gpus());
+  }
+  return GpuSeconds::Of(gpus, request.duration);
+}
+
+Shape ExchangedFor(const Shape& shape, GpuModel from, GpuModel to, Exchange how,
+                   const Policy& policy) {
+  const auto worth = [&](GpuModel model) {
+    return int64_t{model == GpuModel::kB200 ? policy.b200_worth_permille : 1000};
+  };
+  const auto rounded_up = [](int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); };
+  if (how == Exchange::kByNode) {
+    return {rounded_up(shape.nodes * worth(from), worth(to)), shape.gpus_per_node, 0};
+  }
+  return ShapeForGpus(rounded_up(shape.gpus() * worth(from), worth(to)));
+}
+
+Result<Request> ParseRequest(const RawRequest& raw, Instant now, const Policy& policy,
+                             const std::string& path) {
   Request request;
   ALLOT_ASSIGN_OR_RETURN(request.shape, ParseShape(raw, path));
   ALLOT_ASSIGN_OR_RETURN(request.models, ParseModels(raw, path));
+  ALLOT_ASSIGN_OR_RETURN(request.exchanged, ParseExchange(raw, request, policy, path));
   ALLOT_ASSIGN_OR_RETURN(request.duration, ParseRequestDuration(raw, path));
   ALLOT_ASSIGN_OR_RETURN(request.earliest_start, ParseEarliestStart(raw, now, path));
   ALLOT_ASSIGN_OR_RETURN(

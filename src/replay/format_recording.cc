@@ -47,6 +47,7 @@ Json Format(const Policy& policy) {
   json["preemptions_per_pass"] = policy.preemptions_per_pass;
   json["tie_seed"] = policy.tie_seed;
   json["borrowed_gpus_max"] = policy.borrowed_gpus_max;
+  json["b200_worth_permille"] = policy.b200_worth_permille;
   json["preemptions_per_project"] = policy.preemptions_per_project;
   json["improver_rounds"] = policy.improver_rounds;
   json["improver_delay_max_s"] = policy.improver_delay_max.count;
@@ -64,6 +65,12 @@ Json Format(const Request& request) {
   json["nodes"] = request.shape.nodes;
   json["gpus_per_node"] = request.shape.gpus_per_node;
   json["remainder_gpus"] = request.shape.remainder_gpus;
+  if (request.exchanged) {
+    json["exchanged"] = {{"model", Name(request.exchanged->model)},
+                         {"nodes", request.exchanged->shape.nodes},
+                         {"gpus_per_node", request.exchanged->shape.gpus_per_node},
+                         {"remainder_gpus", request.exchanged->shape.remainder_gpus}};
+  }
   json["models"] = Models(request.models);
   json["duration_s"] = request.duration.count;
   if (request.earliest_start) json["earliest_start_us"] = request.earliest_start->micros;

@@ -88,6 +88,10 @@ Policy ReadPolicy(const Fields& fields) {
     policy.improver_rounds = static_cast<int>(fields.Int("improver_rounds", 0, kImproverRoundsMax));
     policy.improver_delay_max = ReadSeconds(fields, "improver_delay_max_s", 0);
   }
+  // Before the seventh format nothing was exchanged.
+  if (fields.Has("b200_worth_permille")) {
+    policy.b200_worth_permille = static_cast<int>(fields.Int("b200_worth_permille", 100, 10'000));
+  }
   fields.Each("programmes", [&](const Fields& row) {
     ProgrammeCaps caps{.programme = ProgrammeId(row.Text("id")),
                        .duration_max = ReadSeconds(row, "duration_max_s", 0)};
@@ -97,12 +101,21 @@ Policy ReadPolicy(const Fields& fields) {
   return policy;
 }
 
+Shape ReadShape(const Fields& fields) {
+  Shape shape;
+  shape.nodes = static_cast<int>(fields.Int("nodes", 1, kNodesMax));
+  shape.gpus_per_node = static_cast<int>(fields.Int("gpus_per_node", 1, kGpusPerNode));
+  shape.remainder_gpus = static_cast<int>(fields.Int("remainder_gpus", 0, shape.gpus_per_node - 1));
+  return shape;
+}
+
 Request ReadRequest(const Fields& fields) {
   Request request;
-  request.shape.nodes = static_cast<int>(fields.Int("nodes", 1, kNodesMax));
-  request.shape.gpus_per_node = static_cast<int>(fields.Int("gpus_per_node", 1, kGpusPerNode));
-  request.shape.remainder_gpus =
-      static_cast<int>(fields.Int("remainder_gpus", 0, request.shape.gpus_per_node - 1));
+  request.shape = ReadShape(fields);
+  if (fields.Has("exchanged")) {
+    const Fields exchanged = fields.Object("exchanged");
+    request.exchanged = ExchangedShape{ReadModel(exchanged, "model"), ReadShape(exchanged)};
+  }
   for (const std::string& text : fields.Texts("models")) {
     const auto model = ParseGpuModel(text);
     if (!model) fields.Note("models", text, "B200 or H200");

@@ -36,6 +36,7 @@ Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::str
   }
   raw.preemptible = request.preemptible();
   raw.borrow = request.borrow();
+  raw.exchange = request.exchange();
   if (request.has_same_leaf_wait()) {
     ALLOT_ASSIGN_OR_RETURN(raw.same_leaf_wait,
                            ParseDuration(request.same_leaf_wait(), path + ".same_leaf_wait"));

@@ -14,16 +14,26 @@ void RenderGpus(const NodeId& node, GpuMask gpus, const ClusterNamer& name_of,
   }
 }
 
+// A remainder comes from "GPUs in all" only; whole nodes mean the same either way.
+template <class Message>
+void RenderSize(const Shape& shape, Message& rendered) {
+  if (shape.remainder_gpus > 0) {
+    rendered.set_gpus(shape.gpus());
+  } else {
+    rendered.mutable_node_shape()->set_nodes(shape.nodes);
+    rendered.mutable_node_shape()->set_gpus_per_node(shape.gpus_per_node);
+  }
+}
+
 }  // namespace
 
 v1::AllocationRequest Render(const Request& request) {
   v1::AllocationRequest rendered;
-  // A remainder comes from "GPUs in all" only; whole nodes mean the same either way.
-  if (request.shape.remainder_gpus > 0) {
-    rendered.set_gpus(request.shape.gpus());
-  } else {
-    rendered.mutable_node_shape()->set_nodes(request.shape.nodes);
-    rendered.mutable_node_shape()->set_gpus_per_node(request.shape.gpus_per_node);
+  RenderSize(request.shape, rendered);
+  rendered.set_exchange(request.exchanged.has_value());
+  if (request.exchanged) {
+    rendered.mutable_exchanged_size()->set_model(Render(request.exchanged->model));
+    RenderSize(request.exchanged->shape, *rendered.mutable_exchanged_size());
   }
   for (const GpuModel model : request.models) rendered.add_models(Render(model));
   *rendered.mutable_duration() = Render(request.duration);

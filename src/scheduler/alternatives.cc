@@ -113,10 +113,18 @@ class Search {
           Request request = row_.request;
           const int count = static_cast<int>(size);
           request.shape = gang ? Shape{count, shape.gpus_per_node, 0} : Shape{1, count, 0};
+          if (request.exchanged) {
+            const GpuModel to = request.exchanged->model;
+            const GpuModel from = to == GpuModel::kH200 ? GpuModel::kB200 : GpuModel::kH200;
+            request.exchanged->shape = ExchangedFor(
+                request.shape, from, to, gang ? Exchange::kByNode : Exchange::kByGpu, policy_);
+          }
           return request;
         },
         [&](const Request& request) {
-          return "with " + Describe(request.shape) + " instead of " + Describe(shape);
+          std::string told = "with " + Describe(request.shape) + " instead of " + Describe(shape);
+          if (request.exchanged) told += " (or as much of the other model as does the same work)";
+          return told;
         });
   }
 

@@ -254,7 +254,7 @@ class Checker {
 
   // As many nodes with exactly so many GPUs as were asked; the whole gang, no more and no less.
   void CheckShape(const Placement& placement) {
-    const Shape& shape = PendingAt(placement.pending).request.shape;
+    const Shape& shape = PendingAt(placement.pending).request.ShapeOn(placement.model);
     std::array<int, kGpusPerNode + 1> nodes_with{};
     for (const PlacedNode& placed : placement.nodes) {
       ++nodes_with[static_cast<std::size_t>(CountGpus(placed.gpus))];

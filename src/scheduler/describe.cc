@@ -12,8 +12,16 @@ std::string DescribeModels(const Request& request) {
 }
 
 std::string DescribeAsk(const Request& request) {
-  return "asks " + Describe(request.shape) + " of " + DescribeModels(request) + " for " +
-         FormatDuration(request.duration);
+  std::string what;
+  if (request.exchanged) {
+    for (const GpuModel model : request.models) {
+      what += (what.empty() ? "" : " or ") + Describe(request.ShapeOn(model)) + " of ";
+      what += Name(model);
+    }
+  } else {
+    what = Describe(request.shape) + " of " + DescribeModels(request);
+  }
+  return "asks " + what + " for " + FormatDuration(request.duration);
 }
 
 std::string Count(int64_t count, const std::string& noun) {

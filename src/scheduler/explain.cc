@@ -47,6 +47,7 @@ class Explainer {
     return snapshot_.clusters[static_cast<std::size_t>(position)];
   }
   const Request& request() const { return pending_.request; }
+  const Shape& ShapeIn(int cluster) const { return request().ShapeOn(ClusterAt(cluster).model); }
   bool Accepts(GpuModel model) const {
     const auto& models = request().models;
     return std::find(models.begin(), models.end(), model) != models.end();
@@ -103,7 +104,7 @@ class Explainer {
     return request().borrow ? policy_.borrowed_gpus_max : At(project_.concurrent_gpus, model);
   }
   bool QuotaAllowsNow(GpuModel model) const {
-    return At(held_, model) + request().shape.gpus() <= Limit(model);
+    return At(held_, model) + request().ShapeOn(model).gpus() <= Limit(model);
   }
 
   void Clusters() {
@@ -180,7 +181,7 @@ class Explainer {
   // `nodes`: each with its GPUs sorted by when they come free, so that entry g - 1 says from when
   // on g of them are free together.
   void LookAt(const std::vector<FreeFrom>& nodes, ClusterOutlook& outlook) const {
-    const Shape& shape = request().shape;
+    const Shape& shape = ShapeIn(outlook.cluster);
     const auto from_when = [&](int gpus) {
       std::vector<Instant> times;
       times.reserve(nodes.size());
@@ -292,9 +293,9 @@ class Explainer {
         text += ", " + std::to_string(outlook.set_aside) + " set aside";
       }
       text += ", " + std::to_string(outlook.nodes_fitting_now) + " with " +
-              Count(request().shape.gpus_per_node, "GPU") + " free now, " +
+              Count(ShapeIn(outlook.cluster).gpus_per_node, "GPU") + " free now, " +
               Count(outlook.gpus_free_now, "GPU") + " free in all";
-      if (outlook.nodes - outlook.unschedulable < request().shape.node_count()) {
+      if (outlook.nodes - outlook.unschedulable < ShapeIn(outlook.cluster).node_count()) {
         text += ", too few schedulable nodes";
       } else if (!outlook.earliest_by_claims) {
         text += ", never enough within the planning horizon";

@@ -21,7 +21,9 @@ constexpr GpuSeconds kMoreThanAnybodyHas =
     GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
 
 bool WaitsForOneLeaf(const Request& request) {
-  return request.same_leaf_wait.count > 0 && request.shape.node_count() > 1;
+  const bool is_gang = request.shape.node_count() > 1 ||
+                       (request.exchanged && request.exchanged->shape.node_count() > 1);
+  return is_gang && request.same_leaf_wait.count > 0;
 }
 
 }  // namespace
@@ -70,12 +72,12 @@ std::optional<SlipCause> Pass::Keep(int pending) {
                                  ? &At(snapshot_.reservations, *booking.cluster->reservation)
                                  : nullptr);
   }
-  if (!QuotaOf(row).Allows(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
+  const GpuModel model = booking.cluster->model;
+  if (!QuotaOf(row).Allows(model, row.request.ShapeOn(model).gpus(), booking.first_slot,
                            booking.last_slot)) {
     return SlipCause::kQuotaExhausted;
   }
-  const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
-  if (cost > At(gpu_time_left_, row.project)) return SlipCause::kGpuHoursExhausted;
+  if (!IsWithinBudget(row, model)) return SlipCause::kGpuHoursExhausted;
   Book(row, booking);
   return std::nullopt;
 }
@@ -117,8 +119,8 @@ Placement Pass::MoveUp(int pending) {
     Unbook(row, booking);
     // Who wants one leaf takes it at the promised time, too, rather than several before.
     const bool wants_a_leaf = WaitsForOneLeaf(row.request) && !IsOnOneLeaf(booking);
-    const Found found = Search(wanted, Fitting(OpenTo(row), row.request.shape),
-                               booking.first_slot - (wants_a_leaf ? 0 : 1));
+    const Found found =
+        Search(wanted, Fitting(OpenTo(row), row), booking.first_slot - (wants_a_leaf ? 0 : 1));
     if (found.cluster != nullptr && IsBetter(found, booking, promise.window, row.request)) {
       return Book(pending, found);
     }
@@ -194,19 +196,21 @@ Pass::Cluster& Pass::CalendarFor(const SnapshotPending& row, const TimeWindow& w
 
 void Pass::Book(const SnapshotPending& row, const Booking& booking) {
   booking.cluster->calendar->Book(booking.nodes, booking.first_slot, booking.last_slot);
-  QuotaOf(row).Book(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
+  const GpuModel model = booking.cluster->model;
+  QuotaOf(row).Book(model, row.request.ShapeOn(model).gpus(), booking.first_slot,
                     booking.last_slot);
   GpuSeconds& left = At(gpu_time_left_, row.project);
-  left = *left.Minus(*CostOf(row.request));
+  left = *left.Minus(*CostOn(row.request, model));
 }
 
 void Pass::Unbook(const SnapshotPending& row, const Booking& booking) {
   booking.cluster->calendar->Unbook(booking.nodes, booking.first_slot, booking.last_slot);
   bounds_->Clear(booking.cluster->number);
-  QuotaOf(row).Unbook(booking.cluster->model, row.request.shape.gpus(), booking.first_slot,
+  const GpuModel model = booking.cluster->model;
+  QuotaOf(row).Unbook(model, row.request.ShapeOn(model).gpus(), booking.first_slot,
                       booking.last_slot);
   GpuSeconds& left = At(gpu_time_left_, row.project);
-  left = *left.Plus(*CostOf(row.request));
+  left = *left.Plus(*CostOn(row.request, model));
 }
 
 // ---- One pending allocation
@@ -218,11 +222,17 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   if (!ProjectOf(row).open) {
     return Defer(pending, DeferralReason::kProjectClosed, "the project is closed");
   }
-  const GpuSeconds cost = CostOf(request).value_or(kMoreThanAnybodyHas);
+  const GpuSeconds cost = LowestCost(request).value_or(kMoreThanAnybodyHas);
   if (cost > At(gpu_time_left_, row.project)) return DeferOverBudget(pending, cost);
   const std::vector<Cluster*>& open = OpenTo(row);
-  const std::vector<Cluster*>& fitting = Fitting(open, request.shape);
-  if (fitting.empty()) return DeferTooLarge(pending, open);
+  const std::vector<Cluster*>& fitting = Fitting(open, row);
+  if (fitting.empty()) {
+    const bool is_large_enough = std::any_of(open.begin(), open.end(), [&](const Cluster* cluster) {
+      return cluster->schedulable >= request.ShapeOn(cluster->model).node_count();
+    });
+    if (!is_large_enough) return DeferTooLarge(pending, open);
+    return DeferOverBudget(pending, HighestCost(request).value_or(kMoreThanAnybodyHas));
+  }
 
   const std::optional<Instant> not_before = NotBefore(pending);
   if (!not_before) return DeferBehindPredecessor(pending);
@@ -240,14 +250,14 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
 
 std::optional<Placement> Pass::PlaceNow(int pending) {
   const SnapshotPending& row = Pending(pending);
-  const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
+  const GpuSeconds cost = LowestCost(row.request).value_or(kMoreThanAnybodyHas);
   const std::optional<Instant> not_before = NotBefore(pending);
   if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project) || !not_before ||
       *not_before > snapshot_.now) {
     return std::nullopt;
   }
   const Wanted wanted = Want(pending, *not_before);
-  const Found found = Search(wanted, Fitting(OpenTo(row), row.request.shape), 0);
+  const Found found = Search(wanted, Fitting(OpenTo(row), row), 0);
   if (found.cluster == nullptr) return std::nullopt;
   return Book(pending, found);
 }
@@ -256,8 +266,8 @@ std::optional<Placement> Pass::PlaceBy(int pending, Instant latest) {
   const SnapshotPending& row = Pending(pending);
   const std::optional<Instant> not_before = NotBefore(pending);
   if (!not_before || *not_before > latest) return std::nullopt;
-  const Found found = Search(Want(pending, *not_before), Fitting(OpenTo(row), row.request.shape),
-                             grid_.SlotOf(latest));
+  const Found found =
+      Search(Want(pending, *not_before), Fitting(OpenTo(row), row), grid_.SlotOf(latest));
   if (found.cluster == nullptr || grid_.WindowFrom(found.slot, found.span).start() > latest) {
     return std::nullopt;
   }
@@ -276,15 +286,18 @@ void Pass::Withdraw(const Placement& placement) {
 }
 
 std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
-  const GpuSeconds cost = CostOf(row.request).value_or(kMoreThanAnybodyHas);
+  const GpuSeconds cost = LowestCost(row.request).value_or(kMoreThanAnybodyHas);
   if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project)) return std::nullopt;
   const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
-  const Wanted wanted{
+  Wanted wanted{
       .row = row,
       .span = span,
       .ask = StartBounds::MakeAsk(StartBounds::kUnnumbered, row.request.shape, span.duration)};
-  const Found found =
-      Search(wanted, Fitting(OpenTo(row), row.request.shape), grid_.last_start_slot());
+  if (row.request.exchanged) {
+    wanted.exchanged_ask =
+        StartBounds::MakeAsk(StartBounds::kUnnumbered, row.request.exchanged->shape, span.duration);
+  }
+  const Found found = Search(wanted, Fitting(OpenTo(row), row), grid_.last_start_slot());
   if (found.cluster == nullptr) return std::nullopt;
   const TimeWindow window = grid_.WindowFrom(found.slot, found.span);
   if (row.request.deadline && window.end() > *row.request.deadline) return std::nullopt;
@@ -306,18 +319,32 @@ std::optional<Instant> Pass::NotBefore(int pending) const {
 Pass::Wanted Pass::Want(int pending, Instant not_before) const {
   const SnapshotPending& row = Pending(pending);
   const Span span{row.request.duration, not_before};
-  return {.row = row,
-          .span = span,
-          .ask = StartBounds::MakeAsk(At(asks_, pending), row.request.shape, span.duration)};
+  Wanted wanted{.row = row,
+                .span = span,
+                .ask = StartBounds::MakeAsk(At(asks_, pending), row.request.shape, span.duration)};
+  if (row.request.exchanged) {
+    wanted.exchanged_ask = StartBounds::MakeAsk(At(exchanged_asks_, pending),
+                                                row.request.exchanged->shape, span.duration);
+  }
+  return wanted;
 }
 
+// Where enough nodes take work, and what it takes there is within its project's GPU time.
 const std::vector<Pass::Cluster*>& Pass::Fitting(const std::vector<Cluster*>& open,
-                                                 const Shape& shape) {
+                                                 const SnapshotPending& row) {
   fitting_.clear();
   for (Cluster* cluster : open) {
-    if (cluster->schedulable >= shape.node_count()) fitting_.push_back(cluster);
+    if (cluster->schedulable < row.request.ShapeOn(cluster->model).node_count()) continue;
+    // Who takes as much of every model was looked at as a whole.
+    if (row.request.exchanged && !IsWithinBudget(row, cluster->model)) continue;
+    fitting_.push_back(cluster);
   }
   return fitting_;
+}
+
+bool Pass::IsWithinBudget(const SnapshotPending& row, GpuModel model) const {
+  const GpuSeconds cost = CostOn(row.request, model).value_or(kMoreThanAnybodyHas);
+  return cost <= At(gpu_time_left_, row.project);
 }
 
 // In the order in which equal starts are decided: what is set aside for its project, then the
@@ -373,7 +400,7 @@ Pass::Found Pass::SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& 
   // earlier.
   turns_.clear();
   for (std::size_t i = 0; i < clusters.size(); ++i) {
-    turns_.emplace_back(bounds_->Get(wanted.ask, clusters[i]->number), i);
+    turns_.emplace_back(bounds_->Get(wanted.AskOn(clusters[i]->model), clusters[i]->number), i);
   }
   // Of many clusters few have their turn: a heap costs less than an order.
   const auto later = std::greater<>();
@@ -402,7 +429,8 @@ Pass::Found Pass::SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& 
 
 // The first slot up to `last` in which both the cluster and the project's quota allow it.
 int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
-  const Shape& shape = wanted.row.request.shape;
+  const Shape& shape = wanted.row.request.ShapeOn(cluster.model);
+  const StartBounds::Ask& ask = wanted.AskOn(cluster.model);
   const Span& span = wanted.span;
   const QuotaCalendar& quota = QuotaOf(wanted.row);
   const int first = grid_.SlotOf(span.not_before);
@@ -414,13 +442,13 @@ int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
     const int within_quota = quota.EarliestStart(cluster.model, shape.gpus(), span, slot, last);
     if (within_quota == found) return found;
     if (within_quota > last) break;
-    const int bound = bounds_->Get(wanted.ask, cluster.number);
+    const int bound = bounds_->Get(ask, cluster.number);
     const int from = std::max(within_quota, bound);
     slot = cluster.calendar->EarliestStart(shape, wanted.spread, span, from, last, rows_);
     // What was found holds for others only if nothing but the calendar pushed it back.
     const bool by_calendar_alone =
         wanted.spread == Spread::kAnyNodes && from == bound && span.not_before <= grid_.Start(from);
-    if (by_calendar_alone) bounds_->Raise(wanted.ask, cluster.number, slot);
+    if (by_calendar_alone) bounds_->Raise(ask, cluster.number, slot);
     if (slot == within_quota) return slot;
     found = slot;
   }
@@ -447,8 +475,8 @@ Placement Pass::Book(int pending, const Found& found) {
   const SnapshotPending& row = Pending(pending);
   Cluster& cluster = *found.cluster;
   const int last_slot = grid_.LastSlot(found.slot, found.span);
-  NodeMasks nodes =
-      cluster.calendar->ChooseNodes(row.request.shape, found.slot, last_slot, best_rows_);
+  NodeMasks nodes = cluster.calendar->ChooseNodes(row.request.ShapeOn(cluster.model), found.slot,
+                                                  last_slot, best_rows_);
 
   Placement placement;
   placement.pending = pending;
@@ -504,7 +532,6 @@ Deferral Pass::DeferBehindPredecessor(int pending) const {
 Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitting,
                                  const Span& span) {
   const SnapshotPending& row = Pending(pending);
-  const int gpus = row.request.shape.gpus();
   const std::string horizon = FormatRfc3339(grid_.horizon_end());
   if (span.not_before >= grid_.horizon_end()) {
     return Defer(pending, DeferralReason::kNoCapacity,
@@ -521,6 +548,7 @@ Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitti
   bool quota_is_large_enough = false;
   std::optional<GpuModel> told;
   for (const Cluster* cluster : fitting) {
+    const int gpus = row.request.ShapeOn(cluster->model).gpus();
     if (quota.EarliestStart(cluster->model, gpus, span, first, last) <= last) quota_allows = true;
     if (quota.Limit(cluster->model) >= gpus) quota_is_large_enough = true;
     if (told == cluster->model) continue;
@@ -530,7 +558,12 @@ Deferral Pass::DeferWithoutStart(int pending, const std::vector<Cluster*>& fitti
   }
   if (!quota_allows) {
     std::string why = std::string("its project may ") + (row.request.borrow ? "borrow " : "hold ") +
-                      limits + " GPUs at the same time, this asks " + std::to_string(gpus);
+                      limits + " GPUs at the same time, this asks " +
+                      std::to_string(row.request.shape.gpus());
+    if (row.request.exchanged) {
+      why += " or by the exchange rate " + std::to_string(row.request.exchanged->shape.gpus()) +
+             " " + std::string(Name(row.request.exchanged->model));
+    }
     if (quota_is_large_enough) {
       why += ", and what it holds and has planned leaves no room before " + horizon;
     }

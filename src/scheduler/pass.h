@@ -95,8 +95,14 @@ class Pass {
   struct Wanted {
     const SnapshotPending& row;
     Span span;
+    // And on the model that takes something else.
     StartBounds::Ask ask;
+    std::optional<StartBounds::Ask> exchanged_ask;
     Spread spread = Spread::kAnyNodes;
+
+    const StartBounds::Ask& AskOn(GpuModel model) const {
+      return exchanged_ask && model == row.request.exchanged->model ? *exchanged_ask : ask;
+    }
   };
 
   const SnapshotPending& Pending(int pending) const;
@@ -116,7 +122,9 @@ class Pass {
   void BookQuotas();
   int LastHeldBy(const SnapshotClaim& claim) const;
 
-  const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open, const Shape& shape);
+  const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open,
+                                       const SnapshotPending& row);
+  bool IsWithinBudget(const SnapshotPending& row, GpuModel model) const;
   Found Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
   Found SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last);
   static bool IsOnOneLeaf(const Booking& booking);
@@ -164,8 +172,9 @@ class Pass {
   std::vector<GpuSeconds> gpu_time_left_;
   // By node of the snapshot: its position in its cluster.
   std::vector<int> position_in_cluster_;
-  // By pending: which (shape, duration) it asks for.
+  // By pending: which (shape, duration) it asks for, and what it does where that differs by model.
   std::vector<int> asks_;
+  std::vector<int> exchanged_asks_;
   std::size_t ask_count_ = 0;
   // Of the search under way, and of its best start so far.
   SearchRows rows_;

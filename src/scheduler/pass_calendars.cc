@@ -18,20 +18,26 @@ constexpr GpuMask kAllGpus = 0xff;
 
 void Pass::NumberAsks() {
   // One number holds an ask: sorting those is half the work of sorting rows.
-  std::vector<std::pair<uint64_t, int>> by_ask;
+  std::vector<std::pair<uint64_t, int*>> by_ask;
   by_ask.reserve(snapshot_.pending.size());
+  asks_.resize(snapshot_.pending.size(), StartBounds::kUnnumbered);
+  exchanged_asks_.resize(snapshot_.pending.size(), StartBounds::kUnnumbered);
+  const auto add = [&](const Shape& shape, Seconds duration, int& number) {
+    uint64_t ask = static_cast<uint64_t>(shape.nodes);
+    ask = ask << 4 | static_cast<uint64_t>(shape.gpus_per_node);
+    ask = ask << 4 | static_cast<uint64_t>(shape.remainder_gpus);
+    by_ask.emplace_back(ask << 40 | static_cast<uint64_t>(duration.count), &number);
+  };
   for (int i = 0; i < static_cast<int>(snapshot_.pending.size()); ++i) {
     const Request& request = Pending(i).request;
-    uint64_t ask = static_cast<uint64_t>(request.shape.nodes);
-    ask = ask << 4 | static_cast<uint64_t>(request.shape.gpus_per_node);
-    ask = ask << 4 | static_cast<uint64_t>(request.shape.remainder_gpus);
-    by_ask.emplace_back(ask << 40 | static_cast<uint64_t>(request.duration.count), i);
+    add(request.shape, request.duration, At(asks_, i));
+    if (request.exchanged) add(request.exchanged->shape, request.duration, At(exchanged_asks_, i));
   }
-  std::sort(by_ask.begin(), by_ask.end());
-  asks_.resize(by_ask.size());
+  std::sort(by_ask.begin(), by_ask.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   for (std::size_t i = 0; i < by_ask.size(); ++i) {
     if (i == 0 || by_ask[i - 1].first < by_ask[i].first) ++ask_count_;
-    At(asks_, by_ask[i].second) = static_cast<int>(ask_count_) - 1;
+    *by_ask[i].second = static_cast<int>(ask_count_) - 1;
   }
 }
 

@@ -53,15 +53,15 @@ class Preempter {
     for (int i = 0; i < static_cast<int>(snapshot.preemptible.size()); ++i) {
       const SnapshotPreemptible& row = At(snapshot.preemptible, i);
       if (MayBeStopped(row, snapshot.now, policy)) {
-        stoppable_.push_back({.row = i,
-                              .gpus = row.request.shape.gpus(),
-                              .borrowed = row.request.borrow,
-                              .start = row.start,
-                              .nodes = {}});
+        stoppable_.push_back(
+            {.row = i, .gpus = 0, .borrowed = row.request.borrow, .start = row.start, .nodes = {}});
       }
     }
     for (const SnapshotClaim& claim : snapshot.claims) {
-      if (Stoppable* held = Holder(claim)) held->nodes.push_back({claim.node, claim.gpus});
+      Stoppable* held = Holder(claim);
+      if (held == nullptr) continue;
+      held->nodes.push_back({claim.node, claim.gpus});
+      held->gpus += CountGpus(claim.gpus);
     }
     std::erase_if(stoppable_, [](const Stoppable& one) { return one.nodes.empty(); });
     std::sort(stoppable_.begin(), stoppable_.end(), GoesFirst);
@@ -230,11 +230,15 @@ class Preempter {
       for (int node = 0; node < static_cast<int>(world_.nodes.size()); ++node) {
         if (At(world_.nodes, node).cluster == cluster) nodes.push_back(node);
       }
-      auto found = Clearing(usable, free, nodes, here, row.request.shape).Find();
+      auto found = Clearing(usable, free, nodes, here,
+                            row.request.ShapeOn(At(world_.clusters, cluster).model))
+                       .Find();
       // Without those beyond their project's budget there may be others.
       for (auto beyond = BeyondBudget(found); !beyond.empty(); beyond = BeyondBudget(found)) {
         std::erase_if(here, [&](const Stoppable* one) { return beyond.contains(one->row); });
-        found = Clearing(usable, free, nodes, here, row.request.shape).Find();
+        found = Clearing(usable, free, nodes, here,
+                         row.request.ShapeOn(At(world_.clusters, cluster).model))
+                    .Find();
       }
       if (!found.empty() && (best.empty() || Cost(found) < Cost(best))) best = std::move(found);
     }
@@ -279,22 +283,23 @@ class Preempter {
   }
 
   /// Who is alike in all that decides where room can be made, but for how long.
-  using Key = std::tuple<ProgrammeId, std::vector<GpuModel>, Shape, bool>;
+  using Key =
+      std::tuple<ProgrammeId, std::vector<GpuModel>, Shape, std::optional<ExchangedShape>, bool>;
   Key KeyOf(int pending) const {
     const SnapshotPending& row = At(world_.pending, pending);
     return {At(world_.projects, row.project).programme, row.request.models, row.request.shape,
-            row.request.preemptible};
+            row.request.exchanged, row.request.preemptible};
   }
 
   /// What its project holds then leaves room for it.
   bool QuotaAllows(const SnapshotPending& row, int cluster) const {
-    const auto model = static_cast<std::size_t>(At(world_.clusters, cluster).model);
-    int left = At(world_.projects, row.project).concurrent_gpus[model] - row.request.shape.gpus();
+    const GpuModel model = At(world_.clusters, cluster).model;
+    int left = allot::At(At(world_.projects, row.project).concurrent_gpus, model) -
+               row.request.ShapeOn(model).gpus();
     for (const SnapshotClaim& claim : world_.claims) {
       const int at = At(world_.nodes, claim.node).cluster;
       if (claim.project == row.project && claim.counts_against_quota && !claim.borrowed &&
-          claim.until > stop_ &&
-          At(world_.clusters, at).model == At(world_.clusters, cluster).model) {
+          claim.until > stop_ && At(world_.clusters, at).model == model) {
         left -= CountGpus(claim.gpus);
       }
     }
@@ -366,7 +371,9 @@ class Preempter {
       stops.emplace(row.id, stop_);
       // What it does not use now is there for the rest of it.
       GpuSeconds& left = At(changed.projects, row.project).gpu_time_left;
-      left = left.Plus(*CostOf(again.request)).value_or(left);
+      const GpuModel model =
+          At(world_.clusters, At(world_.nodes, one->nodes.front().node).cluster).model;
+      left = left.Plus(*CostOn(again.request, model)).value_or(left);
       changed.pending.push_back(std::move(again));
     }
     EndClaims(changed, stops);

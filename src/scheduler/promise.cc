@@ -17,8 +17,9 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
   if (created + policy.gathering_time > snapshot.now) return false;
   if (start <= snapshot.now || start > snapshot.now + policy.promise_within) return false;
   // What fits a reservation exactly must not miss it by a second.
-  return placement.reservation || row.request.shape.node_count() >= policy.promise_nodes ||
-         row.urgent || IsOverdue(row, snapshot.now, policy);
+  return placement.reservation ||
+         row.request.ShapeOn(placement.model).node_count() >= policy.promise_nodes || row.urgent ||
+         IsOverdue(row, snapshot.now, policy);
 }
 
 }  // namespace allot::scheduler

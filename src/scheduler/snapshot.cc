@@ -44,6 +44,12 @@ void AddRequest(Fnv& fnv, const Request& request) {
   fnv.Add(request.shape.nodes);
   fnv.Add(request.shape.gpus_per_node);
   fnv.Add(request.shape.remainder_gpus);
+  if (request.exchanged) {
+    fnv.Add(Name(request.exchanged->model));
+    fnv.Add(request.exchanged->shape.nodes);
+    fnv.Add(request.exchanged->shape.gpus_per_node);
+    fnv.Add(request.exchanged->shape.remainder_gpus);
+  }
   fnv.Add(static_cast<int64_t>(request.models.size()));
   for (const GpuModel model : request.models) fnv.Add(Name(model));
   fnv.Add(request.duration.count);

@@ -153,12 +153,12 @@ PlanSummary Summarise(const Snapshot& snapshot, const Plan& plan) {
   }
   for (const Placement& placement : plan.placements) {
     const auto& request = snapshot.pending[static_cast<std::size_t>(placement.pending)].request;
+    const int gpus = request.ShapeOn(placement.model).gpus();
     const bool now = placement.window.start() <= snapshot.now;
     ++(now ? summary.starts_now : summary.planned);
     if (!now && placement.promised) ++summary.promised;
-    if (now) summary.gpus_now += request.shape.gpus();
-    held += InWeek(snapshot.now, placement.window.start(), placement.window.end(),
-                   request.shape.gpus());
+    if (now) summary.gpus_now += gpus;
+    held += InWeek(snapshot.now, placement.window.start(), placement.window.end(), gpus);
   }
   const auto nodes = std::count_if(snapshot.nodes.begin(), snapshot.nodes.end(),
                                    [](const SnapshotNode& node) { return node.schedulable; });

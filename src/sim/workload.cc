@@ -258,7 +258,7 @@ Workload LoadNationalCall(const LoadOptions& options) {
   std::sort(asks.begin(), asks.end(),
             [](const auto& a, const auto& b) { return a.first->project.id < b.first->project.id; });
   for (const auto& [asked, percent] : asks) {
-    const auto request = ParseRequest(asked->request, kFirstDay, "request");
+    const auto request = ParseRequest(asked->request, kFirstDay, DefaultPolicy(), "request");
     ALLOT_CHECK(request.ok());
     scheduler::SnapshotProject project;
     project.id = asked->project.id;

@@ -123,7 +123,7 @@ TEST_F(ConsolidationTest, TheRestOfWhatIsStoppedCountsOnceInItsBudget) {
   const auto rest = std::ranges::lower_bound(pass->snapshot.pending, Moved().id, {},
                                              &scheduler::SnapshotPending::id);
   ASSERT_NE(rest, pass->snapshot.pending.end());
-  EXPECT_EQ(*before.Plus(*CostOf(rest->request)), pass->snapshot.projects[1].gpu_time_left);
+  EXPECT_EQ(*before.Plus(*HighestCost(rest->request)), pass->snapshot.projects[1].gpu_time_left);
 }
 
 TEST_F(ConsolidationTest, AWhatIfNamesWhatWouldBeMoved) {

@@ -274,6 +274,9 @@ std::string Scenario::Submit(const Line& line) {
     if (!model) return "error: no model " + name + "\n";
     request.models.push_back(*model);
   }
+  if (const auto gpus = line.Number("or-gpus")) {
+    request.exchanged = ExchangedShape{request.models.back(), ShapeForGpus(*gpus)};
+  }
   request.earliest_start = line.Time("earliest");
   request.deadline = line.Time("deadline");
   request.same_leaf_wait = line.Length("same-leaf-wait").value_or(Seconds{0});

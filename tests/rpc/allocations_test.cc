@@ -64,6 +64,25 @@ TEST_F(AllocationsTest, ARequestIsPendingAndShownAsItWasAsked) {
   EXPECT_EQ(Get(made.name()).SerializeAsString(), made.SerializeAsString());
 }
 
+TEST_F(AllocationsTest, WhatIsExchangedIsShownForEachModel) {
+  v1::Allocation made;
+  ASSERT_EQ(ReasonOf(Create(member_,
+                            "parent: 'institutes/snu/projects/p' allocation_id: 'x1' allocation { "
+                            "request { gpus: 6 models: [GPU_MODEL_B200, GPU_MODEL_H200] duration { "
+                            "seconds: 7200 } exchange: true } }",
+                            &made)),
+            "OK");
+  EXPECT_TRUE(made.request().exchange());
+  EXPECT_EQ(made.request().node_shape().gpus_per_node(), 6);
+  EXPECT_EQ(made.request().exchanged_size().model(), v1::GPU_MODEL_H200);
+  EXPECT_EQ(made.request().exchanged_size().gpus(), 12) << "a node and a half";
+  EXPECT_EQ(ReasonOf(Create(member_,
+                            "parent: 'institutes/snu/projects/p' allocation { request { gpus: 6 "
+                            "models: GPU_MODEL_B200 duration { seconds: 7200 } exchange: true } }",
+                            &made)),
+            "FIELD_NOT_ALLOWED");
+}
+
 TEST_F(AllocationsTest, ItStartsAfterAnotherOfItsProjectOnly) {
   ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"))), "OK");
   const auto after = [&](const std::string& id, const std::string& name) {

@@ -111,7 +111,7 @@ TEST_F(TenantsTest, RolesMayDoWhatTheTableSaysAndNoMore) {
   v1::RecordPassResponse recorded;
   EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(auditor, &Operators::RecordPass, "", &recorded)),
             "OK");
-  EXPECT_EQ(recorded.recording().rfind("{\"allot_recording\":6,", 0), 0U);
+  EXPECT_EQ(recorded.recording().rfind("{\"allot_recording\":7,", 0), 0U);
   EXPECT_EQ(ReasonOf(Call<v1::PoolService>(member_, &Pool::ListNodes,
                                            "parent: 'providers/prov/clusters/c'")),
             "ROLE_INSUFFICIENT");

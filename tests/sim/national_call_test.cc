@@ -78,8 +78,8 @@ TEST(NationalCall, EveryAskIsAdmittedAsItIs) {
                                                                 {"national", {510, 0}}};
   for (const uint64_t seed : kSeeds) {
     ForEachProject(MakeNationalCall(seed), [&](const Institute&, const CallProject& entry) {
-      const auto request =
-          ParseRequest(entry.request, testing::ManualClock::kStart, entry.allocation.str());
+      const auto request = ParseRequest(entry.request, testing::ManualClock::kStart,
+                                        DefaultPolicy(), entry.allocation.str());
       ASSERT_TRUE(request.ok()) << Describe(request.error());
       const auto admitted = Admit(entry.project, entry.quota, Usage{},
                                   largest.at(entry.project.programme.str()), policy, *request);

@@ -15,6 +15,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.request.preemptible = true;
   allocation.request.borrow = true;
   allocation.request.same_leaf_wait = Hours(6);
+  allocation.request.exchanged = ExchangedShape{GpuModel::kB200, {1, 7, 3}};
   allocation.after = Submit("snu/llm/before").id;
   EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocation(allocation); }));
   EXPECT_EQ(Get(allocation.id), allocation);

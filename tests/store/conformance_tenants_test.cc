@@ -86,6 +86,37 @@ TEST_P(StoreConformance, UsageSetsAsideWhatWaitsAndCountsWhatIsHeld) {
   EXPECT_EQ(usage.reserved.count(), 8 * Hours(4).count);
 }
 
+TEST_P(StoreConformance, UsageCountsWhatIsTakenOfTheModelAtHand) {
+  struct Case {
+    std::vector<GpuModel> models;
+    GpuModel exchanged_on;
+    int most;
+    int held;
+  };
+  // 8 GPUs are asked for, 3 of the other model do the same; the cluster has H200.
+  const Case cases[] = {
+      {{GpuModel::kH200, GpuModel::kB200}, GpuModel::kB200, 8, 8},
+      {{GpuModel::kB200, GpuModel::kH200}, GpuModel::kH200, 8, 3},
+      {{GpuModel::kH200}, GpuModel::kB200, 8, 8},
+      {{GpuModel::kH200}, GpuModel::kH200, 3, 3},
+  };
+  int number = 0;
+  for (const Case& c : cases) {
+    Allocation one = SampleAllocation("snu/llm/x" + std::to_string(++number));
+    one.request.models = c.models;
+    one.request.exchanged = ExchangedShape{c.exchanged_on, {1, 3, 0}};
+    const Usage before = Read(store(), [](Tx& tx) { return tx.UsageOf(kProject); }).value();
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocation(one); }));
+    const Usage waits = Read(store(), [](Tx& tx) { return tx.UsageOf(kProject); }).value();
+    EXPECT_EQ(waits.committed.count() - before.committed.count(), c.most * Hours(4).count);
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return Reserve(tx, one, "naver-a/n1"); }));
+    const Usage holds = Read(store(), [](Tx& tx) { return tx.UsageOf(kProject); }).value();
+    EXPECT_EQ(holds.committed.count() - before.committed.count(), c.held * Hours(4).count);
+    EXPECT_EQ(holds.reserved.count() - before.reserved.count(), c.held * Hours(4).count);
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.ReleaseClaims(one.id, one.attempt, kNow); }));
+  }
+}
+
 TEST_P(StoreConformance, AStoredRuleHoldsAgainstOurOwnMistakes) {
   const auto refuse = [&](auto work) { EXPECT_FALSE(Write(store(), work).ok()); };
   refuse([](Tx& tx) {

@@ -75,7 +75,7 @@ class PlainCalendar {
   std::optional<Start> Earliest(const SnapshotPending& pending,
                                 std::optional<Instant> latest = std::nullopt) const {
     const auto any = Earliest(pending, /*on_one_leaf=*/false);
-    if (!any || pending.request.shape.node_count() == 1) return any;
+    if (!any || !IsGang(pending.request)) return any;
     const auto on_one_leaf = Earliest(pending, /*on_one_leaf=*/true);
     const Seconds wait = pending.request.same_leaf_wait;
     const auto& deadline = pending.request.deadline;
@@ -97,11 +97,11 @@ class PlainCalendar {
     const Seconds wait = pending.request.same_leaf_wait;
     if (other.window.start() > promised) return true;
     if (other.window.start() == promised) return on_one_leaf || !other.on_one_leaf;
-    return pending.request.shape.node_count() > 1 && wait.count > 0 && !other.on_one_leaf &&
-           on_one_leaf && promised <= other.window.start() + wait;
+    return IsGang(pending.request) && wait.count > 0 && !other.on_one_leaf && on_one_leaf &&
+           promised <= other.window.start() + wait;
   }
   std::optional<Start> Earliest(const SnapshotPending& pending, bool on_one_leaf) const {
-    if (!ProjectOf(pending).open || !HasTimeLeft(pending)) return std::nullopt;
+    if (!ProjectOf(pending).open) return std::nullopt;
     const Span span = SpanOf(pending);
     if (span.not_before >= grid_.horizon_end()) return std::nullopt;
     for (int slot = grid_.SlotOf(span.not_before); slot <= grid_.last_start_slot(); ++slot) {
@@ -120,7 +120,8 @@ class PlainCalendar {
   /// Whether a window on these GPUs can be booked as it is.
   bool IsFree(const SnapshotPending& pending, const TimeWindow& window,
               const std::vector<PlacedNode>& nodes) const {
-    if (!ProjectOf(pending).open || !HasTimeLeft(pending)) return false;
+    const GpuModel on = ModelOf(nodes.front().node);
+    if (!ProjectOf(pending).open || !HasTimeLeft(pending, on)) return false;
     const int first = grid_.SlotOf(window.start());
     const int last = grid_.LastHeld(window.end());
     const bool is_own = std::any_of(
@@ -149,14 +150,14 @@ class PlainCalendar {
         if ((placed.gpus & ~free) != 0) return false;
       }
     }
-    return WithinQuota(pending, ModelOf(nodes.front().node), first, last);
+    return WithinQuota(pending, on, first, last);
   }
   void Book(const SnapshotPending& pending, const TimeWindow& window,
             const std::vector<PlacedNode>& nodes) {
     const int first = grid_.SlotOf(window.start());
     const int last = grid_.LastHeld(window.end());
     gpu_seconds_left_[static_cast<std::size_t>(pending.project)] -=
-        CostOf(pending.request)->count();
+        CostOn(pending.request, ModelOf(nodes.front().node))->count();
     for (const PlacedNode& placed : nodes) {
       Take(placed.node, placed.gpus, first, last);
       Hold(pending.project, pending.request.borrow, placed.node, CountGpus(placed.gpus), first,
@@ -168,7 +169,7 @@ class PlainCalendar {
     const int first = grid_.SlotOf(window.start());
     const int last = grid_.LastHeld(window.end());
     gpu_seconds_left_[static_cast<std::size_t>(pending.project)] +=
-        CostOf(pending.request)->count();
+        CostOn(pending.request, ModelOf(nodes.front().node))->count();
     for (const PlacedNode& placed : nodes) {
       Give(placed.node, placed.gpus, first, last);
       Hold(pending.project, pending.request.borrow, placed.node, -CountGpus(placed.gpus), first,
@@ -211,8 +212,12 @@ class PlainCalendar {
     const int cluster = snapshot_.nodes[static_cast<std::size_t>(node)].cluster;
     return snapshot_.clusters[static_cast<std::size_t>(cluster)].model;
   }
-  bool HasTimeLeft(const SnapshotPending& pending) const {
-    return CostOf(pending.request)->count() <=
+  static bool IsGang(const Request& request) {
+    return request.shape.node_count() > 1 ||
+           (request.exchanged && request.exchanged->shape.node_count() > 1);
+  }
+  bool HasTimeLeft(const SnapshotPending& pending, GpuModel model) const {
+    return CostOn(pending.request, model)->count() <=
            gpu_seconds_left_[static_cast<std::size_t>(pending.project)];
   }
   bool Serves(int cluster, const SnapshotPending& pending) const {
@@ -228,13 +233,14 @@ class PlainCalendar {
     const int limit =
         pending.request.borrow ? borrowed_gpus_max_ : At(ProjectOf(pending).concurrent_gpus, model);
     for (int slot = first; slot <= last; ++slot) {
-      if (held[static_cast<std::size_t>(slot)] + pending.request.shape.gpus() > limit) return false;
+      if (held[static_cast<std::size_t>(slot)] + pending.request.ShapeOn(model).gpus() > limit)
+        return false;
     }
     return true;
   }
   bool Fits(const SnapshotPending& pending, GpuModel model, int slot, bool on_one_leaf) const {
     const int last = grid_.LastSlot(slot, SpanOf(pending));
-    if (!WithinQuota(pending, model, slot, last)) return false;
+    if (!HasTimeLeft(pending, model) || !WithinQuota(pending, model, slot, last)) return false;
     for (std::size_t c = 0; c < snapshot_.clusters.size(); ++c) {
       if (snapshot_.clusters[c].model != model || !Serves(static_cast<int>(c), pending)) continue;
       FreeByLeaf free;
@@ -246,7 +252,7 @@ class PlainCalendar {
         free[snapshot_.nodes[n].leaf].push_back(taken ? 0
                                                       : FreeOver(static_cast<int>(n), slot, last));
       }
-      if (Holds(pending.request.shape, free, on_one_leaf)) return true;
+      if (Holds(pending.request.ShapeOn(model), free, on_one_leaf)) return true;
     }
     return false;
   }
@@ -290,7 +296,8 @@ class PlainCalendar {
     const int cluster = snapshot_.nodes[static_cast<std::size_t>(reservation.nodes[0])].cluster;
     const GpuModel model = snapshot_.clusters[static_cast<std::size_t>(cluster)].model;
     const auto& models = pending.request.models;
-    if (!Serves(cluster, pending) || std::count(models.begin(), models.end(), model) == 0) {
+    if (!Serves(cluster, pending) || std::count(models.begin(), models.end(), model) == 0 ||
+        !HasTimeLeft(pending, model)) {
       return std::nullopt;
     }
     for (const TimeWindow& whole : reservation.windows) {
@@ -305,7 +312,7 @@ class PlainCalendar {
         free[snapshot_.nodes[static_cast<std::size_t>(node)].leaf].push_back(
             FreeOver(node, slot, last));
       }
-      if (Holds(pending.request.shape, free, on_one_leaf)) {
+      if (Holds(pending.request.ShapeOn(model), free, on_one_leaf)) {
         return Start{window, model, on_one_leaf};
       }
     }

@@ -87,6 +87,20 @@ void AddPreemptible(Snapshot& snapshot, uint64_t seed) {
   }
 }
 
+// Who takes less, or more, of its second model; drawn apart, too.
+void AddExchanges(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x65786368616e67);
+  for (SnapshotPending& row : snapshot.pending) {
+    if (row.request.models.size() < 2 || random.Below(2) == 0) continue;
+    Policy policy;
+    policy.b200_worth_permille = static_cast<int>(random.Between(500, 3'000));
+    const Shape exchanged =
+        ExchangedFor(row.request.shape, row.request.models[0], row.request.models[1],
+                     random.Below(2) == 0 ? Exchange::kByGpu : Exchange::kByNode, policy);
+    row.request.exchanged = ExchangedShape{row.request.models[1], exchanged};
+  }
+}
+
 // The network, and who would wait to stay on one leaf of it; drawn apart, too.
 void AddLeaves(Snapshot& snapshot, uint64_t seed) {
   SeededRandom random(seed ^ 0x6c6561766573);
@@ -255,6 +269,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
   if (seed % 3 == 0) ReserveSomething(snapshot, seed);
   if (seed % 5 < 3) AddLeaves(snapshot, seed);
   if (seed % 7 < 4) AddPreemptible(snapshot, seed);
+  if (seed % 3 < 2) AddExchanges(snapshot, seed);
   if (seed % 4 == 1) AddChains(snapshot, seed);
   if (seed % 2 == 0) AddMarks(snapshot, seed);
   if (seed % 3 == 0) AddConsolidations(snapshot, seed);
@@ -284,7 +299,7 @@ void StartDue(Snapshot& snapshot, const Plan& plan, std::vector<bool>& leaves) {
       snapshot.preemptible.push_back(std::move(running));
     }
     GpuSeconds& left = snapshot.projects[static_cast<std::size_t>(row.project)].gpu_time_left;
-    left = *left.Minus(*CostOf(row.request));
+    left = *left.Minus(*CostOn(row.request, placement.model));
   }
 }
 

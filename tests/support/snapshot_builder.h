@@ -44,6 +44,10 @@ class SnapshotBuilder {
     return snapshot_.projects.back();
   }
 
+  scheduler::SnapshotProject& ProjectNamed(const std::string& id) {
+    return snapshot_.projects[static_cast<std::size_t>(PositionOf(snapshot_.projects, id))];
+  }
+
   scheduler::SnapshotNode& Node(const std::string& id) {
     return snapshot_.nodes[static_cast<std::size_t>(PositionOf(snapshot_.nodes, id))];
   }

@@ -127,9 +127,47 @@ TEST(Admit, WhatBorrowsIsHeldToWhatThePolicyLends) {
       "Asks 16 GPUs; the project may borrow at most 15 of H200 and 15 of B200 at the same time.");
 }
 
+TEST(Admit, WhatIsExchangedIsHeldToEachModelsLimits) {
+  // 128 H200, or 64 B200 that do the same work.
+  Admission a;
+  a.request.models = {GpuModel::kH200, GpuModel::kB200};
+  a.request.shape = {16, 8, 0};
+  a.request.exchanged = ExchangedShape{GpuModel::kB200, {8, 8, 0}};
+  a.quota.concurrent_gpus = {64, 128};
+  EXPECT_EQ(a.Try()->models, (Models{GpuModel::kH200, GpuModel::kB200}));
+  a.quota.concurrent_gpus = {64, 127};
+  const auto on_b200 = a.Try();
+  EXPECT_EQ(on_b200->models, Models{GpuModel::kB200});
+  EXPECT_EQ(on_b200->shape, (Shape{16, 8, 0})) << "what was asked is kept";
+  a.largest = {7, 255};
+  EXPECT_EQ(a.Try().error().reason, Reason::kQuotaExceeded) << "of H200, as B200 has no cluster";
+  a = {};
+  a.request.models = {GpuModel::kH200, GpuModel::kB200};
+  a.request.shape = {1, 8, 0};
+  a.request.exchanged = ExchangedShape{GpuModel::kB200, {1, 4, 0}};
+  a.quota.concurrent_gpus = {3, 7};
+  EXPECT_EQ(
+      a.Try().error().message,
+      "Asks 8 of H200 or 4 of B200 GPUs; the project may hold at most 7 of H200 and 3 of B200 at "
+      "the same time.");
+}
+
+TEST(Admit, SetsAsideTheMostItMayTake) {
+  Admission a;
+  a.request.models = {GpuModel::kH200, GpuModel::kB200};
+  a.request.shape = {1, 8, 0};
+  a.request.exchanged = ExchangedShape{GpuModel::kB200, {1, 4, 0}};
+  a.quota.gpu_time = *GpuSeconds::Of(8, a.request.duration);
+  EXPECT_TRUE(a.Try().ok());
+  a.usage.used = GpuSeconds::FromCount(1);
+  EXPECT_EQ(a.Try().error().reason, Reason::kGpuHoursExhausted) << "of H200 it does not fit";
+  a.request.models = {GpuModel::kB200};
+  EXPECT_TRUE(a.Try().ok());
+}
+
 TEST(Admit, CoversTheGpuHoursToTheLastSecond) {
   Admission a;
-  const GpuSeconds cost = *CostOf(a.request);
+  const GpuSeconds cost = *HighestCost(a.request);
   a.quota.gpu_time = GpuSeconds::FromCount(cost.count() + 300);
   a.usage.used = GpuSeconds::FromCount(100);
   a.usage.committed = GpuSeconds::FromCount(200);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "allot/model/policy.h"
 #include "support/manual_clock.h"
 
 namespace allot {
@@ -24,7 +25,7 @@ RawRequest Good() {
 }
 
 Result<Request> Parse(const RawRequest& raw) {
-  return ParseRequest(raw, kNow, "allocation.request");
+  return ParseRequest(raw, kNow, DefaultPolicy(), "allocation.request");
 }
 
 TEST(ParseRequest, TakesNodesTimesGpus) {
@@ -33,7 +34,7 @@ TEST(ParseRequest, TakesNodesTimesGpus) {
   EXPECT_EQ(request->shape, (Shape{2, 8, 0}));
   EXPECT_EQ(request->models, (std::vector{GpuModel::kB200, GpuModel::kH200}));
   EXPECT_EQ(request->duration, Days(7));
-  EXPECT_EQ(CostOf(*request), GpuSeconds::Of(16, Days(7)));
+  EXPECT_EQ(CostOn(*request, GpuModel::kH200), GpuSeconds::Of(16, Days(7)));
 }
 
 TEST(ParseRequest, TakesGpusInAllOnTheFewestNodes) {
@@ -232,6 +233,59 @@ TEST(ParseRequest, SurvivesAnyNumbers) {
       }
     }
   }
+}
+
+TEST(ParseRequest, TakesOfTheOtherModelWhatDoesTheSameWork) {
+  struct Case {
+    std::vector<std::string> models;
+    int gpus;
+    Shape nodes;
+    ExchangedShape exchanged;
+    const char* why;
+  };
+  constexpr GpuModel kH200 = GpuModel::kH200;
+  constexpr GpuModel kB200 = GpuModel::kB200;
+  // A B200 is worth 2.25 H200.
+  const Case cases[] = {
+      {{"H200", "B200"}, 16, {}, {kB200, {1, 8, 0}}, "16 / 2.25, rounded up"},
+      {{}, 18, {}, {kB200, {1, 8, 0}}, "any: H200 first; 18 / 2.25 exactly"},
+      {{"H200", "B200"}, 19, {}, {kB200, {1, 8, 1}}, "a GPU more, not a node"},
+      {{"B200", "H200"}, 8, {}, {kH200, {2, 8, 2}}, "8 x 2.25"},
+      {{"H200", "B200"}, 1, {}, {kB200, {1, 1, 0}}, "never less than one"},
+      {{"H200", "B200"}, 0, {4, 8, 0}, {kB200, {2, 8, 0}}, "nodes stay whole"},
+      {{"H200", "B200"}, 0, {2, 4, 0}, {kB200, {1, 4, 0}}, "and of the same size"},
+      {{"B200", "H200"}, 0, {2, 8, 0}, {kH200, {5, 8, 0}}, "2 x 2.25"},
+  };
+  Policy policy = DefaultPolicy();
+  policy.b200_worth_permille = 2250;
+  for (const Case& c : cases) {
+    RawRequest raw;
+    raw.models = c.models;
+    if (c.gpus > 0) raw.gpus = c.gpus;
+    if (c.nodes.nodes > 0) {
+      raw.nodes = c.nodes.nodes;
+      raw.gpus_per_node = c.nodes.gpus_per_node;
+    }
+    raw.duration = Hours(1);
+    raw.exchange = true;
+    const auto request = ParseRequest(raw, kNow, policy, "r");
+    ASSERT_TRUE(request.ok()) << c.why;
+    EXPECT_EQ(request->exchanged, c.exchanged) << c.why;
+    EXPECT_EQ(request->ShapeOn(c.exchanged.model), c.exchanged.shape) << c.why;
+    EXPECT_EQ(request->ShapeOn(request->models[0]), request->shape) << c.why;
+  }
+}
+
+TEST(ParseRequest, ExchangesOnlyBetweenTwoModels) {
+  RawRequest raw = Good();
+  raw.exchange = true;
+  raw.models = {"B200"};
+  const Error error = Parse(raw).error();
+  EXPECT_EQ(error.reason, Reason::kFieldNotAllowed);
+  EXPECT_EQ(error.field, "allocation.request.exchange");
+  raw.models = {"B200", "H200"};
+  raw.nodes = 2048;
+  EXPECT_EQ(Parse(raw).error().reason, Reason::kNodesOutOfRange) << "4,096 nodes of the other";
 }
 
 }  // namespace

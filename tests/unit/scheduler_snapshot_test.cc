@@ -116,6 +116,9 @@ TEST(Snapshot, EveryFieldMovesTheDigest) {
       [](Snapshot& s) { s.pending[0].id = AllocationId("i/p/8"); },
       [](Snapshot& s) { s.pending[0].project = 1; },
       [](Snapshot& s) { ++s.pending[0].request.shape.nodes; },
+      [](Snapshot& s) {
+        s.pending[0].request.exchanged = ExchangedShape{GpuModel::kB200, {1, 8, 0}};
+      },
       [](Snapshot& s) { --s.pending[0].request.shape.gpus_per_node; },
       [](Snapshot& s) { ++s.pending[0].request.shape.remainder_gpus; },
       [](Snapshot& s) { s.pending[0].request.models.push_back(GpuModel::kB200); },

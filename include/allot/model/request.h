@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "allot/model/gpu.h"
 
 namespace allot {
+
+struct Policy;
 
 /// GPUs of one gang: `nodes` nodes with `gpus_per_node` each, and one more node with
 /// `remainder_gpus` when that is not zero (12 GPUs in all are 1 × 8 + 4).
@@ -30,9 +33,20 @@ Shape ShapeForGpus(int gpus);
 /// "2 nodes x 8 GPUs", "1 node x 8 GPUs + 4 GPUs", "3 GPUs on 1 node".
 std::string Describe(const Shape& shape);
 
+/// What does the same work on GPUs of another model.
+struct ExchangedShape {
+  GpuModel model = GpuModel::kH200;
+  Shape shape;
+
+  friend auto operator<=>(const ExchangedShape&, const ExchangedShape&) = default;
+};
+
 /// What an institute asks for. Made by `ParseRequest` only, so an invalid one cannot exist.
 struct Request {
   Shape shape;
+  /// What it takes of one of the models instead, by the policy's exchange rate on the day of
+  /// submission; nothing: as much of every model.
+  std::optional<ExchangedShape> exchanged;
   /// Not empty, each once, the preferred first.
   std::vector<GpuModel> models;
   /// Whole seconds; the time the GPUs are held, counted from the start.
@@ -49,12 +63,28 @@ struct Request {
   /// How much later than anywhere it would rather start if all its nodes then hang from one leaf.
   Seconds same_leaf_wait;
 
+  /// What it takes of a model that it accepts.
+  const Shape& ShapeOn(GpuModel model) const {
+    return exchanged && model == exchanged->model ? exchanged->shape : shape;
+  }
   friend bool operator==(const Request&, const Request&) = default;
 };
 
-constexpr std::optional<GpuSeconds> CostOf(const Request& r) {
-  return GpuSeconds::Of(r.shape.gpus(), r.duration);
-}
+/// On GPUs of that model; nothing when it is more than can be counted, as below.
+std::optional<GpuSeconds> CostOn(const Request& request, GpuModel model);
+/// On whichever of its models it takes the fewest GPUs …
+std::optional<GpuSeconds> LowestCost(const Request& request);
+/// … or the most: what is set aside for it while nobody knows.
+std::optional<GpuSeconds> HighestCost(const Request& request);
+
+/// How a request for GPUs of one model is served by another (Policy::b200_worth_permille).
+enum class Exchange : uint8_t {
+  kByGpu,   ///< as many GPUs as do the same work, rounded up, on as few nodes as hold them
+  kByNode,  ///< as many nodes of the same size, rounded up
+};
+/// What does the work of `shape` on the other model.
+Shape ExchangedFor(const Shape& shape, GpuModel from, GpuModel to, Exchange how,
+                   const Policy& policy);
 
 /// A request as it came over the wire, before any check.
 struct RawRequest {
@@ -67,6 +97,7 @@ struct RawRequest {
   std::optional<Instant> deadline;
   bool preemptible = false;
   bool borrow = false;
+  bool exchange = false;
   std::optional<Seconds> same_leaf_wait;
 };
 
@@ -81,7 +112,8 @@ inline constexpr int kNodesMax = kGpusMax / kGpusPerNode;
 
 /// Checks every field; the first error in the order of the fields is returned, its field prefixed
 /// by `path` ("allocation.request"). No models given means any, in the order H200, B200. An
-/// earliest start up to a minute in the past is taken as now.
-Result<Request> ParseRequest(const RawRequest& raw, Instant now, const std::string& path);
+/// earliest start up to a minute in the past is taken as now. `policy`: for its exchange rate.
+Result<Request> ParseRequest(const RawRequest& raw, Instant now, const Policy& policy,
+                             const std::string& path);
 
 }  // namespace allot

@@ -12,7 +12,7 @@
 namespace allot::replay {
 
 /// Of the format below; a reader refuses what is newer than itself.
-inline constexpr int kRecordingVersion = 6;
+inline constexpr int kRecordingVersion = 7;
 
 /// One pass on file: all that it was decided from, and what was decided. Because a plan depends on
 /// nothing else, the same plan comes out of it again on any machine. Holds the names of all

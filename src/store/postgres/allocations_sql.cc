@@ -25,11 +25,12 @@ const Statement kInsertAllocation{
     " attempt, failures, create_time, update_time, window_start, window_end, cluster_id,"
     " promised, active_time, end_time, reason, message, setback, cancel_requested, version,"
     " same_leaf_wait_s, after_id, ready_time, told_start, overdue_under, urgent,"
-    " urgent_reason, consolidate, consolidate_reason, borrow)"
+    " urgent_reason, consolidate, consolidate_reason, borrow, exchanged_model, exchanged_nodes,"
+    " exchanged_gpus_per_node, exchanged_remainder_gpus)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
     " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, $21, instant($22),"
     " instant($23), $24, $25, $26, $27, $28, $29, $30, instant($31), instant($32), $33, $34, $35,"
-    " $36, $37, $38) ON CONFLICT DO NOTHING"};
+    " $36, $37, $38, $39, $40, $41, $42) ON CONFLICT DO NOTHING"};
 // The request stays as it was admitted.
 const Statement kUpdateAllocations{
     "update_allocations",
@@ -98,6 +99,8 @@ Result<std::vector<StartEstimate>> PostgresTx::EstimatesOf(const AllocationId& i
 Status PostgresTx::InsertAllocation(const Allocation& allocation) {
   Changed(ResourceKind::kAllocation, allocation.id);
   const Request& request = allocation.request;
+  const auto& exchanged = request.exchanged;
+  const Shape exchanged_shape = exchanged ? exchanged->shape : Shape{};
   return Insert(
       kInsertAllocation,
       Arguments(allocation.id, allocation.project, InstituteOf(allocation.project),
@@ -111,7 +114,9 @@ Status PostgresTx::InsertAllocation(const Allocation& allocation) {
                 allocation.version, request.same_leaf_wait, allocation.after, allocation.ready_time,
                 allocation.told_start, allocation.overdue_under, allocation.urgent,
                 allocation.urgent_reason, allocation.consolidate, allocation.consolidate_reason,
-                request.borrow));
+                request.borrow, exchanged ? Name(exchanged->model) : std::string_view(),
+                exchanged_shape.nodes, exchanged_shape.gpus_per_node,
+                exchanged_shape.remainder_gpus));
 }
 
 Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {

@@ -33,6 +33,13 @@ Request ReadRequest(RowReader& row) {
   request.preemptible = row.Bool();
   request.borrow = row.Bool();
   request.same_leaf_wait = Seconds{row.Int64()};
+  if (const std::string model = row.Text(); !model.empty()) {
+    const std::optional<GpuModel> exchanged = ParseGpuModel(model);
+    if (!exchanged) throw UnexpectedRow("unknown GPU model '" + model + "'");
+    request.exchanged = ExchangedShape{.model = *exchanged};
+  }
+  const Shape shape{.nodes = row.Int(), .gpus_per_node = row.Int(), .remainder_gpus = row.Int()};
+  if (request.exchanged) request.exchanged->shape = shape;
   return request;
 }
 

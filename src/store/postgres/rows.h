@@ -57,7 +57,9 @@ ProjectUsage ReadProjectUsage(RowReader& row);
 inline constexpr char kAllocationColumns[] =
     "id, project_id, display_name, nodes, gpus_per_node, remainder_gpus,"
     " array_to_string(gpu_models, E'\\n'), duration_s, micros(earliest_start), micros(deadline),"
-    " preemptible, borrow, same_leaf_wait_s, state, attempt, failures, micros(create_time), "
+    " preemptible, borrow, same_leaf_wait_s, exchanged_model, exchanged_nodes,"
+    " exchanged_gpus_per_node, exchanged_remainder_gpus, state, attempt, failures, "
+    "micros(create_time), "
     "micros(update_time),"
     " micros(window_start), micros(window_end), cluster_id, promised, micros(active_time),"
     " micros(end_time), reason, message, setback, cancel_requested, version,"

@@ -68,7 +68,7 @@ std::vector<int> SmithOrder(const Snapshot& snapshot) {
   std::vector<int> order(snapshot.pending.size());
   std::iota(order.begin(), order.end(), 0);
   const auto cost = [&](int pending) {
-    return CostOf(snapshot.pending[static_cast<std::size_t>(pending)].request)->count();
+    return HighestCost(snapshot.pending[static_cast<std::size_t>(pending)].request)->count();
   };
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     return MeritOf(snapshot, a) * cost(b) > MeritOf(snapshot, b) * cost(a);
@@ -99,7 +99,7 @@ std::vector<int> FairFinishOrder(const Snapshot& snapshot, const Policy& policy,
   for (std::vector<int>& queue : queues) {
     std::sort(queue.begin(), queue.end(), [&](int a, int b) {
       const auto turn = [&](int i) {
-        const int64_t cost = cheapest_first ? CostOf(row(i).request)->count() : 0;
+        const int64_t cost = cheapest_first ? HighestCost(row(i).request)->count() : 0;
         return std::tuple(cost, row(i).create_time, i);
       };
       return turn(a) > turn(b);
