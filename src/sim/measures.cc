@@ -104,6 +104,16 @@ nlohmann::ordered_json ToJson(const Waits& waits) {
           {"max_s", waits.max_s}};
 }
 
+nlohmann::ordered_json ToJson(const LeftOut& left_out) {
+  auto named = nlohmann::ordered_json::array();
+  for (const MalformedLine& line : left_out.named) {
+    named.push_back({{"line", line.line}, {"value", line.value}, {"expected", line.expected}});
+  }
+  return {{"malformed", left_out.malformed},
+          {"malformed_first", std::move(named)},
+          {"never_ran", left_out.never_ran}};
+}
+
 }  // namespace
 
 Measures Measure(const Workload& workload, const Outcome& outcome) {
@@ -129,6 +139,7 @@ std::string FormatJson(const Workload& workload, const Outcome& outcome, const M
   line["sim"] = Name(outcome.discipline);
   line["workload"] = workload.name;
   line["seed"] = workload.seed;
+  if (workload.left_out) line["left_out"] = ToJson(*workload.left_out);
   line["offered_permille"] = OfferedPermille(workload);
   line["nodes"] = workload.pool.nodes.size();
   line["wait"] = ToJson(measures.all);

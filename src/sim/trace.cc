@@ -6,12 +6,15 @@
 #include <functional>
 #include <optional>
 
+#include "allot/base/text.h"
+
 namespace allot::sim {
 namespace {
 
 constexpr std::string_view kPhillyHeading = "submit_time,duration_s,gpus,virtual_cluster";
 constexpr int64_t kSecondsMax = Days(36'600).count;
 constexpr int64_t kGpusMax = 1'000'000;
+constexpr std::size_t kNameBytesMax = 200;
 
 /// Where a file is broken; lines are counted from 1.
 Error BrokenLine(int line, std::string_view value, std::string_view expected) {
@@ -28,7 +31,11 @@ std::optional<int64_t> ParseNumber(std::string_view text) {
 
 /// Whole seconds of a number that may have decimals, as some SWF traces do.
 std::optional<int64_t> ParseWhole(std::string_view text) {
-  return ParseNumber(text.substr(0, text.find('.')));
+  const std::size_t point = std::min(text.find('.'), text.size());
+  if (text.find_first_not_of("0123456789", point + 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return ParseNumber(text.substr(0, point));
 }
 
 /// Calls `read` with each line and its number until it fails.
@@ -43,14 +50,65 @@ Status EachLine(std::string_view text, const std::function<Status(std::string_vi
   return Ok{};
 }
 
-Result<Trace> InOrder(Trace trace) {
-  if (trace.empty()) return BrokenLine(1, "", "at least one job");
-  std::stable_sort(trace.begin(), trace.end(),
-                   [](const TraceJob& a, const TraceJob& b) { return a.submit < b.submit; });
-  return trace;
+bool IsBlank(std::string_view content) {
+  return content.find_first_not_of(" \t") == std::string_view::npos;
 }
 
-Result<TraceJob> ReadPhillyLine(std::string_view content, int line) {
+/// What was read of a file so far.
+class Reading {
+ public:
+  explicit Reading(OnMalformed on_malformed) : on_malformed_(on_malformed) {}
+
+  /// Takes what a line is; fails when it is malformed and the file is to be refused for it.
+  Status Take(Result<std::optional<TraceJob>> read, int line) {
+    if (read.ok()) {
+      if (*read) {
+        file_.jobs.push_back(**std::move(read));
+      } else {
+        ++file_.left_out.never_ran;
+      }
+      return Ok{};
+    }
+    if (on_malformed_ == OnMalformed::kRefuse) return read.error();
+    LeftOut& left_out = file_.left_out;
+    if (left_out.malformed++ == 0) first_ = read.error();
+    if (left_out.named.size() < kMalformedNamedMax) {
+      left_out.named.push_back({line, read.error().value, read.error().limit});
+    }
+    return Ok{};
+  }
+
+  Result<TraceFile> Done() {
+    if (file_.jobs.empty()) return WhyEmpty();
+    std::stable_sort(file_.jobs.begin(), file_.jobs.end(),
+                     [](const TraceJob& a, const TraceJob& b) { return a.submit < b.submit; });
+    return std::move(file_);
+  }
+
+ private:
+  Error WhyEmpty() const {
+    const LeftOut& left_out = file_.left_out;
+    std::string expected = first_ ? first_->limit : "at least one job";
+    if (left_out.malformed > 1) {
+      expected += ", and no other line can be read either (" + FormatCount(left_out.malformed) +
+                  " are malformed)";
+    }
+    if (left_out.never_ran > 0) {
+      expected += "; " + FormatCount(left_out.never_ran) +
+                  " records are without a running time or processors";
+    }
+    Error error = first_.value_or(BrokenLine(1, "", expected));
+    error.limit = std::move(expected);
+    return error;
+  }
+
+  const OnMalformed on_malformed_;
+  TraceFile file_;
+  /// The first malformed line.
+  std::optional<Error> first_;
+};
+
+Result<std::optional<TraceJob>> ReadPhillyLine(std::string_view content, int line) {
   std::array<std::string_view, 4> parts;
   std::string_view rest = content;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -76,9 +134,15 @@ Result<TraceJob> ReadPhillyLine(std::string_view content, int line) {
     return BrokenLine(line, parts[2], "1 to " + std::to_string(kGpusMax) + " GPUs");
   }
   job.gpus = static_cast<int>(*gpus);
-  if (parts[3].empty()) return BrokenLine(line, parts[3], "a virtual cluster");
-  job.project = parts[3];
-  return job;
+  const std::string_view name = parts[3];
+  if (name.find(',') != std::string_view::npos) return BrokenLine(line, content, kPhillyHeading);
+  if (name.empty() || name.size() > kNameBytesMax || !IsPlainText(name)) {
+    return BrokenLine(line, name,
+                      "a virtual cluster's name, plain text of at most " +
+                          std::to_string(kNameBytesMax) + " bytes");
+  }
+  job.project = name;
+  return std::optional(job);
 }
 
 enum SwfField { kSubmit = 1, kRun = 3, kAllocated = 4, kRequested = 7, kLimit = 8, kUser = 11 };
@@ -103,9 +167,13 @@ Result<std::optional<TraceJob>> ReadSwfLine(std::string_view content, int line) 
     return BrokenLine(line, content, "the 18 numbers of the Standard Workload Format");
   }
   const int64_t gpus = fields[kRequested] > 0 ? fields[kRequested] : fields[kAllocated];
-  if (fields[kRun] <= 0 || gpus <= 0 || fields[kSubmit] < 0) return std::optional<TraceJob>();
+  if (fields[kRun] <= 0 || gpus <= 0) return std::optional<TraceJob>();
+  if (fields[kSubmit] < 0) {
+    return BrokenLine(line, std::to_string(fields[kSubmit]), "a submission time of 0 s or later");
+  }
   if (gpus > kGpusMax) {
-    return BrokenLine(line, std::to_string(gpus), "at most " + std::to_string(kGpusMax));
+    return BrokenLine(line, std::to_string(gpus),
+                      "at most " + std::to_string(kGpusMax) + " processors");
   }
   TraceJob job;
   job.submit = Instant::FromSeconds(fields[kSubmit]);
@@ -118,34 +186,31 @@ Result<std::optional<TraceJob>> ReadSwfLine(std::string_view content, int line) 
 
 }  // namespace
 
-Result<Trace> ReadPhilly(std::string_view text) {
-  Trace trace;
+Result<TraceFile> ReadPhilly(std::string_view text, OnMalformed on_malformed) {
+  Reading reading(on_malformed);
   ALLOT_RETURN_IF_ERROR(EachLine(text, [&](std::string_view content, int line) -> Status {
     if (line == 1) {
       if (content != kPhillyHeading) return BrokenLine(line, content, kPhillyHeading);
       return Ok{};
     }
-    ALLOT_ASSIGN_OR_RETURN(auto job, ReadPhillyLine(content, line));
-    trace.push_back(std::move(job));
-    return Ok{};
+    return IsBlank(content) ? Ok{} : reading.Take(ReadPhillyLine(content, line), line);
   }));
-  return InOrder(std::move(trace));
+  return reading.Done();
 }
 
-Result<Trace> ReadSwf(std::string_view text) {
-  Trace trace;
+Result<TraceFile> ReadSwf(std::string_view text, OnMalformed on_malformed) {
+  Reading reading(on_malformed);
   ALLOT_RETURN_IF_ERROR(EachLine(text, [&](std::string_view content, int line) -> Status {
-    const std::size_t begin = content.find_first_not_of(" \t");
-    if (begin == std::string_view::npos || content[begin] == ';') return Ok{};
-    ALLOT_ASSIGN_OR_RETURN(auto job, ReadSwfLine(content, line));
-    if (job) trace.push_back(*std::move(job));
-    return Ok{};
+    const bool is_comment = !IsBlank(content) && content[content.find_first_not_of(" \t")] == ';';
+    if (IsBlank(content) || is_comment) return Ok{};
+    return reading.Take(ReadSwfLine(content, line), line);
   }));
-  return InOrder(std::move(trace));
+  return reading.Done();
 }
 
-Result<Trace> ReadTrace(std::string_view file_name, std::string_view text) {
-  return file_name.ends_with(".swf") ? ReadSwf(text) : ReadPhilly(text);
+Result<TraceFile> ReadTrace(std::string_view file_name, std::string_view text,
+                            OnMalformed on_malformed) {
+  return file_name.ends_with(".swf") ? ReadSwf(text, on_malformed) : ReadPhilly(text, on_malformed);
 }
 
 }  // namespace allot::sim

@@ -185,7 +185,8 @@ int OfferedPermille(const Workload& workload) {
   return there == 0 ? 0 : static_cast<int>(work / (there / 1000));
 }
 
-Workload LoadTrace(const Trace& trace, const TraceLoad& options) {
+Workload LoadTrace(const TraceFile& file, const TraceLoad& options) {
+  const Trace& trace = file.jobs;
   Loader loader("trace", options);
   SeededRandom& random = loader.random();
   const int64_t length = Between(trace.front().submit, trace.back().submit).count + 1;
@@ -193,7 +194,10 @@ Workload LoadTrace(const Trace& trace, const TraceLoad& options) {
   const int64_t wanted_of_copies = loader.wanted() / 1000 * (1000 - options.gang_permille);
   const int shape_max = loader.NodesMax() * kGpusPerNode;
 
-  for (int copy = 0; loader.arrived() < wanted_of_copies; ++copy) {
+  // Copies of jobs none of which fits the pool would never add up to anything.
+  const bool some_fit = std::any_of(trace.begin(), trace.end(),
+                                    [&](const TraceJob& job) { return job.gpus <= shape_max; });
+  for (int copy = 0; some_fit && loader.arrived() < wanted_of_copies; ++copy) {
     // Which part of the trace this copy takes; it wraps round at its end.
     const int64_t shift = random.Between(0, length - 1);
     std::vector<TraceJob> part;
@@ -220,7 +224,9 @@ Workload LoadTrace(const Trace& trace, const TraceLoad& options) {
     loader.AddJob(project, loader.DrawTime(), {loader.DrawGangNodes(), kGpusPerNode, 0},
                   loader.DrawRun(Minutes(30), 7), Seconds{0});
   }
-  return loader.Done();
+  Workload workload = loader.Done();
+  workload.left_out = file.left_out;
+  return workload;
 }
 
 Workload LoadSynthetic(const LoadOptions& options) {

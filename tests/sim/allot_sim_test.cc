@@ -22,6 +22,11 @@ using testing::Binary;
 using testing::Ended;
 using testing::RunToEnd;
 
+std::string ReadBack(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 TEST(AllotSim, WritesTheCallOfTheSeedToStandardOutput) {
   const Ended ended = RunToEnd({Binary("allot-sim"), "national-call", "--seed", "42"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
@@ -73,6 +78,72 @@ TEST(AllotSim, AWorkloadIsATraceAndADisciplineAPolicyByTheirOtherNames) {
   EXPECT_EQ(out, run({"--workload", trace, "--discipline", "easy"}));
 }
 
+/// A trace of two jobs with a dozen malformed lines and a record of a cancelled job among them.
+std::string BrokenTrace() {
+  std::string text = "1 0 -1 3600 8 -1 -1 8 7200 -1 1 1 1 -1 1 -1 -1 -1\n";
+  for (int i = 0; i < 12; ++i) text += "<junk> & \xff" + std::to_string(i) + "\n";
+  text += "2 30 -1 -1 8 -1 -1 8 7200 -1 5 1 1 -1 1 -1 -1 -1\n";
+  return text + "3 60 -1 600 16 -1 -1 16 1200 -1 1 1 1 -1 1 -1 -1 -1";
+}
+
+TEST(AllotSim, WhatIsLeftOutOfATraceIsToldWhereverItsFiguresAre) {
+  const testing::TempDir dir;
+  const std::string trace = dir / "jobs.swf";
+  const std::string html = dir / "report.html";
+  std::ofstream(trace, std::ios::binary) << BrokenTrace();
+  for (const char* what : {"run", "compare"}) {
+    std::vector<std::string> words = {
+        Binary("allot-sim"), what,    "--trace", trace, "--days", "1",
+        "--scale",           "32",    "--html",  html,  "--load", "0.5",
+        "--quiet",           "--json"};
+    if (what == std::string("compare")) {
+      words.insert(words.end(), {"--disciplines", "easy", "--seeds", "1"});
+    }
+    const Ended ended = RunToEnd(words);
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    const std::string warning = "allot-sim: warning: " + trace + ": ";
+    for (const std::string& told :
+         {warning + "line 2: '<junk>' is not a number in field 1; left out\n",
+          warning + "line 11: '<junk>' is not", warning + "and 2 more, 12 malformed lines in all\n",
+          warning + "left out: 1 records without a running time or processors\n"}) {
+      EXPECT_NE(ended.err.find(told), std::string::npos) << told << ended.err;
+    }
+    EXPECT_EQ(ended.err.find("line 12"), std::string::npos) << ended.err;
+    const auto left_out = nlohmann::json::parse(ended.out)["left_out"];
+    EXPECT_EQ(left_out["malformed"], 12);
+    EXPECT_EQ(left_out["malformed_first"].size(), 10U);
+    EXPECT_EQ(
+        left_out["malformed_first"][0],
+        nlohmann::json({{"line", 2}, {"value", "<junk>"}, {"expected", "a number in field 1"}}));
+    EXPECT_EQ(left_out["never_ran"], 1);
+    const std::string page = ReadBack(html);
+    EXPECT_EQ(WhatIsMalformed(page), std::nullopt);
+    for (const char* told :
+         {"12 malformed lines</span><br/>line 2: '&lt;junk&gt;' is not a number in field 1",
+          "and 2 more<br/>1 records without a running time or processors"}) {
+      EXPECT_NE(page.find(told), std::string::npos) << told;
+    }
+    words.emplace_back("--strict");
+    const Ended strict = RunToEnd(words);
+    EXPECT_EQ(strict.exit_code, 2);
+    EXPECT_EQ(strict.out, "");
+    EXPECT_EQ(strict.err,
+              "allot-sim: " + trace + ": line 2: '<junk>' is not a number in field 1\n");
+  }
+}
+
+TEST(AllotSim, NothingIsSaidOfATraceThatIsWhole) {
+  const testing::TempDir dir;
+  const std::string trace = dir / "jobs.csv";
+  std::ofstream(trace) << "submit_time,duration_s,gpus,virtual_cluster\r\n"
+                          "2017-09-07 03:58:57,36000,8,a\r\n\r\n";
+  const Ended ended = RunToEnd({Binary("allot-sim"), "run", "--trace", trace, "--days", "1",
+                                "--scale", "32", "--discipline", "easy", "--quiet", "--strict"});
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_EQ(ended.err, "");
+  EXPECT_EQ(nlohmann::json::parse(ended.out)["left_out"]["malformed"], 0);
+}
+
 TEST(AllotSim, RefusesWhatItCannotRun) {
   const Ended no_file = RunToEnd({Binary("allot-sim"), "run", "--workload", "/no/such/trace.swf"});
   EXPECT_EQ(no_file.exit_code, 2);
@@ -86,11 +157,6 @@ TEST(AllotSim, RefusesWhatItCannotRun) {
 }
 
 // ---- Reports
-
-std::string ReadBack(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<std::string> SmallComparison(const std::string& html) {
   return {Binary("allot-sim"), "compare", "--disciplines", "easy,allot",

@@ -169,7 +169,7 @@ TEST(Workload, ATraceArrivesAtTheLoadAskedForWithGangs) {
   options.days = 2;
   for (const int load : {700, 950, 1'200}) {
     options.load_permille = load;
-    const Workload workload = LoadTrace(trace, options);
+    const Workload workload = LoadTrace({trace, {}}, options);
     EXPECT_NEAR(OfferedPermille(workload), load, 60) << "to within one gang";
     const auto gangs =
         std::count_if(workload.jobs.begin(), workload.jobs.end(),
@@ -178,6 +178,17 @@ TEST(Workload, ATraceArrivesAtTheLoadAskedForWithGangs) {
     EXPECT_TRUE(std::is_sorted(workload.jobs.begin(), workload.jobs.end(),
                                [](const Job& a, const Job& b) { return a.submit < b.submit; }));
   }
+}
+
+TEST(Workload, OfATraceNoneOfWhoseJobsFitsGangsAreLeft) {
+  Trace trace(1);
+  trace[0].run = Seconds{1};
+  trace[0].gpus = 1'000'000;
+  TraceLoad options;
+  options.scale = 32;
+  options.days = 1;
+  const Workload workload = LoadTrace({trace, {}}, options);
+  EXPECT_NEAR(OfferedPermille(workload), options.load_permille, 150) << "to within one gang";
 }
 
 TEST(Workload, TheNationalCallIsServedAtOnceAsFarAsItGoes) {

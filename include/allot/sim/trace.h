@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,16 +25,59 @@ struct TraceJob {
 /// Jobs by submission; of equal times in the order of the file. Never empty.
 using Trace = std::vector<TraceJob>;
 
+/// A line of a trace that could not be read.
+struct MalformedLine {
+  /// Counted from 1.
+  int line = 0;
+  /// The part of it that is wrong, or all of it; printable, cut to 128 bytes.
+  std::string value;
+  /// What would have been read there ("1 to 8 GPUs").
+  std::string expected;
+  friend bool operator==(const MalformedLine&, const MalformedLine&) = default;
+};
+
+/// Of so many malformed lines it is told what is wrong; the others are counted.
+inline constexpr std::size_t kMalformedNamedMax = 10;
+
+/// What a file has beside its jobs.
+struct LeftOut {
+  int malformed = 0;
+  /// The first of them.
+  std::vector<MalformedLine> named;
+  /// Records that are well formed and ran for no time or on no processors, such as jobs cancelled
+  /// while they waited. Of SWF only.
+  int never_ran = 0;
+};
+
+/// A trace as its file has it.
+struct TraceFile {
+  Trace jobs;
+  LeftOut left_out;
+};
+
+/// What becomes of a malformed line.
+enum class OnMalformed : uint8_t {
+  /// It is left out and counted.
+  kLeaveOut,
+  /// The file is refused.
+  kRefuse,
+};
+
+// Lines end with LF or CRLF, the last one with or without. Every line is the heading, a comment,
+// blank, a job, or told in LeftOut. config_invalid names the line and what was expected there: of
+// the heading, of the first malformed line when those are refused, and when no line is a job.
+
 /// Lines `submit_time,duration_s,gpus,virtual_cluster` under that heading, times as
-/// "2017-09-07 03:58:57". config_invalid names the line and what was expected there.
-Result<Trace> ReadPhilly(std::string_view text);
+/// "2017-09-07 03:58:57". A virtual cluster's name is plain text of at most 200 bytes.
+Result<TraceFile> ReadPhilly(std::string_view text, OnMalformed on_malformed);
 
 /// The Standard Workload Format 2.2 (Feitelson; Parallel Workloads Archive): 18 numbers a line, `;`
 /// begins a comment. Taken are submit, run, requested (else allocated) processors, requested time
-/// and the user. Jobs that never ran or have no size are left out, as the format's own tools do.
-Result<Trace> ReadSwf(std::string_view text);
+/// and the user.
+Result<TraceFile> ReadSwf(std::string_view text, OnMalformed on_malformed);
 
 /// By the name of the file: `.swf` is SWF, everything else the Philly columns.
-Result<Trace> ReadTrace(std::string_view file_name, std::string_view text);
+Result<TraceFile> ReadTrace(std::string_view file_name, std::string_view text,
+                            OnMalformed on_malformed = OnMalformed::kLeaveOut);
 
 }  // namespace allot::sim

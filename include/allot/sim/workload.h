@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Workload {
   Instant end;
   /// How often a discipline is asked; what happens in between waits for the next pass.
   Seconds pass_every;
+  /// Of the file it was made from, if from one.
+  std::optional<LeftOut> left_out = std::nullopt;
 };
 
 /// GPU time asked for within [first, end), by how long it really runs, over what the pool has then.
@@ -58,7 +61,7 @@ struct LoadOptions {
 struct TraceLoad : LoadOptions {
   int gang_permille = 400;
 };
-Workload LoadTrace(const Trace& trace, const TraceLoad& options);
+Workload LoadTrace(const TraceFile& file, const TraceLoad& options);
 
 /// Arrivals at random from 200 projects: half of the jobs take part of a node, a third a node, the
 /// rest gangs of up to 32; each octave of 15 minutes to 3 days as likely as the next.

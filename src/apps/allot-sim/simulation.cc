@@ -33,6 +33,7 @@ struct Flags {
   int seeds = 5;
   std::string disciplines;
   std::vector<std::string> settings;
+  bool strict = false;
   int threads = static_cast<int>(std::thread::hardware_concurrency());
   std::optional<std::string> html;
   bool json = false;
@@ -90,12 +91,15 @@ class Workloads {
       return flags_.workload +
              ": cannot be read; --workload is synthetic, national-call or a trace's file";
     }
-    auto trace = sim::ReadTrace(flags_.workload, *text);
+    auto trace =
+        sim::ReadTrace(flags_.workload, *text,
+                       flags_.strict ? sim::OnMalformed::kRefuse : sim::OnMalformed::kLeaveOut);
     if (!trace.ok()) {
       const Error& error = trace.error();
       return flags_.workload + ": " + error.field + ": '" + error.value + "' is not " + error.limit;
     }
     trace_ = *std::move(trace);
+    TellLeftOut();
     return std::nullopt;
   }
 
@@ -110,8 +114,27 @@ class Workloads {
   }
 
  private:
+  /// On standard error, --quiet or not: figures of a file read in part are no figures of the file.
+  void TellLeftOut() const {
+    const sim::LeftOut& left_out = trace_.left_out;
+    const std::string file = "allot-sim: warning: " + flags_.workload + ": ";
+    for (const sim::MalformedLine& line : left_out.named) {
+      std::cerr << file << "line " << line.line << ": '" << line.value << "' is not "
+                << line.expected << "; left out\n";
+    }
+    const auto more = left_out.malformed - static_cast<int64_t>(left_out.named.size());
+    if (more > 0) {
+      std::cerr << file << "and " << FormatCount(more) << " more, "
+                << FormatCount(left_out.malformed) << " malformed lines in all\n";
+    }
+    if (left_out.never_ran > 0) {
+      std::cerr << file << "left out: " << FormatCount(left_out.never_ran)
+                << " records without a running time or processors\n";
+    }
+  }
+
   const Flags& flags_;
-  sim::Trace trace_;
+  sim::TraceFile trace_;
 };
 
 /// The report tells medians of all seeds, and of the first one what happened over time.
@@ -178,6 +201,7 @@ std::string CommandOf(const Flags& flags, const std::string& what) {
     command += " --days " + std::to_string(flags.options.days);
     command += " --scale " + std::to_string(flags.options.scale);
   }
+  if (flags.strict) command += " --strict";
   for (const std::string& setting : flags.settings) command += " --set " + ShellQuoted(setting);
   return command + " --html " + ShellQuoted(*flags.html);
 }
@@ -321,6 +345,8 @@ void AddLoadOptions(CLI::App& command, Flags& flags) {
       .add_option("--workload,--trace", flags.workload,
                   "synthetic, national-call, or a trace: Philly's CSV, or a file *.swf")
       ->capture_default_str();
+  command.add_flag("--strict", flags.strict,
+                   "Refuse a trace at its first malformed line, which is otherwise left out");
   command.add_option("--load", flags.load, "GPU time asked for, over GPU time there is")
       ->check(CLI::Range(0.01, 10.0))
       ->capture_default_str();

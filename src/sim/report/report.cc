@@ -44,6 +44,26 @@ std::string Jobs(const Workload& workload) {
          " projects, which ask for " + Tenths(offered) + " % of the GPU time there is";
 }
 
+/// What of the file did not become jobs.
+std::string Left(const LeftOut& left_out) {
+  if (left_out.malformed == 0 && left_out.never_ran == 0) return "nothing";
+  std::string out;
+  if (left_out.malformed > 0) {
+    out = "<span class=\"warn\">" + FormatCount(left_out.malformed) + " malformed lines</span>";
+    for (const MalformedLine& line : left_out.named) {
+      out += "<br/>line " + std::to_string(line.line) + ": '" + Escaped(line.value) + "' is not " +
+             Escaped(line.expected);
+    }
+    const auto more = left_out.malformed - static_cast<int64_t>(left_out.named.size());
+    if (more > 0) out += "<br/>and " + FormatCount(more) + " more";
+  }
+  if (left_out.never_ran > 0) {
+    if (!out.empty()) out += "<br/>";
+    out += FormatCount(left_out.never_ran) + " records without a running time or processors";
+  }
+  return out;
+}
+
 std::string Seeds(const std::vector<ReportedRun>& runs) {
   std::vector<uint64_t> seeds;
   seeds.reserve(runs.size());
@@ -112,6 +132,7 @@ const ReportedRun& FirstRunOf(const std::vector<ReportedRun>& runs, uint64_t see
 std::string SubjectSection(const std::string& command, const Workload& workload,
                            const std::vector<ReportedRun>& runs) {
   std::string facts = Fact("workload", EscapedName(workload.name));
+  if (workload.left_out) facts += Fact("left out", Left(*workload.left_out));
   facts += Fact("seeds", Seeds(runs));
   facts += Fact("pool", Pool(workload));
   facts += Fact("jobs", Jobs(workload));
