@@ -137,25 +137,27 @@ Shape HeldShape(Discipline discipline, const Shape& shape) {
   return {shape.node_count(), kGpusPerNode, 0};
 }
 
-std::vector<Placement> Decide(Discipline discipline, const Snapshot& snapshot,
-                              const Policy& policy) {
-  if (discipline == Discipline::kAllot) return scheduler::Schedule(snapshot, policy).placements;
+Decision Decide(Discipline discipline, const Snapshot& snapshot, const Policy& policy) {
+  if (discipline == Discipline::kAllot) {
+    scheduler::Plan plan = scheduler::Schedule(snapshot, policy);
+    return {std::move(plan.placements), std::move(plan.preemptions)};
+  }
   Pass pass(snapshot, policy);
   switch (discipline) {
     case Discipline::kFcfs:
-      return Fcfs(snapshot, pass);
+      return {Fcfs(snapshot, pass), {}};
     case Discipline::kGreedy:
-      return Greedy(snapshot, pass);
+      return {Greedy(snapshot, pass), {}};
     case Discipline::kDrf:
-      return Drf(snapshot, pass);
+      return {Drf(snapshot, pass), {}};
     case Discipline::kEasy:
-      return Easy(snapshot, pass);
+      return {Easy(snapshot, pass), {}};
     case Discipline::kConservative:
     case Discipline::kConservativeWholeNode:
     case Discipline::kAllot:
       break;
   }
-  return Conservative(snapshot, pass);
+  return {Conservative(snapshot, pass), {}};
 }
 
 }  // namespace allot::sim

@@ -25,6 +25,12 @@ bool HasShape(const scheduler::Placement& placement, const Shape& shape) {
 
 }  // namespace
 
+AllocationId IdOf(std::size_t job) {
+  const std::string digits = std::to_string(job);
+  return AllocationId("job/p/" + std::string(9 - std::min<std::size_t>(digits.size(), 8), '0') +
+                      digits);
+}
+
 std::optional<std::string> Floor::Take(std::size_t job, const Job& asked, const Shape& held,
                                        const scheduler::Placement& placement) {
   const std::string who = "job " + std::to_string(job) + " ";
@@ -50,8 +56,14 @@ std::optional<std::string> Floor::Take(std::size_t job, const Job& asked, const 
     }
     free_[node] = static_cast<GpuMask>(free_[node] & ~placed.gpus);
   }
+  if (holdings_.contains(job)) problem = who + "runs already";
   holdings_[job] = {asked.project, placement.window, placement.nodes};
   return problem;
+}
+
+void Floor::Cut(std::size_t job, Instant end) {
+  TimeWindow& window = holdings_.at(job).window;
+  window = *TimeWindow::Make(window.start(), end);
 }
 
 void Floor::Free(std::size_t job) {
@@ -66,8 +78,10 @@ void Floor::Free(std::size_t job) {
 std::vector<scheduler::SnapshotClaim> Floor::Claims() const {
   std::vector<scheduler::SnapshotClaim> claims;
   for (const auto& [job, holding] : holdings_) {
+    const AllocationId id = IdOf(job);
     for (const scheduler::PlacedNode& placed : holding.nodes) {
       scheduler::SnapshotClaim claim;
+      claim.allocation = id;
       claim.project = holding.project;
       claim.node = placed.node;
       claim.gpus = placed.gpus;

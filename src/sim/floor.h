@@ -10,6 +10,9 @@
 
 namespace allot::sim {
 
+/// By which the scheduler knows a job, by its position in Workload::jobs; in the same order.
+AllocationId IdOf(std::size_t job);
+
 /// The machines as they are: which GPUs are taken, and by whom. Also the auditor: it knows nothing
 /// of calendars and believes no discipline.
 class Floor {
@@ -21,8 +24,10 @@ class Floor {
   std::optional<std::string> Take(std::size_t job, const Job& asked, const Shape& held,
                                   const scheduler::Placement& placement);
   void Free(std::size_t job);
+  /// It holds its GPUs until `end`, sooner than it asked. Requires: it holds some, since before.
+  void Cut(std::size_t job, Instant end);
 
-  /// Of all that run, to the end of the time they asked for; by node, then job.
+  /// Of all that run, to the end of the time they asked for or have left; by node, then job.
   std::vector<scheduler::SnapshotClaim> Claims() const;
   /// Free GPUs on nodes that are not wholly free.
   int StrandedGpus() const;

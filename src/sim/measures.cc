@@ -31,6 +31,11 @@ Waits Sum(std::vector<int64_t> waits) {
           .max_s = waits.empty() ? 0 : waits.back()};
 }
 
+/// In all: before its first start, and after it was stopped.
+int64_t WaitOf(const Job& job, const JobOutcome& outcome) {
+  return Between(job.submit, outcome.start).count + outcome.waited_again.count;
+}
+
 void MeasureWaits(const Workload& workload, const Outcome& outcome, Measures& measures) {
   std::vector<int64_t> all;
   std::vector<int64_t> parts;
@@ -46,7 +51,7 @@ void MeasureWaits(const Workload& workload, const Outcome& outcome, Measures& me
     const Job& job = workload.jobs[i];
     if (job.submit < workload.begin) continue;
     const Shape& shape = job.request.shape;
-    const int64_t wait = Between(job.submit, outcome.jobs[i].start).count;
+    const int64_t wait = WaitOf(job, outcome.jobs[i]);
     all.push_back(wait);
     if (shape.node_count() > 1) {
       gangs.push_back(wait);
@@ -96,12 +101,65 @@ void MeasureForecasts(const Workload& workload, const Outcome& outcome, Measures
   measures.forecast_error_s = Ratio(errors, measures.forecasts);
 }
 
+/// Waits of some jobs, and what a unit of their work waits.
+struct WorkWaits {
+  std::vector<int64_t> waits;
+  Wide by_work = 0;
+  Wide works = 0;
+
+  void Add(int64_t wait, int64_t work) {
+    waits.push_back(wait);
+    by_work += Wide{wait} * work;
+    works += work;
+  }
+};
+
+std::optional<PreemptionMeasures> MeasurePreemption(const Workload& workload,
+                                                    const Outcome& outcome) {
+  const bool some = std::any_of(workload.jobs.begin(), workload.jobs.end(),
+                                [](const Job& job) { return job.request.preemptible; });
+  if (!some && workload.preemptible_permille == 0) return std::nullopt;
+  PreemptionMeasures measures;
+  WorkWaits preemptible;
+  WorkWaits others;
+  for (std::size_t i = 0; i < workload.jobs.size(); ++i) {
+    const Job& job = workload.jobs[i];
+    const JobOutcome& of = outcome.jobs[i];
+    const int64_t work = job.run.count * job.request.shape.gpus();
+    measures.run_gpu_seconds += work;
+    measures.stops += of.stops;
+    const auto stops = static_cast<std::size_t>(of.stops);
+    if (stops > measures.stopped_jobs.size()) measures.stopped_jobs.resize(stops);
+    if (stops > 0) ++measures.stopped_jobs[stops - 1];
+    if (job.submit < workload.begin) continue;
+    (job.request.preemptible ? preemptible : others).Add(WaitOf(job, of), work);
+  }
+  measures.preemptible_work_weighted_wait_s = Ratio(preemptible.by_work, preemptible.works);
+  measures.others_work_weighted_wait_s = Ratio(others.by_work, others.works);
+  measures.preemptible = Sum(std::move(preemptible.waits));
+  measures.others = Sum(std::move(others.waits));
+  measures.lost_gpu_seconds = outcome.lost_gpu_seconds;
+  return measures;
+}
+
 nlohmann::ordered_json ToJson(const Waits& waits) {
   return {{"jobs", waits.jobs},
           {"mean_s", waits.mean_s},
           {"p95_s", waits.p95_s},
           {"p99_s", waits.p99_s},
           {"max_s", waits.max_s}};
+}
+
+nlohmann::ordered_json ToJson(const PreemptionMeasures& measures) {
+  return {{"wait_preemptible", ToJson(measures.preemptible)},
+          {"wait_others", ToJson(measures.others)},
+          {"preemptible_work_weighted_wait_s", measures.preemptible_work_weighted_wait_s},
+          {"others_work_weighted_wait_s", measures.others_work_weighted_wait_s},
+          {"stops", measures.stops},
+          {"stopped_jobs", measures.jobs()},
+          {"stopped_jobs_by_stops", measures.stopped_jobs},
+          {"lost_gpu_s", measures.lost_gpu_seconds},
+          {"run_gpu_s", measures.run_gpu_seconds}};
 }
 
 nlohmann::ordered_json ToJson(const LeftOut& left_out) {
@@ -120,6 +178,7 @@ Measures Measure(const Workload& workload, const Outcome& outcome) {
   Measures measures;
   MeasureWaits(workload, outcome, measures);
   MeasureForecasts(workload, outcome, measures);
+  measures.preemption = MeasurePreemption(workload, outcome);
   const Wide there = Wide{static_cast<int64_t>(workload.pool.nodes.size()) * kGpusPerNode} *
                      Between(workload.begin, workload.end).count;
   measures.utilisation_permille = Permille(outcome.useful_gpu_seconds, there);
@@ -158,6 +217,10 @@ std::string FormatJson(const Workload& workload, const Outcome& outcome, const M
   line["forecast_error_s"] = measures.forecast_error_s;
   line["promises"] = measures.promises;
   line["promise_slips"] = measures.promise_slips;
+  if (measures.preemption) {
+    line["preemptible_permille"] = workload.preemptible_permille;
+    line["preemption"] = ToJson(*measures.preemption);
+  }
   line["passes"] = outcome.passes;
   line["largest_queue"] = outcome.largest_queue;
   line["violations"] = outcome.violations.size();

@@ -1,8 +1,11 @@
 #include "allot/sim/simulate.h"
 
 #include <algorithm>
-#include <queue>
+#include <deque>
+#include <map>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include "sim/entitlement.h"
 #include "sim/floor.h"
@@ -11,11 +14,6 @@ namespace allot::sim {
 namespace {
 
 constexpr Seconds kSampleEvery = Hours(1);
-
-std::string Numbered(std::size_t number) {
-  const std::string digits = std::to_string(number);
-  return "job/p/" + std::string(9 - std::min<std::size_t>(digits.size(), 8), '0') + digits;
-}
 
 class Simulation {
  public:
@@ -27,6 +25,7 @@ class Simulation {
         entitlement_(workload.pool) {
     outcome_.discipline = options.discipline;
     outcome_.jobs.resize(workload.jobs.size());
+    for (const Job& job : workload.jobs) parts_.push_back({.left = job.run});
     outcome_.entitled_gpu_seconds.resize(workload.pool.projects.size());
     outcome_.held_gpu_seconds.resize(workload.pool.projects.size());
   }
@@ -51,9 +50,17 @@ class Simulation {
   struct Running {
     Instant end;
     std::size_t job = 0;
-    friend bool operator>(const Running& a, const Running& b) {
-      return std::tie(a.end, a.job) > std::tie(b.end, b.job);
+    friend bool operator<(const Running& a, const Running& b) {
+      return std::tie(a.end, a.job) < std::tie(b.end, b.job);
     }
+  };
+  /// What of a job has not run yet.
+  struct Part {
+    Seconds left;
+    /// Since when it runs, if it does.
+    Instant since;
+    /// When it was stopped or will be, if it was.
+    std::optional<Instant> stop = std::nullopt;
   };
 
   const Job& JobAt(std::size_t job) const { return workload_.jobs[job]; }
@@ -62,12 +69,29 @@ class Simulation {
   Instant NextTick() const {
     Instant next = next_planned_.value_or(kEndOfTime);
     if (arrived_ < workload_.jobs.size()) next = std::min(next, JobAt(arrived_).submit);
-    if (!running_.empty()) next = std::min(next, running_.top().end);
+    if (!running_.empty()) next = std::min(next, running_.begin()->end);
+    next = std::min(next, NextStoppable());
     ALLOT_CHECK(next < kEndOfTime);
     const int64_t step = workload_.pass_every.count;
     const int64_t after = std::max<int64_t>(Between(workload_.first, next).count, 0);
     const Instant tick = workload_.first + Seconds{(after + step - 1) / step * step};
     return ticked_ ? std::max(tick, now_ + workload_.pass_every) : tick;
+  }
+
+  /// When the next of those that run may be stopped, and another plan may be better …
+  Instant NextStoppable() const {
+    Instant next = kEndOfTime;
+    if (waiting_.empty()) return next;
+    for (const auto& [job, row] : preemptible_) {
+      const Instant from = row.start + options_.policy.preemption_min_run;
+      if (from > now_) next = std::min(next, from);
+    }
+    // … and when a project may have more of its work stopped.
+    for (const auto& [stop, project] : stops_) {
+      const Instant from = stop + scheduler::kPreemptionBudgetTime;
+      if (from > now_ && !preemptible_.empty()) next = std::min(next, from);
+    }
+    return next;
   }
 
   /// Carries all sums from now_ to `next`; nothing changes in between.
@@ -94,13 +118,16 @@ class Simulation {
   }
 
   void End() {
-    while (!running_.empty() && running_.top().end <= now_) {
-      const std::size_t job = running_.top().job;
-      running_.pop();
+    while (!running_.empty() && running_.begin()->end <= now_) {
+      const std::size_t job = running_.begin()->job;
+      running_.erase(running_.begin());
       const Job& ended = JobAt(job);
+      const Part& part = parts_[job];
+      preemptible_.erase(job);
       floor_.Free(job);
       entitlement_.Release(ended.project, ended.request.shape.gpus());
-      const auto held = TimeWindow::Make(outcome_.jobs[job].start, now_);
+      if (part.stop) entitlement_.Want(ended.project, ended.request.shape.gpus());
+      const auto held = TimeWindow::Make(part.since, now_);
       if (!held) continue;
       auto& usage = snapshot_.projects[static_cast<std::size_t>(ended.project)].usage;
       usage = AddHeld(usage, HeldShape(options_.discipline, ended.request.shape).gpus(), *held,
@@ -111,17 +138,23 @@ class Simulation {
   void Arrive() {
     for (; arrived_ < workload_.jobs.size() && JobAt(arrived_).submit <= now_; ++arrived_) {
       const Job& job = JobAt(arrived_);
-      scheduler::SnapshotPending pending;
-      pending.id = AllocationId(Numbered(arrived_));
-      pending.project = job.project;
-      pending.request = job.request;
-      pending.request.shape = HeldShape(options_.discipline, job.request.shape);
-      pending.create_time = job.submit;
-      snapshot_.pending.push_back(std::move(pending));
-      waiting_.push_back(arrived_);
+      Wait(arrived_, job.request);
       entitlement_.Want(job.project, job.request.shape.gpus());
     }
     outcome_.largest_queue = std::max(outcome_.largest_queue, static_cast<int>(waiting_.size()));
+  }
+
+  void Wait(std::size_t job, const Request& request) {
+    scheduler::SnapshotPending pending;
+    pending.id = IdOf(job);
+    pending.project = JobAt(job).project;
+    pending.request = request;
+    pending.request.shape = HeldShape(options_.discipline, request.shape);
+    pending.create_time = JobAt(job).submit;
+    const auto place = std::lower_bound(waiting_.begin(), waiting_.end(), job);
+    snapshot_.pending.insert(snapshot_.pending.begin() + (place - waiting_.begin()),
+                             std::move(pending));
+    waiting_.insert(place, job);
   }
 
   void Pass() {
@@ -132,15 +165,16 @@ class Simulation {
     snapshot_.now = now_;
     snapshot_.revision = outcome_.passes;
     snapshot_.claims = floor_.Claims();
-    const auto placements = Decide(options_.discipline, snapshot_, options_.policy);
+    const std::vector<std::size_t> stoppable = TellStoppable();
+    const Decision decision = Decide(options_.discipline, snapshot_, options_.policy);
     std::vector<bool> started(waiting_.size(), false);
-    for (const scheduler::Placement& placement : placements) {
+    for (const scheduler::Placement& placement : decision.placements) {
       const auto position = static_cast<std::size_t>(placement.pending);
       JobOutcome& job = outcome_.jobs[waiting_[position]];
       const Instant start = placement.window.start();
       if (!job.first_forecast) job.first_forecast = start;
       if (placement.promised && start > now_) {
-        job.promised = std::min(job.promised.value_or(start), start);
+        if (job.stops == 0) job.promised = std::min(job.promised.value_or(start), start);
         snapshot_.pending[position].promise = {placement.window, placement.nodes};
       }
       if (start > now_) {
@@ -151,22 +185,92 @@ class Simulation {
       started[position] = true;
     }
     Forget(started);
+    for (const scheduler::Preemption& preemption : decision.preemptions) {
+      Stop(stoppable[static_cast<std::size_t>(preemption.preemptible)], preemption.stop);
+    }
+  }
+
+  /// Writes into the snapshot what may be stopped; whose rows those are.
+  std::vector<std::size_t> TellStoppable() {
+    std::vector<std::size_t> jobs;
+    snapshot_.preemptible.clear();
+    for (const auto& [job, row] : preemptible_) {
+      jobs.push_back(job);
+      snapshot_.preemptible.push_back(row);
+    }
+    while (!stops_.empty() && stops_.front().first + scheduler::kPreemptionBudgetTime <= now_) {
+      --snapshot_.projects[static_cast<std::size_t>(stops_.front().second)].stopped_lately;
+      stops_.pop_front();
+    }
+    return jobs;
+  }
+
+  /// See Simulate: until `stop` it holds its GPUs without progress.
+  void Stop(std::size_t job, Instant stop) {
+    const Job& stopped = JobAt(job);
+    Part& part = parts_[job];
+    const scheduler::SnapshotPreemptible row = std::move(preemptible_.at(job));
+    preemptible_.erase(job);
+    floor_.Cut(job, stop);
+    ++snapshot_.projects[static_cast<std::size_t>(stopped.project)].stopped_lately;
+    stops_.emplace_back(stop, stopped.project);
+    const Instant end = part.since + part.left;
+    if (end <= stop) return;
+    JobOutcome& outcome = outcome_.jobs[job];
+    ++outcome.stops;
+    if (options_.keep_nodes) outcome.stays.back().until = stop;
+    outcome_.useful_gpu_seconds -= Measured(now_, end) * stopped.request.shape.gpus();
+    outcome_.lost_gpu_seconds += Between(now_, stop).count * stopped.request.shape.gpus();
+    part.left = Between(now_, end);
+    part.stop = stop;
+    running_.erase({end, job});
+    running_.insert({stop, job});
+    Request rest = stopped.request;
+    rest.duration = std::max(Between(stop, row.until), part.left);
+    rest.earliest_start = std::max(rest.earliest_start.value_or(stop), stop);
+    Wait(job, rest);
+  }
+
+  /// Seconds of it in which jobs arrived and everything is measured.
+  int64_t Measured(Instant from, Instant to) const {
+    const auto within =
+        TimeWindow::Make(std::max(from, workload_.begin), std::min(to, workload_.end));
+    return within ? within->length().count : 0;
   }
 
   void Start(std::size_t job, const scheduler::Placement& placement) {
     const Job& starts = JobAt(job);
-    outcome_.jobs[job].start = now_;
-    if (options_.keep_nodes) outcome_.jobs[job].nodes = placement.nodes;
-    running_.push({now_ + starts.run, job});
+    Part& part = parts_[job];
+    JobOutcome& outcome = outcome_.jobs[job];
+    if (part.stop) {
+      outcome.waited_again = outcome.waited_again + Between(*part.stop, now_);
+    } else {
+      outcome.start = now_;
+    }
+    part.since = now_;
+    part.stop.reset();
+    const Instant end = now_ + part.left;
+    if (options_.keep_nodes) outcome.stays.push_back({now_, end, placement.nodes});
+    running_.insert({end, job});
+    if (StopsWork(options_.discipline) && starts.request.preemptible) {
+      const auto& row = snapshot_.pending[static_cast<std::size_t>(placement.pending)];
+      preemptible_[job] = {.id = row.id,
+                           .project = row.project,
+                           .request = row.request,
+                           .create_time = row.create_time,
+                           .start = now_,
+                           .until = placement.window.end(),
+                           .preemptions = outcome.stops};
+    }
     const auto problem =
         floor_.Take(job, starts, HeldShape(options_.discipline, starts.request.shape), placement);
     if (problem) outcome_.violations.push_back(*problem + " at " + FormatRfc3339(now_));
-    entitlement_.Hold(starts.project, starts.request.shape.gpus());
-    const auto within = TimeWindow::Make(std::max(now_, workload_.begin),
-                                         std::min(now_ + starts.run, workload_.end));
-    if (within) {
-      outcome_.useful_gpu_seconds += within->length().count * starts.request.shape.gpus();
+    if (placement.window.length() < part.left) {
+      outcome_.violations.push_back("job " + std::to_string(job) +
+                                    " has less time than it needs at " + FormatRfc3339(now_));
     }
+    entitlement_.Hold(starts.project, starts.request.shape.gpus());
+    outcome_.useful_gpu_seconds += Measured(now_, end) * starts.request.shape.gpus();
   }
 
   /// Those that started wait no more; the others keep their order.
@@ -194,7 +298,13 @@ class Simulation {
   /// Positions of jobs, in the order of arrival; beside them the rows of the snapshot.
   std::vector<std::size_t> waiting_;
   scheduler::Snapshot snapshot_;
-  std::priority_queue<Running, std::vector<Running>, std::greater<>> running_;
+  std::set<Running> running_;
+  /// By job.
+  std::vector<Part> parts_;
+  /// Those that run, may be stopped and are not being stopped, by job.
+  std::map<std::size_t, scheduler::SnapshotPreemptible> preemptible_;
+  /// When work was or will be stopped and of which project, by time; what is long ago is forgotten.
+  std::deque<std::pair<Instant, int>> stops_;
   std::optional<Instant> next_planned_;
   Floor floor_;
   Entitlement entitlement_;

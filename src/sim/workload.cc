@@ -70,6 +70,15 @@ Seconds ArrivalTime(const LoadOptions& options) { return kWarmUp + Days(options.
 
 int64_t Work(const Job& job) { return job.run.count * job.request.shape.gpus(); }
 
+/// By draws of their own, so that nothing else changes.
+void MarkPreemptible(const LoadOptions& options, Workload& workload) {
+  workload.preemptible_permille = options.preemptible_permille;
+  SeededRandom random(~options.seed);
+  for (Job& job : workload.jobs) {
+    job.request.preemptible = random.Between(0, 999) < options.preemptible_permille;
+  }
+}
+
 /// Fills a workload job by job until the wanted GPU time has arrived.
 class Loader {
  public:
@@ -151,6 +160,7 @@ class Loader {
     for (Job& job : workload_.jobs) job.project = moved[static_cast<std::size_t>(job.project)];
     std::stable_sort(workload_.jobs.begin(), workload_.jobs.end(),
                      [](const Job& a, const Job& b) { return a.submit < b.submit; });
+    MarkPreemptible(options_, workload_);
     return std::move(workload_);
   }
 
@@ -280,6 +290,7 @@ Workload LoadNationalCall(const LoadOptions& options) {
     workload.jobs.push_back(std::move(job));
     workload.pool.projects.push_back(std::move(project));
   }
+  MarkPreemptible(options, workload);
   return workload;
 }
 

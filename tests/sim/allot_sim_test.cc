@@ -202,6 +202,30 @@ TEST(AllotSim, TheCommandInTheReportMakesItAgain) {
   EXPECT_TRUE(page == ReadBack(html));
 }
 
+TEST(AllotSim, TellsOfPreemptionWhereSomeMayBeStopped) {
+  const testing::TempDir dir;
+  const std::string html = dir / "report.html";
+  auto words = SmallComparison(html);
+  const Ended plain = RunToEnd(words);
+  EXPECT_EQ(plain.out.find("lost"), std::string::npos) << plain.out;
+  EXPECT_EQ(ReadBack(html).find("stopped for others"), std::string::npos);
+  words.insert(words.end(), {"--preemptible-share", "30"});
+  const Ended ended = RunToEnd(words);
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  for (const char* column :
+       {"pre mean", "pre p95", "pre work", "other mean", "other p95", "stops", "lost\n"}) {
+    EXPECT_NE(ended.out.find(column), std::string::npos) << ended.out;
+  }
+  const std::string page = ReadBack(html);
+  EXPECT_EQ(WhatIsMalformed(page), std::nullopt);
+  for (const char* told : {"of a hundred 30 may be stopped for others", "lost, GPU h",
+                           "--preemptible-share 30 --html"}) {
+    EXPECT_NE(page.find(told), std::string::npos) << told;
+  }
+  words.back() = "130";
+  EXPECT_NE(RunToEnd(words).exit_code, 0);
+}
+
 TEST(AllotSim, ReportsOfOneDisciplineToo) {
   const testing::TempDir dir;
   const std::string html = dir / "run.html";

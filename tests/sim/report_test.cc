@@ -280,7 +280,10 @@ TEST(Report, StaysSmallWhateverRan) {
       workload.jobs.push_back(job);
       JobOutcome outcome;
       outcome.start = workload.begin + Minutes(24 * column);
-      for (int i = node; i < std::min(node + 3, 1'307); ++i) outcome.nodes.push_back({i, 0xff});
+      outcome.stays.push_back({outcome.start, outcome.start + Minutes(24), {}});
+      for (int i = node; i < std::min(node + 3, 1'307); ++i) {
+        outcome.stays[0].nodes.push_back({i, 0xff});
+      }
       run.outcome.jobs.push_back(outcome);
     }
   }

@@ -88,9 +88,12 @@ TEST(Simulate, KeepsTheNodesOfAJobOnlyWhenAsked) {
   Small small(3);
   small.Add(0, {2, 8, 0}, Hours(1), Hours(1));
   SimulationOptions options{.discipline = Discipline::kAllot, .policy = Policy()};
-  EXPECT_TRUE(Simulate(small.workload(), options).jobs[0].nodes.empty());
+  EXPECT_TRUE(Simulate(small.workload(), options).jobs[0].stays.empty());
   options.keep_nodes = true;
-  const auto nodes = Simulate(small.workload(), options).jobs[0].nodes;
+  const auto stays = Simulate(small.workload(), options).jobs[0].stays;
+  ASSERT_EQ(stays.size(), 1U);
+  EXPECT_EQ(Between(stays[0].start, stays[0].until), Hours(1));
+  const auto& nodes = stays[0].nodes;
   ASSERT_EQ(nodes.size(), 2U);
   for (const scheduler::PlacedNode& node : nodes) EXPECT_EQ(node.gpus, 0xff);
 }

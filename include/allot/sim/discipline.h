@@ -47,9 +47,19 @@ constexpr bool PlansAhead(Discipline discipline) {
 /// The shape a request holds: whole nodes where the discipline hands out nothing smaller.
 Shape HeldShape(Discipline discipline, const Shape& shape);
 
-/// What starts now and, where the discipline plans ahead, what starts later. Requires: a canonical
-/// snapshot whose pending rows are in the order of arrival, in shapes by HeldShape.
-std::vector<scheduler::Placement> Decide(Discipline discipline, const scheduler::Snapshot& snapshot,
-                                         const Policy& policy);
+/// Whether it stops running work for others. All others let everything run to its end.
+constexpr bool StopsWork(Discipline discipline) { return discipline == Discipline::kAllot; }
+
+/// What a discipline decides at one pass.
+struct Decision {
+  /// What starts now and, where the discipline plans ahead, what starts later.
+  std::vector<scheduler::Placement> placements;
+  /// What is stopped, where the discipline stops work.
+  std::vector<scheduler::Preemption> preemptions;
+};
+
+/// Requires: a canonical snapshot whose pending rows are in the order of arrival, in shapes by
+/// HeldShape.
+Decision Decide(Discipline discipline, const scheduler::Snapshot& snapshot, const Policy& policy);
 
 }  // namespace allot::sim

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "allot/sim/simulate.h"
 
@@ -16,8 +19,26 @@ struct Waits {
   int64_t max_s = 0;
 };
 
-/// What a simulation is judged by. Waits are from submission to start, of all jobs, those that
-/// started after the last arrival too.
+/// What stopping work for others brought and cost, from the first job to the last.
+struct PreemptionMeasures {
+  /// Of the jobs that may be stopped, and of all others.
+  Waits preemptible;
+  Waits others;
+  /// Of the same jobs, ∑ GPU-seconds · wait ÷ ∑ GPU-seconds.
+  int64_t preemptible_work_weighted_wait_s = 0;
+  int64_t others_work_weighted_wait_s = 0;
+  int stops = 0;
+  /// How many jobs were stopped once, twice and so on.
+  std::vector<int> stopped_jobs;
+  /// GPU-seconds held without progress from the decision to the stop, and GPU-seconds of progress.
+  int64_t lost_gpu_seconds = 0;
+  int64_t run_gpu_seconds = 0;
+
+  int jobs() const { return std::accumulate(stopped_jobs.begin(), stopped_jobs.end(), 0); }
+};
+
+/// What a simulation is judged by. Waits are from submission to start, and of what was stopped for
+/// others again until it went on; of all jobs, those that started after the last arrival too.
 struct Measures {
   Waits all;
   /// By what they ask for: part of a node, one node, several, 16 nodes and more.
@@ -45,6 +66,8 @@ struct Measures {
   /// started later than that by more than the time between two passes.
   int promises = 0;
   int promise_slips = 0;
+  /// Only of a workload in which some may be stopped.
+  std::optional<PreemptionMeasures> preemption = std::nullopt;
 };
 
 Measures Measure(const Workload& workload, const Outcome& outcome);

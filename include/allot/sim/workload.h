@@ -36,6 +36,8 @@ struct Workload {
   Instant end;
   /// How often a discipline is asked; what happens in between waits for the next pass.
   Seconds pass_every;
+  /// So many of a thousand jobs were to be preemptible.
+  int preemptible_permille = 0;
   /// Of the file it was made from, if from one.
   std::optional<LeftOut> left_out = std::nullopt;
 };
@@ -52,6 +54,9 @@ struct LoadOptions {
   int days = 7;
   /// The national pool divided by this, cluster by cluster: 1 is all 1,307 nodes.
   int scale = 1;
+  /// So many of a thousand jobs may be stopped for others, drawn job by job. The jobs are the same
+  /// whatever part of them that is.
+  int preemptible_permille = 0;
 };
 
 /// Time-shifted copies of a trace, until `gang_permille` of the load is left, which gangs of 2 to

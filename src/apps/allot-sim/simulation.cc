@@ -33,6 +33,7 @@ struct Flags {
   int seeds = 5;
   std::string disciplines;
   std::vector<std::string> settings;
+  int preemptible_percent = 0;
   bool strict = false;
   int threads = static_cast<int>(std::thread::hardware_concurrency());
   std::optional<std::string> html;
@@ -108,6 +109,7 @@ class Workloads {
     static_cast<sim::LoadOptions&>(options) = flags_.options;
     options.seed = seed;
     options.load_permille = LoadPermille(flags_);
+    options.preemptible_permille = 10 * flags_.preemptible_percent;
     if (flags_.workload == "synthetic") return sim::LoadSynthetic(options);
     if (flags_.workload == "national-call") return sim::LoadNationalCall(options);
     return sim::LoadTrace(trace_, options);
@@ -201,6 +203,9 @@ std::string CommandOf(const Flags& flags, const std::string& what) {
     command += " --days " + std::to_string(flags.options.days);
     command += " --scale " + std::to_string(flags.options.scale);
   }
+  if (flags.preemptible_percent > 0) {
+    command += " --preemptible-share " + std::to_string(flags.preemptible_percent);
+  }
   if (flags.strict) command += " --strict";
   for (const std::string& setting : flags.settings) command += " --set " + ShellQuoted(setting);
   return command + " --html " + ShellQuoted(*flags.html);
@@ -245,15 +250,19 @@ int RunCommand(const Flags& flags) {
 
 void PrintTable(const std::vector<Run>& runs, const std::vector<Discipline>& disciplines) {
   constexpr int kNameWidth = 24;
-  const auto width = [](const sim::Figure& figure) { return figure.hours ? 9 : 7; };
+  const auto width = [](const sim::Figure& figure) {
+    if (figure.of_preemption) return 12;
+    return figure.unit == sim::Unit::kHours ? 9 : 7;
+  };
+  const auto figures = sim::Figures(runs.front().reported.measures.preemption.has_value());
   std::cout << std::left << std::setw(kNameWidth) << "hours waited: medians" << std::right;
-  for (const sim::Figure& figure : sim::Figures()) {
+  for (const sim::Figure& figure : figures) {
     std::cout << std::setw(width(figure)) << figure.title;
   }
   std::cout << '\n';
   for (const Discipline discipline : disciplines) {
     std::cout << std::left << std::setw(kNameWidth) << Name(discipline) << std::right;
-    for (const sim::Figure& figure : sim::Figures()) {
+    for (const sim::Figure& figure : figures) {
       std::vector<int64_t> values;
       for (const Run& run : runs) {
         if (run.discipline() == discipline) values.push_back(figure.of(run.reported.measures));
@@ -360,6 +369,11 @@ void AddLoadOptions(CLI::App& command, Flags& flags) {
       ->capture_default_str();
   command.add_option("--scale", flags.options.scale, "The national pool divided by this")
       ->check(CLI::Range(1, 32))
+      ->capture_default_str();
+  command
+      .add_option("--preemptible-share", flags.preemptible_percent,
+                  "Per cent of the jobs that may be stopped for others; allot alone stops any")
+      ->check(CLI::Range(0, 100))
       ->capture_default_str();
   command.add_option("--set", flags.settings, "A setting of the policy: promise_nodes=8");
   command.add_option("--html", flags.html,

@@ -31,6 +31,24 @@ constexpr const char* What(Discipline discipline) {
          "starts for large gangs";
 }
 
+/// Of all or of none: it is told by the workload.
+bool HavePreemption(const std::vector<ReportedRun>& runs) {
+  return runs.front().measures.preemption.has_value();
+}
+
+constexpr const char* UnitOf(const Figure& figure) {
+  switch (figure.unit) {
+    case Unit::kHours:
+      return ", h";
+    case Unit::kGpuHours:
+      return ", GPU h";
+    case Unit::kPercent:
+    case Unit::kCount:
+      break;
+  }
+  return "";
+}
+
 /// The median over the seeds, or nothing where there is nothing to tell.
 std::optional<int64_t> Told(const Figure& figure, Discipline discipline,
                             const std::vector<ReportedRun>& runs) {
@@ -61,8 +79,8 @@ std::string Figured(const std::vector<ReportedRun>& runs) {
   const std::vector<Discipline> disciplines = DisciplinesOf(runs);
   std::string head = HeadCell("discipline");
   std::vector<std::string> cells(disciplines.size());
-  for (const Figure& figure : Figures()) {
-    head += HeadCell(std::string(figure.title) + (figure.hours ? ", h" : ""));
+  for (const Figure& figure : Figures(HavePreemption(runs))) {
+    head += HeadCell(std::string(figure.title) + UnitOf(figure));
     std::vector<std::optional<int64_t>> column;
     column.reserve(disciplines.size());
     for (const Discipline discipline : disciplines) {
@@ -83,9 +101,9 @@ std::string Figured(const std::vector<ReportedRun>& runs) {
   return Table("Medians of the seeds; ★ is the best of its column", rows);
 }
 
-std::string Meanings() {
+std::string Meanings(const std::vector<ReportedRun>& runs) {
   std::string rows;
-  for (const Figure& figure : Figures()) {
+  for (const Figure& figure : Figures(HavePreemption(runs))) {
     rows += Row(RowHead(figure.title) + "<td class=\"text\">" + figure.meaning + "</td>");
   }
   return Table("What the columns are", rows);
@@ -99,7 +117,7 @@ std::string DisciplinesSection(const std::vector<ReportedRun>& runs) {
     rows += Row(RowHead(Name(discipline)) + "<td class=\"text\">" + What(discipline) + "</td>");
   }
   return Section("disciplines", "The disciplines compared", "배분 방식 비교표",
-                 Figured(runs) + Meanings() + Table("How each serves those who wait", rows));
+                 Figured(runs) + Meanings(runs) + Table("How each serves those who wait", rows));
 }
 
 }  // namespace allot::sim

@@ -85,18 +85,19 @@ std::vector<GridCell> CellsOf(const Workload& workload, const Outcome& outcome, 
   const int64_t length = Between(workload.begin, workload.end).count;
   for (std::size_t i = 0; i < outcome.jobs.size(); ++i) {
     const Job& job = workload.jobs[i];
-    const int64_t start = Between(workload.begin, outcome.jobs[i].start).count;
-    const int64_t from = std::max<int64_t>(start, 0);
-    const int64_t until = std::min(start + job.run.count, length);
-    for (int64_t at = from; at < until;) {
-      const int64_t column = at / grid.column.count;
-      const int64_t next = std::min((column + 1) * grid.column.count, until);
-      for (const scheduler::PlacedNode& placed : outcome.jobs[i].nodes) {
-        const std::size_t row = grid.row_of_node[static_cast<std::size_t>(placed.node)];
-        Add(cells[row * grid.columns + static_cast<std::size_t>(column)], job.project,
-            (next - at) * CountGpus(placed.gpus));
+    for (const Stay& stay : outcome.jobs[i].stays) {
+      const int64_t from = std::max<int64_t>(Between(workload.begin, stay.start).count, 0);
+      const int64_t until = std::min(Between(workload.begin, stay.until).count, length);
+      for (int64_t at = from; at < until;) {
+        const int64_t column = at / grid.column.count;
+        const int64_t next = std::min((column + 1) * grid.column.count, until);
+        for (const scheduler::PlacedNode& placed : stay.nodes) {
+          const std::size_t row = grid.row_of_node[static_cast<std::size_t>(placed.node)];
+          Add(cells[row * grid.columns + static_cast<std::size_t>(column)], job.project,
+              (next - at) * CountGpus(placed.gpus));
+        }
+        at = next;
       }
-      at = next;
     }
   }
   return cells;

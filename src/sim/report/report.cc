@@ -41,7 +41,11 @@ std::string Jobs(const Workload& workload) {
   const int offered = OfferedPermille(workload);
   return FormatCount(static_cast<int64_t>(workload.jobs.size())) + " of " +
          FormatCount(static_cast<int64_t>(workload.pool.projects.size())) +
-         " projects, which ask for " + Tenths(offered) + " % of the GPU time there is";
+         " projects, which ask for " + Tenths(offered) + " % of the GPU time there is" +
+         (workload.preemptible_permille == 0
+              ? std::string()
+              : "; of a hundred " + Tenths(workload.preemptible_permille) +
+                    " may be stopped for others");
 }
 
 /// What of the file did not become jobs.
