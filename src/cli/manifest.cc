@@ -144,6 +144,14 @@ void ReadSize(ManifestFields& fields, v1::AllocationRequest& request) {
   const auto gpus = fields.Count("gpus", 1, kGpusMax);
   const auto nodes = fields.Count("nodes", 1, kNodesMax);
   const auto gpus_per_node = fields.Count("gpus_per_node", 1, kGpusPerNodeMax);
+  const auto gpus_max = fields.Count("gpus_max", 1, kGpusMax);
+  const auto nodes_max = fields.Count("nodes_max", 1, kNodesMax);
+  if (gpus_max && !fields.Has("gpus")) {
+    fields.Note("gpus_max", std::to_string(*gpus_max), "none without gpus; with nodes, nodes_max");
+  }
+  if (nodes_max && !fields.Has("nodes")) {
+    fields.Note("nodes_max", std::to_string(*nodes_max), "none without nodes; with gpus, gpus_max");
+  }
   const bool by_node = fields.Has("nodes") || fields.Has("gpus_per_node");
   if (fields.Has("gpus") && by_node) {
     fields.Note("gpus", gpus ? std::to_string(*gpus) : "",
@@ -152,10 +160,12 @@ void ReadSize(ManifestFields& fields, v1::AllocationRequest& request) {
     fields.Note("nodes", "missing", "either gpus, or nodes and gpus_per_node");
   } else if (gpus) {
     request.set_gpus(static_cast<int>(*gpus));
+    if (gpus_max) request.set_gpus_max(static_cast<int>(*gpus_max));
   } else if (nodes) {
     request.mutable_node_shape()->set_nodes(static_cast<int>(*nodes));
     request.mutable_node_shape()->set_gpus_per_node(
         static_cast<int>(gpus_per_node.value_or(kGpusPerNodeMax)));
+    if (nodes_max) request.set_nodes_max(static_cast<int>(*nodes_max));
   }
 }
 
@@ -251,6 +261,8 @@ std::set<std::string> GivenFields(const Document& document, const YAML::Node& ma
     const std::string top = field.field.substr(0, dot);
     if (top == "size") {
       given.insert(field.field);
+    } else if (top == "grows_to") {
+      if (has("gpus_max") || has("nodes_max")) given.insert(field.field);
     } else if (has(top)) {
       const YAML::Node value = map[top];
       if (dot == std::string::npos || (value.IsMap() && value[field.field.substr(dot + 1)])) {

@@ -13,6 +13,12 @@ Status ReadSize(const RequestFlags& flags, v1::AllocationRequest& request) {
         const int32_t gpus,
         ParseSmallCount("--gpus", flags.gpus, Reason::kGpusOutOfRange, 1, kGpusMax));
     request.set_gpus(gpus);
+    if (!flags.gpus_max.empty()) {
+      ALLOT_ASSIGN_OR_RETURN(
+          const int32_t most,
+          ParseSmallCount("--gpus-max", flags.gpus_max, Reason::kGpusOutOfRange, 1, kGpusMax));
+      request.set_gpus_max(most);
+    }
     return Ok{};
   }
   ALLOT_ASSIGN_OR_RETURN(
@@ -26,6 +32,12 @@ Status ReadSize(const RequestFlags& flags, v1::AllocationRequest& request) {
   }
   request.mutable_node_shape()->set_nodes(nodes);
   request.mutable_node_shape()->set_gpus_per_node(gpus_per_node);
+  if (!flags.nodes_max.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(
+        const int32_t most,
+        ParseSmallCount("--nodes-max", flags.nodes_max, Reason::kNodesOutOfRange, 1, kNodesMax));
+    request.set_nodes_max(most);
+  }
   return Ok{};
 }
 
@@ -64,6 +76,9 @@ CLI::Option* AddRequestFlags(CLI::App& command, RequestFlags& flags) {
   command.add_option("--gpus", flags.gpus, "GPUs in all, on as few nodes as hold them");
   command.add_option("--nodes", flags.nodes, "Nodes, all in one cluster");
   command.add_option("--gpus-per-node", flags.gpus_per_node, "GPUs on each node, 1 to 8 (8)");
+  command.add_option("--gpus-max", flags.gpus_max,
+                     "Elastic, with --gpus: grows to so many while there is room");
+  command.add_option("--nodes-max", flags.nodes_max, "The same with --nodes");
   command.add_option("--models", flags.models,
                      "H200, B200, both in order of preference, or any (any)");
   command.add_flag("--exchange", flags.exchange,
@@ -87,6 +102,12 @@ Outcome<v1::AllocationRequest> ReadRequest(const RequestFlags& flags, Instant no
   }
   if (!flags.gpus.empty() && !flags.gpus_per_node.empty()) {
     return UsageFailure("--gpus is GPUs in all: --gpus-per-node goes with --nodes", help);
+  }
+  if (!flags.gpus_max.empty() && flags.gpus.empty()) {
+    return UsageFailure("--gpus-max goes with --gpus; with --nodes, give --nodes-max", help);
+  }
+  if (!flags.nodes_max.empty() && flags.nodes.empty()) {
+    return UsageFailure("--nodes-max goes with --nodes; with --gpus, give --gpus-max", help);
   }
   auto request = ReadAll(flags, now);
   if (!request.ok()) return FailureOf(request.error());

@@ -22,6 +22,8 @@ struct RequestFlags {
   bool preemptible = false;
   bool borrow = false;
   bool exchange = false;
+  std::string gpus_max;
+  std::string nodes_max;
   std::string same_leaf_wait;
 };
 

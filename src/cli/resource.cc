@@ -61,6 +61,7 @@ std::vector<FieldText> Fields(const v1::Allocation& allocation) {
   const v1::AllocationRequest& request = allocation.request();
   return {{"display_name", allocation.display_name()},
           {"size", SizeText(request)},
+          {"grows_to", GrowthText(request)},
           {"models", ModelsText(request)},
           {"duration", FormatDuration(SecondsOf(request.duration()))},
           {"earliest_start", TimeText(request.has_earliest_start(), request.earliest_start())},
@@ -132,6 +133,13 @@ std::string SizeOf(const Message& message) {
 }  // namespace
 
 std::string SizeText(const v1::AllocationRequest& request) { return SizeOf(request); }
+
+std::string GrowthText(const v1::AllocationRequest& request) {
+  const int gpus = request.has_nodes_max()
+                       ? request.nodes_max() * request.node_shape().gpus_per_node()
+                       : request.gpus_max();
+  return gpus == 0 ? "" : std::to_string(gpus) + " GPUs";
+}
 
 std::string AskText(const v1::AllocationRequest& request) {
   if (!request.has_exchanged_size()) return SizeOf(request) + " of " + ModelsText(request);

@@ -45,6 +45,8 @@ std::string Word(v1::Node::Health health);
 std::string SizeText(const v1::AllocationRequest& request);
 /// The same with its models: "2 nodes x 8 GPUs of H200, or 1 node x 8 GPUs of B200".
 std::string AskText(const v1::AllocationRequest& request);
+/// "64 GPUs": what it may grow to; empty for most.
+std::string GrowthText(const v1::AllocationRequest& request);
 int GpusOf(const v1::AllocationRequest& request);
 /// "H200,B200", or "any".
 std::string ModelsText(const v1::AllocationRequest& request);

@@ -92,6 +92,23 @@ Table AllocationTable(const Repeated<v1::Allocation>& allocations, Instant now) 
   return table;
 }
 
+namespace {
+
+void AddGrowth(const v1::Allocation& a, Lines& lines) {
+  const std::string most = GrowthText(a.request());
+  if (most.empty()) return;
+  int added = 0;
+  int waiting = 0;
+  for (const v1::Growth& growth : a.growths()) {
+    if (growth.state() == v1::Allocation::STATE_ACTIVE) added += growth.gpus();
+    if (growth.state() == v1::Allocation::STATE_PENDING) waiting += growth.gpus();
+  }
+  lines.Add("Grows to", most + "; " + FormatCount(added) + " added, " + FormatCount(waiting) +
+                            " wait for room");
+}
+
+}  // namespace
+
 std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours) {
   const v1::AllocationRequest& request = a.request();
   const std::string state = Word(a.state());
@@ -123,6 +140,8 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
                                " later if it helps");
   }
   if (!request.after().empty()) lines.Add("Starts after", ShortName(request.after()));
+  if (!a.grows().empty()) lines.Add("Adds to", ShortName(a.grows()));
+  AddGrowth(a, lines);
   AddDecisions(a, lines);
   if (a.has_told_start_time()) {
     lines.Add("Held to", Moment(InstantOf(a.told_start_time()), now) +

@@ -36,6 +36,13 @@ Status ForgetForecast(store::Tx& tx, Allocation& allocation) {
   return Ok{};
 }
 
+/// No decision makes room for what only takes what is left.
+Error IsAdded(const Allocation& allocation) {
+  return StateError(Reason::kTransitionNotAllowed,
+                    "It is added to " + allocation.grows->str() +
+                        " where there is room: nothing makes way for it.");
+}
+
 /// Runs `step` on the locked allocation, once for a request_id, with an audit row.
 Result<Allocation> End(const Context& context, const Call& call, const EndRequest& request,
                        Permission permission, const std::string& action,
@@ -87,6 +94,9 @@ Result<AllocationDetail> GetAllocation(const Context& context, const Principal& 
       store::Access::kRead, [&](store::Tx& tx) -> Result<AllocationDetail> {
         AllocationDetail detail;
         ALLOT_ASSIGN_OR_RETURN(detail.allocation, ReadAllocation(tx, id.str()));
+        if (detail.allocation.request.gpus_max) {
+          ALLOT_ASSIGN_OR_RETURN(detail.growths, tx.GrowthsOf(id));
+        }
         // What it lost with a node is held until the provider has cleared it, but not by it.
         if (IsWaiting(detail.allocation.state)) return detail;
         ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
@@ -168,6 +178,7 @@ Result<Allocation> SetUrgency(const Context& context, const Call& call, const En
                                    "An allocation that is " + std::string(Name(a.state)) +
                                        " does not wait: there is nothing to go before.");
                }
+               if (urgent && a.grows) return IsAdded(a);
                if (urgent && a.request.borrow) {
                  return StateError(Reason::kTransitionNotAllowed,
                                    "It borrows what nobody within a quota has a use for, and goes "
@@ -204,6 +215,7 @@ Result<Allocation> SetConsolidation(const Context& context, const Call& call, Pl
                                        " does not wait: there is no room to be made.");
                }
                if (a.consolidate == consolidate) return false;
+               if (consolidate && a.grows) return IsAdded(a);
                if (consolidate && a.request.preemptible) {
                  return StateError(Reason::kConsolidationImpossible,
                                    "It may be stopped itself, and no work is moved for such.");

@@ -1,6 +1,7 @@
 #include "allot/control/apply_plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -14,6 +15,7 @@ using scheduler::Deferral;
 using scheduler::Placement;
 
 constexpr int kOrderIdLength = 20;
+constexpr auto kMoreThanAnybodyHas = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
 
 /// What a pass decided for one waiting allocation, where that differs from its row.
 struct Decision {
@@ -155,23 +157,30 @@ class Application {
     std::vector<AllocationId> ids;
     ids.reserve(decisions.size());
     for (const Decision& d : decisions) ids.push_back(d.seen->id);
-    for (const auto& preemption : pass_.plan.preemptions) ids.push_back(Stopped(preemption).id);
+    for (const Decision& d : decisions) {
+      const bool starts = d.placement != nullptr && StartsNow(pass_, *d.placement);
+      if (starts && d.seen->grows) ids.push_back(*d.seen->grows);
+    }
+    for (const auto& preemption : pass_.plan.preemptions) {
+      ids.push_back(Stopped(preemption).id);
+      const auto& growths = RowOf(preemption).growths;
+      ids.insert(ids.end(), growths.begin(), growths.end());
+    }
     ALLOT_ASSIGN_OR_RETURN(auto rows, tx_.LockAllocations(ids));
-    std::map<AllocationId, Allocation*> current;
-    for (Allocation& row : rows) current.emplace(row.id, &row);
+    for (Allocation& row : rows) current_.emplace(row.id, &row);
     // What was promised on GPUs that others give up cannot be booked without that.
-    if (!StillRun(current)) {
+    if (!StillRun()) {
       applied_.skipped = static_cast<int>(decisions.size());
       return applied_;
     }
     ALLOT_RETURN_IF_ERROR(LockWhatReservationsNeed(decisions));
 
     for (const auto& preemption : pass_.plan.preemptions) {
-      ALLOT_RETURN_IF_ERROR(Stop(preemption, *current.at(Stopped(preemption).id)));
+      ALLOT_RETURN_IF_ERROR(StopWhole(preemption));
     }
     for (const Decision& decision : decisions) {
-      const auto found = current.find(decision.seen->id);
-      if (found == current.end() || found->second->version != decision.seen->version) {
+      const auto found = current_.find(decision.seen->id);
+      if (found == current_.end() || found->second->version != decision.seen->version) {
         ++applied_.skipped;
         continue;
       }
@@ -187,15 +196,18 @@ class Application {
   }
 
  private:
+  const scheduler::SnapshotPreemptible& RowOf(const scheduler::Preemption& preemption) const {
+    return pass_.snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)];
+  }
   const Allocation& Stopped(const scheduler::Preemption& preemption) const {
     return *pass_.preemptible[static_cast<std::size_t>(preemption.preemptible)];
   }
 
   /// All that is to be stopped is as the pass saw it, and so is for whom.
-  bool StillRun(const std::map<AllocationId, Allocation*>& current) const {
+  bool StillRun() const {
     const auto is_as_seen = [&](const Allocation& seen) {
-      const auto found = current.find(seen.id);
-      return found != current.end() && found->second->version == seen.version;
+      const auto found = current_.find(seen.id);
+      return found != current_.end() && found->second->version == seen.version;
     };
     return std::all_of(pass_.plan.preemptions.begin(), pass_.plan.preemptions.end(),
                        [&](const scheduler::Preemption& preemption) {
@@ -206,18 +218,33 @@ class Application {
                        });
   }
 
+  /// With all that was added to it, once each.
+  Status StopWhole(const scheduler::Preemption& preemption) {
+    std::vector<AllocationId> ids = RowOf(preemption).growths;
+    ids.push_back(Stopped(preemption).id);
+    for (const AllocationId& id : ids) {
+      Allocation& allocation = *current_.at(id);
+      const bool runs_on = HoldsGpus(allocation.state) && !allocation.preempt_requested &&
+                           allocation.window->end() > preemption.stop;
+      if (runs_on) ALLOT_RETURN_IF_ERROR(Stop(preemption, allocation));
+    }
+    return Ok{};
+  }
+
   /// Its window ends sooner now; then it is released as at any end, and waits again. Its owner
   /// learns that, and not for whom.
   Status Stop(const scheduler::Preemption& preemption, Allocation& allocation) {
     const auto whom = static_cast<std::size_t>(preemption.pending);
-    allocation.moved = pass_.waiting[whom]->consolidate && !allocation.request.borrow;
+    allocation.moved =
+        pass_.waiting[whom]->consolidate && !allocation.request.borrow && !allocation.grows;
     const std::string message =
         "is stopped at " + FormatRfc3339(preemption.stop) + " for work that " +
         (allocation.request.borrow ? "is within its quota, " : "may not be stopped, ") +
         FormatDuration(Between(preemption.stop, allocation.window->end())) + " before its end; " +
-        (allocation.moved ? "it is moved and goes on at "
-                          : "the rest of it will wait again, by now until ") +
-        FormatRfc3339(preemption.restart);
+        (allocation.grows ? "it is added again when there is room"
+         : allocation.moved
+             ? "it is moved and goes on at " + FormatRfc3339(preemption.restart)
+             : "the rest of it will wait again, by now until " + FormatRfc3339(preemption.restart));
     allocation.window = *TimeWindow::Make(allocation.window->start(), preemption.stop);
     allocation.preempt_requested = true;
     ++allocation.preemptions;
@@ -293,14 +320,32 @@ class Application {
            (!leaves || placement.window.end() <= *leaves);
   }
 
+  /// What it takes for the window it is given.
+  static GpuSeconds CostOf(const Allocation& allocation, const Placement& placement) {
+    return GpuSeconds::Of(allocation.request.ShapeOn(placement.model).gpus(),
+                          placement.window.length())
+        .value_or(kMoreThanAnybodyHas);
+  }
+
+  /// What it is to be added to runs where and for as long as the plan took it to.
+  bool BaseGoesOn(const AllocationId& base, const Placement& placement) const {
+    const auto found = current_.find(base);
+    if (found == current_.end()) return false;
+    const Allocation& row = *found->second;
+    const bool runs =
+        row.state == AllocationState::kProvisioning || row.state == AllocationState::kActive;
+    return runs && row.cluster == ClusterOfPlacement(placement) &&
+           row.window->end() >= placement.window.end();
+  }
+
   bool StillHolds(const Allocation& allocation, const Placement& placement) {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
     const Request& request = allocation.request;
     if (At(quota->second.Of(request), placement.model) < request.ShapeOn(placement.model).gpus())
       return false;
-    const auto cost = CostOn(ToServe(allocation), placement.model);
-    if (!cost || *cost > quota->second.gpu_time) return false;
+    if (CostOf(allocation, placement) > quota->second.gpu_time) return false;
+    if (allocation.grows && !BaseGoesOn(*allocation.grows, placement)) return false;
     if (!StillServes(allocation, placement)) return false;
     return std::all_of(placement.nodes.begin(), placement.nodes.end(),
                        [&](const scheduler::PlacedNode& placed) {
@@ -465,7 +510,7 @@ class Application {
     QuotaLeft& left = quota_left_.at(allocation.project);
     left.Of(allocation.request)[static_cast<std::size_t>(placement.model)] -=
         allocation.request.ShapeOn(placement.model).gpus();
-    left.gpu_time = *left.gpu_time.Minus(*CostOn(ToServe(allocation), placement.model));
+    left.gpu_time = *left.gpu_time.Minus(CostOf(allocation, placement));
     ++applied_.reserved;
     return Ok{};
   }
@@ -473,6 +518,7 @@ class Application {
   const Pass& pass_;
   store::Tx& tx_;
   const int64_t epoch_;
+  std::map<AllocationId, Allocation*> current_;
   std::set<NodeId> usable_;
   std::map<NodeId, GpuMask> taken_;
   std::map<ProjectId, QuotaLeft> quota_left_;

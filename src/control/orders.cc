@@ -32,13 +32,17 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
 
 /// What was stopped for others waits for what is left of it.
 Status WaitAgain(store::Tx& tx, Allocation& allocation, Instant now) {
-  allocation.remaining = ToServe(allocation).duration - allocation.window->length();
+  // What was added to another goes as far as that one does.
+  if (!allocation.grows) {
+    allocation.remaining = ToServe(allocation).duration - allocation.window->length();
+  }
   ALLOT_RETURN_IF_ERROR(
       Move(allocation, AllocationEvent::kPreempt, now, allocation.reason, allocation.message));
   ALLOT_RETURN_IF_ERROR(Requeue(tx, allocation, now, "preempted",
                                 "was stopped for work that may not be stopped; " +
-                                    FormatDuration(*allocation.remaining) +
-                                    " of it are left and planned anew"));
+                                    (allocation.grows ? "it is added again as soon as there is room"
+                                                      : FormatDuration(*allocation.remaining) +
+                                                            " of it are left and planned anew")));
   allocation.preempt_requested = false;
   allocation.preempt_time = now;
   return tx.Audit(RecordSystem(now, "allocation.requeue", allocation.id.str(),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace allot::control {
 namespace {
@@ -31,7 +32,9 @@ constexpr Seconds kPlaceKept = Minutes(30);
 
 /// The rest of it is planned for.
 bool HasAPlace(const Allocation& allocation, Instant now) {
-  return IsBeingStopped(allocation) && now < allocation.window->end() + kPlaceKept;
+  // What was added to another goes on when it can be added again, and nobody knows when.
+  return IsBeingStopped(allocation) && !allocation.grows &&
+         now < allocation.window->end() + kPlaceKept;
 }
 
 /// What is left of it, from the end of its window on.
@@ -47,7 +50,7 @@ Request RestOf(const Allocation& allocation) {
 /// GPUs it holds.
 GpuSeconds Reserved(const Allocation& allocation, GpuModel model, Instant now) {
   const auto cost =
-      HasAPlace(allocation, now)
+      HasAPlace(allocation, now) || allocation.grows
           ? GpuSeconds::Of(allocation.request.ShapeOn(model).gpus(), allocation.window->length())
           : CostOn(ToServe(allocation), model);
   return cost.value_or(kAllThereIs);
@@ -123,8 +126,16 @@ std::vector<std::shared_ptr<const Allocation>> PoolView::Waiting(Instant now) co
 }
 
 std::vector<std::shared_ptr<const Allocation>> PoolView::Preemptible() const {
+  // What is being added to it could not be stopped with it.
+  std::set<AllocationId> growing;
+  for (const auto& [id, allocation] : allocations_) {
+    if (allocation->grows && allocation->state == AllocationState::kProvisioning) {
+      growing.insert(*allocation->grows);
+    }
+  }
   std::vector<std::shared_ptr<const Allocation>> preemptible;
   for (const auto& [id, allocation] : allocations_) {
+    if (growing.contains(id)) continue;
     if (allocation->state == AllocationState::kActive && allocation->request.preemptible &&
         !allocation->preempt_requested) {
       preemptible.push_back(allocation);
@@ -241,6 +252,11 @@ scheduler::Snapshot PoolView::At(Instant now) const {
     }
     return promise;
   };
+  std::map<AllocationId, std::vector<AllocationId>> growths;
+  for (const auto& [id, allocation] : allocations_) {
+    if (allocation->grows && HoldsGpus(allocation->state))
+      growths[*allocation->grows].push_back(id);
+  }
   for (const auto& allocation : Preemptible()) {
     snapshot.preemptible.push_back({.id = allocation->id,
                                     .project = PositionOf(project_positions, allocation->project),
@@ -248,7 +264,9 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                     .create_time = allocation->create_time,
                                     .start = *allocation->active_time,
                                     .until = allocation->window->end(),
-                                    .preemptions = allocation->preemptions});
+                                    .preemptions = allocation->preemptions,
+                                    .grows = allocation->grows,
+                                    .growths = growths[allocation->id]});
   }
   for (const auto& allocation : Waiting(now)) {
     if (IsBeingStopped(*allocation)) {
@@ -265,20 +283,22 @@ scheduler::Snapshot PoolView::At(Instant now) const {
     const auto ready = allocation->after && !follows
                            ? std::optional(allocation->ready_time.value_or(now))
                            : std::nullopt;
-    snapshot.pending.push_back(
-        {.id = allocation->id,
-         .project = PositionOf(project_positions, allocation->project),
-         .request = WaitingRequest(*allocation, ready),
-         .create_time = allocation->create_time,
-         .requeued = allocation->attempt > 0 && (!allocation->preempt_time || allocation->moved),
-         .told_start = allocation->told_start,
-         .overdue = !allocation->overdue_under.empty(),
-         .urgent = allocation->urgent,
-         .consolidate = allocation->consolidate,
-         .after = follows ? allocation->after : std::nullopt,
-         .planned_start =
-             allocation->window ? std::optional(allocation->window->start()) : std::nullopt,
-         .promise = promise_to(allocation->id)});
+    snapshot.pending.push_back({.id = allocation->id,
+                                .project = PositionOf(project_positions, allocation->project),
+                                .request = WaitingRequest(*allocation, ready),
+                                .create_time = allocation->create_time,
+                                .requeued = allocation->attempt > 0 && !allocation->grows &&
+                                            (!allocation->preempt_time || allocation->moved),
+                                .told_start = allocation->told_start,
+                                .overdue = !allocation->overdue_under.empty(),
+                                .urgent = allocation->urgent,
+                                .consolidate = allocation->consolidate,
+                                .after = follows ? allocation->after : std::nullopt,
+                                .grows = allocation->grows,
+                                .planned_start = allocation->window
+                                                     ? std::optional(allocation->window->start())
+                                                     : std::nullopt,
+                                .promise = promise_to(allocation->id)});
   }
   scheduler::Canonicalise(snapshot);
   return snapshot;

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "allot/base/text.h"
 #include "allot/control/once.h"
 #include "control/record.h"
 
@@ -10,11 +11,23 @@ namespace {
 
 /// 16 characters of at least 5 bits each: two in a project never meet by chance.
 constexpr int kMintedNameLength = 16;
+/// Leaves room for "-g100".
+constexpr std::size_t kNameLengthToGrow = 58;
 
 /// Where a request stands in its submission, for the fields of errors.
 const std::string kRequestPath = "allocation.request";
 
 /// Admit speaks of shapes, whichever way they were asked for: the refusal names what was sent.
+/// What grows is refused for what it may come to.
+Error AsSentToGrow(Error refusal, const Submission& submission) {
+  const RawRequest& sent = submission.request;
+  if (refusal.field != "gpus" && refusal.field != "node_shape.nodes") return refusal;
+  refusal.field = sent.gpus_max ? "gpus_max" : "nodes_max";
+  refusal.value = std::to_string(sent.gpus_max ? *sent.gpus_max : *sent.nodes_max);
+  refusal.message += " It may not grow so far.";
+  return refusal;
+}
+
 Error AsSent(Error refusal, const Submission& submission) {
   const RawRequest& sent = submission.request;
   if (refusal.field == "node_shape.nodes" && sent.gpus) {
@@ -31,6 +44,22 @@ Error AsSent(Error refusal, const Submission& submission) {
     refusal.field = submission.path + kRequestPath + "." + refusal.field;
   }
   return refusal;
+}
+
+/// By the rules for what it starts with, and for all that may be added to it.
+Result<Request> AdmitWhole(const Project& project, const Quota& quota, const Usage& usage,
+                           const LargestClusterByModel& largest, const Policy& policy,
+                           const Request& request, const Submission& submission) {
+  auto verdict = Admit(project, quota, usage, largest, policy, request);
+  if (!verdict.ok()) return AsSent(verdict.error(), submission);
+  if (!request.gpus_max) return verdict;
+  Request whole = *verdict;
+  whole.shape = ShapeForGpus(*request.gpus_max);
+  const auto grown = Admit(project, quota, usage, largest, policy, whole);
+  if (!grown.ok()) return AsSent(AsSentToGrow(grown.error(), submission), submission);
+  // A model that could never hold all of it is none for its start.
+  verdict->models = grown->models;
+  return verdict;
 }
 
 Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request& request,
@@ -54,24 +83,89 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
                         submission.after->str(),
                         "one that does not borrow, or borrow here too: what borrows comes last");
     }
+    if (predecessor->grows) {
+      return FieldError(Reason::kFieldNotAllowed, submission.path + kRequestPath + ".after",
+                        submission.after->str(),
+                        predecessor->grows->str() + ", which that one is added to");
+    }
   }
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
-  auto verdict =
-      Admit(*project, quota.value_or(Quota{}), usage, largest, *context.policies.At(now), request);
-  if (!verdict.ok()) return AsSent(verdict.error(), submission);
+  ALLOT_ASSIGN_OR_RETURN(auto admitted,
+                         AdmitWhole(*project, quota.value_or(Quota{}), usage, largest,
+                                    *context.policies.At(now), request, submission));
   Allocation allocation;
   allocation.id = id;
   allocation.project = project->id;
   allocation.display_name = submission.display_name;
-  allocation.request = *std::move(verdict);
+  allocation.request = std::move(admitted);
   allocation.after = submission.after;
   allocation.create_time = now;
   allocation.update_time = now;
   allocation.reason = "not_planned_yet";
   allocation.message = "waits for the next scheduling pass";
   return allocation;
+}
+
+std::string Asked(const Request& request) {
+  std::string text = Describe(request.shape);
+  if (request.gpus_max) text += ", growing to " + FormatCount(*request.gpus_max) + " GPUs";
+  return text;
+}
+
+/// The steps in which it grows: each waits by itself until it can be added.
+std::vector<Allocation> GrowthsOf(const Allocation& base) {
+  std::vector<Allocation> growths;
+  for (const Shape& step : GrowthOf(base.request)) {
+    Allocation growth = base;
+    growth.id = AllocationId(base.id.str() + "-g" + std::to_string(growths.size() + 1));
+    growth.request = {.shape = step,
+                      .models = base.request.models,
+                      .duration = base.request.duration,
+                      .preemptible = base.request.preemptible,
+                      .borrow = base.request.borrow};
+    growth.after.reset();
+    growth.grows = base.id;
+    growths.push_back(std::move(growth));
+  }
+  return growths;
+}
+
+Status InsertGrowths(store::Tx& tx, const Allocation& base, const Submission& submission) {
+  for (const Allocation& growth : GrowthsOf(base)) {
+    ALLOT_ASSIGN_OR_RETURN(const auto existing, tx.FindAllocation(growth.id));
+    if (existing) {
+      return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", growth.id.str(),
+                        "a name whose -g1, -g2 … are not in use in this project either");
+    }
+    ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(growth));
+  }
+  return Ok{};
+}
+
+/// All of a call is one transaction, and may not be long.
+Status CheckSteps(std::span<const Request> requests, std::span<const Submission> submissions) {
+  std::size_t steps = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    steps += GrowthOf(requests[i]).size();
+    const RawRequest& sent = submissions[i].request;
+    const std::string path = submissions[i].path;
+    if (steps > kGrowthStepsMax) {
+      return FieldError(
+          Reason::kFieldNotAllowed,
+          path + kRequestPath + (sent.gpus_max ? ".gpus_max" : ".nodes_max"),
+          std::to_string(sent.gpus_max ? *sent.gpus_max : *sent.nodes_max),
+          "at most " + std::to_string(kGrowthStepsMax) + " steps of growth in one call");
+    }
+    const std::string& name = submissions[i].allocation_name;
+    if (requests[i].gpus_max && name.size() > kNameLengthToGrow) {
+      return FieldError(Reason::kNameInvalid, path + "allocation_id", name,
+                        "at most " + std::to_string(kNameLengthToGrow) +
+                            " characters for one that grows: -g1, -g2 … are added to it");
+    }
+  }
+  return Ok{};
 }
 
 }  // namespace
@@ -101,6 +195,8 @@ Result<std::vector<Allocation>> SubmitAll(const Context& context, const Call& ca
     ids.emplace_back(project.str() + "/" + name);
   }
 
+  ALLOT_RETURN_IF_ERROR(CheckSteps(requests, submissions));
+
   return Once<std::vector<Allocation>>(
       context, call, now,
       [&](store::Tx& tx) -> Result<std::vector<Allocation>> {
@@ -110,8 +206,9 @@ Result<std::vector<Allocation>> SubmitAll(const Context& context, const Call& ca
           ALLOT_ASSIGN_OR_RETURN(auto allocation,
                                  Admitted(context, tx, requests[i], submissions[i], ids[i], now));
           ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(allocation));
+          ALLOT_RETURN_IF_ERROR(InsertGrowths(tx, allocation, submissions[i]));
           ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "allocation.create", ids[i].str(),
-                                                InstituteOf(ids[i]), Describe(requests[i].shape))));
+                                                InstituteOf(ids[i]), Asked(requests[i]))));
           made.push_back(std::move(allocation));
         }
         return made;

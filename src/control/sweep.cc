@@ -19,6 +19,23 @@ bool UsesNodes(const Allocation& allocation) {
          allocation.state == AllocationState::kActive;
 }
 
+/// What becomes of what was added, or is to be, to one that is as it is now.
+enum class Following : uint8_t {
+  kGoesOn,
+  kWaitsAgain,  ///< the base lost its GPUs and will have others
+  kEnds,        ///< the base hands its GPUs back, or never had any and never will
+};
+/// `base`: its state; nothing when it has ended and holds nothing any more.
+Following FollowingOf(const Allocation& growth, const Allocation* base) {
+  const bool for_good = base == nullptr || IsFinal(base->state) ||
+                        (base->state == AllocationState::kReleasing && !base->preempt_requested);
+  if (for_good) return Following::kEnds;
+  // It may run again already, somewhere else.
+  const bool runs_on =
+      HoldsGpus(base->state) && growth.window && base->window->start() <= growth.window->start();
+  return UsesNodes(growth) && !runs_on ? Following::kWaitsAgain : Following::kGoesOn;
+}
+
 std::string SilentSince(const Cluster& cluster) {
   return "no heartbeat of the agent of " + cluster.id.str() + " since " +
          FormatRfc3339(*cluster.last_heartbeat);
@@ -48,6 +65,14 @@ Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const 
   for (const auto& row : view.allocations()) {
     const AllocationId& id = row.first;
     const auto& allocation = row.second;
+    if (allocation->grows && (IsWaiting(allocation->state) || UsesNodes(*allocation))) {
+      const auto base = view.allocations().find(*allocation->grows);
+      const auto* found = base == view.allocations().end() ? nullptr : base->second.get();
+      if (FollowingOf(*allocation, found) != Following::kGoesOn) {
+        due.without_base.push_back(id);
+        continue;
+      }
+    }
     if (!UsesNodes(*allocation)) continue;
     if (allocation->state == AllocationState::kActive && allocation->window->end() <= now) {
       due.window_over.push_back(id);
@@ -112,6 +137,29 @@ Status EndWindow(store::Tx& tx, IdSource& ids, Allocation& allocation, Instant n
   return Ok{};
 }
 
+/// What was added to one that does not run any more; what that one is now is looked up again.
+Status FollowBase(store::Tx& tx, const Context& context, const Policy& policy,
+                  Allocation& allocation, Instant now, int64_t epoch, Swept& swept) {
+  if (!allocation.grows || !(IsWaiting(allocation.state) || UsesNodes(allocation))) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const auto base, tx.FindAllocation(*allocation.grows));
+  const Following following = FollowingOf(allocation, base ? &*base : nullptr);
+  if (following == Following::kGoesOn) return Ok{};
+  ++swept.without_base;
+  const std::string what = "what it was added to, " + allocation.grows->str() + ", ";
+  if (following == Following::kWaitsAgain) {
+    return TakeOff(tx, context.ids, policy, allocation, now, epoch, "base_lost",
+                   what + "lost its GPUs");
+  }
+  const std::string message = what + (UsesNodes(allocation) ? "hands its GPUs back" : "has ended");
+  if (UsesNodes(allocation)) {
+    ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, allocation, now, epoch));
+  }
+  const bool active = allocation.state == AllocationState::kActive;
+  allocation.cancel_requested = allocation.state == AllocationState::kProvisioning;
+  return Move(allocation, active ? AllocationEvent::kRelease : AllocationEvent::kCancel, now,
+              "base_ended", message);
+}
+
 /// "node naver-a/n7 is down: fan failure", for each node lost; empty when none is any more.
 Result<std::string> LostNodes(store::Tx& tx, const Allocation& allocation) {
   const AllocationId id = allocation.id;
@@ -146,11 +194,13 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
     }
     std::vector<AllocationId> ids = due.window_over;
     ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
+    ids.insert(ids.end(), due.without_base.begin(), due.without_base.end());
     ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(ids));
     std::vector<Allocation> changed;
     for (Allocation& row : rows) {
       const AllocationState before = row.state;
       ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, row, now, epoch, swept));
+      ALLOT_RETURN_IF_ERROR(FollowBase(tx, context, *policy, row, now, epoch, swept));
       if (UsesNodes(row)) {
         ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
         if (!lost.empty()) {

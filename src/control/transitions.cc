@@ -91,17 +91,18 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
                Instant now, int64_t epoch, const std::string& reason, const std::string& message) {
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
   const bool lost = reason == "node_lost";
+  const bool failed = reason == "provision_failed";
   // Not for others, in the end.
   if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
   allocation.preempt_time.reset();
   allocation.moved = false;
   allocation.setback = FormatRfc3339(Instant::FromSeconds(now.seconds())) + ": " + message;
-  const bool give_up =
-      lost ? policy.node_loss == NodeLoss::kFail : allocation.failures >= policy.failures_max;
+  const bool give_up = (lost && policy.node_loss == NodeLoss::kFail) ||
+                       (failed && allocation.failures >= policy.failures_max);
   if (give_up) {
     ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kFail, now, reason, message));
   } else {
-    const auto event = lost ? AllocationEvent::kPreempt : AllocationEvent::kProvisionFailed;
+    const auto event = failed ? AllocationEvent::kProvisionFailed : AllocationEvent::kPreempt;
     ALLOT_RETURN_IF_ERROR(Move(allocation, event, now, reason, message));
     ALLOT_RETURN_IF_ERROR(Requeue(tx, allocation, now, reason, message + "; it is planned anew"));
   }

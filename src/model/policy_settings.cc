@@ -37,6 +37,7 @@ constexpr std::array kSettings = {
     Time("preemption_gain", &Policy::preemption_gain, Seconds{0}, Days(366)),
     Count("preemptions_per_pass", &Policy::preemptions_per_pass, 0, 100),
     Count("borrowed_gpus_max", &Policy::borrowed_gpus_max, 0, kGpusMax),
+    Time("growth_min", &Policy::growth_min, Seconds{0}, Days(366)),
     Count("b200_worth_permille", &Policy::b200_worth_permille, 100, 10'000),
     Count("preemptions_per_project", &Policy::preemptions_per_project, 0, 1'000),
     Count("improver_rounds", &Policy::improver_rounds, 0, kImproverRoundsMax),

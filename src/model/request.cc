@@ -22,11 +22,14 @@ std::string CountOf(int count, std::string_view noun) {
   return FormatCount(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-Result<int> ParseCount(Reason reason, std::string field, int64_t value, int high) {
-  if (value < 1 || value > high) {
-    return FieldError(reason, std::move(field), std::to_string(value), Range(1, high));
+Result<int> ParseCount(Reason reason, std::string field, int64_t value, int low, int high) {
+  if (value < low || value > high) {
+    return FieldError(reason, std::move(field), std::to_string(value), Range(low, high));
   }
   return static_cast<int>(value);
+}
+Result<int> ParseCount(Reason reason, std::string field, int64_t value, int high) {
+  return ParseCount(reason, std::move(field), value, 1, high);
 }
 
 Result<Shape> ParseShape(const RawRequest& raw, const std::string& path) {
@@ -141,6 +144,33 @@ Result<std::optional<ExchangedShape>> ParseExchange(const RawRequest& raw, const
   return std::optional(ExchangedShape{request.models[1], exchanged});
 }
 
+/// How far it may grow, in GPUs.
+Result<std::optional<int>> ParseGrowth(const RawRequest& raw, const Request& request,
+                                       const std::string& path) {
+  if (!raw.gpus_max && !raw.nodes_max) return std::optional<int>();
+  const Shape& shape = request.shape;
+  const std::string field = path + (raw.gpus_max ? ".gpus_max" : ".nodes_max");
+  const std::string value = std::to_string(raw.gpus_max ? *raw.gpus_max : *raw.nodes_max);
+  if (raw.gpus_max.has_value() != raw.gpus.has_value()) {
+    return FieldError(Reason::kFieldNotAllowed, field, value,
+                      raw.gpus_max ? "gpus_max only with gpus; with node_shape, nodes_max"
+                                   : "nodes_max only with node_shape; with gpus, gpus_max");
+  }
+  if (request.exchanged) {
+    return FieldError(Reason::kFieldNotAllowed, field, value,
+                      "none with exchange: what is added is of the same model");
+  }
+  // In steps, so that the maximum cannot pass what can be counted.
+  const int step = shape.gpus_per_node;
+  const int min = raw.gpus_max ? shape.gpus() + 1 : shape.nodes + 1;
+  const int max = raw.gpus_max ? std::min(kGpusMax, shape.gpus() + kGrowthStepsMax * step)
+                               : std::min(kNodesMax, shape.nodes + kGrowthStepsMax);
+  ALLOT_ASSIGN_OR_RETURN(
+      const int count, ParseCount(raw.gpus_max ? Reason::kGpusOutOfRange : Reason::kNodesOutOfRange,
+                                  field, raw.gpus_max ? *raw.gpus_max : *raw.nodes_max, min, max));
+  return std::optional(raw.gpus_max ? count : count * step);
+}
+
 Result<Seconds> ParseSameLeafWait(const RawRequest& raw, const std::string& path) {
   const Seconds wait = raw.same_leaf_wait.value_or(Seconds{0});
   if (wait.count < 0 || wait > kAheadMax) {
@@ -156,6 +186,15 @@ Shape ShapeForGpus(int gpus) {
   ALLOT_CHECK(gpus > 0);
   if (gpus <= kGpusPerNode) return {1, gpus, 0};
   return {gpus / kGpusPerNode, kGpusPerNode, gpus % kGpusPerNode};
+}
+
+std::vector<Shape> GrowthOf(const Request& request) {
+  std::vector<Shape> steps;
+  int left = request.gpus_max.value_or(0) - request.shape.gpus();
+  for (; left > 0; left -= request.shape.gpus_per_node) {
+    steps.push_back({1, std::min(left, request.shape.gpus_per_node), 0});
+  }
+  return steps;
 }
 
 std::string Describe(const Shape& shape) {
@@ -204,6 +243,7 @@ Result<Request> ParseRequest(const RawRequest& raw, Instant now, const Policy& p
   ALLOT_ASSIGN_OR_RETURN(request.shape, ParseShape(raw, path));
   ALLOT_ASSIGN_OR_RETURN(request.models, ParseModels(raw, path));
   ALLOT_ASSIGN_OR_RETURN(request.exchanged, ParseExchange(raw, request, policy, path));
+  ALLOT_ASSIGN_OR_RETURN(request.gpus_max, ParseGrowth(raw, request, path));
   ALLOT_ASSIGN_OR_RETURN(request.duration, ParseRequestDuration(raw, path));
   ALLOT_ASSIGN_OR_RETURN(request.earliest_start, ParseEarliestStart(raw, now, path));
   ALLOT_ASSIGN_OR_RETURN(

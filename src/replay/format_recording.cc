@@ -47,6 +47,7 @@ Json Format(const Policy& policy) {
   json["preemptions_per_pass"] = policy.preemptions_per_pass;
   json["tie_seed"] = policy.tie_seed;
   json["borrowed_gpus_max"] = policy.borrowed_gpus_max;
+  json["growth_min_s"] = policy.growth_min.count;
   json["b200_worth_permille"] = policy.b200_worth_permille;
   json["preemptions_per_project"] = policy.preemptions_per_project;
   json["improver_rounds"] = policy.improver_rounds;
@@ -102,6 +103,8 @@ Json Format(const scheduler::SnapshotPending& row) {
   if (row.urgent) json["urgent"] = true;
   if (row.consolidate) json["consolidate"] = true;
   if (row.after) json["after"] = row.after->str();
+  if (row.grows) json["grows"] = row.grows->str();
+  if (row.beside) json["beside"] = *row.beside;
   if (row.planned_start) json["planned_start_us"] = row.planned_start->micros;
   if (row.promise) {
     json["promise"] = Format(row.promise->window);
@@ -171,6 +174,9 @@ Json Format(const scheduler::Snapshot& snapshot) {
                                    {"start_us", running.start.micros},
                                    {"until_us", running.until.micros},
                                    {"preemptions", running.preemptions}});
+    Json& row = json["preemptible"].back();
+    if (running.grows) row["grows"] = running.grows->str();
+    if (!running.growths.empty()) row["growths"] = Names(running.growths);
   }
   for (const auto& row : snapshot.pending) json["pending"].push_back(Format(row));
   return json;

@@ -88,8 +88,9 @@ Policy ReadPolicy(const Fields& fields) {
     policy.improver_rounds = static_cast<int>(fields.Int("improver_rounds", 0, kImproverRoundsMax));
     policy.improver_delay_max = ReadSeconds(fields, "improver_delay_max_s", 0);
   }
-  // Before the seventh format nothing was exchanged.
+  // Before the seventh format nothing was exchanged, and nothing grew.
   if (fields.Has("b200_worth_permille")) {
+    policy.growth_min = ReadSeconds(fields, "growth_min_s", 0);
     policy.b200_worth_permille = static_cast<int>(fields.Int("b200_worth_permille", 100, 10'000));
   }
   fields.Each("programmes", [&](const Fields& row) {
@@ -213,7 +214,12 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
            .create_time = ReadInstant(row, "create_us"),
            .start = ReadInstant(row, "start_us"),
            .until = ReadInstant(row, "until_us"),
-           .preemptions = static_cast<int>(row.Int("preemptions", 0, kNodesMax))});
+           .preemptions = static_cast<int>(row.Int("preemptions", 0, kNodesMax)),
+           .grows = std::nullopt});
+      scheduler::SnapshotPreemptible& running = snapshot.preemptible.back();
+      if (row.Has("grows")) running.grows = AllocationId(row.Text("grows"));
+      if (!row.Has("growths")) return;
+      for (const std::string& id : row.Texts("growths")) running.growths.emplace_back(id);
     });
   }
   fields.Each("pending", [&](const Fields& row) {
@@ -228,9 +234,13 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
         .urgent = row.Has("urgent") && row.Bool("urgent"),
         .consolidate = row.Has("consolidate") && row.Bool("consolidate"),
         .after = std::nullopt,
+        .grows = std::nullopt,
+        .beside = std::nullopt,
         .planned_start = ReadOptionalInstant(row, "planned_start_us"),
         .promise = std::nullopt};
     if (row.Has("after")) pending.after = AllocationId(row.Text("after"));
+    if (row.Has("grows")) pending.grows = AllocationId(row.Text("grows"));
+    if (row.Has("beside")) pending.beside = row.Position("beside", snapshot.clusters.size());
     if (row.Has("promise")) {
       const Fields promise = row.Object("promise");
       pending.promise = {ReadWindow(promise), ReadNodes(promise, snapshot)};

@@ -37,6 +37,8 @@ Result<RawRequest> ParseRaw(const v1::AllocationRequest& request, const std::str
   raw.preemptible = request.preemptible();
   raw.borrow = request.borrow();
   raw.exchange = request.exchange();
+  if (request.has_gpus_max()) raw.gpus_max = request.gpus_max();
+  if (request.has_nodes_max()) raw.nodes_max = request.nodes_max();
   if (request.has_same_leaf_wait()) {
     ALLOT_ASSIGN_OR_RETURN(raw.same_leaf_wait,
                            ParseDuration(request.same_leaf_wait(), path + ".same_leaf_wait"));

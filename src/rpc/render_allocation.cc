@@ -30,6 +30,13 @@ void RenderSize(const Shape& shape, Message& rendered) {
 v1::AllocationRequest Render(const Request& request) {
   v1::AllocationRequest rendered;
   RenderSize(request.shape, rendered);
+  // As its size is shown.
+  if (request.gpus_max && rendered.has_node_shape() &&
+      *request.gpus_max % request.shape.gpus_per_node == 0) {
+    rendered.set_nodes_max(*request.gpus_max / request.shape.gpus_per_node);
+  } else if (request.gpus_max) {
+    rendered.set_gpus_max(*request.gpus_max);
+  }
   rendered.set_exchange(request.exchanged.has_value());
   if (request.exchanged) {
     rendered.mutable_exchanged_size()->set_model(Render(request.exchanged->model));
@@ -55,6 +62,7 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
   rendered.set_display_name(allocation.display_name);
   *rendered.mutable_request() = Render(allocation.request);
   if (allocation.after) rendered.mutable_request()->set_after(NameOf(*allocation.after));
+  if (allocation.grows) rendered.set_grows(NameOf(*allocation.grows));
   rendered.set_state(Render(allocation.state));
   rendered.set_attempt(allocation.attempt);
   rendered.set_failures(allocation.failures);
@@ -90,6 +98,12 @@ v1::Allocation Render(const Allocation& allocation, const ClusterNamer& name_of)
 
 v1::Allocation Render(const control::AllocationDetail& detail, const ClusterNamer& name_of) {
   v1::Allocation rendered = Render(detail.allocation, name_of);
+  for (const Allocation& growth : detail.growths) {
+    v1::Growth& added = *rendered.add_growths();
+    added.set_allocation(NameOf(growth.id));
+    added.set_state(Render(growth.state));
+    added.set_gpus(growth.request.shape.gpus());
+  }
   for (const Claim& claim : detail.claims) {
     RenderGpus(claim.node, claim.gpus, name_of, *rendered.add_nodes());
   }

@@ -181,7 +181,7 @@ std::vector<Alternative> FindAlternatives(const Snapshot& snapshot, const Policy
                                           const Plan& plan, int pending,
                                           std::optional<Instant> planned) {
   const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(pending)];
-  const bool waits_by_itself = row.after || EarliestStart(row, policy) > snapshot.now;
+  const bool waits_by_itself = row.after || row.grows || EarliestStart(row, policy) > snapshot.now;
   const bool open = snapshot.projects[static_cast<std::size_t>(row.project)].open;
   // A promise is kept ahead of everybody; another request would have to wait its turn.
   if (row.promise || waits_by_itself || !open || (planned && *planned <= snapshot.now)) return {};

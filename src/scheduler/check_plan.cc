@@ -54,6 +54,7 @@ class Checker {
       CheckQuotas();
       CheckGpuTime();
       CheckChains();
+      CheckGrowths();
       CheckPromises(snapshot_, policy_, plan_, violations_);
     }
     return std::move(violations_);
@@ -127,7 +128,7 @@ class Checker {
   bool GoesAheadByItself(const SnapshotPending& row) const {
     const Instant since =
         std::max(row.create_time, row.request.earliest_start.value_or(Instant{0}));
-    return !row.after && !row.request.borrow &&
+    return !row.after && !row.grows && !row.request.borrow &&
            (row.urgent || row.requeued || row.overdue ||
             since + policy_.starvation_bound < snapshot_.now);
   }
@@ -174,7 +175,7 @@ class Checker {
     const auto look = [&](int pending, Instant start) {
       if (!Within(pending, snapshot_.pending.size())) return;
       const SnapshotPending& row = PendingAt(pending);
-      if (!row.told_start || row.overdue || row.after || row.request.borrow) return;
+      if (!row.told_start || row.overdue || row.after || row.grows || row.request.borrow) return;
       if (start > *row.told_start + policy_.planned_slip_max) late.insert(pending);
     };
     for (const Placement& placement : plan_.placements) {
@@ -495,6 +496,32 @@ class Checker {
         Violate(placement.pending, "starts before the end of " + after->str());
       }
       if (placement.promised) Violate(placement.pending, "is promised a start after another's end");
+    }
+  }
+
+  // What adds to another starts now, where that one runs, and ends with it.
+  void CheckGrowths() {
+    for (const Placement& placement : plan_.placements) {
+      const SnapshotPending& row = PendingAt(placement.pending);
+      if (!row.grows) continue;
+      const auto base = std::find_if(
+          snapshot_.claims.begin(), snapshot_.claims.end(), [&](const SnapshotClaim& claim) {
+            return claim.allocation == *row.grows && claim.counts_against_quota &&
+                   claim.start <= snapshot_.now && claim.project == row.project;
+          });
+      if (base == snapshot_.claims.end()) {
+        Violate(placement.pending, "is added to " + row.grows->str() + ", which does not run");
+        continue;
+      }
+      if (NodeAt(base->node).cluster != placement.cluster) {
+        Violate(placement.pending, "is not in the cluster of what it is added to");
+      }
+      if (placement.window.start() != snapshot_.now ||
+          placement.window.end() != HeldUntil(plan_, snapshot_, *base) ||
+          placement.window.length() < policy_.growth_min) {
+        Violate(placement.pending, "does not run from now until what it is added to ends");
+      }
+      if (placement.promised) Violate(placement.pending, "is promised what is left by others");
     }
   }
 

@@ -219,7 +219,10 @@ Instant HeldUntil(const Plan& plan, const Snapshot& snapshot, const SnapshotClai
     if (!Within(preemption.preemptible, snapshot.preemptible.size())) continue;
     const auto& stopped = snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)];
     // What an earlier attempt lost with a node is not given back sooner.
-    if (stopped.id == claim.allocation && claim.counts_against_quota) until = preemption.stop;
+    const bool is_its =
+        stopped.id == claim.allocation || std::find(stopped.growths.begin(), stopped.growths.end(),
+                                                    claim.allocation) != stopped.growths.end();
+    if (is_its && claim.counts_against_quota) until = std::min(until, preemption.stop);
   }
   return std::max(until, Instant{snapshot.now.micros + 1});
 }

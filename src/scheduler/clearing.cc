@@ -15,7 +15,7 @@ bool GoesFirst(const Stoppable& a, const Stoppable& b) {
 int64_t CostOf(const Stoppable& stoppable) {
   // No sum of borrowed ones comes near a single GPU that is not.
   constexpr int64_t kNotBorrowed = int64_t{1} << 20;
-  return stoppable.gpus * (stoppable.borrowed ? 1 : kNotBorrowed);
+  return stoppable.gpus_in_all * (stoppable.borrowed ? 1 : kNotBorrowed);
 }
 
 Clearing::Clearing(std::vector<GpuMask> usable, std::vector<GpuMask> free, std::vector<int> here,

@@ -14,6 +14,8 @@ struct Stoppable {
   /// Position in Snapshot::preemptible.
   int row = 0;
   int gpus = 0;
+  /// With what was added to it, and would be stopped with it.
+  int gpus_in_all = 0;
   /// Beyond its project's quota: it goes before all that is not.
   bool borrowed = false;
   Instant start;

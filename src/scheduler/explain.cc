@@ -138,6 +138,8 @@ class Explainer {
     }
     for (std::size_t i = 0; i < outlooks.size(); ++i) {
       if (!IsOpen(snapshot_.clusters[i])) continue;
+      // What it adds to runs in one of them.
+      if (pending_.beside && *pending_.beside != static_cast<int>(i)) continue;
       outlooks[i].cluster = static_cast<int>(i);
       LookAt(schedulable[i], outlooks[i]);
       result_.clusters.push_back(outlooks[i]);

@@ -66,8 +66,8 @@ Instant WaitingSince(const SnapshotPending& pending) {
 }
 
 bool IsLate(const SnapshotPending& pending, Instant start, const Policy& policy) {
-  return pending.told_start && !pending.overdue && !pending.after && !pending.request.borrow &&
-         *pending.told_start + policy.planned_slip_max < start;
+  return pending.told_start && !pending.overdue && !pending.after && !pending.grows &&
+         !pending.request.borrow && *pending.told_start + policy.planned_slip_max < start;
 }
 
 bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy) {
@@ -75,7 +75,7 @@ bool IsOverdue(const SnapshotPending& pending, Instant now, const Policy& policy
 }
 
 bool GoesAhead(const SnapshotPending& pending, Instant now, const Policy& policy) {
-  if (pending.after || pending.request.borrow) return false;
+  if (pending.after || pending.grows || pending.request.borrow) return false;
   return (pending.urgent || pending.requeued || IsOverdue(pending, now, policy));
 }
 
@@ -155,7 +155,9 @@ void FairOrder::SinkFirst() {
 void FairOrder::Finish(int project) {
   const Queue& queue = At(queues_, project);
   const SnapshotPending& next = At(snapshot_.pending, queue.pending[queue.next]);
-  At(finishes_, project) = At(charges_, project) + ChargeOf(next.request);
+  // What cannot be added to anything yet asks for nothing, and is no reason to wait.
+  const bool asks = !next.grows || next.beside;
+  At(finishes_, project) = At(charges_, project) + (asks ? ChargeOf(next.request) : 0);
 }
 
 void FairOrder::FillHeap() {

@@ -75,7 +75,8 @@ class Improver {
   bool MayMove(const Placement& placement) const {
     const SnapshotPending& row = RowOf(placement);
     return placement.window.start() > snapshot_.now && !row.promise && !placement.reservation &&
-           row.request.same_leaf_wait.count == 0 && !row.after && !followed_.contains(row.id);
+           row.request.same_leaf_wait.count == 0 && !row.after && !row.grows &&
+           !followed_.contains(row.id);
   }
 
   /// Those that end last before it starts, and some that run meanwhile: they may be in its way.

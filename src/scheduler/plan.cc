@@ -15,9 +15,10 @@
 namespace allot::scheduler {
 namespace {
 
-constexpr NameTable<DeferralReason, 7> kDeferralReasons = {
+constexpr NameTable<DeferralReason, 9> kDeferralReasons = {
     {"no_capacity", "quota_exhausted", "gpu_hours_exhausted", "deadline_unreachable",
-     "larger_than_pool", "project_closed", "predecessor_unfinished"}};
+     "larger_than_pool", "project_closed", "predecessor_unfinished", "base_not_running",
+     "no_room_to_grow"}};
 constexpr NameTable<SlipCause, 9> kSlipCauses = {
     {"node_lost", "node_draining", "release_overdue", "missed", "quota_exhausted",
      "gpu_hours_exhausted", "cluster_closed", "project_closed", "reserved"}};

@@ -27,8 +27,17 @@ constexpr int kMovingPlansMax = 4;
 void EndClaims(Snapshot& snapshot, const std::map<AllocationId, Instant>& stops) {
   for (SnapshotClaim& claim : snapshot.claims) {
     const auto stop = stops.find(claim.allocation);
-    if (stop != stops.end() && claim.counts_against_quota) claim.until = stop->second;
+    if (stop != stops.end() && claim.counts_against_quota) {
+      claim.until = std::min(claim.until, stop->second);
+    }
   }
+}
+
+/// Of what is stopped, and of what was added to it: when.
+void AddStops(const SnapshotPreemptible& row, Instant stop,
+              std::map<AllocationId, Instant>& stops) {
+  stops.insert_or_assign(row.id, stop);
+  for (const AllocationId& growth : row.growths) stops.insert_or_assign(growth, stop);
 }
 
 using Starts = std::vector<std::optional<Instant>>;
@@ -54,7 +63,7 @@ class Preempter {
       const SnapshotPreemptible& row = At(snapshot.preemptible, i);
       if (MayBeStopped(row, snapshot.now, policy)) {
         stoppable_.push_back(
-            {.row = i, .gpus = 0, .borrowed = row.request.borrow, .start = row.start, .nodes = {}});
+            {.row = i, .borrowed = row.request.borrow, .start = row.start, .nodes = {}});
       }
     }
     for (const SnapshotClaim& claim : snapshot.claims) {
@@ -62,7 +71,9 @@ class Preempter {
       if (held == nullptr) continue;
       held->nodes.push_back({claim.node, claim.gpus});
       held->gpus += CountGpus(claim.gpus);
+      held->gpus_in_all += CountGpus(claim.gpus);
     }
+    AddUpGrowths();
     std::erase_if(stoppable_, [](const Stoppable& one) { return one.nodes.empty(); });
     std::sort(stoppable_.begin(), stoppable_.end(), GoesFirst);
     starts_ = StartsOf(plan_, world_.pending.size());
@@ -119,11 +130,24 @@ class Preempter {
     return found == stoppable_.end() || id_of(*found) != claim.allocation ? nullptr : &*found;
   }
 
+  void AddUpGrowths() {
+    std::map<AllocationId, int> held;
+    for (const SnapshotClaim& claim : original_.claims) {
+      if (claim.counts_against_quota) held[claim.allocation] += CountGpus(claim.gpus);
+    }
+    for (Stoppable& one : stoppable_) {
+      for (const AllocationId& growth : At(original_.preemptible, one.row).growths) {
+        one.gpus_in_all += held[growth];
+      }
+    }
+  }
+
   /// It does not borrow, and would gain enough if it could start at once. What may be stopped
   /// itself has what is borrowed stopped, and nothing else.
   bool IsCandidate(int pending) const {
     const SnapshotPending& row = At(world_.pending, pending);
-    if (row.request.borrow || row.after || EarliestStart(row, policy_) > stop_) return false;
+    if (row.request.borrow || row.after || row.grows || EarliestStart(row, policy_) > stop_)
+      return false;
     if (row.request.preemptible && row.consolidate) return false;
     const auto start = At(starts_, pending);
     if (start) return *start > stop_ && *start >= stop_ + GainFor(row);
@@ -163,7 +187,8 @@ class Preempter {
     // What is moved ranks right behind, in this plan and in all after it.
     std::vector<Moved> moved = moved_;
     for (std::size_t i = 0; i < stopped.size(); ++i) {
-      if (At(world_.pending, pending).consolidate && !stopped[i]->borrowed) {
+      const bool is_growth = At(original_.preemptible, stopped[i]->row).grows.has_value();
+      if (At(world_.pending, pending).consolidate && !stopped[i]->borrowed && !is_growth) {
         moved.push_back({static_cast<int>(world_.pending.size() + i), stopped[i]->row});
       }
     }
@@ -242,7 +267,21 @@ class Preempter {
       }
       if (!found.empty() && (best.empty() || Cost(found) < Cost(best))) best = std::move(found);
     }
+    AddGrowths(best);
     return {std::move(best), is_final};
+  }
+  /// What was added to others is stopped with them.
+  void AddGrowths(std::vector<const Stoppable*>& found) const {
+    std::set<AllocationId> bases;
+    std::set<int> rows;
+    for (const Stoppable* one : found) {
+      bases.insert(At(original_.preemptible, one->row).id);
+      rows.insert(one->row);
+    }
+    for (const Stoppable& one : stoppable_) {
+      const auto& grows = At(original_.preemptible, one.row).grows;
+      if (grows && bases.contains(*grows) && !rows.contains(one.row)) found.push_back(&one);
+    }
   }
   /// Rows of those that are more of their project than may be stopped; in the order given.
   std::set<int> BeyondBudget(const std::vector<const Stoppable*>& found) const {
@@ -266,6 +305,9 @@ class Preempter {
       if (staying.contains(one.row)) continue;
       if (At(world_.nodes, one.nodes.front().node).cluster != cluster) continue;
       if (whom.request.preemptible && !one.borrowed) continue;
+      // What was added to others has nowhere to be moved to.
+      const bool is_growth = At(original_.preemptible, one.row).grows.has_value();
+      if (whom.consolidate && !one.borrowed && is_growth) continue;
       if (At(original_.preemptible, one.row).until < stop_ + GainFor(whom)) continue;
       here.push_back(&one);
     }
@@ -368,13 +410,18 @@ class Preempter {
       again.request.earliest_start = std::max(stop_, row.request.earliest_start.value_or(stop_));
       again.request.duration = Between(stop_, row.until);
       again.create_time = row.create_time;
-      stops.emplace(row.id, stop_);
+      again.grows = row.grows;
+      AddStops(row, stop_, stops);
       // What it does not use now is there for the rest of it.
       GpuSeconds& left = At(changed.projects, row.project).gpu_time_left;
       const GpuModel model =
           At(world_.clusters, At(world_.nodes, one->nodes.front().node).cluster).model;
       left = left.Plus(*CostOn(again.request, model)).value_or(left);
       changed.pending.push_back(std::move(again));
+    }
+    // Nothing is added to what is stopped.
+    for (SnapshotPending& pending : changed.pending) {
+      if (pending.grows && stops.contains(*pending.grows)) pending.beside.reset();
     }
     EndClaims(changed, stops);
     return changed;
@@ -383,6 +430,8 @@ class Preempter {
   /// From starting later for `whom`: who may not be stopped; or does not borrow, for one that may
   /// be stopped.
   static bool IsProtected(const SnapshotPending& row, const SnapshotPending& whom) {
+    // What would be added to another takes what is left.
+    if (row.grows) return false;
     return !row.request.preemptible || (whom.request.preemptible && !row.request.borrow);
   }
 
@@ -392,7 +441,7 @@ class Preempter {
     const auto waiting = static_cast<int>(original_.pending.size());
     for (int i = 0; i < static_cast<int>(after.size()); ++i) {
       // What is stopped has a start again …
-      if (i >= waiting && !At(after, i)) return false;
+      if (i >= waiting && !At(after, i) && !IsGrowth(i, stopped)) return false;
       if (i >= waiting || !IsProtected(At(world_.pending, i), At(world_.pending, pending)))
         continue;
       // … and who is protected starts no later.
@@ -403,6 +452,14 @@ class Preempter {
       return At(after, whom) && *At(after, whom) >= stop_;
     });
     return by_stopping && WouldGainEnough(pending, *At(after, pending), stopped);
+  }
+
+  /// Of a row behind those of the original: it was added to another.
+  bool IsGrowth(int i, const std::vector<const Stoppable*>& stopped) const {
+    const auto row = static_cast<std::size_t>(i);
+    if (row < world_.pending.size()) return world_.pending[row].grows.has_value();
+    const int stopped_row = stopped[row - world_.pending.size()]->row;
+    return At(original_.preemptible, stopped_row).grows.has_value();
   }
 
   /// If it started then: by itself, and for the GPUs that are taken back.
@@ -426,7 +483,7 @@ class Preempter {
     const int waiting = static_cast<int>(original_.pending.size());
     // What was stopped waits in the order in which it was.
     for (std::size_t i = 0; i < preemptions_.size(); ++i) {
-      preemptions_[i].restart = *starts_[original_.pending.size() + i];
+      preemptions_[i].restart = starts_[original_.pending.size() + i].value_or(stop_);
     }
     const auto is_added = [&](const auto& row) { return row.pending >= waiting; };
     std::erase_if(plan_.placements, is_added);
@@ -472,7 +529,7 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan) {
   Snapshot after = snapshot;
   std::map<AllocationId, Instant> stops;
   for (const Preemption& preemption : plan.preemptions) {
-    stops.emplace(At(snapshot.preemptible, preemption.preemptible).id, preemption.stop);
+    AddStops(At(snapshot.preemptible, preemption.preemptible), preemption.stop, stops);
   }
   EndClaims(after, stops);
   return after;

@@ -8,7 +8,7 @@ bool DeservesPromise(const Snapshot& snapshot, const Policy& policy, const Place
   const SnapshotPending& row = snapshot.pending[static_cast<std::size_t>(placement.pending)];
   const Instant start = placement.window.start();
   // When it can start is not in our hands.
-  if (row.after) return false;
+  if (row.after || row.grows) return false;
   // What is borrowed is nobody's to count on.
   if (row.request.borrow) return false;
   // What arrives together is ranked together: the first to arrive must not be promised what the

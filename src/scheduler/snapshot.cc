@@ -1,6 +1,7 @@
 #include "allot/scheduler/snapshot.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -60,6 +61,29 @@ void AddRequest(Fnv& fnv, const Request& request) {
   fnv.Add(request.same_leaf_wait.count);
 }
 
+/// What adds to one that runs goes as far as that one's claims do.
+void FitGrowths(Snapshot& snapshot) {
+  std::map<AllocationId, const SnapshotClaim*> running;
+  for (SnapshotPending& pending : snapshot.pending) {
+    pending.beside.reset();
+    if (pending.grows) running.emplace(*pending.grows, nullptr);
+  }
+  if (running.empty()) return;
+  for (const SnapshotClaim& claim : snapshot.claims) {
+    const auto found = running.find(claim.allocation);
+    const bool is_running =
+        claim.counts_against_quota && claim.start <= snapshot.now && claim.until > snapshot.now;
+    if (found != running.end() && is_running) found->second = &claim;
+  }
+  for (SnapshotPending& pending : snapshot.pending) {
+    if (!pending.grows) continue;
+    const SnapshotClaim* claim = running.at(*pending.grows);
+    if (claim == nullptr) continue;
+    pending.beside = snapshot.nodes[static_cast<std::size_t>(claim->node)].cluster;
+    pending.request.duration = Between(snapshot.now, claim->until);
+  }
+}
+
 }  // namespace
 
 void Canonicalise(Snapshot& snapshot) {
@@ -101,6 +125,10 @@ void Canonicalise(Snapshot& snapshot) {
                                                                  b.until, b.gpus, b.project,
                                                                  b.counts_against_quota);
             });
+  for (SnapshotPreemptible& running : snapshot.preemptible) {
+    std::sort(running.growths.begin(), running.growths.end());
+  }
+  FitGrowths(snapshot);
 }
 
 Instant EarliestStart(const SnapshotPending& pending, const Policy& policy) {
@@ -180,6 +208,8 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(running.start.micros);
     fnv.Add(running.until.micros);
     fnv.Add(running.preemptions);
+    if (running.grows) fnv.Add(running.grows->str());
+    for (const AllocationId& growth : running.growths) fnv.Add(growth.str());
   }
   fnv.Add(static_cast<int64_t>(snapshot.pending.size()));
   for (const SnapshotPending& pending : snapshot.pending) {
@@ -193,6 +223,8 @@ uint64_t Digest(const Snapshot& snapshot) {
     fnv.Add(pending.urgent ? 1 : 0);
     fnv.Add(pending.consolidate ? 1 : 0);
     fnv.Add(pending.after ? pending.after->str() : "");
+    if (pending.grows) fnv.Add(pending.grows->str());
+    if (pending.beside) fnv.Add(*pending.beside);
     AddTime(fnv, pending.planned_start);
     fnv.Add(pending.promise.has_value() ? 1 : 0);
     if (!pending.promise) continue;

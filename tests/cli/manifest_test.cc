@@ -39,6 +39,7 @@ models: [H200, B200]
 duration: 90d
 deadline: 2027-01-01T00:00:00Z
 same_leaf_wait: 12h
+nodes_max: 12
 exchange: true
 after: prepare
 )");
@@ -46,15 +47,22 @@ after: prepare
   ASSERT_EQ(manifest.documents.size(), 6U);
   EXPECT_EQ(NameOf(manifest.documents[1].resource), "providers/naver/clusters/naver-a");
   EXPECT_EQ(NameOf(manifest.documents[4].resource), "institutes/snu/projects/llm/quota");
-  const std::vector<FieldText> expected = {
-      {"display_name", ""},      {"size", "8 nodes x 8 GPUs"}, {"models", "H200,B200"},
-      {"duration", "90d"},       {"earliest_start", ""},       {"deadline", "2027-01-01T00:00:00Z"},
-      {"preemptible", "false"},  {"borrow", "false"},          {"exchange", "true"},
-      {"same_leaf_wait", "12h"}, {"after", "snu/llm/prepare"}};
+  const std::vector<FieldText> expected = {{"display_name", ""},
+                                           {"size", "8 nodes x 8 GPUs"},
+                                           {"grows_to", "96 GPUs"},
+                                           {"models", "H200,B200"},
+                                           {"duration", "90d"},
+                                           {"earliest_start", ""},
+                                           {"deadline", "2027-01-01T00:00:00Z"},
+                                           {"preemptible", "false"},
+                                           {"borrow", "false"},
+                                           {"exchange", "true"},
+                                           {"same_leaf_wait", "12h"},
+                                           {"after", "snu/llm/prepare"}};
   EXPECT_EQ(FieldsOf(manifest.documents[5].resource), expected);
   EXPECT_EQ(manifest.documents[5].given,
-            (std::set<std::string>{"size", "models", "duration", "deadline", "same_leaf_wait",
-                                   "exchange", "after"}))
+            (std::set<std::string>{"size", "grows_to", "models", "duration", "deadline",
+                                   "same_leaf_wait", "exchange", "after"}))
       << "what the file leaves out is left alone";
   EXPECT_EQ(manifest.documents[5].line, 23);
 }

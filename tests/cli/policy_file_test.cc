@@ -31,6 +31,7 @@ preemptions_max: 3
 preemptions_per_pass: 4
 tie_seed: 20251222
 borrowed_gpus_max: 64
+growth_min: 1h
 b200_worth_permille: 2000
 preemptions_per_project: 16
 improver_rounds: 0

@@ -283,6 +283,9 @@ std::string Scenario::Submit(const Line& line) {
   request.borrow = line.NameAt(2) == "borrow";
   request.preemptible = request.borrow || line.NameAt(2) == "preemptible";
   pending.consolidate = line.NameAt(2) == "consolidate";
+  if (const std::string base = line.Text("adds-to", ""); !base.empty()) {
+    pending.grows = AllocationId(base);
+  }
   if (const std::string after = line.Text("after", ""); !after.empty()) {
     pending.after = AllocationId(after);
   }

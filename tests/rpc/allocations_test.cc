@@ -83,6 +83,29 @@ TEST_F(AllocationsTest, WhatIsExchangedIsShownForEachModel) {
             "FIELD_NOT_ALLOWED");
 }
 
+TEST_F(AllocationsTest, WhatGrowsShowsItsSteps) {
+  v1::Allocation made;
+  ASSERT_EQ(ReasonOf(Create(member_,
+                            "parent: 'institutes/snu/projects/p' allocation_id: 'e1' allocation { "
+                            "request { gpus: 4 gpus_max: 10 models: GPU_MODEL_H200 duration { "
+                            "seconds: 7200 } } }",
+                            &made)),
+            "OK");
+  EXPECT_EQ(made.request().gpus_max(), 10);
+  const v1::Allocation shown = Get(Name("e1"));
+  ASSERT_EQ(shown.growths_size(), 2);
+  EXPECT_EQ(shown.growths(0).allocation(), Name("e1-g1"));
+  EXPECT_EQ(shown.growths(0).gpus(), 4);
+  EXPECT_EQ(shown.growths(1).gpus(), 2);
+  EXPECT_EQ(shown.growths(1).state(), v1::Allocation::STATE_PENDING);
+  EXPECT_EQ(Get(Name("e1-g2")).grows(), Name("e1"));
+  EXPECT_EQ(ReasonOf(Create(member_,
+                            "parent: 'institutes/snu/projects/p' allocation { request { gpus: 4 "
+                            "nodes_max: 2 models: GPU_MODEL_H200 duration { seconds: 7200 } } }",
+                            &made)),
+            "FIELD_NOT_ALLOWED");
+}
+
 TEST_F(AllocationsTest, ItStartsAfterAnotherOfItsProjectOnly) {
   ASSERT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1"))), "OK");
   const auto after = [&](const std::string& id, const std::string& name) {

@@ -16,6 +16,7 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   allocation.request.borrow = true;
   allocation.request.same_leaf_wait = Hours(6);
   allocation.request.exchanged = ExchangedShape{GpuModel::kB200, {1, 7, 3}};
+  allocation.request.gpus_max = 40;
   allocation.after = Submit("snu/llm/before").id;
   EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocation(allocation); }));
   EXPECT_EQ(Get(allocation.id), allocation);
@@ -56,6 +57,28 @@ TEST_P(StoreConformance, AnAllocationIsReadBackEqualThroughoutItsLife) {
   EXPECT_OK(
       Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&allocation, 1)); }));
   EXPECT_EQ(Get(allocation.id), allocation);
+}
+
+TEST_P(StoreConformance, WhatAddsToAnotherStartsOnlyWhereAndWhileThatOneRuns) {
+  Allocation base = SampleAllocation("snu/llm/base");
+  Allocation growth = SampleAllocation("snu/llm/base-g1");
+  growth.grows = base.id;
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(base));
+    return tx.InsertAllocation(growth);
+  }));
+  EXPECT_EQ(Get(growth.id), growth);
+  EXPECT_EQ(Read(store(), [&](Tx& tx) { return tx.GrowthsOf(base.id); }).value(),
+            std::vector{growth});
+  const auto start = [&](const std::string& node) {
+    Allocation starting = Get(growth.id);
+    return Write(store(), [&](Tx& tx) { return Reserve(tx, starting, node); });
+  };
+  EXPECT_FALSE(start("naver-a/n2").ok()) << "the base waits";
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return Reserve(tx, base, "naver-a/n1"); }));
+  EXPECT_FALSE(start("naver-b/n1").ok()) << "in another cluster";
+  EXPECT_OK(start("naver-a/n2"));
+  EXPECT_EQ(Get(growth.id).state, S::kProvisioning);
 }
 
 TEST_P(StoreConformance, RoomIsToBeMadeForWhatMayNotBeStoppedItself) {

@@ -166,6 +166,9 @@ TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
             "23514")
       << "for what may be stopped itself";
   EXPECT_EQ(Try("UPDATE allocations SET borrow = true"), "23514") << "what may not be stopped";
+  EXPECT_EQ(Try("UPDATE allocations SET grows_id = id"), "23514") << "what adds to itself";
+  EXPECT_EQ(Try("UPDATE allocations SET gpus_max = 1"), "23514") << "less than it starts with";
+  EXPECT_EQ(Try("UPDATE allocations SET exchanged_model = 'B200'"), "23514") << "and no shape";
 }
 
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {

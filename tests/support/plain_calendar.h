@@ -27,6 +27,7 @@ class PlainCalendar {
         free_(snapshot.nodes.size(), Slots<GpuMask>(0xff)),
         set_aside_(snapshot.nodes.size(), Slots<bool>(false)),
         borrowed_gpus_max_(policy.borrowed_gpus_max),
+        growth_min_(policy.growth_min),
         held_(snapshot.projects.size(), {Slots<int>(0), Slots<int>(0)}),
         borrowed_(held_) {
     for (const SnapshotProject& project : snapshot.projects) {
@@ -104,7 +105,14 @@ class PlainCalendar {
     if (!ProjectOf(pending).open) return std::nullopt;
     const Span span = SpanOf(pending);
     if (span.not_before >= grid_.horizon_end()) return std::nullopt;
-    for (int slot = grid_.SlotOf(span.not_before); slot <= grid_.last_start_slot(); ++slot) {
+    int last_start = grid_.last_start_slot();
+    if (pending.grows) {
+      const bool has_room_in_time = pending.beside && pending.request.duration >= growth_min_ &&
+                                    span.not_before == snapshot_.now;
+      if (!has_room_in_time) return std::nullopt;
+      last_start = 0;
+    }
+    for (int slot = grid_.SlotOf(span.not_before); slot <= last_start; ++slot) {
       for (const SnapshotReservation& reservation : snapshot_.reservations) {
         if (const auto start = WithinReservation(pending, reservation, slot, on_one_leaf)) {
           return start;
@@ -242,6 +250,7 @@ class PlainCalendar {
     const int last = grid_.LastSlot(slot, SpanOf(pending));
     if (!HasTimeLeft(pending, model) || !WithinQuota(pending, model, slot, last)) return false;
     for (std::size_t c = 0; c < snapshot_.clusters.size(); ++c) {
+      if (pending.beside && static_cast<int>(c) != *pending.beside) continue;
       if (snapshot_.clusters[c].model != model || !Serves(static_cast<int>(c), pending)) continue;
       FreeByLeaf free;
       for (std::size_t n = 0; n < snapshot_.nodes.size(); ++n) {
@@ -295,6 +304,7 @@ class PlainCalendar {
     if (reservation.project != pending.project) return std::nullopt;
     const int cluster = snapshot_.nodes[static_cast<std::size_t>(reservation.nodes[0])].cluster;
     const GpuModel model = snapshot_.clusters[static_cast<std::size_t>(cluster)].model;
+    if (pending.beside && cluster != *pending.beside) return std::nullopt;
     const auto& models = pending.request.models;
     if (!Serves(cluster, pending) || std::count(models.begin(), models.end(), model) == 0 ||
         !HasTimeLeft(pending, model)) {
@@ -325,6 +335,7 @@ class PlainCalendar {
   // By node and slot: in a reservation's window.
   std::vector<std::vector<bool>> set_aside_;
   int borrowed_gpus_max_ = 0;
+  Seconds growth_min_;
   std::vector<std::array<std::vector<int>, kGpuModelCount>> held_;
   std::vector<std::array<std::vector<int>, kGpuModelCount>> borrowed_;
   std::vector<int64_t> gpu_seconds_left_;

@@ -1,6 +1,7 @@
 #include "support/random_snapshot.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -161,6 +162,37 @@ void AddChains(Snapshot& snapshot, uint64_t seed) {
   }
 }
 
+/// What adds to work that runs, or to what does not; drawn apart, too.
+void AddGrowths(Snapshot& snapshot, uint64_t seed) {
+  SeededRandom random(seed ^ 0x67726f777468);
+  std::set<AllocationId> followed;
+  for (const SnapshotPending& row : snapshot.pending) {
+    if (row.after) followed.insert(*row.after);
+  }
+  for (SnapshotPending& row : snapshot.pending) {
+    if (row.after || row.promise || followed.contains(row.id) || random.Below(4) > 0) continue;
+    SnapshotPending growth;
+    growth.id = row.id;
+    growth.project = row.project;
+    growth.create_time = row.create_time;
+    growth.request = row.request;
+    growth.request.shape = {1, static_cast<int>(random.Between(1, 8)), 0};
+    growth.request.exchanged.reset();
+    growth.request.earliest_start.reset();
+    growth.request.deadline.reset();
+    growth.request.same_leaf_wait = Seconds{0};
+    growth.grows = AllocationId("i/nobody");
+    if (!snapshot.claims.empty() && random.Below(5) > 0) {
+      const SnapshotClaim& base = snapshot.claims[random.Below(snapshot.claims.size())];
+      growth.grows = base.allocation;
+      growth.project = base.project;
+      growth.request.borrow = base.borrowed;
+      growth.request.preemptible = growth.request.preemptible || base.borrowed;
+    }
+    row = std::move(growth);
+  }
+}
+
 /// What it starts after has ended when it neither waits nor holds GPUs of its present attempt.
 void ForgetPredecessorsThatEnded(Snapshot& snapshot) {
   std::set<AllocationId> unfinished;
@@ -273,6 +305,7 @@ Snapshot RandomSnapshot(uint64_t seed) {
   if (seed % 4 == 1) AddChains(snapshot, seed);
   if (seed % 2 == 0) AddMarks(snapshot, seed);
   if (seed % 3 == 0) AddConsolidations(snapshot, seed);
+  if (seed % 5 == 2) AddGrowths(snapshot, seed);
   Canonicalise(snapshot);
   return snapshot;
 }
@@ -293,10 +326,14 @@ void StartDue(Snapshot& snapshot, const Plan& plan, std::vector<bool>& leaves) {
     }
     if (row.request.preemptible) {
       SnapshotPreemptible running{.id = row.id, .project = row.project, .request = row.request};
+      running.grows = row.grows;
       running.create_time = row.create_time;
       running.start = placement.window.start();
       running.until = placement.window.end();
       snapshot.preemptible.push_back(std::move(running));
+    }
+    for (SnapshotPreemptible& base : snapshot.preemptible) {
+      if (row.grows == base.id) base.growths.push_back(row.id);
     }
     GpuSeconds& left = snapshot.projects[static_cast<std::size_t>(row.project)].gpu_time_left;
     left = *left.Minus(*CostOn(row.request, placement.model));
@@ -306,17 +343,23 @@ void StartDue(Snapshot& snapshot, const Plan& plan, std::vector<bool>& leaves) {
 // What is stopped is not stopped again while it ends, and waits for the rest: as if its GPUs were
 // back at once, which its claims deny.
 void StopDue(Snapshot& snapshot, const Plan& plan) {
+  std::map<AllocationId, Instant> stops;
   for (const Preemption& preemption : plan.preemptions) {
     const auto& row = snapshot.preemptible[static_cast<std::size_t>(preemption.preemptible)];
+    stops.emplace(row.id, preemption.stop);
+    for (const AllocationId& growth : row.growths) stops.emplace(growth, preemption.stop);
+  }
+  std::erase_if(snapshot.preemptible, [&](const SnapshotPreemptible& row) {
+    const auto stop = stops.find(row.id);
+    if (stop == stops.end()) return false;
     SnapshotPending rest{.id = row.id, .project = row.project, .request = row.request};
-    rest.request.duration = Between(preemption.stop, row.until);
-    rest.request.earliest_start = preemption.stop;
+    rest.request.duration = Between(stop->second, row.until);
+    rest.request.earliest_start = stop->second;
     rest.create_time = row.create_time;
+    rest.grows = row.grows;
     snapshot.pending.push_back(std::move(rest));
-  }
-  for (auto stop = plan.preemptions.rbegin(); stop != plan.preemptions.rend(); ++stop) {
-    snapshot.preemptible.erase(snapshot.preemptible.begin() + stop->preemptible);
-  }
+    return true;
+  });
 }
 
 void BreakSomething(Snapshot& snapshot, SeededRandom& random) {
@@ -353,6 +396,7 @@ Snapshot NextSnapshot(const Snapshot& before, const Policy& policy, uint64_t see
   for (const Placement& placement : plan.placements) {
     if (placement.window.start() <= plan.now) continue;
     if (snapshot.pending[static_cast<std::size_t>(placement.pending)].after) continue;
+    if (snapshot.pending[static_cast<std::size_t>(placement.pending)].grows) continue;
     // Whatever was planned could have been promised.
     const auto& planned = snapshot.pending[static_cast<std::size_t>(placement.pending)];
     if (planned.request.borrow || (!placement.promised && !chance(30))) continue;

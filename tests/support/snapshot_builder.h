@@ -74,6 +74,23 @@ class SnapshotBuilder {
     return snapshot_.pending.back();
   }
 
+  /// Of H200, since an hour ago; what it holds is to be claimed.
+  scheduler::SnapshotPreemptible& Preemptible(const std::string& id, const std::string& project,
+                                              Shape shape, Instant until) {
+    scheduler::SnapshotPreemptible row;
+    row.id = AllocationId(id);
+    row.project = PositionOf(snapshot_.projects, project);
+    row.request.shape = shape;
+    row.request.models = {GpuModel::kH200};
+    row.start = kNow - Hours(1);
+    row.create_time = row.start;
+    row.until = until;
+    row.request.duration = Between(row.start, until);
+    row.request.preemptible = true;
+    snapshot_.preemptible.push_back(std::move(row));
+    return snapshot_.preemptible.back();
+  }
+
   scheduler::Snapshot Build() const {
     scheduler::Snapshot snapshot = snapshot_;
     Canonicalise(snapshot);

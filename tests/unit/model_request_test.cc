@@ -288,5 +288,71 @@ TEST(ParseRequest, ExchangesOnlyBetweenTwoModels) {
   EXPECT_EQ(Parse(raw).error().reason, Reason::kNodesOutOfRange) << "4,096 nodes of the other";
 }
 
+TEST(ParseRequest, GrowsInStepsOfOneNode) {
+  struct Case {
+    int gpus;
+    int gpus_max;
+    Shape nodes;
+    int nodes_max;
+    std::vector<int> steps;
+  };
+  const Case cases[] = {
+      {4, 12, {}, 0, {4, 4}},  {4, 10, {}, 0, {4, 2}},       {8, 12, {}, 0, {4}},
+      {12, 24, {}, 0, {8, 4}}, {0, 0, {2, 8, 0}, 4, {8, 8}}, {0, 0, {2, 4, 0}, 3, {4}},
+  };
+  for (const Case& c : cases) {
+    RawRequest raw;
+    if (c.gpus > 0) {
+      raw.gpus = c.gpus;
+      raw.gpus_max = c.gpus_max;
+    } else {
+      raw.nodes = c.nodes.nodes;
+      raw.gpus_per_node = c.nodes.gpus_per_node;
+      raw.nodes_max = c.nodes_max;
+    }
+    raw.duration = Hours(1);
+    const auto request = Parse(raw);
+    ASSERT_TRUE(request.ok());
+    std::vector<int> steps;
+    for (const Shape& step : GrowthOf(*request)) {
+      EXPECT_EQ(step.node_count(), 1);
+      steps.push_back(step.gpus());
+    }
+    EXPECT_EQ(steps, c.steps);
+  }
+  EXPECT_TRUE(GrowthOf(*Parse(Good())).empty());
+}
+
+TEST(ParseRequest, RefusesGrowthThatIsNone) {
+  struct Case {
+    std::optional<int64_t> gpus_max;
+    std::optional<int64_t> nodes_max;
+    Reason reason;
+    const char* field;
+  };
+  // Of 2 nodes x 8.
+  const Case cases[] = {
+      {std::nullopt, 2, Reason::kNodesOutOfRange, "nodes_max"},
+      {std::nullopt, kHugeNegative, Reason::kNodesOutOfRange, "nodes_max"},
+      {std::nullopt, kHuge, Reason::kNodesOutOfRange, "nodes_max"},
+      {std::nullopt, 103, Reason::kNodesOutOfRange, "nodes_max"},
+      {32, std::nullopt, Reason::kFieldNotAllowed, "gpus_max"},
+  };
+  for (const Case& c : cases) {
+    RawRequest raw = Good();
+    raw.gpus_max = c.gpus_max;
+    raw.nodes_max = c.nodes_max;
+    const auto request = Parse(raw);
+    ASSERT_FALSE(request.ok());
+    EXPECT_EQ(request.error().reason, c.reason);
+    EXPECT_EQ(request.error().field, std::string("allocation.request.") + c.field);
+  }
+  RawRequest raw = Good();
+  raw.nodes_max = 102;
+  EXPECT_TRUE(Parse(raw).ok());
+  raw.exchange = true;
+  EXPECT_EQ(Parse(raw).error().reason, Reason::kFieldNotAllowed);
+}
+
 }  // namespace
 }  // namespace allot

@@ -15,6 +15,8 @@ struct AllocationDetail {
   Allocation allocation;
   /// Where its current attempt holds GPUs; empty while it waits.
   std::vector<Claim> claims;
+  /// What adds to it, whatever became of it; by id.
+  std::vector<Allocation> growths;
 };
 
 Result<AllocationDetail> GetAllocation(const Context& context, const Principal& principal,

@@ -39,7 +39,7 @@ class PoolView {
   /// come back. By id: the rows behind Snapshot::pending of At(now), position by position.
   std::vector<std::shared_ptr<const Allocation>> Waiting(Instant now) const;
   /// Running work that may be stopped for others, in the order of Snapshot::preemptible. Not what
-  /// is being stopped already.
+  /// is being stopped already, or is just being added to.
   std::vector<std::shared_ptr<const Allocation>> Preemptible() const;
 
   /// It starts after another, which has not ended yet.

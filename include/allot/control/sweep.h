@@ -13,12 +13,16 @@ struct Due {
   std::vector<AllocationId> window_over;
   /// On nodes that are down or removed: to be moved or failed by policy.
   std::vector<AllocationId> on_lost_nodes;
+  /// Added to others that do not run any more: to be handed back, to wait again or to be withdrawn.
+  std::vector<AllocationId> without_base;
   /// Whose agents are silent: their nodes become unknown, then down.
   std::vector<ClusterId> silent;
   /// Silence counts from here: nobody could be heard before.
   Instant listening_since;
 
-  bool empty() const { return window_over.empty() && on_lost_nodes.empty() && silent.empty(); }
+  bool empty() const {
+    return window_over.empty() && on_lost_nodes.empty() && without_base.empty() && silent.empty();
+  }
 };
 
 /// Pure. `clusters` come fresh from the store, because heartbeats make no event and so are not
@@ -32,6 +36,7 @@ struct Swept {
   int nodes_unknown = 0;  ///< fell silent
   int nodes_down = 0;     ///< silent for too long
   int taken_off = 0;      ///< allocations moved or failed with their nodes
+  int without_base = 0;   ///< what was added to others that ended
 };
 
 /// Does what is due, each item verified again under its lock, with the epoch asserted.

@@ -33,9 +33,10 @@ Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocat
 Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::string& reason,
                const std::string& message);
 
-/// Takes an allocation off nodes it can no longer use: preempted and, when its policy and failures
-/// allow, pending again at once; else failed. Its claims stay held until the provider confirms the
-/// release that is ordered here.
+/// Takes an allocation off nodes it can no longer use, for "node_lost", "provision_failed" or
+/// "base_lost" (what it was added to does not run any more): preempted and, when its policy and
+/// failures allow, pending again at once; else failed. Its claims stay held until the provider
+/// confirms the release that is ordered here.
 Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
                Instant now, int64_t epoch, const std::string& reason, const std::string& message);
 

@@ -86,6 +86,9 @@ struct Allocation {
   std::optional<AllocationId> after;
   /// Since when that one has ended, as the first pass after it noted.
   std::optional<Instant> ready_time;
+  /// One of its project: it adds GPUs to that one while it runs, in the same cluster, as soon as
+  /// there is room for them and until that one ends.
+  std::optional<AllocationId> grows;
   AllocationState state = AllocationState::kPending;
   /// Counts how often it was given GPUs; orders and claims of an older attempt are not current.
   int attempt = 0;

@@ -76,6 +76,8 @@ struct Policy {
   /// So many GPUs of a model a project may hold beyond its concurrent quota, in requests that may
   /// be stopped; 0: none.
   int borrowed_gpus_max = 64;
+  /// GPUs are added to elastic work that goes on for so long still.
+  Seconds growth_min = Hours(1);
   /// What a B200 is worth, in thousandths of an H200: for requests that take as much of one model
   /// or the other as does the same work. The programme's caps, 256 H200 or 128 B200, imply 2,000.
   int b200_worth_permille = 2000;

@@ -60,6 +60,9 @@ struct Request {
   /// It may hold GPUs beyond its project's concurrent quota, which nobody within theirs has a use
   /// for: it is ranked behind all of those, and stopped for them first. Preemptible only.
   bool borrow = false;
+  /// Elastic: it starts with its shape, and as much is added while it runs as there is room for, up
+  /// to so many GPUs in all. Nothing: never more than its shape.
+  std::optional<int> gpus_max;
   /// How much later than anywhere it would rather start if all its nodes then hang from one leaf.
   Seconds same_leaf_wait;
 
@@ -98,6 +101,8 @@ struct RawRequest {
   bool preemptible = false;
   bool borrow = false;
   bool exchange = false;
+  std::optional<int64_t> gpus_max;
+  std::optional<int64_t> nodes_max;
   std::optional<Seconds> same_leaf_wait;
 };
 
@@ -109,6 +114,12 @@ inline constexpr Seconds kAheadMax = Days(3 * 366);
 /// More than any cluster has; the pool's real size is checked at admission.
 inline constexpr int kGpusMax = 16'384;
 inline constexpr int kNodesMax = kGpusMax / kGpusPerNode;
+
+/// What is added to an elastic request, step by step: as many GPUs as a whole node of it has, the
+/// last step what is left; each of them on one node. Empty for one that is not elastic.
+std::vector<Shape> GrowthOf(const Request& request);
+/// Bounds what one request adds to the queue.
+inline constexpr int kGrowthStepsMax = 100;
 
 /// Checks every field; the first error in the order of the fields is returned, its field prefixed
 /// by `path` ("allocation.request"). No models given means any, in the order H200, B200. An

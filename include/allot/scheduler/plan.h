@@ -41,6 +41,8 @@ enum class DeferralReason : uint8_t {
   kLargerThanPool,       ///< no cluster open to it has that many schedulable nodes now
   kProjectClosed,
   kPredecessorUnfinished,  ///< it starts after another, which has no start either
+  kBaseNotRunning,         ///< it adds to another, which does not run
+  kNoRoomToGrow,           ///< it adds to one that runs, and there is no room for it now
 };
 std::string_view Name(DeferralReason reason);
 std::optional<DeferralReason> ParseDeferralReason(std::string_view name);
@@ -90,6 +92,7 @@ struct Preemption {
   /// When its window ends now.
   Instant stop;
   /// When what is left of it goes on, by this plan. It is planned for again with every later pass.
+  /// What was added to another has no place of its own to go on at: `stop`.
   Instant restart;
   friend bool operator==(const Preemption&, const Preemption&) = default;
 };
@@ -163,6 +166,11 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// plan, and is deferred while it has no start. It is promised nothing, nobody is stopped for it,
 /// and it does not grow old: its wait begins when the other has ended.
 ///
+/// Growth. What adds to another (SnapshotPending::grows) has its turn like any other request of its
+/// project, and starts now or not in this plan: in the cluster where that other one runs, until the
+/// end of that one's window, if that is as far as the policy's growth_min. It never goes ahead, is
+/// promised nothing, nobody is stopped for it, and nobody is kept from having work stopped by it.
+///
 /// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
 /// same physical GPUs for the whole window, in one cluster open to the programme, within the
 /// project's concurrent quota at every instant and its GPU time in all, on nodes that take new
@@ -189,6 +197,7 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// sooner is more than preemption_gain of every GPU taken back; for an urgent one it is enough that
 /// it starts sooner by three quarters of an hour. Its start is then promised. What
 /// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
+/// What was added to running work is stopped with that, or alone.
 /// What is borrowed is stopped before all else, however often, also for preemptible work within a
 /// quota, and its GPUs weigh nothing.
 /// Of one project preemptions_per_project are stopped within an hour at the most.

@@ -112,6 +112,10 @@ struct SnapshotPreemptible {
   Instant until;
   /// How often it was stopped before.
   int preemptions = 0;
+  /// It was added to one of its project; when it is stopped, it waits until it can be added again.
+  std::optional<AllocationId> grows;
+  /// What was added to it, and is stopped with it. Sorted.
+  std::vector<AllocationId> growths;
 };
 
 struct PlacedNode {
@@ -147,6 +151,11 @@ struct SnapshotPending {
   /// Of its project, and not ended yet: it starts when that one's GPUs are back. It waits or holds
   /// claims; or it has lost its GPUs a moment ago and will wait again.
   std::optional<AllocationId> after;
+  /// Of its project: it adds to that one while it runs, from now on or not yet.
+  std::optional<AllocationId> grows;
+  /// Where that one runs, as a position in Snapshot::clusters; request.duration is then what is
+  /// left of its window. Nothing: it does not run. Canonicalise sees to both.
+  std::optional<int> beside;
   /// The start it was last told, if any; for estimates and stability, never for its rank.
   std::optional<Instant> planned_start;
   /// Kept by every later pass unless what it needs is lost; see Schedule.
@@ -170,8 +179,9 @@ struct Snapshot {
 /// time has passed since its submission. A whole second, rounded up.
 Instant EarliestStart(const SnapshotPending& pending, const Policy& policy);
 
-/// Brings rows given in any order into the order above and rewrites the positions. Equal content
-/// gives an equal snapshot, whatever the order it came in.
+/// Brings rows given in any order into the order above and rewrites the positions, and looks up
+/// what those that add to others are added to. Equal content gives an equal snapshot, whatever the
+/// order it came in.
 void Canonicalise(Snapshot& snapshot);
 
 /// Its position in Snapshot::pending, if it waits.

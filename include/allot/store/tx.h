@@ -190,6 +190,8 @@ class Tx {
 
   // Allocations and what they hold.
   virtual Result<std::optional<Allocation>> FindAllocation(const AllocationId& id) = 0;
+  /// All that adds, or added, to this one; by id.
+  virtual Result<std::vector<Allocation>> GrowthsOf(const AllocationId& base) = 0;
   /// Without locking, in the order of the ids; unknown ids are left out.
   virtual Result<std::vector<Allocation>> FindAllocations(std::span<const AllocationId> ids) = 0;
   /// Locked until the end of the transaction, in the order of the ids; unknown ids are left out.

@@ -8,6 +8,7 @@ const std::string kSelectAllocation =
     std::string("SELECT ") + kAllocationColumns + " FROM allocations";
 
 const Statement kFindAllocation{"find_allocation", kSelectAllocation + " WHERE id = $1"};
+const Statement kGrowthsOf{"growths_of", kSelectAllocation + " WHERE grows_id = $1 ORDER BY id"};
 const Statement kFindAllocations{"find_allocations",
                                  kSelectAllocation + " WHERE id = ANY ($1::text[]) ORDER BY id"};
 const Statement kEstimatesOf{"estimates_of",
@@ -26,11 +27,12 @@ const Statement kInsertAllocation{
     " promised, active_time, end_time, reason, message, setback, cancel_requested, version,"
     " same_leaf_wait_s, after_id, ready_time, told_start, overdue_under, urgent,"
     " urgent_reason, consolidate, consolidate_reason, borrow, exchanged_model, exchanged_nodes,"
-    " exchanged_gpus_per_node, exchanged_remainder_gpus)"
+    " exchanged_gpus_per_node, exchanged_remainder_gpus, gpus_max, grows_id)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
     " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, $21, instant($22),"
     " instant($23), $24, $25, $26, $27, $28, $29, $30, instant($31), instant($32), $33, $34, $35,"
-    " $36, $37, $38, $39, $40, $41, $42) ON CONFLICT DO NOTHING"};
+    " $36, $37, $38, $39, $40, $41, $42,"
+    " $43, $44) ON CONFLICT DO NOTHING"};
 // The request stays as it was admitted.
 const Statement kUpdateAllocations{
     "update_allocations",
@@ -72,6 +74,10 @@ std::optional<Instant> EndOf(const Allocation& allocation) {
 
 Result<std::optional<Allocation>> PostgresTx::FindAllocation(const AllocationId& id) {
   return FindOne(ReadAllocation, kFindAllocation, Arguments(id));
+}
+
+Result<std::vector<Allocation>> PostgresTx::GrowthsOf(const AllocationId& base) {
+  return FindAll(ReadAllocation, kGrowthsOf, Arguments(base));
 }
 
 Result<std::vector<Allocation>> PostgresTx::FindAllocations(std::span<const AllocationId> ids) {
@@ -116,7 +122,7 @@ Status PostgresTx::InsertAllocation(const Allocation& allocation) {
                 allocation.urgent_reason, allocation.consolidate, allocation.consolidate_reason,
                 request.borrow, exchanged ? Name(exchanged->model) : std::string_view(),
                 exchanged_shape.nodes, exchanged_shape.gpus_per_node,
-                exchanged_shape.remainder_gpus));
+                exchanged_shape.remainder_gpus, request.gpus_max.value_or(0), allocation.grows));
 }
 
 Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {

@@ -115,6 +115,7 @@ class PostgresTx final : public Tx {
 
   // Allocations: allocations_sql.cc.
   Result<std::optional<Allocation>> FindAllocation(const AllocationId& id) override;
+  Result<std::vector<Allocation>> GrowthsOf(const AllocationId& base) override;
   Result<std::vector<Allocation>> FindAllocations(std::span<const AllocationId> ids) override;
   Result<std::vector<Allocation>> LockAllocations(std::span<const AllocationId> ids) override;
   Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,

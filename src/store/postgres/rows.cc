@@ -40,6 +40,7 @@ Request ReadRequest(RowReader& row) {
   }
   const Shape shape{.nodes = row.Int(), .gpus_per_node = row.Int(), .remainder_gpus = row.Int()};
   if (request.exchanged) request.exchanged->shape = shape;
+  if (const int gpus_max = row.Int(); gpus_max > 0) request.gpus_max = gpus_max;
   return request;
 }
 
@@ -161,6 +162,7 @@ Allocation ReadAllocation(RowReader& row) {
   allocation.consolidate = row.Bool();
   allocation.consolidate_reason = row.Text();
   allocation.moved = row.Bool();
+  if (!row.SkipNull()) allocation.grows = row.AsId<AllocationId>();
   return allocation;
 }
 

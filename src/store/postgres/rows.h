@@ -58,14 +58,14 @@ inline constexpr char kAllocationColumns[] =
     "id, project_id, display_name, nodes, gpus_per_node, remainder_gpus,"
     " array_to_string(gpu_models, E'\\n'), duration_s, micros(earliest_start), micros(deadline),"
     " preemptible, borrow, same_leaf_wait_s, exchanged_model, exchanged_nodes,"
-    " exchanged_gpus_per_node, exchanged_remainder_gpus, state, attempt, failures, "
+    " exchanged_gpus_per_node, exchanged_remainder_gpus, gpus_max, state, attempt, failures, "
     "micros(create_time), "
     "micros(update_time),"
     " micros(window_start), micros(window_end), cluster_id, promised, micros(active_time),"
     " micros(end_time), reason, message, setback, cancel_requested, version,"
     " preempt_requested, preemptions, remaining_s, micros(preempt_time), after_id,"
     " micros(ready_time), micros(told_start), overdue_under, urgent,"
-    " urgent_reason, consolidate, consolidate_reason, moved";
+    " urgent_reason, consolidate, consolidate_reason, moved, grows_id";
 Allocation ReadAllocation(RowReader& row);
 
 inline constexpr char kEstimateColumns[] = "micros(told_time), micros(planned_start)";
