@@ -1,14 +1,16 @@
 #include "scheduler/chains.h"
 
 #include <algorithm>
-#include <map>
 
 #include "scheduler/at.h"
 
 namespace allot::scheduler {
 
-Chains::Chains(const Snapshot& snapshot) : snapshot_(snapshot) {
-  std::map<AllocationId, std::vector<int>> followers;
+Chains::Chains(const Snapshot& snapshot)
+    : snapshot_(snapshot),
+      canonical_(static_cast<std::ptrdiff_t>(snapshot.pending.size())),
+      ends_(snapshot.pending.size()) {
+  Followers followers;
   const int pending = static_cast<int>(snapshot.pending.size());
   for (int i = 0; i < pending; ++i) {
     const auto& after = At(snapshot.pending, i).after;
@@ -16,13 +18,26 @@ Chains::Chains(const Snapshot& snapshot) : snapshot_(snapshot) {
   }
   if (followers.empty()) return;
   links_.resize(snapshot.pending.size());
-  ends_.resize(snapshot.pending.size());
   for (int i = 0; i < pending; ++i) {
     const auto found = followers.find(At(snapshot.pending, i).id);
     if (found == followers.end()) continue;
     for (const int follower : found->second) At(links_, follower).waiting = i;
   }
-  for (const SnapshotClaim& claim : snapshot.claims) {
+  LinkToClaims(followers);
+  FindTurns();
+}
+
+void Chains::Append() {
+  ends_.emplace_back();
+  const auto& after = snapshot_.pending.back().after;
+  if (!after) return;
+  links_.resize(snapshot_.pending.size());
+  links_.back().waiting = WhereItWaits(*after);
+  LinkToClaims({{*after, {static_cast<int>(links_.size()) - 1}}});
+}
+
+void Chains::LinkToClaims(const Followers& followers) {
+  for (const SnapshotClaim& claim : snapshot_.claims) {
     const auto found = followers.find(claim.allocation);
     // What an earlier attempt lost with a node says nothing about this one's end.
     if (found == followers.end() || !claim.counts_against_quota) continue;
@@ -31,7 +46,17 @@ Chains::Chains(const Snapshot& snapshot) : snapshot_(snapshot) {
       until = std::max(until.value_or(claim.until), claim.until);
     }
   }
-  FindTurns();
+}
+
+int Chains::WhereItWaits(const AllocationId& id) const {
+  const auto begin = snapshot_.pending.begin();
+  const auto appended = begin + canonical_;
+  const auto end = snapshot_.pending.end();
+  auto row = std::ranges::lower_bound(begin, appended, id, {}, &SnapshotPending::id);
+  if (row == appended || row->id != id) {
+    row = std::ranges::find(appended, end, id, &SnapshotPending::id);
+  }
+  return row == end ? -1 : static_cast<int>(row - begin);
 }
 
 void Chains::FindTurns() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +15,10 @@ class Chains {
  public:
   explicit Chains(const Snapshot& snapshot);
 
+  /// One more waits, at the end of Snapshot::pending, which was canonical before the first of them.
+  /// It has no Turn. Requires: none of the others starts after it.
+  void Append();
+
   /// The order within a project: by creation, and behind those it starts after even if it was
   /// created at the same instant or, by a clock that was set back, before them.
   std::pair<Instant, int> Turn(int pending) const {
@@ -22,9 +28,7 @@ class Chains {
   }
 
   /// The pass gave it a window that ends then.
-  void SetEnd(int pending, Instant end) {
-    if (!ends_.empty()) ends_[static_cast<std::size_t>(pending)] = end;
-  }
+  void SetEnd(int pending, Instant end) { ends_[static_cast<std::size_t>(pending)] = end; }
   /// The end of the window of the one that `pending` starts after, which may be past while its GPUs
   /// are still held; nothing while that one waits without a start, or has lost its GPUs and will
   /// wait again. Requires: `pending` starts after another.
@@ -38,12 +42,20 @@ class Chains {
     std::optional<Instant> held_until;
   };
 
+  // By whom they start after: positions in Snapshot::pending.
+  using Followers = std::map<AllocationId, std::vector<int>>;
+
+  void LinkToClaims(const Followers& followers);
   void FindTurns();
+  int WhereItWaits(const AllocationId& id) const;
 
   const Snapshot& snapshot_;
-  // By pending; all empty when nobody starts after another, as in most snapshots.
+  // How many are in the order of their ids; the others were appended.
+  const std::ptrdiff_t canonical_;
+  // By pending; empty when nobody starts after another, as in most snapshots.
   std::vector<Link> links_;
   std::vector<std::pair<Instant, int>> turns_;
+  // By pending.
   std::vector<std::optional<Instant>> ends_;
 };
 

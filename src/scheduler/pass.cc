@@ -40,6 +40,11 @@ Pass::Pass(const Snapshot& snapshot, const Policy& policy)
   BookQuotas();
 }
 
+void Pass::Append() {
+  asks_.push_back(StartBounds::kUnnumbered);
+  chains_.Append();
+}
+
 const SnapshotPending& Pass::Pending(int pending) const { return At(snapshot_.pending, pending); }
 const SnapshotProject& Pass::ProjectOf(const SnapshotPending& pending) const {
   return At(snapshot_.projects, pending.project);

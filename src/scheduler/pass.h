@@ -25,6 +25,9 @@ class Pass {
  public:
   Pass(const Snapshot& snapshot, const Policy& policy);
 
+  /// One more waits, at the end of Snapshot::pending, and may be placed. See Chains::Append.
+  void Append();
+
   /// Books what was promised as it was promised; or books nothing and says what is gone. Requires:
   /// nothing was placed yet.
   std::optional<SlipCause> Keep(int pending);

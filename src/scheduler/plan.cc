@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "model/name_table.h"
 #include "scheduler/fair_order.h"
 #include "scheduler/fnv.h"
 #include "scheduler/improve.h"
-#include "scheduler/pass.h"
+#include "scheduler/in_turn.h"
 #include "scheduler/preempt.h"
-#include "scheduler/promise.h"
 
 namespace allot::scheduler {
 namespace {
@@ -22,20 +20,6 @@ constexpr NameTable<DeferralReason, 9> kDeferralReasons = {
 constexpr NameTable<SlipCause, 9> kSlipCauses = {
     {"node_lost", "node_draining", "release_overdue", "missed", "quota_exhausted",
      "gpu_hours_exhausted", "cluster_closed", "project_closed", "reserved"}};
-
-/// The promised, in the order of their starts.
-std::vector<int> Promised(const Snapshot& snapshot) {
-  std::vector<int> promised;
-  for (int i = 0; i < static_cast<int>(snapshot.pending.size()); ++i) {
-    if (snapshot.pending[static_cast<std::size_t>(i)].promise) promised.push_back(i);
-  }
-  const auto start = [&](int i) {
-    return snapshot.pending[static_cast<std::size_t>(i)].promise->window.start();
-  };
-  std::sort(promised.begin(), promised.end(),
-            [&](int a, int b) { return std::pair(start(a), a) < std::pair(start(b), b); });
-  return promised;
-}
 
 // Putting some before others may make others late; a count and not a time, so that it replays.
 constexpr int kMarkingRoundsMax = 4;
@@ -57,21 +41,6 @@ std::vector<int> Late(const Snapshot& snapshot, const Policy& policy, const Plan
   }
   std::sort(late.begin(), late.end());
   return late;
-}
-
-/// Lost promises are slips unless they start as early as promised all the same.
-std::vector<Slip> SlipsOf(const Snapshot& snapshot, const Plan& plan, std::vector<Slip> lost) {
-  std::vector<bool> kept(snapshot.pending.size(), false);
-  for (const Placement& placement : plan.placements) {
-    const auto position = static_cast<std::size_t>(placement.pending);
-    const auto& promise = snapshot.pending[position].promise;
-    kept[position] = promise && placement.window.start() <= promise->window.start();
-  }
-  std::erase_if(lost,
-                [&](const Slip& slip) { return kept[static_cast<std::size_t>(slip.pending)]; });
-  std::sort(lost.begin(), lost.end(),
-            [](const Slip& a, const Slip& b) { return a.pending < b.pending; });
-  return lost;
 }
 
 }  // namespace
@@ -111,48 +80,14 @@ Plan Schedule(const Snapshot& snapshot, const Policy& policy) {
 }
 
 Plan PlanAround(const Snapshot& snapshot, const Policy& policy, std::span<const int> first) {
-  Plan plan;
-  plan.now = snapshot.now;
-  plan.revision = snapshot.revision;
-  plan.order.reserve(snapshot.pending.size());
-  plan.placements.reserve(snapshot.pending.size());
-
-  Pass pass(snapshot, policy);
-  std::vector<Slip> lost;
-  std::vector<bool> has_lost(snapshot.pending.size(), false);
-  for (const int pending : Promised(snapshot)) {
-    const auto position = static_cast<std::size_t>(pending);
-    if (const auto cause = pass.Keep(pending)) {
-      lost.push_back({pending, snapshot.pending[position].promise->window.start(), *cause});
-      has_lost[position] = true;
-    }
-  }
-  std::vector<bool> goes_first = has_lost;
+  InTurn plan(snapshot, policy);
+  std::vector<bool> goes_first = plan.has_lost();
   for (const int pending : first) goes_first[static_cast<std::size_t>(pending)] = true;
   FairOrder order(snapshot, policy, goes_first);
   while (!order.Done()) {
-    const int pending = order.Next();
-    const auto position = static_cast<std::size_t>(pending);
-    plan.order.push_back(pending);
-    if (snapshot.pending[position].promise && !has_lost[position]) {
-      order.ChargeLast();
-      plan.placements.push_back(pass.MoveUp(pending));
-      plan.placements.back().promised = true;
-      continue;
-    }
-    auto outcome = pass.Place(pending);
-    if (auto* placement = std::get_if<Placement>(&outcome)) {
-      order.ChargeLast();
-      placement->promised = DeservesPromise(snapshot, policy, *placement);
-      plan.placements.push_back(std::move(*placement));
-    } else {
-      plan.deferrals.push_back(std::move(std::get<Deferral>(outcome)));
-    }
+    if (plan.Take(order.Next())) order.ChargeLast();
   }
-  std::sort(plan.deferrals.begin(), plan.deferrals.end(),
-            [](const Deferral& a, const Deferral& b) { return a.pending < b.pending; });
-  plan.slips = SlipsOf(snapshot, plan, std::move(lost));
-  return plan;
+  return plan.Finish();
 }
 
 uint64_t Hash(const Snapshot& snapshot, const Plan& plan) {

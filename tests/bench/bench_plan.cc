@@ -11,17 +11,22 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "allot/base/random.h"
 #include "allot/replay/recording.h"
 #include "allot/scheduler/check_plan.h"
 #include "allot/scheduler/explain.h"
 #include "allot/scheduler/plan.h"
+#include "allot/scheduler/standing_plan.h"
 #include "allot/scheduler/what_if.h"
 #include "scheduler/fair_order.h"
+#include "scheduler/in_turn.h"
 #include "support/manual_clock.h"
 #include "support/national_pool.h"
 
@@ -315,12 +320,112 @@ int CountWhatNewcomersChange(Flags flags, int newcomers) {
   return 0;
 }
 
+/// Some of a queue that stand, and the others, who come behind: positions in the whole.
+struct SplitQueue {
+  scheduler::Snapshot all;
+  scheduler::Snapshot standing;
+  std::vector<int> stands;
+  std::vector<int> comes;
+};
+
+/// The rows are drawn alike, so any of them will do for newcomers.
+SplitQueue Split(Flags flags, const Policy& policy, int newcomers) {
+  SplitQueue split;
+  flags.queue.pending += newcomers;
+  split.all = MakeSnapshot(flags, policy);
+  for (int i = 0; i < flags.queue.pending; ++i) split.stands.push_back(i);
+  SeededRandom random(flags.queue.seed);
+  for (int i = 0; i < newcomers; ++i) {
+    const auto drawn = static_cast<std::ptrdiff_t>(random.Below(split.stands.size()));
+    split.comes.push_back(split.stands[static_cast<std::size_t>(drawn)]);
+    split.stands.erase(split.stands.begin() + drawn);
+  }
+  for (const int pending : split.comes) {
+    scheduler::SnapshotPending& row = split.all.pending[static_cast<std::size_t>(pending)];
+    row.create_time = split.all.now;
+    row.promise.reset();
+  }
+  split.standing = split.all;
+  split.standing.pending.clear();
+  for (const int pending : split.stands) {
+    split.standing.pending.push_back(split.all.pending[static_cast<std::size_t>(pending)]);
+  }
+  return split;
+}
+
+using Outcome = std::variant<scheduler::Placement, scheduler::Deferral>;
+
+/// Whether the full plan with the newcomers behind those who stand gives them the same.
+bool IsEqualToFull(const SplitQueue& split, const Policy& policy, const scheduler::Plan& plan,
+                   std::vector<Outcome> told) {
+  std::vector<int> order;
+  for (const int pending : plan.order) {
+    order.push_back(split.stands[static_cast<std::size_t>(pending)]);
+  }
+  order.insert(order.end(), split.comes.begin(), split.comes.end());
+  const scheduler::Plan full = scheduler::PlanInOrder(split.all, policy, order);
+  std::vector<std::optional<Outcome>> expected(split.all.pending.size());
+  for (const scheduler::Placement& placement : full.placements) {
+    expected[static_cast<std::size_t>(placement.pending)] = placement;
+  }
+  for (const scheduler::Deferral& deferral : full.deferrals) {
+    expected[static_cast<std::size_t>(deferral.pending)] = deferral;
+  }
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const int pending = split.comes[i];
+    std::visit([&](auto& one) { one.pending = pending; }, told[i]);
+    if (expected[static_cast<std::size_t>(pending)] != told[i]) return false;
+  }
+  return true;
+}
+
+/// How long a newcomer waits for its start behind a plan that stands.
+int TimeNewcomers(const Flags& flags, int newcomers) {
+  const Policy policy;
+  const SplitQueue split = Split(flags, policy, newcomers);
+  scheduler::Plan plan;
+  const double plan_ms = Time([&] { plan = scheduler::Schedule(split.standing, policy); }).wall_ms;
+  std::optional<scheduler::StandingPlan> standing;
+  const double make_ms = Time([&] { standing.emplace(split.standing, policy, plan); }).wall_ms;
+  std::vector<Outcome> told;
+  std::vector<double> times_ms;
+  std::vector<double> cpu_times_ms;
+  for (const int pending : split.comes) {
+    scheduler::SnapshotPending row = split.all.pending[static_cast<std::size_t>(pending)];
+    const Timed timed = Time([&] { told.push_back(standing->Insert(std::move(row))); });
+    times_ms.push_back(timed.wall_ms);
+    cpu_times_ms.push_back(timed.cpu_ms);
+  }
+  const auto placed = std::count_if(told.begin(), told.end(), [](const Outcome& outcome) {
+    return std::holds_alternative<scheduler::Placement>(outcome);
+  });
+  const bool equal = IsEqualToFull(split, policy, plan, std::move(told));
+  nlohmann::ordered_json line;
+  line["bench"] = "plan-incremental";
+  line["pending"] = split.standing.pending.size();
+  line["newcomers"] = newcomers;
+  line["plan_ms"] = plan_ms;
+  line["make_ms"] = make_ms;
+  line["p50_ms"] = Quantile(times_ms, 500);
+  line["p99_ms"] = Quantile(times_ms, 990);
+  line["max_ms"] = Quantile(times_ms, 1000);
+  line["cpu_p50_ms"] = Quantile(cpu_times_ms, 500);
+  line["cpu_p99_ms"] = Quantile(cpu_times_ms, 990);
+  line["first_ms"] = times_ms.front();
+  line["placed"] = placed;
+  line["equal_to_full"] = equal;
+  line["seed"] = flags.queue.seed;
+  std::printf("%s\n", line.dump().c_str());
+  return equal ? 0 : 1;
+}
+
 int Main(int argc, char** argv) {
   Flags flags;
   flags.queue.pending = 10'000;
   bool growth = false;
   std::string vs;
   int newcomers = 0;
+  int incremental = 0;
   CLI::App app(
       "Times a full plan over the national pool (1,307 nodes in five clusters, partly busy).");
   app.add_option("--pending", flags.queue.pending, "Pending allocations")
@@ -339,7 +444,13 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"whole-node"}));
   app.add_option("--newcomers", newcomers, "Instead: what so many newcomers, one each, change")
       ->check(CLI::Range(1, 10'000));
+  app.add_option("--incremental", incremental,
+                 "Instead: so many newcomers put in behind the plan that stands, each timed")
+      ->expected(0, 1)
+      ->default_str("1000")
+      ->check(CLI::Range(1, 100'000));
   CLI11_PARSE(app, argc, argv);
+  if (incremental > 0) return TimeNewcomers(flags, incremental);
   if (newcomers > 0) return CountWhatNewcomersChange(flags, newcomers);
   if (!vs.empty()) return CompareWithWholeNodes(flags);
   return growth ? TimeGrowth(flags) : TimePlan(flags);
