@@ -36,6 +36,11 @@ void Chains::Append() {
   LinkToClaims({{*after, {static_cast<int>(links_.size()) - 1}}});
 }
 
+void Chains::RemoveLast() {
+  ends_.pop_back();
+  if (links_.size() > ends_.size()) links_.pop_back();
+}
+
 void Chains::LinkToClaims(const Followers& followers) {
   for (const SnapshotClaim& claim : snapshot_.claims) {
     const auto found = followers.find(claim.allocation);

@@ -18,6 +18,8 @@ class Chains {
   /// One more waits, at the end of Snapshot::pending, which was canonical before the first of them.
   /// It has no Turn. Requires: none of the others starts after it.
   void Append();
+  /// The last that was appended goes again; it is still there.
+  void RemoveLast();
 
   /// The order within a project: by creation, and behind those it starts after even if it was
   /// created at the same instant or, by a clock that was set back, before them.

@@ -45,6 +45,12 @@ void Pass::Append() {
   chains_.Append();
 }
 
+void Pass::RemoveLast(const Placement* placement) {
+  if (placement != nullptr) Withdraw(*placement);
+  asks_.pop_back();
+  chains_.RemoveLast();
+}
+
 const SnapshotPending& Pass::Pending(int pending) const { return At(snapshot_.pending, pending); }
 const SnapshotProject& Pass::ProjectOf(const SnapshotPending& pending) const {
   return At(snapshot_.projects, pending.project);

@@ -27,6 +27,8 @@ class Pass {
 
   /// One more waits, at the end of Snapshot::pending, and may be placed. See Chains::Append.
   void Append();
+  /// The last of those goes again, with its placement if it has one; its row is still there.
+  void RemoveLast(const Placement* placement);
 
   /// Books what was promised as it was promised; or books nothing and says what is gone. Requires:
   /// nothing was placed yet.

@@ -26,6 +26,16 @@ class StandingPlan::Body {
     return PlaceInTurn(pass_, world_, policy_, static_cast<int>(world_.pending.size()) - 1);
   }
 
+  std::vector<std::variant<Placement, Deferral>> Try(std::vector<SnapshotPending> newcomers) {
+    std::vector<std::variant<Placement, Deferral>> told;
+    for (SnapshotPending& newcomer : newcomers) told.push_back(Insert(std::move(newcomer)));
+    for (auto last = told.rbegin(); last != told.rend(); ++last) {
+      pass_.RemoveLast(std::get_if<Placement>(&*last));
+      world_.pending.pop_back();
+    }
+    return told;
+  }
+
   const Snapshot& world() const { return world_; }
 
  private:
@@ -44,6 +54,11 @@ StandingPlan& StandingPlan::operator=(StandingPlan&& other) noexcept = default;
 
 std::variant<Placement, Deferral> StandingPlan::Insert(SnapshotPending newcomer) {
   return body_->Insert(std::move(newcomer));
+}
+
+std::vector<std::variant<Placement, Deferral>> StandingPlan::Try(
+    std::vector<SnapshotPending> newcomers) {
+  return body_->Try(std::move(newcomers));
 }
 
 const Snapshot& StandingPlan::snapshot() const { return body_->world(); }

@@ -396,6 +396,14 @@ int TimeNewcomers(const Flags& flags, int newcomers) {
     times_ms.push_back(timed.wall_ms);
     cpu_times_ms.push_back(timed.cpu_ms);
   }
+  // And one that is only tried, behind all of these.
+  std::vector<double> try_times_ms;
+  for (const int pending : split.comes) {
+    std::vector<scheduler::SnapshotPending> row = {
+        split.all.pending[static_cast<std::size_t>(pending)]};
+    row.front().id = AllocationId("institute/p/tried");
+    try_times_ms.push_back(Time([&] { standing->Try(std::move(row)); }).wall_ms);
+  }
   const auto placed = std::count_if(told.begin(), told.end(), [](const Outcome& outcome) {
     return std::holds_alternative<scheduler::Placement>(outcome);
   });
@@ -412,6 +420,8 @@ int TimeNewcomers(const Flags& flags, int newcomers) {
   line["cpu_p50_ms"] = Quantile(cpu_times_ms, 500);
   line["cpu_p99_ms"] = Quantile(cpu_times_ms, 990);
   line["first_ms"] = times_ms.front();
+  line["try_p50_ms"] = Quantile(try_times_ms, 500);
+  line["try_p99_ms"] = Quantile(try_times_ms, 990);
   line["placed"] = placed;
   line["equal_to_full"] = equal;
   line["seed"] = flags.queue.seed;

@@ -149,6 +149,18 @@ TEST_F(StandingPlanTest, WhatThePlanStopsHoldsItsGpusUntilThenAndNoLonger) {
   EXPECT_LT(second.start(), kNow + Days(1));
 }
 
+TEST_F(StandingPlanTest, WhatIsOnlyTriedIsNotInTheWay) {
+  StandingPlan plan = Stand();
+  SnapshotPending behind = Newcomer("p/n2", 0);
+  behind.after = AllocationId("p/n1");
+  const auto told = plan.Try({Newcomer("p/n1", 0), behind});
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(Told(told[0]), "4");
+  EXPECT_EQ(Told(told[1]), "6") << "they follow each other";
+  EXPECT_EQ(plan.snapshot().pending.size(), 1U);
+  EXPECT_EQ(Told(plan.Insert(Newcomer("p/n1", 0))), "4");
+}
+
 // ---- On hundreds of random ones
 // --------------------------------------------------------------------
 
@@ -242,12 +254,15 @@ Plan Combined(const Split& split, Plan plan, const std::vector<Outcome>& told) {
   return plan;
 }
 
+/// What the newcomers are told: all at once, as a trial, and then for good.
 std::vector<Outcome> InsertAll(const Split& split, const Policy& policy, const Plan& plan) {
   StandingPlan standing(split.standing, policy, plan);
+  std::vector<SnapshotPending> rows;
+  for (const int pending : split.comes) rows.push_back(At(split.all.pending, pending));
+  const std::vector<Outcome> tried = standing.Try(rows);
   std::vector<Outcome> told;
-  for (const int pending : split.comes) {
-    told.push_back(standing.Insert(At(split.all.pending, pending)));
-  }
+  for (const SnapshotPending& row : rows) told.push_back(standing.Insert(row));
+  EXPECT_EQ(tried, told);
   return told;
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "allot/scheduler/plan.h"
 
@@ -40,6 +41,9 @@ class StandingPlan {
   /// new, and none of the others starts after it. Searches the clusters open to it: a few µs on the
   /// national pool. One that starts after another also looks at every claim.
   std::variant<Placement, Deferral> Insert(SnapshotPending newcomer);
+
+  /// What Insert would tell these, one after the other; then all is as it was before.
+  std::vector<std::variant<Placement, Deferral>> Try(std::vector<SnapshotPending> newcomers);
 
   /// What the plan was made of, as the plan leaves its claims (AfterPreemptions), with the
   /// newcomers at the end of `pending` in the order they came: not canonical.
