@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
@@ -134,7 +135,12 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
   const auto made = Send(**client, flags, create, *count);
   if (!made.ok()) return session.Fail(made.failure());
   if (flags.dry_run) {
-    session.output().Note("dry run: it would be accepted; nothing was submitted");
+    const bool has_start =
+        std::any_of(made->allocations().begin(), made->allocations().end(),
+                    [](const v1::Allocation& one) { return one.has_start_time(); });
+    session.output().Note(has_start ? "dry run: nothing was submitted; it would be accepted, and "
+                                      "start as shown behind all who wait now"
+                                    : "dry run: it would be accepted; nothing was submitted");
   }
   if (!flags.wait.wait || flags.dry_run) {
     Show(session, flags, *made);

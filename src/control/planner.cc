@@ -1,6 +1,7 @@
 #include "allot/control/planner.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "allot/replay/recording.h"
 #include "allot/scheduler/check_plan.h"
@@ -55,12 +56,64 @@ Result<std::shared_ptr<const Pass>> Planner::Plan() {
 
 Result<std::shared_ptr<const Pass>> Planner::Latest() {
   const std::lock_guard lock(mutex_);
+  return LatestLocked();
+}
+
+Result<std::shared_ptr<const Pass>> Planner::LatestLocked() {
   ALLOT_RETURN_IF_ERROR(Refresh());
   if (latest_ && latest_->snapshot.revision == view_.revision() &&
       latest_->policy == context_.policies.At(context_.clock.Now())) {
     return latest_;
   }
   return PlanLocked();
+}
+
+void Planner::Foretell(std::span<Allocation> validated) {
+  std::shared_ptr<const Pass> pass;
+  std::vector<scheduler::SnapshotPending> rows;
+  std::vector<Allocation*> asking;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto latest = LatestLocked();
+    if (!latest.ok()) return;
+    pass = *latest;
+    const auto& projects = pass->snapshot.projects;
+    for (Allocation& one : validated) {
+      const auto project =
+          std::ranges::lower_bound(projects, one.project, {}, &scheduler::SnapshotProject::id);
+      const bool exists =
+          one.state != AllocationState::kPending || view_.allocations().contains(one.id);
+      if (exists || project == projects.end() || project->id != one.project) continue;
+      const bool follows = view_.Follows(one) ||
+                           std::any_of(rows.begin(), rows.end(),
+                                       [&](const auto& before) { return before.id == one.after; });
+      rows.push_back(WaitingRow(one, static_cast<int>(project - projects.begin()), follows,
+                                pass->snapshot.now));
+      asking.push_back(&one);
+    }
+  }
+  if (rows.empty()) return;
+  const std::lock_guard lock(standing_mutex_);
+  if (standing_of_ != pass) {
+    standing_.emplace(pass->snapshot, *pass->policy, pass->plan);
+    standing_of_ = pass;
+  }
+  const auto told = standing_->Try(std::move(rows));
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    Allocation& one = *asking[i];
+    if (const auto* deferral = std::get_if<scheduler::Deferral>(&told[i])) {
+      one.reason = Name(deferral->reason);
+      one.message = deferral->message;
+      continue;
+    }
+    const auto& placement = std::get<scheduler::Placement>(told[i]);
+    one.state = AllocationState::kPlanned;
+    one.window = placement.window;
+    one.cluster = pass->snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
+    one.reason = "planned";
+    one.message = "would start " + FormatRfc3339(placement.window.start()) + " on " +
+                  one.cluster.str() + ", behind all who wait now";
+  }
 }
 
 Status Planner::Read(const std::function<void(const PoolView&)>& read) {

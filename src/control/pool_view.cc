@@ -73,6 +73,29 @@ Request WaitingRequest(const Allocation& allocation, std::optional<Instant> read
 
 }  // namespace
 
+scheduler::SnapshotPending WaitingRow(const Allocation& allocation, int project, bool follows,
+                                      Instant now) {
+  const auto ready = allocation.after && !follows
+                         ? std::optional(allocation.ready_time.value_or(now))
+                         : std::nullopt;
+  return {
+      .id = allocation.id,
+      .project = project,
+      .request = WaitingRequest(allocation, ready),
+      .create_time = allocation.create_time,
+      .requeued = allocation.attempt > 0 && !allocation.grows &&
+                  (!allocation.preempt_time || allocation.moved),
+      .told_start = allocation.told_start,
+      .overdue = !allocation.overdue_under.empty(),
+      .urgent = allocation.urgent,
+      .consolidate = allocation.consolidate,
+      .after = follows ? allocation.after : std::nullopt,
+      .grows = allocation.grows,
+      .beside = std::nullopt,
+      .planned_start = allocation.window ? std::optional(allocation.window->start()) : std::nullopt,
+      .promise = std::nullopt};
+}
+
 void PoolView::Apply(const store::Changes& changes) {
   if (changes.complete) *this = PoolView();
   for (const Cluster& cluster : changes.clusters) Replace(clusters_, cluster, cluster.id);
@@ -279,26 +302,10 @@ scheduler::Snapshot PoolView::At(Instant now) const {
       snapshot.pending.push_back(std::move(rest));
       continue;
     }
-    const bool follows = Follows(*allocation);
-    const auto ready = allocation->after && !follows
-                           ? std::optional(allocation->ready_time.value_or(now))
-                           : std::nullopt;
-    snapshot.pending.push_back({.id = allocation->id,
-                                .project = PositionOf(project_positions, allocation->project),
-                                .request = WaitingRequest(*allocation, ready),
-                                .create_time = allocation->create_time,
-                                .requeued = allocation->attempt > 0 && !allocation->grows &&
-                                            (!allocation->preempt_time || allocation->moved),
-                                .told_start = allocation->told_start,
-                                .overdue = !allocation->overdue_under.empty(),
-                                .urgent = allocation->urgent,
-                                .consolidate = allocation->consolidate,
-                                .after = follows ? allocation->after : std::nullopt,
-                                .grows = allocation->grows,
-                                .planned_start = allocation->window
-                                                     ? std::optional(allocation->window->start())
-                                                     : std::nullopt,
-                                .promise = promise_to(allocation->id)});
+    snapshot.pending.push_back(WaitingRow(*allocation,
+                                          PositionOf(project_positions, allocation->project),
+                                          Follows(*allocation), now));
+    snapshot.pending.back().promise = promise_to(allocation->id);
   }
   scheduler::Canonicalise(snapshot);
   return snapshot;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "allot/control/allocations.h"
@@ -125,7 +126,8 @@ class Handlers {
   Result<v1::Allocation> Create(const Caller& caller, const v1::CreateAllocationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto submission, Parse(request));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
-    ALLOT_ASSIGN_OR_RETURN(const auto allocation, control::Submit(s_.context, call, submission));
+    ALLOT_ASSIGN_OR_RETURN(auto allocation, control::Submit(s_.context, call, submission));
+    if (call.validate_only) s_.planner.Foretell(std::span(&allocation, 1));
     return Render(allocation, NamesFor(caller));
   }
 
@@ -133,7 +135,8 @@ class Handlers {
       const Caller& caller, const v1::BatchCreateAllocationsRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto submissions, Parse(request));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
-    ALLOT_ASSIGN_OR_RETURN(const auto made, control::SubmitAll(s_.context, call, submissions));
+    ALLOT_ASSIGN_OR_RETURN(auto made, control::SubmitAll(s_.context, call, submissions));
+    if (call.validate_only) s_.planner.Foretell(made);
     v1::BatchCreateAllocationsResponse response;
     for (const Allocation& allocation : made) {
       *response.add_allocations() = Render(allocation, NamesFor(caller));

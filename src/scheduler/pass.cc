@@ -42,12 +42,14 @@ Pass::Pass(const Snapshot& snapshot, const Policy& policy)
 
 void Pass::Append() {
   asks_.push_back(StartBounds::kUnnumbered);
+  exchanged_asks_.push_back(StartBounds::kUnnumbered);
   chains_.Append();
 }
 
 void Pass::RemoveLast(const Placement* placement) {
   if (placement != nullptr) Withdraw(*placement);
   asks_.pop_back();
+  exchanged_asks_.pop_back();
   chains_.RemoveLast();
 }
 

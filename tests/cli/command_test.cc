@@ -57,6 +57,22 @@ TEST_F(Command, SubmitSendsTheRequestWithKeyDeadlineAndARequestId) {
   EXPECT_TRUE(call.has_deadline);
 }
 
+TEST_F(Command, ADryRunTellsTheStartItWouldGet) {
+  const std::vector<std::string> submit = {"submit", "snu/llm", "--gpus",   "8",
+                                           "--for",  "1d",      "--dry-run"};
+  const Ran plain = runner_.Run(submit);
+  EXPECT_NE(plain.err.find("dry run: it would be accepted; nothing was submitted"),
+            std::string::npos);
+  server_.state.foretold.set_state(v1::Allocation::STATE_PLANNED);
+  server_.state.foretold.mutable_start_time()->set_seconds(
+      (runner_.clock.Now() + Hours(26)).seconds());
+  const Ran ran = runner_.Run(submit);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("start as shown behind all who wait now"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.out.find("planned"), std::string::npos) << ran.out;
+  EXPECT_TRUE(server_.state.allocations_made.empty());
+}
+
 TEST_F(Command, SubmitSendsManyAlikeInOneCallAndNumbersThem) {
   const std::vector<std::string> submit = {"submit", "snu/llm", "--gpus",  "1",
                                            "--for",  "1h",      "--after", "prepare"};

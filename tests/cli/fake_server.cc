@@ -237,7 +237,10 @@ class FakeServer::Services final : public v1::PoolService::Service,
     allocation.set_name(q->parent() + "/allocations/" + id);
     return Answer(c, "CreateAllocation", q->request_id(), [&] {
       *a = allocation;
-      if (q->validate_only()) return;
+      if (q->validate_only()) {
+        a->MergeFrom(fake_.state.foretold);
+        return;
+      }
       fake_.state.allocations[a->name()] = *a;
       fake_.state.allocations_made.push_back(a->name());
     });

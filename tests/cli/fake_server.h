@@ -56,6 +56,8 @@ class FakeServer {
     std::vector<v1::UpdateClusterRequest> cluster_updates;
     /// In the way of whatever is only validated.
     v1::BookingConflict conflict;
+    /// What an allocation that is only validated would get.
+    v1::Allocation foretold;
     v1::GetCapacityResponse capacity;
     v1::ExplainAllocationResponse explanation;
     std::vector<std::string> merit_reasons;

@@ -41,6 +41,83 @@ TEST_F(SubmitTest, ValidateOnlyChecksEverythingAndChangesNothing) {
   Must(Submit(*context, call, Ask("snu", "a", 1, Hours(1))));
 }
 
+// All four nodes are busy for two hours, and for four more by one that waits.
+class ForetellTest : public SubmitTest {
+ protected:
+  void SetUp() override {
+    SubmitTest::SetUp();
+    SubmitAs("kist", "now", 4, Hours(2));
+    Settle();
+    EnactAll();
+    SubmitAs("snu", "waits", 4, Hours(4));
+    Settle();
+    clock.Advance(Seconds{1});
+  }
+  std::vector<Allocation> Foretold(const std::vector<Submission>& asks) {
+    Call call = As(Member("snu"));
+    call.validate_only = true;
+    auto made = Must(SubmitAll(*context, call, asks));
+    planner->Foretell(made);
+    return made;
+  }
+};
+
+TEST_F(ForetellTest, OneThatIsLastStartsWhenItWasForetold) {
+  const Allocation told = Foretold({Ask("snu", "a", 3, Hours(1))}).front();
+  EXPECT_EQ(told.state, AllocationState::kPlanned);
+  ASSERT_TRUE(told.window);
+  EXPECT_GE(told.window->start(), Get("snu/p/waits").window->end());
+  EXPECT_EQ(told.cluster, ClusterId("c"));
+  EXPECT_FALSE(told.promised);
+  EXPECT_NE(told.message.find("behind all who wait now"), std::string::npos) << told.message;
+
+  SubmitAs("snu", "a", 3, Hours(1));
+  Settle();
+  EXPECT_EQ(Get("snu/p/a").window, told.window);
+}
+
+TEST_F(ForetellTest, WhatIsForetoldIsInNobodysWay) {
+  const auto before = Must(planner->Latest())->snapshot.revision;
+  const auto first = Foretold({Ask("snu", "a", 3, Hours(1))});
+  EXPECT_EQ(Foretold({Ask("snu", "a", 3, Hours(1))}), first);
+  EXPECT_EQ(Must(planner->Latest())->snapshot.revision, before);
+  SubmitAs("snu", "b", 4, Hours(1));
+  Settle();
+  EXPECT_GT(Foretold({Ask("snu", "a", 3, Hours(1))}).front().window->start(),
+            first.front().window->start())
+      << "by the plan as it is now";
+}
+
+TEST_F(ForetellTest, ThoseOfOneCallFollowEachOther) {
+  Submission behind = Ask("snu", "b", 1, Hours(1));
+  behind.after = AllocationId("snu/p/a");
+  const auto told = Foretold({Ask("snu", "a", 1, Hours(1)), behind, Ask("snu", "c", 4, Hours(1))});
+  EXPECT_GE(told[1].window->start(), told[0].window->end());
+  EXPECT_GE(told[2].window->start(), told[1].window->end());
+  SubmitAs("snu", "gone", 1, Hours(1));
+  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/gone"), .reason = ""}));
+  behind.after = AllocationId("snu/p/gone");
+  EXPECT_TRUE(Foretold({behind}).front().window) << "that one has ended";
+  behind.after = AllocationId("snu/p/waits");
+  EXPECT_GE(Foretold({behind}).front().window->start(), Get("snu/p/waits").window->end());
+}
+
+TEST_F(ForetellTest, OneWithoutAStartIsToldWhy) {
+  Submission ask = Ask("snu", "a", 1, Hours(1));
+  ask.request.deadline = clock.Now() + Hours(3);
+  const Allocation told = Foretold({ask}).front();
+  EXPECT_EQ(told.state, AllocationState::kPending);
+  EXPECT_EQ(told.reason, "deadline_unreachable");
+  EXPECT_FALSE(told.window);
+}
+
+TEST_F(ForetellTest, OneThatExistsStaysAsItIs) {
+  std::vector<Allocation> existing = {Get("snu/p/waits"), Get("kist/p/now")};
+  const std::vector<Allocation> before = existing;
+  planner->Foretell(existing);
+  EXPECT_EQ(existing, before);
+}
+
 TEST_F(SubmitTest, AnotherTenantsProjectDoesNotExist) {
   EXPECT_EQ(ReasonOf(Submit(*context, As(Member("snu")), Ask("kist", "a", 1, Hours(1)))),
             Reason::kNotFound);

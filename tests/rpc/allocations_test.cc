@@ -186,7 +186,10 @@ TEST_F(AllocationsTest, TheSameRequestIdIsTheSameAllocation) {
 }
 
 TEST_F(AllocationsTest, ValidateOnlyChecksEverythingAndChangesNothing) {
-  EXPECT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1") + " validate_only: true")), "OK");
+  v1::Allocation made;
+  EXPECT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1") + " validate_only: true", &made)),
+            "OK");
+  EXPECT_TRUE(made.has_start_time()) << "what it would get: " << made.message();
   EXPECT_EQ(ReasonOf(Create(member_, CreateText("snu", "a1", "gpus: 65") + " validate_only: true")),
             "PROGRAMME_CAP_EXCEEDED");
   EXPECT_EQ(List(member_, "parent: 'institutes/snu/projects/p'").allocations_size(), 0);

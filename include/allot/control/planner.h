@@ -3,12 +3,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <semaphore>
+#include <span>
 #include <vector>
 
 #include "allot/control/context.h"
 #include "allot/control/pool_view.h"
 #include "allot/scheduler/plan.h"
+#include "allot/scheduler/standing_plan.h"
 
 namespace allot::control {
 
@@ -41,6 +44,11 @@ class Planner {
   /// The last pass made here, brought up to date first when the store has moved on.
   Result<std::shared_ptr<const Pass>> Latest();
 
+  /// Tells those that were only validated what they would get behind all who wait now, in the order
+  /// given: planned, with a window and a cluster, or the reason why not. A forecast; nothing of it
+  /// is kept. Those that exist stay as they are, and so do all while there is no pass.
+  void Foretell(std::span<Allocation> validated);
+
   /// The pass the checker refused last, once; for the report and for replay.
   std::shared_ptr<const Pass> TakeRefused();
 
@@ -61,6 +69,7 @@ class Planner {
  private:
   Status Refresh();
   Result<std::shared_ptr<const Pass>> PlanLocked();
+  Result<std::shared_ptr<const Pass>> LatestLocked();
 
   const Context& context_;
   std::mutex mutex_;
@@ -70,6 +79,10 @@ class Planner {
   Instant planned_at_{0};
   std::shared_ptr<const Pass> refused_;
   Questions questions_{kQuestionsMax};
+  /// Made when somebody asks, of the pass beside it: no pass waits for that.
+  std::mutex standing_mutex_;
+  std::shared_ptr<const Pass> standing_of_;
+  std::optional<scheduler::StandingPlan> standing_;
 };
 
 struct RecordedPass {

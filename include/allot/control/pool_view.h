@@ -10,6 +10,11 @@
 
 namespace allot::control {
 
+/// The row of one that waits. `project`: its position in the snapshot; `follows`: what it starts
+/// after has not ended yet.
+scheduler::SnapshotPending WaitingRow(const Allocation& allocation, int project, bool follows,
+                                      Instant now);
+
 /// The part of the store that planning needs, kept current from the event stream: a view that
 /// applied all changes up to a revision equals one loaded fresh at it. Not thread safe.
 class PoolView {
