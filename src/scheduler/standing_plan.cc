@@ -28,6 +28,7 @@ class StandingPlan::Body {
 
   std::vector<std::variant<Placement, Deferral>> Try(std::vector<SnapshotPending> newcomers) {
     std::vector<std::variant<Placement, Deferral>> told;
+    told.reserve(newcomers.size());
     for (SnapshotPending& newcomer : newcomers) told.push_back(Insert(std::move(newcomer)));
     for (auto last = told.rbegin(); last != told.rend(); ++last) {
       pass_.RemoveLast(std::get_if<Placement>(&*last));
