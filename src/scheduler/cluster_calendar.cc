@@ -64,8 +64,8 @@ bool ClusterCalendar::MayFit(const Counts& counts, const Shape& shape) {
 }
 
 ClusterCalendar::ClusterCalendar(const TimeGrid& grid, const std::vector<int>& leaves,
-                                 std::vector<Hold> holds)
-    : grid_(grid), leaves_(leaves), lines_((leaves.size() + 63) / 64) {
+                                 std::vector<Hold> holds, const NodeRanks& ranks)
+    : grid_(grid), leaves_(leaves), ranks_(ranks), lines_((leaves.size() + 63) / 64) {
   const int nodes = static_cast<int>(leaves.size());
   ALLOT_CHECK(nodes <= kNodesPerClusterMax);
   const int slots = grid.slots();
@@ -284,7 +284,7 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
   };
   const auto choose_among = [&](const std::vector<int>& nodes, int count, int gpus) {
     if (count == 0) return;
-    ScoreTightness(rows.free.data(), before, after, rows.other.data(), lines_, gpus);
+    ScoreFit(rows.free.data(), before, after, rows.other.data(), lines_, gpus, ranks_.For(gpus));
     std::vector<std::pair<uint8_t, int>> by_score;
     by_score.reserve(nodes.size());
     for (const int node : nodes) by_score.emplace_back(MaskAt(rows.other.data(), node), node);
@@ -294,7 +294,7 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
     for (auto node = by_score.begin(); node != end; ++node) take(node->second, gpus);
   };
   const auto choose = [&](int count, int gpus) {
-    ScoreTightness(rows.free.data(), before, after, rows.other.data(), lines_, gpus);
+    ScoreFit(rows.free.data(), before, after, rows.other.data(), lines_, gpus, ranks_.For(gpus));
     const uint8_t* scores = rows.other.front().masks.data();
     const std::size_t bytes = lines_ * sizeof(MaskLine);
     for (uint8_t score = 0; count > 0; ++score) {

@@ -9,6 +9,7 @@
 #include "allot/scheduler/plan.h"
 #include "scheduler/leaves.h"
 #include "scheduler/mask_rows.h"
+#include "scheduler/node_ranks.h"
 #include "scheduler/time_grid.h"
 
 namespace allot::scheduler {
@@ -43,8 +44,9 @@ struct SearchRows {
 class ClusterCalendar {
  public:
   /// All nodes free but for `holds`. A node that takes no new work is held in every slot. `leaves`:
-  /// by node, as Leaves takes it.
-  ClusterCalendar(const TimeGrid& grid, const std::vector<int>& leaves, std::vector<Hold> holds);
+  /// by node, as Leaves takes it. `ranks`: which nodes go first.
+  ClusterCalendar(const TimeGrid& grid, const std::vector<int>& leaves, std::vector<Hold> holds,
+                  const NodeRanks& ranks);
 
   std::size_t lines() const { return lines_; }
 
@@ -54,8 +56,8 @@ class ClusterCalendar {
                     SearchRows& rows) const;
 
   /// Nodes and GPUs for a shape that fits `rows.free`: a gang under the fewest leaves (see Leaves);
-  /// then by tightest fit in space, then in time, then by position. Sorted by node. Scores are
-  /// written to `rows.other`.
+  /// then by what it breaks (NodeRanks), then by fit in time, then by position. Sorted by node.
+  /// Scores are written to `rows.other`.
   std::vector<std::pair<int, GpuMask>> ChooseNodes(const Shape& shape, int first_slot,
                                                    int last_slot, SearchRows& rows) const;
 
@@ -96,6 +98,7 @@ class ClusterCalendar {
 
   const TimeGrid& grid_;
   Leaves leaves_;
+  NodeRanks ranks_;
   std::size_t lines_ = 0;
   Level slots_;
   Level blocks_;

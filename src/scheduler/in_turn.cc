@@ -47,10 +47,10 @@ std::variant<Placement, Deferral> PlaceInTurn(Pass& pass, const Snapshot& snapsh
   return outcome;
 }
 
-InTurn::InTurn(const Snapshot& snapshot, const Policy& policy)
+InTurn::InTurn(const Snapshot& snapshot, const Policy& policy, const Snapshot* demand_of)
     : snapshot_(snapshot),
       policy_(policy),
-      pass_(snapshot, policy),
+      pass_(snapshot, policy, demand_of),
       has_lost_(snapshot.pending.size(), false) {
   plan_.now = snapshot.now;
   plan_.revision = snapshot.revision;
@@ -87,8 +87,9 @@ Plan InTurn::Finish() {
   return std::move(plan_);
 }
 
-Plan PlanInOrder(const Snapshot& snapshot, const Policy& policy, std::span<const int> order) {
-  InTurn plan(snapshot, policy);
+Plan PlanInOrder(const Snapshot& snapshot, const Policy& policy, std::span<const int> order,
+                 const Snapshot* demand_of) {
+  InTurn plan(snapshot, policy, demand_of);
   for (const int pending : order) plan.Take(pending);
   return plan.Finish();
 }

@@ -19,7 +19,7 @@ std::variant<Placement, Deferral> PlaceInTurn(Pass& pass, const Snapshot& snapsh
 class InTurn {
  public:
   /// All promises that can be kept are booked.
-  InTurn(const Snapshot& snapshot, const Policy& policy);
+  InTurn(const Snapshot& snapshot, const Policy& policy, const Snapshot* demand_of = nullptr);
 
   /// By position in Snapshot::pending: whose promise is gone.
   const std::vector<bool>& has_lost() const { return has_lost_; }
@@ -40,6 +40,8 @@ class InTurn {
 };
 
 /// The full plan in an order that is given: all positions in Snapshot::pending, each once.
-Plan PlanInOrder(const Snapshot& snapshot, const Policy& policy, std::span<const int> order);
+/// `demand_of`: as Pass takes it.
+Plan PlanInOrder(const Snapshot& snapshot, const Policy& policy, std::span<const int> order,
+                 const Snapshot* demand_of = nullptr);
 
 }  // namespace allot::scheduler

@@ -132,11 +132,10 @@ ALLOT_VECTORISED int CountAtLeast(const MaskLine* row, std::size_t lines, int gp
   return count;
 }
 
-ALLOT_VECTORISED void ScoreTightness(const MaskLine* free, const MaskLine* before,
-                                     const MaskLine* after, MaskLine* scores, std::size_t lines,
-                                     int gpus) {
+ALLOT_VECTORISED void ScoreFit(const MaskLine* free, const MaskLine* before, const MaskLine* after,
+                               MaskLine* scores, std::size_t lines, int gpus,
+                               const std::array<uint8_t, kGpusPerNode + 1>& ranks) {
   const SignedBytes gpus_below = SignedBytes{} + static_cast<int8_t>(gpus - 1);
-  const Bytes asked = Bytes{} + static_cast<uint8_t>(gpus);
   const std::size_t vectors = lines * kVectorsPerLine;
   for (std::size_t i = 0; i < vectors; ++i) {
     Words free_counts;
@@ -147,10 +146,14 @@ ALLOT_VECTORISED void ScoreTightness(const MaskLine* free, const MaskLine* befor
     CountBits(AsWords(after)[i], after_counts);
     Bytes fits;
     MarkAbove(AsWords(free)[i], gpus_below, fits);
-    const Bytes left_over = reinterpret_cast<Bytes&>(free_counts) - asked;
     // At most 7 × 17 + 16 where it fits; what it comes to elsewhere is masked out.
-    const Bytes score = left_over * 17 + reinterpret_cast<Bytes&>(before_counts) +
-                        reinterpret_cast<Bytes&>(after_counts);
+    Bytes score = reinterpret_cast<Bytes&>(before_counts) + reinterpret_cast<Bytes&>(after_counts);
+    for (int count = gpus; count <= kGpusPerNode; ++count) {
+      const auto of_rank = static_cast<uint8_t>(ranks[static_cast<std::size_t>(count)] * 17);
+      const auto has_so_many = reinterpret_cast<const Bytes&>(static_cast<const SignedBytes&>(
+          reinterpret_cast<Bytes&>(free_counts) == Bytes{} + static_cast<uint8_t>(count)));
+      score += has_so_many & of_rank;
+    }
     const Bytes kept = (score & fits) | ~fits;
     AsWords(scores)[i] = reinterpret_cast<const Words&>(kept);
   }

@@ -27,10 +27,11 @@ int AndCount(const MaskLine* a, const MaskLine* b, MaskLine* out, std::size_t li
 void AndAll(const std::vector<const MaskLine*>& rows, MaskLine* out, std::size_t lines);
 /// How many nodes have at least `gpus` free.
 int CountAtLeast(const MaskLine* row, std::size_t lines, int gpus);
-/// For every node with at least `gpus` free in `free`: GPUs left over × 17 + GPUs free in `before`
-/// + GPUs free in `after`; kScoreNone for the others. Lower is a tighter fit.
-void ScoreTightness(const MaskLine* free, const MaskLine* before, const MaskLine* after,
-                    MaskLine* scores, std::size_t lines, int gpus);
+/// For every node with at least `gpus` free in `free`: the rank of that number × 17 + GPUs free in
+/// `before` + GPUs free in `after`; kScoreNone for the others. `ranks`: by GPUs free, at most 7.
+/// Lower is a better fit.
+void ScoreFit(const MaskLine* free, const MaskLine* before, const MaskLine* after, MaskLine* scores,
+              std::size_t lines, int gpus, const std::array<uint8_t, kGpusPerNode + 1>& ranks);
 /// The lowest score that is at least `floor`; kScoreNone when there is none.
 uint8_t LowestScore(const MaskLine* scores, std::size_t lines, uint8_t floor);
 

@@ -29,11 +29,12 @@ bool WaitsForOneLeaf(const Request& request) {
 
 }  // namespace
 
-Pass::Pass(const Snapshot& snapshot, const Policy& policy)
+Pass::Pass(const Snapshot& snapshot, const Policy& policy, const Snapshot* demand_of)
     : snapshot_(snapshot),
       policy_(policy),
       grid_(snapshot.now, policy.planning_horizon, policy.release_time),
-      chains_(snapshot) {
+      chains_(snapshot),
+      ranks_(RanksByModel(demand_of != nullptr ? *demand_of : snapshot)) {
   NumberAsks();
   BuildClusters();
   FindClustersByProgramme();

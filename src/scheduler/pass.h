@@ -23,7 +23,9 @@ inline constexpr Seconds kOverdueReleaseGrace = Minutes(15);
 /// the other is placed. None is moved but those with a promise, at their turn.
 class Pass {
  public:
-  Pass(const Snapshot& snapshot, const Policy& policy);
+  /// `demand_of`: whose waiting allocations say which nodes are worth keeping whole (NodeRanks);
+  /// null: the snapshot's.
+  Pass(const Snapshot& snapshot, const Policy& policy, const Snapshot* demand_of = nullptr);
 
   /// One more waits, at the end of Snapshot::pending, and may be placed. See Chains::Append.
   void Append();
@@ -125,6 +127,7 @@ class Pass {
   void FindClustersByProgramme();
   void NumberAsks();
   void BookQuotas();
+  const NodeRanks& RanksOn(GpuModel model) const { return ranks_[static_cast<std::size_t>(model)]; }
   int LastHeldBy(const SnapshotClaim& claim) const;
 
   const std::vector<Cluster*>& Fitting(const std::vector<Cluster*>& open,
@@ -158,6 +161,8 @@ class Pass {
   const Policy& policy_;
   TimeGrid grid_;
   Chains chains_;
+  // By model.
+  std::array<NodeRanks, kGpuModelCount> ranks_;
   std::vector<Cluster> clusters_;
   // Nodes set aside for projects; those of a project, in the order of the reservations.
   std::vector<Cluster> set_aside_;

@@ -76,8 +76,8 @@ void Pass::BuildClusters() {
     Cluster& cluster = clusters_[i];
     cluster.position = static_cast<int>(i);
     cluster.model = snapshot_.clusters[i].model;
-    cluster.calendar =
-        std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds[i]));
+    cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds[i]),
+                                                         RanksOn(cluster.model));
     cluster.number = i;
   }
   bounds_ = std::make_unique<StartBounds>(ask_count_, clusters_.size() + set_aside_.size());
@@ -160,8 +160,8 @@ Pass::Cluster Pass::CalendarOf(int reservation, const std::vector<Hold>& holds) 
     open_until = grid_.LastHeld(window.end());
   }
   close(open_until + 1, grid_.slots() - 1);
-  cluster.calendar =
-      std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds_here));
+  cluster.calendar = std::make_unique<ClusterCalendar>(grid_, cluster.leaves, std::move(holds_here),
+                                                       RanksOn(cluster.model));
   return cluster;
 }
 

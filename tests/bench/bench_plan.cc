@@ -363,7 +363,7 @@ bool IsEqualToFull(const SplitQueue& split, const Policy& policy, const schedule
     order.push_back(split.stands[static_cast<std::size_t>(pending)]);
   }
   order.insert(order.end(), split.comes.begin(), split.comes.end());
-  const scheduler::Plan full = scheduler::PlanInOrder(split.all, policy, order);
+  const scheduler::Plan full = scheduler::PlanInOrder(split.all, policy, order, &split.standing);
   std::vector<std::optional<Outcome>> expected(split.all.pending.size());
   for (const scheduler::Placement& placement : full.placements) {
     expected[static_cast<std::size_t>(placement.pending)] = placement;

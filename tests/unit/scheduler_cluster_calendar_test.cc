@@ -99,7 +99,7 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
                        static_cast<GpuMask>(random.Below(256) & random.Below(256)), first, last});
       plain.Take(holds.back().node, holds.back().gpus, first, last);
     }
-    ClusterCalendar calendar(grid, leaves, holds);
+    ClusterCalendar calendar(grid, leaves, holds, NodeRanks(Demand{}));
     SearchRows rows;
     rows.Resize(calendar.lines());
 
@@ -139,7 +139,8 @@ TEST(ClusterCalendar, FindsTheStartThatLookingAtEverySlotFinds) {
 TEST(ClusterCalendar, PrefersTheNodeThatIsLeftWithTheFewestGpus) {
   const TimeGrid grid(kNow, Days(1));
   const int last = grid.slots() - 1;
-  const ClusterCalendar calendar(grid, NoLeaves(3), {{0, 0x0f, 0, last}, {1, 0x3f, 0, last}});
+  const ClusterCalendar calendar(grid, NoLeaves(3), {{0, 0x0f, 0, last}, {1, 0x3f, 0, last}},
+                                 NodeRanks(Demand{}));
   SearchRows rows;
   rows.Resize(calendar.lines());
   ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, Spread::kAnyNodes, {Hours(1), kNow}, 0, 10, rows), 0);
@@ -147,11 +148,27 @@ TEST(ClusterCalendar, PrefersTheNodeThatIsLeftWithTheFewestGpus) {
   EXPECT_EQ(calendar.ChooseNodes({1, 2, 0}, 0, 3, rows), tightest);
 }
 
+TEST(ClusterCalendar, PrefersTheNodeWhereItBreaksTheLeastOfWhatOthersAskFor) {
+  const TimeGrid grid(kNow, Days(1));
+  const int last = grid.slots() - 1;
+  // Two GPUs free on the first node, three on the second; others ask for pairs.
+  Demand pairs{};
+  pairs[2] = 100;
+  const ClusterCalendar calendar(grid, NoLeaves(2), {{0, 0x3f, 0, last}, {1, 0x1f, 0, last}},
+                                 NodeRanks(pairs));
+  SearchRows rows;
+  rows.Resize(calendar.lines());
+  ASSERT_EQ(calendar.EarliestStart({1, 1, 0}, Spread::kAnyNodes, {Hours(1), kNow}, 0, 10, rows), 0);
+  const std::vector<std::pair<int, GpuMask>> odd_one = {{1, 0x20}};
+  EXPECT_EQ(calendar.ChooseNodes({1, 1, 0}, 0, 3, rows), odd_one);
+}
+
 TEST(ClusterCalendar, OfEqualNodesPrefersTheOneThatIsBusyNextToTheWindow) {
   const TimeGrid grid(kNow, Days(1));
   // Node 1 is busy before the window, node 2 before and after it.
-  const ClusterCalendar calendar(
-      grid, NoLeaves(3), {{1, 0xff, 0, 3}, {2, 0xff, 0, 3}, {2, 0xff, 8, grid.slots() - 1}});
+  const ClusterCalendar calendar(grid, NoLeaves(3),
+                                 {{1, 0xff, 0, 3}, {2, 0xff, 0, 3}, {2, 0xff, 8, grid.slots() - 1}},
+                                 NodeRanks(Demand{}));
   SearchRows rows;
   rows.Resize(calendar.lines());
   const Span span{Hours(1), kNow};
@@ -163,8 +180,8 @@ TEST(ClusterCalendar, OfEqualNodesPrefersTheOneThatIsBusyNextToTheWindow) {
 TEST(ClusterCalendar, OfANodesGpusPrefersThoseThatAreTakenNextToTheWindow) {
   const TimeGrid grid(kNow, Days(1));
   // GPUs 4 to 7 are taken before the window, 7 after it too.
-  const ClusterCalendar calendar(grid, NoLeaves(1),
-                                 {{0, 0xf0, 0, 3}, {0, 0x80, 8, grid.slots() - 1}});
+  const ClusterCalendar calendar(
+      grid, NoLeaves(1), {{0, 0xf0, 0, 3}, {0, 0x80, 8, grid.slots() - 1}}, NodeRanks(Demand{}));
   SearchRows rows;
   rows.Resize(calendar.lines());
   ASSERT_EQ(calendar.EarliestStart({1, 2, 0}, Spread::kAnyNodes, {Hours(1), kNow}, 4, 10, rows), 4);
@@ -174,7 +191,8 @@ TEST(ClusterCalendar, OfANodesGpusPrefersThoseThatAreTakenNextToTheWindow) {
 
 TEST(ClusterCalendar, TakesTheRemainderFromANodeThatIsOfNoUseToTheWholeOnes) {
   const TimeGrid grid(kNow, Days(1));
-  const ClusterCalendar calendar(grid, NoLeaves(3), {{1, 0x07, 0, grid.slots() - 1}});
+  const ClusterCalendar calendar(grid, NoLeaves(3), {{1, 0x07, 0, grid.slots() - 1}},
+                                 NodeRanks(Demand{}));
   SearchRows rows;
   rows.Resize(calendar.lines());
   ASSERT_EQ(calendar.EarliestStart({2, 8, 3}, Spread::kAnyNodes, {Hours(1), kNow}, 0, 10, rows), 0);

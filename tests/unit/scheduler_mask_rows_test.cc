@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "allot/base/random.h"
 
@@ -77,7 +78,7 @@ TEST(MaskRows, CountsManyNodesThatAllFit) {
   EXPECT_EQ(CountAtLeast(full.data(), full.size(), 8), 130 * 64);
 }
 
-TEST(MaskRows, ScoresTheTighterFitLowerAndWhatDoesNotFitNot) {
+TEST(MaskRows, ScoresTheBetterFitLowerAndWhatDoesNotFitNot) {
   SeededRandom random(2);
   const std::size_t lines = 3;
   const MaskRow free = RandomRow(random, lines);
@@ -85,14 +86,19 @@ TEST(MaskRows, ScoresTheTighterFitLowerAndWhatDoesNotFitNot) {
   const MaskRow after = RandomRow(random, lines);
   for (int gpus = 1; gpus <= kGpusPerNode; ++gpus) {
     ScoreRow scores(lines);
-    ScoreTightness(free.data(), before.data(), after.data(), scores.data(), lines, gpus);
+    // Some order or other of the numbers of free GPUs.
+    std::array<uint8_t, kGpusPerNode + 1> ranks{};
+    for (std::size_t count = 0; count < ranks.size(); ++count) {
+      ranks[count] = static_cast<uint8_t>(count * 5 % 8);
+    }
+    ScoreFit(free.data(), before.data(), after.data(), scores.data(), lines, gpus, ranks);
     std::vector<uint8_t> plain;
     for (std::size_t line = 0; line < lines; ++line) {
       for (std::size_t i = 0; i < 64; ++i) {
-        const int left_over = CountGpus(free[line].masks[i]) - gpus;
-        const int score =
-            left_over * 17 + CountGpus(before[line].masks[i]) + CountGpus(after[line].masks[i]);
-        plain.push_back(left_over < 0 ? kScoreNone : static_cast<uint8_t>(score));
+        const int count = CountGpus(free[line].masks[i]);
+        const int score = ranks[static_cast<std::size_t>(count)] * 17 +
+                          CountGpus(before[line].masks[i]) + CountGpus(after[line].masks[i]);
+        plain.push_back(count < gpus ? kScoreNone : static_cast<uint8_t>(score));
         ASSERT_EQ(scores[line].masks[i], plain.back());
       }
     }

@@ -288,7 +288,7 @@ TEST(StandingPlanProperty, TheOutcomeIsThatOfTheFullPlanWithTheNewcomersBehind) 
 
     // With their marks those who are overdue deserve promises.
     for (const int late : combined.overdue) At(split.all.pending, late).overdue = true;
-    const Plan full = PlanInOrder(split.all, policy, combined.order);
+    const Plan full = PlanInOrder(split.all, policy, combined.order, &split.standing);
     const auto expected = ByPending(full);
     for (std::size_t i = 0; i < told.size(); ++i) {
       const int pending = split.comes[i];

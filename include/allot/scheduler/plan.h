@@ -174,19 +174,22 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// Starts. Everyone in turn gets the earliest start that is left, not before EarliestStart: on the
 /// same physical GPUs for the whole window, in one cluster open to the programme, within the
 /// project's concurrent quota at every instant and its GPU time in all, on nodes that take new
-/// work. Nothing placed is moved, so nobody is delayed by somebody behind. Of several acceptable
-/// models and clusters the earliest start wins; of equal starts the preferred model, then the
-/// cluster with the fewest schedulable nodes (large ones are left to large gangs), then the
-/// cluster's id. There a gang goes under the fewest leaves of the network, of those that hold it
-/// under the one that is left with the fewest free GPUs on nodes it takes, then with the fewest
-/// nodes to spare; who has a same_leaf_wait starts so much later at the most if all its nodes then
-/// hang from one leaf. Nodes that operators set aside are nobody's in their windows but their
-/// project's: its allocations run on them where a whole window of theirs fits inside one, and
-/// rather there than elsewhere at the same time. A cluster with a join time is planned from then
-/// on, one with a leave time is empty by then. Starts lie at `now`, at boundaries of the planner's
-/// time grid (a quarter of an hour for two days, an hour for two weeks, four hours for two months,
-/// then a day; UTC), or at an earliest_start or the beginning of a reservation between two. They
-/// are forecasts: a pass made when GPUs come free between boundaries starts work at once.
+/// work. Nothing placed is moved, so nobody is delayed by somebody behind; only which nodes are
+/// kept whole goes by what all that wait ask for. Of several acceptable models and clusters the
+/// earliest start wins; of equal starts the preferred model, then the cluster with the fewest
+/// schedulable nodes (large ones are left to large gangs), then the cluster's id. There a gang goes
+/// under the fewest leaves of the network, of those that hold it under the one that is left with
+/// the fewest free GPUs on nodes it takes, then with the fewest nodes to spare; who has a
+/// same_leaf_wait starts so much later at the most if all its nodes then hang from one leaf. Among
+/// those nodes first where it adds the least to the GPUs that are expected to be of no use to what
+/// waits (the gradient of fragmentation), then where its GPUs come free together with others on the
+/// node. Nodes that operators set aside are nobody's in their windows but their project's: its
+/// allocations run on them where a whole window of theirs fits inside one, and rather there than
+/// elsewhere at the same time. A cluster with a join time is planned from then on, one with a leave
+/// time is empty by then. Starts lie at `now`, at boundaries of the planner's time grid (a quarter
+/// of an hour for two days, an hour for two weeks, four hours for two months, then a day; UTC), or
+/// at an earliest_start or the beginning of a reservation between two. They are forecasts: a pass
+/// made when GPUs come free between boundaries starts work at once.
 ///
 /// Preemption. When all are planned, running preemptible work may be stopped for those who may not
 /// be stopped and would wait for long, in rank order. Whole gangs are stopped, of those that make
