@@ -98,13 +98,10 @@ void AddGrowth(const v1::Allocation& a, Lines& lines) {
   const std::string most = GrowthText(a.request());
   if (most.empty()) return;
   int added = 0;
-  int waiting = 0;
   for (const v1::Growth& growth : a.growths()) {
     if (growth.state() == v1::Allocation::STATE_ACTIVE) added += growth.gpus();
-    if (growth.state() == v1::Allocation::STATE_PENDING) waiting += growth.gpus();
   }
-  lines.Add("Grows to", most + "; " + FormatCount(added) + " added, " + FormatCount(waiting) +
-                            " wait for room");
+  lines.Add("Grows to", most + "; " + FormatCount(added) + " added so far");
 }
 
 }  // namespace
@@ -163,7 +160,13 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   for (const v1::NodeGpus& node : a.nodes()) {
     nodes += "  " + ShortName(node.node()) + "  GPUs " + IndexRanges(node.gpu_indices()) + "\n";
   }
-  return lines.text() + (nodes.empty() ? "" : "Nodes:\n" + nodes);
+  std::string steps;
+  for (const v1::Growth& growth : a.growths()) {
+    steps += "  " + ShortName(growth.allocation()) + "  " + FormatCount(growth.gpus()) + " GPUs  " +
+             Word(growth.state()) + "\n";
+  }
+  return lines.text() + (nodes.empty() ? "" : "Nodes:\n" + nodes) +
+         (steps.empty() ? "" : "Grows in steps:\n" + steps);
 }
 
 std::string ChangeLine(const v1::AllocationChange& change, Instant now, bool colours) {

@@ -203,19 +203,29 @@ class Application {
     return *pass_.preemptible[static_cast<std::size_t>(preemption.preemptible)];
   }
 
-  /// All that is to be stopped is as the pass saw it, and so is for whom.
+  /// All that is to be stopped is as the pass saw it, and so is for whom; what was added to it runs
+  /// on, and has not been handed back meanwhile.
   bool StillRun() const {
     const auto is_as_seen = [&](const Allocation& seen) {
       const auto found = current_.find(seen.id);
       return found != current_.end() && found->second->version == seen.version;
     };
-    return std::all_of(pass_.plan.preemptions.begin(), pass_.plan.preemptions.end(),
-                       [&](const scheduler::Preemption& preemption) {
-                         const auto whom = static_cast<std::size_t>(preemption.pending);
-                         return is_as_seen(Stopped(preemption)) &&
-                                is_as_seen(*pass_.waiting[whom]) &&
-                                Stopped(preemption).window->start() < preemption.stop;
-                       });
+    const auto runs_on = [&](const AllocationId& id, Instant stop) {
+      const auto found = current_.find(id);
+      return found != current_.end() && found->second->state == AllocationState::kActive &&
+             !found->second->preempt_requested && found->second->window->start() < stop;
+    };
+    return std::all_of(
+        pass_.plan.preemptions.begin(), pass_.plan.preemptions.end(),
+        [&](const scheduler::Preemption& preemption) {
+          const auto whom = static_cast<std::size_t>(preemption.pending);
+          const auto& growths = RowOf(preemption).growths;
+          return is_as_seen(Stopped(preemption)) && is_as_seen(*pass_.waiting[whom]) &&
+                 Stopped(preemption).window->start() < preemption.stop &&
+                 std::all_of(growths.begin(), growths.end(), [&](const AllocationId& growth) {
+                   return runs_on(growth, preemption.stop);
+                 });
+        });
   }
 
   /// With all that was added to it, once each.
@@ -224,9 +234,8 @@ class Application {
     ids.push_back(Stopped(preemption).id);
     for (const AllocationId& id : ids) {
       Allocation& allocation = *current_.at(id);
-      const bool runs_on = HoldsGpus(allocation.state) && !allocation.preempt_requested &&
-                           allocation.window->end() > preemption.stop;
-      if (runs_on) ALLOT_RETURN_IF_ERROR(Stop(preemption, allocation));
+      // A step may be stopped by itself, too.
+      if (!allocation.preempt_requested) ALLOT_RETURN_IF_ERROR(Stop(preemption, allocation));
     }
     return Ok{};
   }

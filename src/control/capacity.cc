@@ -134,7 +134,7 @@ class CapacityCount {
       if (allocation->state == AllocationState::kActive) {
         ++capacity_.allocations_active;
         served.insert(allocation->project);
-      } else if (IsWaiting(allocation->state)) {
+      } else if (IsWaiting(allocation->state) && !allocation->grows) {
         ++capacity_.allocations_waiting;
         waiting.insert(allocation->project);
       }

@@ -277,8 +277,11 @@ scheduler::Snapshot PoolView::At(Instant now) const {
   };
   std::map<AllocationId, std::vector<AllocationId>> growths;
   for (const auto& [id, allocation] : allocations_) {
-    if (allocation->grows && HoldsGpus(allocation->state))
+    // What is being handed back is its owner's decision, and stays that.
+    if (allocation->grows && allocation->state == AllocationState::kActive &&
+        !allocation->preempt_requested) {
       growths[*allocation->grows].push_back(id);
+    }
   }
   for (const auto& allocation : Preemptible()) {
     snapshot.preemptible.push_back({.id = allocation->id,

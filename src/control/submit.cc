@@ -18,19 +18,12 @@ constexpr std::size_t kNameLengthToGrow = 58;
 const std::string kRequestPath = "allocation.request";
 
 /// Admit speaks of shapes, whichever way they were asked for: the refusal names what was sent.
-/// What grows is refused for what it may come to.
-Error AsSentToGrow(Error refusal, const Submission& submission) {
-  const RawRequest& sent = submission.request;
-  if (refusal.field != "gpus" && refusal.field != "node_shape.nodes") return refusal;
-  refusal.field = sent.gpus_max ? "gpus_max" : "nodes_max";
-  refusal.value = std::to_string(sent.gpus_max ? *sent.gpus_max : *sent.nodes_max);
-  refusal.message += " It may not grow so far.";
-  return refusal;
-}
-
 Error AsSent(Error refusal, const Submission& submission) {
   const RawRequest& sent = submission.request;
-  if (refusal.field == "node_shape.nodes" && sent.gpus) {
+  if (refusal.field == "gpus_max") {
+    if (sent.nodes_max) refusal.field = "nodes_max";
+    refusal.value = std::to_string(sent.nodes_max ? *sent.nodes_max : sent.gpus_max.value_or(0));
+  } else if (refusal.field == "node_shape.nodes" && sent.gpus) {
     refusal.field = "gpus";
     refusal.value = std::to_string(*sent.gpus);
   } else if (refusal.field == "gpus" && sent.nodes && sent.gpus_per_node) {
@@ -44,22 +37,6 @@ Error AsSent(Error refusal, const Submission& submission) {
     refusal.field = submission.path + kRequestPath + "." + refusal.field;
   }
   return refusal;
-}
-
-/// By the rules for what it starts with, and for all that may be added to it.
-Result<Request> AdmitWhole(const Project& project, const Quota& quota, const Usage& usage,
-                           const LargestClusterByModel& largest, const Policy& policy,
-                           const Request& request, const Submission& submission) {
-  auto verdict = Admit(project, quota, usage, largest, policy, request);
-  if (!verdict.ok()) return AsSent(verdict.error(), submission);
-  if (!request.gpus_max) return verdict;
-  Request whole = *verdict;
-  whole.shape = ShapeForGpus(*request.gpus_max);
-  const auto grown = Admit(project, quota, usage, largest, policy, whole);
-  if (!grown.ok()) return AsSent(AsSentToGrow(grown.error(), submission), submission);
-  // A model that could never hold all of it is none for its start.
-  verdict->models = grown->models;
-  return verdict;
 }
 
 Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request& request,
@@ -92,14 +69,14 @@ Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request
   ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
   ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
-  ALLOT_ASSIGN_OR_RETURN(auto admitted,
-                         AdmitWhole(*project, quota.value_or(Quota{}), usage, largest,
-                                    *context.policies.At(now), request, submission));
+  auto admitted =
+      Admit(*project, quota.value_or(Quota{}), usage, largest, *context.policies.At(now), request);
+  if (!admitted.ok()) return AsSent(admitted.error(), submission);
   Allocation allocation;
   allocation.id = id;
   allocation.project = project->id;
   allocation.display_name = submission.display_name;
-  allocation.request = std::move(admitted);
+  allocation.request = *std::move(admitted);
   allocation.after = submission.after;
   allocation.create_time = now;
   allocation.update_time = now;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "allot/control/transitions.h"
 #include "control/record.h"
@@ -31,8 +32,8 @@ Following FollowingOf(const Allocation& growth, const Allocation* base) {
                         (base->state == AllocationState::kReleasing && !base->preempt_requested);
   if (for_good) return Following::kEnds;
   // It may run again already, somewhere else.
-  const bool runs_on =
-      HoldsGpus(base->state) && growth.window && base->window->start() <= growth.window->start();
+  const bool runs_on = HoldsGpus(base->state) && growth.window && base->cluster == growth.cluster &&
+                       base->window->start() <= growth.window->start();
   return UsesNodes(growth) && !runs_on ? Following::kWaitsAgain : Following::kGoesOn;
 }
 
@@ -154,6 +155,10 @@ Status FollowBase(store::Tx& tx, const Context& context, const Policy& policy,
   if (UsesNodes(allocation)) {
     ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, allocation, now, epoch));
   }
+  // Nobody wants what is left of it.
+  if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
+  ALLOT_RETURN_IF_ERROR(tx.Audit(RecordSystem(now, "allocation.base_ended", allocation.id.str(),
+                                              InstituteOf(allocation.id), message)));
   const bool active = allocation.state == AllocationState::kActive;
   allocation.cancel_requested = allocation.state == AllocationState::kProvisioning;
   return Move(allocation, active ? AllocationEvent::kRelease : AllocationEvent::kCancel, now,

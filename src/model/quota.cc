@@ -87,9 +87,11 @@ GpuSeconds GpuTimeLeft(GpuSeconds budget, GpuSeconds used, GpuSeconds reserved) 
   return taken ? budget.Minus(*taken).value_or(kOverdrawn) : kOverdrawn;
 }
 
-Result<Request> Admit(const Project& project, const Quota& quota, const Usage& usage,
-                      const LargestClusterByModel& largest, const Policy& policy,
-                      const Request& request) {
+namespace {
+
+Result<Request> AdmitSize(const Project& project, const Quota& quota, const Usage& usage,
+                          const LargestClusterByModel& largest, const Policy& policy,
+                          const Request& request) {
   if (!project.open) {
     return Refusal(Reason::kProjectClosed, "project.open", project.id.str(), "an open project",
                    "The project takes no new allocations.");
@@ -132,6 +134,27 @@ Result<Request> Admit(const Project& project, const Quota& quota, const Usage& u
             " at most " + limit + " at the same time.");
   }
   ALLOT_RETURN_IF_ERROR(AdmitGpuTime(quota, usage, admitted));
+  return admitted;
+}
+
+}  // namespace
+
+Result<Request> Admit(const Project& project, const Quota& quota, const Usage& usage,
+                      const LargestClusterByModel& largest, const Policy& policy,
+                      const Request& request) {
+  ALLOT_ASSIGN_OR_RETURN(auto admitted, AdmitSize(project, quota, usage, largest, policy, request));
+  if (!request.gpus_max) return admitted;
+  Request whole = admitted;
+  whole.shape = ShapeForGpus(*request.gpus_max);
+  const auto grown = AdmitSize(project, quota, usage, largest, policy, whole);
+  if (!grown.ok()) {
+    Error refusal = grown.error();
+    refusal.field = "gpus_max";
+    refusal.message += " It may not grow so far.";
+    return refusal;
+  }
+  // A model that could never hold all of it is none for its start.
+  admitted.models = grown->models;
   return admitted;
 }
 

@@ -134,12 +134,12 @@ Result<std::optional<ExchangedShape>> ParseExchange(const RawRequest& raw, const
   const Exchange how = raw.gpus ? Exchange::kByGpu : Exchange::kByNode;
   const Shape exchanged =
       ExchangedFor(request.shape, request.models[0], request.models[1], how, policy);
-  if (exchanged.gpus() > kGpusMax) {
-    return FieldError(
-        raw.gpus ? Reason::kGpusOutOfRange : Reason::kNodesOutOfRange,
-        path + (raw.gpus ? ".gpus" : ".node_shape.nodes"),
-        std::to_string(raw.gpus ? request.shape.gpus() : request.shape.nodes),
-        "what takes at most " + FormatCount(kGpusMax) + " GPUs of each model by the exchange rate");
+  if (exchanged.gpus() > kGpusMax || exchanged.nodes > kNodesMax) {
+    return FieldError(raw.gpus ? Reason::kGpusOutOfRange : Reason::kNodesOutOfRange,
+                      path + (raw.gpus ? ".gpus" : ".node_shape.nodes"),
+                      std::to_string(raw.gpus ? request.shape.gpus() : request.shape.nodes),
+                      "what takes at most " + FormatCount(kGpusMax) + " GPUs on " +
+                          FormatCount(kNodesMax) + " nodes of each model by the exchange rate");
   }
   return std::optional(ExchangedShape{request.models[1], exchanged});
 }

@@ -134,13 +134,16 @@ class Search {
     for (const GpuModel model : kGpuModels) {
       const auto& accepted = row_.request.models;
       if (std::find(accepted.begin(), accepted.end(), model) != accepted.end()) continue;
-      const int gpus = row_.request.shape.gpus();
+      const int gpus = row_.request.ShapeOn(model).gpus();
       if (caps != nullptr && caps->gpus_max[static_cast<std::size_t>(model)] < gpus) continue;
       Request request = row_.request;
       request.models = {model};
       const auto start = StartOf(request);
       if (start && (!planned_ || *start < *planned_)) {
-        Add(Alternative::Change::kOtherModel, request, *start, "on " + std::string(Name(model)));
+        const std::string size =
+            request.exchanged ? Describe(request.ShapeOn(model)) + " of " : std::string();
+        Add(Alternative::Change::kOtherModel, request, *start,
+            "on " + size + std::string(Name(model)));
       }
     }
   }

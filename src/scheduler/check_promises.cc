@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "scheduler/at.h"
@@ -134,6 +135,11 @@ class PromiseChecker {
   void CheckPreemptions() {
     int last = -1;
     std::map<int, int> stopped_of;
+    std::set<AllocationId> stopped;
+    for (const Preemption& preemption : plan_.preemptions) {
+      if (!Within(preemption.preemptible, snapshot_.preemptible.size())) continue;
+      stopped.insert(PreemptibleAt(preemption.preemptible).id);
+    }
     for (const Preemption& preemption : plan_.preemptions) {
       if (!Within(preemption.preemptible, snapshot_.preemptible.size()) ||
           !Within(preemption.pending, snapshot_.pending.size())) {
@@ -152,7 +158,9 @@ class PromiseChecker {
         Violate(who + "is stopped more than preemptions_max times");
       }
       const int lately = snapshot_.projects[static_cast<std::size_t>(row.project)].stopped_lately;
-      if (lately + ++stopped_of[row.project] > policy_.preemptions_per_project) {
+      // What is stopped with what it was added to is one with it.
+      const bool counts = !row.grows || !stopped.contains(*row.grows);
+      if (counts && lately + ++stopped_of[row.project] > policy_.preemptions_per_project) {
         Violate(who + "is stopped, one more of its project than preemptions_per_project");
       }
       if (preemption.stop != snapshot_.now + policy_.preemption_grace ||

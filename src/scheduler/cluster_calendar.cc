@@ -282,9 +282,10 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
                                          MaskAt(after, node), gpus));
     MaskAt(rows.free.data(), node) = 0;
   };
-  const auto choose_among = [&](const std::vector<int>& nodes, int count, int gpus) {
+  const auto choose_among = [&](const std::vector<int>& nodes, int count, int gpus,
+                                const NodeRanks::Ranks& ranks) {
     if (count == 0) return;
-    ScoreFit(rows.free.data(), before, after, rows.other.data(), lines_, gpus, ranks_.For(gpus));
+    ScoreFit(rows.free.data(), before, after, rows.other.data(), lines_, gpus, ranks);
     std::vector<std::pair<uint8_t, int>> by_score;
     by_score.reserve(nodes.size());
     for (const int node : nodes) by_score.emplace_back(MaskAt(rows.other.data(), node), node);
@@ -293,8 +294,8 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
     ALLOT_CHECK(std::prev(end)->first != kScoreNone);
     for (auto node = by_score.begin(); node != end; ++node) take(node->second, gpus);
   };
-  const auto choose = [&](int count, int gpus) {
-    ScoreFit(rows.free.data(), before, after, rows.other.data(), lines_, gpus, ranks_.For(gpus));
+  const auto choose = [&](int count, int gpus, const NodeRanks::Ranks& ranks) {
+    ScoreFit(rows.free.data(), before, after, rows.other.data(), lines_, gpus, ranks);
     const uint8_t* scores = rows.other.front().masks.data();
     const std::size_t bytes = lines_ * sizeof(MaskLine);
     for (uint8_t score = 0; count > 0; ++score) {
@@ -311,16 +312,21 @@ std::vector<std::pair<int, GpuMask>> ClusterCalendar::ChooseNodes(const Shape& s
       }
     }
   };
-  // The remainder first: its tightest node has fewer GPUs free than the others need, wherever there
-  // is such a node; otherwise there is one more of those than needed.
+  // The remainder first, on a node that has too few GPUs free for the others, wherever there is
+  // such a node; otherwise there is one more of those than needed.
+  const NodeRanks::Ranks& whole = ranks_.For(shape.gpus_per_node);
+  NodeRanks::Ranks remainder{};
+  if (shape.remainder_gpus > 0) {
+    remainder = ranks_.ForRemainder(shape.remainder_gpus, shape.gpus_per_node);
+  }
   if (leaves_.known() && shape.node_count() > 1) {
     for (const Leaves::Share& share : leaves_.Divide(shape, rows.free)) {
-      choose_among(*share.nodes, share.remainder ? 1 : 0, shape.remainder_gpus);
-      choose_among(*share.nodes, share.count, shape.gpus_per_node);
+      choose_among(*share.nodes, share.remainder ? 1 : 0, shape.remainder_gpus, remainder);
+      choose_among(*share.nodes, share.count, shape.gpus_per_node, whole);
     }
   } else {
-    if (shape.remainder_gpus > 0) choose(1, shape.remainder_gpus);
-    choose(shape.nodes, shape.gpus_per_node);
+    if (shape.remainder_gpus > 0) choose(1, shape.remainder_gpus, remainder);
+    choose(shape.nodes, shape.gpus_per_node, whole);
   }
   std::sort(chosen.begin(), chosen.end());
   return chosen;

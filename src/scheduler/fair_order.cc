@@ -113,7 +113,11 @@ FairOrder::FairOrder(const Snapshot& snapshot, const Policy& policy, const std::
   for (std::vector<Queue>* queues : {&queues_, &borrowers_}) {
     for (Queue& queue : *queues) {
       std::sort(queue.pending.begin(), queue.pending.end(), [&](int a, int b) {
-        return std::tuple(chains.Turn(a), a) < std::tuple(chains.Turn(b), b);
+        // What is added takes what all its project asks for leaves.
+        const auto key = [&](int i) {
+          return std::tuple(At(snapshot.pending, i).grows.has_value(), chains.Turn(i), i);
+        };
+        return key(a) < key(b);
       });
     }
   }

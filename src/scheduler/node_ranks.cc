@@ -1,6 +1,7 @@
 #include "scheduler/node_ranks.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,20 @@ NodeRanks::NodeRanks(const Demand& demand) {
       ranks_[gpus][order[rank].second] = static_cast<uint8_t>(rank);
     }
   }
+}
+
+NodeRanks::Ranks NodeRanks::ForRemainder(int gpus, int whole) const {
+  std::vector<std::tuple<bool, int, std::size_t>> order;
+  for (int free = gpus; free <= kGpusPerNode; ++free) {
+    const auto count = static_cast<std::size_t>(free);
+    order.emplace_back(free >= whole, For(gpus)[count], count);
+  }
+  std::sort(order.begin(), order.end());
+  Ranks ranks{};
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    ranks[std::get<std::size_t>(order[rank])] = static_cast<uint8_t>(rank);
+  }
+  return ranks;
 }
 
 }  // namespace allot::scheduler

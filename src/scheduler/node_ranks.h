@@ -24,6 +24,9 @@ class NodeRanks {
   using Ranks = std::array<uint8_t, kGpusPerNode + 1>;
   /// By GPUs free: the place among all numbers of free GPUs that are enough for `gpus`, from 0.
   const Ranks& For(int gpus) const { return ranks_[static_cast<std::size_t>(gpus)]; }
+  /// The same for what a gang with `whole` GPUs on each of its other nodes has on one more: those
+  /// that are of no use to the others go before all that are.
+  Ranks ForRemainder(int gpus, int whole) const;
 
  private:
   std::array<Ranks, kGpusPerNode + 1> ranks_{};

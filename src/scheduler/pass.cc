@@ -21,10 +21,9 @@ constexpr GpuMask kAllGpus = 0xff;
 constexpr GpuSeconds kMoreThanAnybodyHas =
     GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
 
-bool WaitsForOneLeaf(const Request& request) {
-  const bool is_gang = request.shape.node_count() > 1 ||
-                       (request.exchanged && request.exchanged->shape.node_count() > 1);
-  return is_gang && request.same_leaf_wait.count > 0;
+/// One node is on one leaf, whichever that is.
+bool WaitsForOneLeaf(const Request& request, GpuModel model) {
+  return request.ShapeOn(model).node_count() > 1 && request.same_leaf_wait.count > 0;
 }
 
 }  // namespace
@@ -133,7 +132,8 @@ Placement Pass::MoveUp(int pending) {
     const Wanted wanted = Want(pending, *not_before);
     Unbook(row, booking);
     // Who wants one leaf takes it at the promised time, too, rather than several before.
-    const bool wants_a_leaf = WaitsForOneLeaf(row.request) && !IsOnOneLeaf(booking);
+    const bool wants_a_leaf =
+        WaitsForOneLeaf(row.request, booking.cluster->model) && !IsOnOneLeaf(booking);
     const Found found =
         Search(wanted, Fitting(OpenTo(row), row), booking.first_slot - (wants_a_leaf ? 0 : 1));
     if (found.cluster != nullptr && IsBetter(found, booking, promise.window, row.request)) {
@@ -151,6 +151,7 @@ Placement Pass::MoveUp(int pending) {
 }
 
 bool Pass::IsOnOneLeaf(const Booking& booking) {
+  if (booking.nodes.size() == 1) return true;
   const std::vector<int>& leaves = booking.cluster->leaves;
   const int leaf = At(leaves, booking.nodes.front().first);
   return leaf != Leaves::kUnknown &&
@@ -166,8 +167,8 @@ bool Pass::IsBetter(const Found& found, const Booking& promised, const TimeWindo
   if (start >= window.start()) {
     return start == window.start() && found.spread == Spread::kOneLeaf && !IsOnOneLeaf(promised);
   }
-  const bool waits_for_its_leaf = WaitsForOneLeaf(request) && found.spread != Spread::kOneLeaf &&
-                                  IsOnOneLeaf(promised) &&
+  const bool waits_for_its_leaf = WaitsForOneLeaf(request, found.cluster->model) &&
+                                  found.spread != Spread::kOneLeaf && IsOnOneLeaf(promised) &&
                                   window.start() <= start + request.same_leaf_wait;
   return !waits_for_its_leaf;
 }
@@ -264,6 +265,14 @@ std::variant<Placement, Deferral> Pass::Place(int pending) {
   return Book(pending, found);
 }
 
+// Not set aside, or for its project from now on already.
+bool Pass::IsOpenNow(const Cluster& cluster) const {
+  if (!cluster.reservation) return true;
+  const auto& windows = At(snapshot_.reservations, *cluster.reservation).windows;
+  return std::any_of(windows.begin(), windows.end(),
+                     [&](const TimeWindow& window) { return window.Contains(snapshot_.now); });
+}
+
 // Now or not in this pass. The reasons name no time: they would be others with every pass.
 std::variant<Placement, Deferral> Pass::PlaceBeside(int pending) {
   const SnapshotPending& row = Pending(pending);
@@ -292,7 +301,9 @@ std::variant<Placement, Deferral> Pass::PlaceBeside(int pending) {
     const std::vector<Cluster*>& fitting = Fitting(OpenTo(row), row);
     std::vector<Cluster*> there;
     std::copy_if(fitting.begin(), fitting.end(), std::back_inserter(there),
-                 [&](const Cluster* cluster) { return cluster->position == *row.beside; });
+                 [&](const Cluster* cluster) {
+                   return cluster->position == *row.beside && IsOpenNow(*cluster);
+                 });
     const Found found = Search(Want(pending, not_before), there, 0);
     if (found.cluster != nullptr) return Book(pending, found);
   }
@@ -424,7 +435,7 @@ const std::vector<Pass::Cluster*>& Pass::OpenTo(const SnapshotPending& pending) 
 Pass::Found Pass::Search(const Wanted& wanted, const std::vector<Cluster*>& clusters, int last) {
   const Found any = SearchOnce(wanted, clusters, last);
   const Request& request = wanted.row.request;
-  if (any.cluster == nullptr || !WaitsForOneLeaf(request)) return any;
+  if (any.cluster == nullptr || !WaitsForOneLeaf(request, any.cluster->model)) return any;
   const TimeWindow window = grid_.WindowFrom(any.slot, any.span);
   Instant latest = window.start() + request.same_leaf_wait;
   // Nobody waits for a leaf beyond the deadline.
@@ -483,6 +494,7 @@ Pass::Found Pass::SearchOnce(const Wanted& wanted, const std::vector<Cluster*>& 
 int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
   const Shape& shape = wanted.row.request.ShapeOn(cluster.model);
   const StartBounds::Ask& ask = wanted.AskOn(cluster.model);
+  const Spread spread = shape.node_count() == 1 ? Spread::kAnyNodes : wanted.spread;
   const Span& span = wanted.span;
   const QuotaCalendar& quota = QuotaOf(wanted.row);
   const int first = grid_.SlotOf(span.not_before);
@@ -496,10 +508,10 @@ int Pass::EarliestIn(Cluster& cluster, const Wanted& wanted, int last) {
     if (within_quota > last) break;
     const int bound = bounds_->Get(ask, cluster.number);
     const int from = std::max(within_quota, bound);
-    slot = cluster.calendar->EarliestStart(shape, wanted.spread, span, from, last, rows_);
+    slot = cluster.calendar->EarliestStart(shape, spread, span, from, last, rows_);
     // What was found holds for others only if nothing but the calendar pushed it back.
     const bool by_calendar_alone =
-        wanted.spread == Spread::kAnyNodes && from == bound && span.not_before <= grid_.Start(from);
+        spread == Spread::kAnyNodes && from == bound && span.not_before <= grid_.Start(from);
     if (by_calendar_alone) bounds_->Raise(ask, cluster.number, slot);
     if (slot == within_quota) return slot;
     found = slot;

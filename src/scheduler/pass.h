@@ -150,6 +150,7 @@ class Pass {
   void Book(const SnapshotPending& row, const Booking& booking);
   void Unbook(const SnapshotPending& row, const Booking& booking);
   Placement Book(int pending, const Found& found);
+  bool IsOpenNow(const Cluster& cluster) const;
   std::variant<Placement, Deferral> PlaceBeside(int pending);
   Deferral Defer(int pending, DeferralReason reason, const std::string& why) const;
   Deferral DeferOverBudget(int pending, GpuSeconds cost) const;

@@ -285,12 +285,24 @@ class Preempter {
   }
   /// Rows of those that are more of their project than may be stopped; in the order given.
   std::set<int> BeyondBudget(const std::vector<const Stoppable*>& found) const {
+    std::set<AllocationId> ids;
+    for (const Preemption& made : preemptions_) {
+      ids.insert(At(original_.preemptible, made.preemptible).id);
+    }
+    for (const Stoppable* one : found) ids.insert(At(original_.preemptible, one->row).id);
+    // What is stopped with what it was added to is one with it.
+    const auto counts = [&](int row) {
+      const auto& grows = At(original_.preemptible, row).grows;
+      return !grows || !ids.contains(*grows);
+    };
     std::map<int, int> stopped_of;
     for (const Preemption& made : preemptions_) {
-      ++stopped_of[At(original_.preemptible, made.preemptible).project];
+      if (counts(made.preemptible))
+        ++stopped_of[At(original_.preemptible, made.preemptible).project];
     }
     std::set<int> beyond;
     for (const Stoppable* one : found) {
+      if (!counts(one->row)) continue;
       const int project = At(original_.preemptible, one->row).project;
       const int lately = At(original_.projects, project).stopped_lately;
       if (lately + ++stopped_of[project] > policy_.preemptions_per_project) beyond.insert(one->row);
@@ -416,7 +428,8 @@ class Preempter {
       GpuSeconds& left = At(changed.projects, row.project).gpu_time_left;
       const GpuModel model =
           At(world_.clusters, At(world_.nodes, one->nodes.front().node).cluster).model;
-      left = left.Plus(*CostOn(again.request, model)).value_or(left);
+      // Which is there for the rest of it; what was added goes on when nobody knows.
+      if (!row.grows) left = left.Plus(*CostOn(again.request, model)).value_or(left);
       changed.pending.push_back(std::move(again));
     }
     // Nothing is added to what is stopped.

@@ -73,6 +73,7 @@ int64_t Work(const Job& job) { return job.run.count * job.request.shape.gpus(); 
 /// By draws of their own, so that nothing else changes.
 void MarkPreemptible(const LoadOptions& options, Workload& workload) {
   workload.preemptible_permille = options.preemptible_permille;
+  // Of all jobs: a call's own wishes do not count.
   SeededRandom random(~options.seed);
   for (Job& job : workload.jobs) {
     job.request.preemptible = random.Between(0, 999) < options.preemptible_permille;

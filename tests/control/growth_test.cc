@@ -181,6 +181,46 @@ TEST_F(GrowthTest, PreemptibleWorkIsStoppedWithWhatWasAddedAndGrowsAgain) {
   }
 }
 
+TEST_F(GrowthTest, WhatItsOwnerHandedBackStaysHandedBackWhenAllIsStopped) {
+  Submission ask = Elastic(Ask("snu", "train", 2, Days(9)), 4);
+  ask.request.preemptible = true;
+  Must(Submit(*context, As(Member("snu")), ask));
+  Run();
+  ASSERT_EQ(StateOf("snu/p/train-g2"), AllocationState::kActive);
+  Wait(Hours(2));
+  Must(Release(*context, As(Member("snu")),
+               {.id = AllocationId("snu/p/train-g1"), .reason = "enough"}));
+  SubmitAs("kist", "all", 4, Hours(20));
+  Settle();
+  EXPECT_FALSE(Get("snu/p/train-g1").preempt_requested);
+  EnactAll();
+  Settle();
+  Wait(Minutes(11));
+  for (int i = 0; i < 8; ++i) {
+    EnactAll();
+    Settle();
+    Wait(Hours(8));
+  }
+  EXPECT_EQ(StateOf("kist/p/all"), AllocationState::kCompleted);
+  EXPECT_EQ(StateOf("snu/p/train-g1"), AllocationState::kCompleted);
+  EXPECT_EQ(StateOf("snu/p/train-g2"), AllocationState::kActive);
+}
+
+TEST_F(GrowthTest, WhatIsHandedBackBetweenPlanAndDecisionIsNotStopped) {
+  Submission ask = Elastic(Ask("snu", "train", 2, Days(9)), 4);
+  ask.request.preemptible = true;
+  Must(Submit(*context, As(Member("snu")), ask));
+  Run();
+  Wait(Hours(2));
+  SubmitAs("kist", "all", 4, Hours(20));
+  const auto pass = Must(planner->Plan());
+  ASSERT_FALSE(pass->plan.preemptions.empty());
+  Must(Release(*context, As(Member("snu")),
+               {.id = AllocationId("snu/p/train-g1"), .reason = "enough"}));
+  const Applied applied = Must(ApplyPlan(*context, *pass, 1));
+  EXPECT_EQ(applied.preempted, 0) << "planned anew";
+}
+
 TEST_F(GrowthTest, AllThatMayBeAddedIsAdmittedWithIt) {
   SetQuota("snu/p", 16, 1'000'000);
   const auto refused =

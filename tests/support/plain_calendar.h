@@ -76,7 +76,7 @@ class PlainCalendar {
   std::optional<Start> Earliest(const SnapshotPending& pending,
                                 std::optional<Instant> latest = std::nullopt) const {
     const auto any = Earliest(pending, /*on_one_leaf=*/false);
-    if (!any || !IsGang(pending.request)) return any;
+    if (!any || !IsGangOn(pending.request, any->model)) return any;
     const auto on_one_leaf = Earliest(pending, /*on_one_leaf=*/true);
     const Seconds wait = pending.request.same_leaf_wait;
     const auto& deadline = pending.request.deadline;
@@ -93,13 +93,14 @@ class PlainCalendar {
     for (const PlacedNode& placed : pending.promise->nodes) {
       leaves.insert(snapshot_.nodes[static_cast<std::size_t>(placed.node)].leaf);
     }
-    const bool on_one_leaf = leaves.size() == 1 && !leaves.begin()->empty();
+    const bool on_one_leaf =
+        pending.promise->nodes.size() == 1 || (leaves.size() == 1 && !leaves.begin()->empty());
     const Instant promised = pending.promise->window.start();
     const Seconds wait = pending.request.same_leaf_wait;
     if (other.window.start() > promised) return true;
     if (other.window.start() == promised) return on_one_leaf || !other.on_one_leaf;
-    return IsGang(pending.request) && wait.count > 0 && !other.on_one_leaf && on_one_leaf &&
-           promised <= other.window.start() + wait;
+    return IsGangOn(pending.request, other.model) && wait.count > 0 && !other.on_one_leaf &&
+           on_one_leaf && promised <= other.window.start() + wait;
   }
   std::optional<Start> Earliest(const SnapshotPending& pending, bool on_one_leaf) const {
     if (!ProjectOf(pending).open) return std::nullopt;
@@ -220,9 +221,8 @@ class PlainCalendar {
     const int cluster = snapshot_.nodes[static_cast<std::size_t>(node)].cluster;
     return snapshot_.clusters[static_cast<std::size_t>(cluster)].model;
   }
-  static bool IsGang(const Request& request) {
-    return request.shape.node_count() > 1 ||
-           (request.exchanged && request.exchanged->shape.node_count() > 1);
+  static bool IsGangOn(const Request& request, GpuModel model) {
+    return request.ShapeOn(model).node_count() > 1;
   }
   bool HasTimeLeft(const SnapshotPending& pending, GpuModel model) const {
     return CostOn(pending.request, model)->count() <=
@@ -261,7 +261,8 @@ class PlainCalendar {
         free[snapshot_.nodes[n].leaf].push_back(taken ? 0
                                                       : FreeOver(static_cast<int>(n), slot, last));
       }
-      if (Holds(pending.request.ShapeOn(model), free, on_one_leaf)) return true;
+      const bool is_to_be_on_one = on_one_leaf && IsGangOn(pending.request, model);
+      if (Holds(pending.request.ShapeOn(model), free, is_to_be_on_one)) return true;
     }
     return false;
   }
@@ -322,7 +323,8 @@ class PlainCalendar {
         free[snapshot_.nodes[static_cast<std::size_t>(node)].leaf].push_back(
             FreeOver(node, slot, last));
       }
-      if (Holds(pending.request.ShapeOn(model), free, on_one_leaf)) {
+      const bool is_to_be_on_one = on_one_leaf && IsGangOn(pending.request, model);
+      if (Holds(pending.request.ShapeOn(model), free, is_to_be_on_one)) {
         return Start{window, model, on_one_leaf};
       }
     }

@@ -164,6 +164,24 @@ TEST_F(StoppedGrowthTest, WhatIsStoppedTakesAlongWhatWasAddedToIt) {
   for (const SnapshotClaim& claim : after.claims) EXPECT_EQ(claim.until, kNow + Minutes(10));
 }
 
+TEST_F(StoppedGrowthTest, StoppedWithItsBaseItIsOneStopOfTheBudget) {
+  policy_.preemptions_per_project = 1;
+  builder_.Pending("q/big", "q", {4, 8, 0}, Days(1));
+  EXPECT_EQ(Stopped(PlanIt()), (std::vector<std::string>{"p/base", "p/base-g1"}));
+  builder_.ProjectNamed("p").stopped_lately = 1;
+  EXPECT_TRUE(Stopped(PlanIt()).empty());
+}
+
+TEST_F(StoppedGrowthTest, TheGpuTimeOfWhatIsStoppedIsNobodysInThisPlan) {
+  // A day of one node is left, and six more are what the step has not used.
+  builder_.ProjectNamed("p").gpu_time_left = *GpuSeconds::Of(8, Days(1));
+  builder_.Pending("p/long", "p", {1, 8, 0}, Days(5));
+  builder_.Pending("q/big", "q", {2, 8, 0}, Days(1));
+  const Outcome made = PlanIt();
+  EXPECT_EQ(Stopped(made), (std::vector<std::string>{"p/base-g1"}));
+  EXPECT_EQ(made.deferred.at("p/long")->reason, DeferralReason::kGpuHoursExhausted);
+}
+
 TEST_F(StoppedGrowthTest, WhatCouldBeAddedKeepsNobodyFromHavingWorkStopped) {
   builder_.Pending("p/base-g2", "p", {1, 8, 0}, Days(21)).grows = AllocationId("p/base");
   builder_.ProjectNamed("q").merit = 1;

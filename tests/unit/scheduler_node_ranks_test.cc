@@ -52,6 +52,16 @@ TEST(NodeRanks, WhatOthersAskForIsBrokenLast) {
   for (const Case& c : cases) EXPECT_EQ(Order(NodeRanks(c.demand), c.gpus), c.order) << c.why;
 }
 
+TEST(NodeRanks, ARemainderLeavesTheOthersTheirNodes) {
+  // Threes are asked for: of five free GPUs two are of no use, so those would go first.
+  const NodeRanks ranks(Demand{0, 0, 0, 9});
+  EXPECT_EQ(Order(ranks, 2), "2 5 8 3 4 6 7");
+  const NodeRanks::Ranks remainder = ranks.ForRemainder(2, 5);
+  EXPECT_LT(remainder[3], remainder[5]) << "two nodes with five each, and two on one more";
+  EXPECT_LT(remainder[4], remainder[8]);
+  EXPECT_LT(remainder[2], remainder[4]);
+}
+
 TEST(NodeRanks, DemandIsWhatWaitsByWhatItTakesOfTheModel) {
   SnapshotBuilder builder;
   builder.Cluster("a", GpuModel::kH200, 1);

@@ -56,10 +56,11 @@ using LargestClusterByModel = std::array<int, kGpuModelCount>;
 /// Whether a request may enter the queue at all. In this order: the project is open; the
 /// programme's caps; some acceptable model has a cluster large enough; some acceptable model's
 /// concurrent quota could hold it alone, or for what is borrowed the policy's borrowed_gpus_max;
-/// the GPU-hours left cover it. "No capacity now" is not a refusal. Models that can never serve it
-/// are dropped from the request; `request.models` of the result is what remains, in the order of
-/// preference. The field of an error is relative to the request ("gpus", "nodes", "duration"); its
-/// caller knows where the request lies.
+/// the GPU-hours left cover it; and the same for all that it may grow to (field "gpus_max"). "No
+/// capacity now" is not a refusal. Models that can never serve it are dropped from the request;
+/// `request.models` of the result is what remains, in the order of preference. The field of an
+/// error is relative to the request ("gpus", "nodes", "duration"); its caller knows where the
+/// request lies.
 Result<Request> Admit(const Project& project, const Quota& quota, const Usage& usage,
                       const LargestClusterByModel& largest, const Policy& policy,
                       const Request& request);

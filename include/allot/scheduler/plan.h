@@ -166,7 +166,7 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// plan, and is deferred while it has no start. It is promised nothing, nobody is stopped for it,
 /// and it does not grow old: its wait begins when the other has ended.
 ///
-/// Growth. What adds to another (SnapshotPending::grows) has its turn like any other request of its
+/// Growth. What adds to another (SnapshotPending::grows) has its turn behind all else of its
 /// project, and starts now or not in this plan: in the cluster where that other one runs, until the
 /// end of that one's window, if that is as far as the policy's growth_min. It never goes ahead, is
 /// promised nothing, nobody is stopped for it, and nobody is kept from having work stopped by it.
@@ -200,7 +200,7 @@ Snapshot AfterPreemptions(const Snapshot& snapshot, const Plan& plan);
 /// sooner is more than preemption_gain of every GPU taken back; for an urgent one it is enough that
 /// it starts sooner by three quarters of an hour. Its start is then promised. What
 /// can be stopped never stops others, and is stopped preemptions_max times at the most: no cycles.
-/// What was added to running work is stopped with that, or alone.
+/// What was added to running work is stopped alone or with that, and then counts as one with it.
 /// What is borrowed is stopped before all else, however often, also for preemptible work within a
 /// quota, and its GPUs weigh nothing.
 /// Of one project preemptions_per_project are stopped within an hour at the most.

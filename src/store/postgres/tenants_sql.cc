@@ -70,6 +70,8 @@ const Statement kUsageOf{
     "  SELECT a.id, attempt, state, borrow, "
     // What adds to another goes as far as that one does.
     "         CASE WHEN holds AND grows_id IS NOT NULL THEN window_s"
+    "              WHEN grows_id IS NOT NULL THEN (SELECT COALESCE(b.remaining_s, b.duration_s)"
+    "                                              FROM allocations b WHERE b.id = a.grows_id)"
     "              ELSE COALESCE(remaining_s, duration_s) END AS duration_s,"
     "         CASE WHEN preempt_requested OR grows_id IS NOT NULL THEN window_s"
     "              ELSE COALESCE(remaining_s, duration_s) END AS held_s,"
