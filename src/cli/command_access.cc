@@ -1,5 +1,7 @@
 #include <memory>
 
+#include "allot/base/text.h"
+#include "cli/audit_chain.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
 #include "cli/resource_name.h"
@@ -9,6 +11,8 @@
 
 namespace allot::cli {
 namespace {
+
+constexpr int kAuditPageSize = 1000;
 
 struct KeyFlags {
   std::string role;
@@ -126,6 +130,57 @@ ExitCode ListAudit(Session& session, const std::string& text, int64_t limit) {
   return ExitCode::kOk;
 }
 
+/// Page by page, so that an audit of years need not fit into memory.
+ExitCode VerifyAudit(Session& session, const std::string& noted) {
+  std::optional<AuditMark> mark;
+  if (!noted.empty()) {
+    mark = ParseAuditMark(noted);
+    if (!mark) {
+      return session.Fail(UsageFailure("--noted takes what an earlier run printed, NUMBER:HASH",
+                                       "'allot audit verify --help' has examples."));
+    }
+  }
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  AuditChainCheck check(mark);
+  const auto broken = [&](const std::string& what) {
+    return session.Fail(Failure{
+        .exit_code = ExitCode::kConflict,
+        .reason = "audit_broken",
+        .message = what + ". All before it is as it was written.",
+        .advice =
+            "Keep the database as it is, and compare it with a backup and with what was noted."});
+  };
+  v1::ReadAuditChainResponse page;
+  do {
+    v1::ReadAuditChainRequest request;
+    request.set_after_number(check.reached().number);
+    request.set_page_size(kAuditPageSize);
+    const auto answer = (*client)->Call(&Operators::ReadAuditChain, request);
+    if (!answer.ok()) return session.Fail(answer.failure());
+    page = *answer;
+    for (const v1::ChainedAuditEntry& entry : page.entries()) {
+      if (const auto what = check.Take(entry)) return broken(*what);
+    }
+    if (page.entries_size() == kAuditPageSize) {
+      session.output().Note(FormatCount(check.reached().number) + " of " +
+                            FormatCount(page.head_number()) + " entries");
+    }
+  } while (page.entries_size() == kAuditPageSize);
+  if (const auto what = check.Finish({.number = page.head_number(), .hash = page.head_hash()})) {
+    return broken(*what);
+  }
+  page.clear_entries();
+  const std::string head = MarkText(check.reached());
+  session.output().Show(page,
+                        FormatCount(check.reached().number) +
+                            " entries, each as it was written. Note this, where nobody who can "
+                            "write to the database can change it:\n" +
+                            head + "\n",
+                        {head});
+  return ExitCode::kOk;
+}
+
 void AddKeyCommands(CLI::App& root, Action& chosen) {
   CLI::App* keys = AddCommand(root, "keys", "Makes, lists and revokes API keys",
                               "  allot keys create --role member --institute snu > member.key\n"
@@ -186,13 +241,27 @@ void AddAccessCommands(CLI::App& root, Action& chosen) {
   CLI::App* audit = AddCommand(root, "audit", "Shows who did what to a resource, the newest first",
                                "  allot audit snu/llm/main\n"
                                "  allot audit providers/naver/clusters/naver-a -o json");
-  audit
-      ->add_option("resource", *resource,
-                   "INSTITUTE, INSTITUTE/PROJECT, INSTITUTE/PROJECT/ALLOCATION or any full name")
-      ->required();
+  audit->add_option("resource", *resource,
+                    "INSTITUTE, INSTITUTE/PROJECT, INSTITUTE/PROJECT/ALLOCATION or any full name");
   audit->add_option("--limit", *limit, "At most so many (100)")->check(AtLeastOne());
-  audit->callback([&chosen, resource, limit] {
-    chosen = [resource, limit](Session& session) { return ListAudit(session, *resource, *limit); };
+  auto noted = std::make_shared<std::string>();
+  CLI::App* verify = AddCommand(
+      *audit, "verify", "Checks that no entry was changed, removed or put in since it was written",
+      "  allot audit verify\n"
+      "  allot audit verify --noted 1204:9f2c…  (64 digits, as an earlier run printed them)");
+  verify->add_option("--noted", *noted, "What an earlier run printed: NUMBER:HASH");
+  verify->callback([&chosen, noted] {
+    chosen = [noted](Session& session) { return VerifyAudit(session, *noted); };
+  });
+  audit->callback([&chosen, audit, verify, resource, limit] {
+    if (verify->parsed()) return;
+    chosen = [resource, limit](Session& session) {
+      if (resource->empty()) {
+        return session.Fail(
+            UsageFailure("name a resource, or 'verify'", "'allot audit --help' has examples."));
+      }
+      return ListAudit(session, *resource, *limit);
+    };
   });
 }
 

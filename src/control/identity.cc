@@ -182,4 +182,11 @@ Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principa
       });
 }
 
+Result<AuditChain> ReadAuditChain(const Context& context, const Principal& principal,
+                                  int64_t number, int limit) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
+  return context.store.Transact<AuditChain>(
+      store::Access::kRead, [&](store::Tx& tx) { return tx.AuditAfter(number, limit); });
+}
+
 }  // namespace allot::control

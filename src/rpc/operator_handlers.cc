@@ -171,6 +171,25 @@ class Handlers {
     return response;
   }
 
+  Result<v1::ReadAuditChainResponse> ReadAuditChain(const Caller& caller,
+                                                    const v1::ReadAuditChainRequest& request) {
+    if (request.after_number() < 0) {
+      return FieldError(Reason::kPageTokenUnknown, "after_number",
+                        std::to_string(request.after_number()), "0 or the number of an entry");
+    }
+    ALLOT_ASSIGN_OR_RETURN(const int size,
+                           ParseCount(request.page_size(), kPageSizeMax, "page_size"));
+    ALLOT_ASSIGN_OR_RETURN(const auto chain, control::ReadAuditChain(s_.context, caller.principal,
+                                                                     request.after_number(), size));
+    v1::ReadAuditChainResponse response;
+    for (const ChainedAuditEntry& chained : chain.entries) {
+      *response.add_entries() = Render(chained);
+    }
+    response.set_head_number(chain.head_number);
+    response.set_head_hash(chain.head_hash);
+    return response;
+  }
+
  private:
   const Services s_;
 };
@@ -195,6 +214,7 @@ ServiceMethods OperatorMethods(const Services& services) {
   table.Unary(handlers.get(), &Handlers::ListApiKeys);
   table.Unary(handlers.get(), &Handlers::RevokeApiKey);
   table.Unary(handlers.get(), &Handlers::ListAuditEntries);
+  table.Unary(handlers.get(), &Handlers::ReadAuditChain);
   return {std::move(handlers), std::move(table)};
 }
 

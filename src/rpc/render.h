@@ -56,5 +56,6 @@ v1::WhatIfResponse Render(const control::WhatIfAnswer& answer);
 v1::ApiKey Render(const ApiKey& key);
 /// `resource` is the name it was asked for by.
 v1::AuditEntry Render(const AuditEntry& entry, const std::string& resource);
+v1::ChainedAuditEntry Render(const ChainedAuditEntry& chained);
 
 }  // namespace allot::rpc

@@ -77,4 +77,20 @@ v1::AuditEntry Render(const AuditEntry& entry, const std::string& resource) {
   return rendered;
 }
 
+v1::ChainedAuditEntry Render(const ChainedAuditEntry& chained) {
+  const AuditEntry& entry = chained.entry;
+  v1::ChainedAuditEntry rendered;
+  rendered.set_number(entry.number);
+  *rendered.mutable_time() = Render(entry.time);
+  rendered.set_key_id(entry.key.str());
+  rendered.set_actor(entry.actor);
+  rendered.set_action(entry.action);
+  rendered.set_resource_id(entry.resource);
+  rendered.set_institute_id(entry.institute.str());
+  rendered.set_detail(entry.detail);
+  rendered.set_request_id(entry.request_id);
+  rendered.set_hash(chained.hash);
+  return rendered;
+}
+
 }  // namespace allot::rpc

@@ -208,5 +208,59 @@ TEST(Consolidate, OneIsMovedForTheOneThatWasNamed) {
   EXPECT_EQ(nation.AllotJson({"get", "snu/llm/big"})["consolidate"], false) << "it is done";
 }
 
+// Whoever owns the database can switch every rule of it off: the chain shows what was done then.
+class AuditTampering : public Operator {
+ protected:
+  void Sql(const std::string& statement) const {
+    // PostgreSQL writes down where its socket is.
+    std::ifstream pid_file(nation.data_dir() + "/postgres/postmaster.pid");
+    std::string socket_dir;
+    for (int line = 1; line <= 5; ++line) std::getline(pid_file, socket_dir);
+    const Ended ended =
+        RunToEnd({"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket_dir, "-U", "allot",
+                  "-d", "allot", "-c", "SET session_replication_role = replica; " + statement});
+    ASSERT_EQ(ended.exit_code, 0) << ended.err;
+  }
+  Ended Verify(const std::vector<std::string>& rest = {}) const {
+    std::vector<std::string> arguments = {"audit", "verify"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    return nation.Allot(arguments);
+  }
+};
+
+TEST_F(AuditTampering, WhatIsChangedRemovedOrPutInIsFoundAndNamed) {
+  Queue();
+  const Ended whole = Verify();
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const std::string mark = nation.Allot({"audit", "verify", "-o", "name"}).out;
+  const std::string noted = mark.substr(0, mark.find('\n'));
+  EXPECT_THAT(whole.out, HasSubstr(noted));
+  Submit("snu/llm", "more", "1", {});
+  EXPECT_EQ(Verify({"--noted", noted}).exit_code, 0) << "the audit goes on";
+
+  Sql("UPDATE audit_entries SET detail = 'another reason' WHERE number = 3");
+  const Ended changed = Verify();
+  EXPECT_EQ(changed.exit_code, 5);
+  EXPECT_THAT(changed.err, HasSubstr("entry 3 is not what was written there"));
+
+  Sql("DELETE FROM audit_entries WHERE number = 2");
+  EXPECT_THAT(Verify().err, HasSubstr("entry 2 is missing"));
+
+  Sql("DELETE FROM audit_entries WHERE number >= 2");
+  EXPECT_THAT(Verify().err, HasSubstr("the newest entries are missing, from 2 to"));
+
+  // Even one that does all the work again, to the end.
+  Sql("UPDATE audit_entries SET detail = 'x' WHERE number = 1;"
+      " UPDATE audit_entries SET hash = audit_hash(decode(repeat('00', 32), 'hex'),"
+      " ARRAY[number::text, micros(entry_time)::text, key_id, actor, action, resource, "
+      "institute_id,"
+      " detail, request_id]);"
+      " UPDATE audit_chain SET number = 1, hash = (SELECT hash FROM audit_entries)");
+  EXPECT_EQ(Verify().exit_code, 0) << "nobody who noted nothing can know";
+  const Ended anew = Verify({"--noted", noted});
+  EXPECT_EQ(anew.exit_code, 5);
+  EXPECT_THAT(anew.err, HasSubstr("that was noted"));
+}
+
 }  // namespace
 }  // namespace allot::testing

@@ -1,6 +1,8 @@
 #include <chrono>
 #include <future>
 #include <optional>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -216,6 +218,48 @@ TEST_P(StoreConformance, TheAuditTellsTheNewestFirst) {
     EXPECT_TRUE(tx.AuditOf({.id = "snu", .kinds = {"project"}}, 0, 10).value().items.empty());
     return Ok{};
   }).value();
+}
+
+TEST_P(StoreConformance, TheAuditHasNoGapsWhoeverWritesAtOnce) {
+  const auto entries = [&] {
+    return Read(store(), [](Tx& tx) { return tx.AuditAfter(0, 1'000); }).value();
+  };
+  const int64_t before = entries().head_number;
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < 4; ++writer) {
+    writers.emplace_back([&, writer] {
+      for (int i = 0; i < 10; ++i) {
+        // What does not come about leaves no gap.
+        const bool fails = i % 5 == 4;
+        const Status written = Write(store(), [&](Tx& tx) -> Status {
+          const std::string who = std::to_string(writer) + "/" + std::to_string(i);
+          ALLOT_RETURN_IF_ERROR(tx.Audit({.action = "x.one", .resource = who}));
+          ALLOT_RETURN_IF_ERROR(tx.Audit({.action = "x.two", .resource = who}));
+          if (fails) return StateError(Reason::kQuotaExceeded, "No more.");
+          return Ok{};
+        });
+        EXPECT_EQ(written.ok(), !fails);
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const AuditChain chain = entries();
+  ASSERT_EQ(chain.head_number, before + 4 * 8 * 2);
+  std::set<std::string> hashes;
+  for (std::size_t i = 0; i < chain.entries.size(); ++i) {
+    EXPECT_EQ(chain.entries[i].entry.number, static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(chain.entries[i].hash.size(), 64U);
+    hashes.insert(chain.entries[i].hash);
+    if (chain.entries[i].entry.action != "x.two") continue;
+    EXPECT_EQ(chain.entries[i - 1].entry.resource, chain.entries[i].entry.resource)
+        << "those of a transaction stand together, in their order";
+  }
+  EXPECT_EQ(hashes.size(), chain.entries.size());
+  EXPECT_EQ(chain.entries.back().hash, chain.head_hash);
+  const AuditChain rest =
+      Read(store(), [&](Tx& tx) { return tx.AuditAfter(before + 60, 2); }).value();
+  ASSERT_EQ(rest.entries.size(), 2U);
+  EXPECT_EQ(rest.entries[0].entry.number, before + 61);
 }
 
 TEST_P(StoreConformance, WhatFailsLeavesNothingBehind) {

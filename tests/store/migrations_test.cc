@@ -57,6 +57,47 @@ TEST(Migrations, SeveralServersAtOnceApplyEachOnce) {
   EXPECT_EQ(AppliedMigrations(url), static_cast<int>(EmbeddedMigrations().size()));
 }
 
+TEST(Migrations, AnAuditFromBeforeItWasAChainBecomesOne) {
+  const std::string url = EmptyDatabase();
+  constexpr int kChain = 18;
+  for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
+    if (migration.number < kChain) Execute(url, std::string(migration.sql));
+  }
+  const std::string insert =
+      "INSERT INTO audit_entries (entry_time, key_id, actor, action, resource, institute_id, "
+      "detail,"
+      " request_id) SELECT '2026-03-01 00:00:00.000001Z', 'k', 'operator', 'x.' || i, 'snu/llm', "
+      "'snu',"
+      " '국가 ' || i, '' FROM generate_series(1, 5) i";
+  Execute(url, insert);
+  {
+    // What was rolled back has taken numbers.
+    pqxx::connection connection(url);
+    pqxx::work work(connection);
+    work.exec(insert);
+  }
+  Execute(url, insert);
+  for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
+    if (migration.number == kChain) Execute(url, std::string(migration.sql));
+  }
+  Execute(url, insert);
+  pqxx::connection connection(url);
+  pqxx::work work(connection);
+  const pqxx::row found = work.exec1(
+      "SELECT count(*), max(number), string_agg(substr(action, 3), '' ORDER BY number),"
+      " bool_and(hash = audit_hash(before, ARRAY[number::text, micros(entry_time)::text, key_id, "
+      "actor,"
+      "   action, resource, institute_id, detail, request_id])),"
+      " (SELECT number FROM audit_chain)"
+      " FROM (SELECT *, COALESCE(lag(hash) OVER (ORDER BY number), decode(repeat('00', 32), 'hex'))"
+      "       AS before FROM audit_entries) e");
+  EXPECT_EQ(found[0].as<int>(), 15);
+  EXPECT_EQ(found[1].as<int>(), 15);
+  EXPECT_EQ(found[2].as<std::string>(), "123451234512345") << "in the order they were written";
+  EXPECT_TRUE(found[3].as<bool>());
+  EXPECT_EQ(found[4].as<int>(), 15);
+}
+
 TEST(Migrations, ANewerDatabaseIsRefused) {
   const std::string url = FreshDatabase();
   Execute(url, "INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_later')");

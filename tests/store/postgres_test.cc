@@ -171,6 +171,13 @@ TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
   EXPECT_EQ(Try("UPDATE allocations SET exchanged_model = 'B200'"), "23514") << "and no shape";
 }
 
+TEST_F(Postgres, TheAuditGoesForwardOnly) {
+  EXPECT_EQ(Try("UPDATE audit_chain SET number = number"), "AL002");
+  EXPECT_EQ(Try("UPDATE audit_chain SET number = number - 1"), "AL002");
+  EXPECT_EQ(Try("DELETE FROM audit_chain"), "AL002");
+  EXPECT_EQ(Try("TRUNCATE audit_chain"), "AL002");
+}
+
 TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {
   std::vector<std::string> log;
   auto store = OpenPostgres(

@@ -46,4 +46,9 @@ Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principa
                                           const AuditedResource& resource, int64_t before,
                                           int size);
 
+/// The whole audit in its order, with what links the entries: at most `limit` of those after
+/// `number`. Errors: role_insufficient.
+Result<AuditChain> ReadAuditChain(const Context& context, const Principal& principal,
+                                  int64_t number, int limit);
+
 }  // namespace allot::control

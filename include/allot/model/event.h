@@ -67,6 +67,26 @@ struct AuditEntry {
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
 };
 
+/// As the store keeps it: linked to the one before.
+struct ChainedAuditEntry {
+  AuditEntry entry;
+  /// SHA-256 of the hash before (32 bytes, zeros before the first) and of the entry: its number,
+  /// its time in microseconds since 1970, key, actor, action, resource, institute, detail and
+  /// request_id, each as "LENGTH:TEXT,"; in lower-case hex.
+  std::string hash;
+
+  friend bool operator==(const ChainedAuditEntry&, const ChainedAuditEntry&) = default;
+};
+
+/// A part of the audit in its order.
+struct AuditChain {
+  /// Those after a number, without a gap.
+  std::vector<ChainedAuditEntry> entries;
+  /// Of the newest entry there is: 0, and 64 zeros, before the first.
+  int64_t head_number = 0;
+  std::string head_hash;
+};
+
 /// Whose history is asked for.
 struct AuditedResource {
   std::string id;

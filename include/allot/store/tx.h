@@ -263,7 +263,11 @@ class Tx {
                                                            const std::string& request_id) = 0;
   /// A second one for the same key and id: store_conflict, so that a rerun finds the first.
   virtual Status InsertRequest(const RequestRecord& record) = 0;
+  /// Written last, in the order of the calls: what links it to the entry before holds up every
+  /// other writer until the commit.
   virtual Status Audit(const AuditEntry& entry) = 0;
+  /// At most `limit` of the entries after `number`, oldest first.
+  virtual Result<AuditChain> AuditAfter(int64_t number, int limit) = 0;
   /// The newest first: those with a number below `before` (0: from the newest), at most `size`, and
   /// an action of one of the kinds: what its name has before the dot. A provider and an institute
   /// may share an id; their actions tell them apart.

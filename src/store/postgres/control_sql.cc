@@ -56,7 +56,17 @@ const Statement kRemoveRequests{
 const Statement kInsertAudit{
     "insert_audit",
     "INSERT INTO audit_entries (entry_time, key_id, actor, action, resource, institute_id, detail,"
-    " request_id) VALUES (instant($1), $2, $3, $4, $5, $6, $7, $8)"};
+    " request_id) SELECT instant(entry_time), key_id, actor, action, resource, institute_id, "
+    "detail,"
+    " request_id FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],"
+    " $6::text[], $7::text[], $8::text[]) WITH ORDINALITY"
+    " AS e(entry_time, key_id, actor, action, resource, institute_id, detail, request_id, place)"
+    " ORDER BY place"};
+const Statement kAuditAfter{"audit_after",
+                            std::string("SELECT ") + kAuditColumns +
+                                ", encode(hash, 'hex') FROM audit_entries WHERE number > $1"
+                                " ORDER BY number LIMIT $2"};
+const Statement kAuditHead{"audit_head", "SELECT number, encode(hash, 'hex') FROM audit_chain"};
 const Statement kAuditOf{"audit_of", std::string("SELECT ") + kAuditColumns +
                                          " FROM audit_entries WHERE resource = $1 AND number < $2"
                                          " AND split_part(action, '.', 1) = ANY($4::text[])"
@@ -172,12 +182,40 @@ Status PostgresTx::InsertRequest(const RequestRecord& record) {
 }
 
 Status PostgresTx::Audit(const AuditEntry& entry) {
-  return Verb([&]() -> Status {
-    // Empty texts, not NULLs: "nobody's tenant" is a value here.
-    Execute(kInsertAudit,
-            Arguments(entry.time, entry.key.str(), entry.actor, entry.action, entry.resource,
-                      entry.institute.str(), entry.detail, entry.request_id));
-    return Ok{};
+  audit_.push_back(entry);
+  return Ok{};
+}
+
+Status PostgresTx::WriteAudit() {
+  if (audit_.empty()) return Ok{};
+  // Empty texts, not NULLs: "nobody's tenant" is a value here.
+  const auto column = [&](auto part) { return SqlArray(audit_, part); };
+  return Insert(
+      kInsertAudit,
+      Arguments(column(&AuditEntry::time), column([](const auto& e) { return e.key.str(); }),
+                column(&AuditEntry::actor), column(&AuditEntry::action),
+                column(&AuditEntry::resource),
+                column([](const auto& e) { return e.institute.str(); }),
+                column(&AuditEntry::detail), column(&AuditEntry::request_id)),
+      audit_.size());
+}
+
+Result<AuditChain> PostgresTx::AuditAfter(int64_t number, int limit) {
+  return Verb([&]() -> Result<AuditChain> {
+    AuditChain chain;
+    const pqxx::result head = Execute(kAuditHead, Arguments());
+    const pqxx::row newest_row = head.front();
+    RowReader newest(newest_row);
+    chain.head_number = newest.Int64();
+    chain.head_hash = newest.Text();
+    const pqxx::result rows = Execute(kAuditAfter, Arguments(number, limit));
+    for (const pqxx::row& row : rows) {
+      RowReader reader(row);
+      ChainedAuditEntry entry{.entry = ReadAuditEntry(reader), .hash = {}};
+      entry.hash = reader.Text();
+      chain.entries.push_back(std::move(entry));
+    }
+    return chain;
   });
 }
 

@@ -109,6 +109,7 @@ class PostgresStore final : public Store {
       const bool conflict = done.error().reason == Reason::kStoreConflict;
       return Failure{done.error(), conflict ? Remedy::kRerun : Remedy::kReport};
     }
+    if (!tx.WriteAudit().ok()) return tx.failure();
     const Result<Revision> written = tx.WriteEvents();
     if (!written.ok()) return tx.failure();
     revision = *written;

@@ -56,6 +56,8 @@ class PostgresTx final : public Tx {
   /// changed. Its lock is the last one taken, so it is in no deadlock, and is held until the
   /// commit, so revisions are dense and in commit order.
   Result<Revision> WriteEvents();
+  /// Before those: whoever writes both takes their locks in one order.
+  Status WriteAudit();
 
   // Pool: pool_sql.cc.
   Result<std::optional<Provider>> FindProvider(const ProviderId& id) override;
@@ -162,6 +164,7 @@ class PostgresTx final : public Tx {
                                                    const std::string& request_id) override;
   Status InsertRequest(const RequestRecord& record) override;
   Status Audit(const AuditEntry& entry) override;
+  Result<AuditChain> AuditAfter(int64_t number, int limit) override;
   Result<Page<AuditEntry>> AuditOf(const AuditedResource& resource, int64_t before,
                                    int size) override;
   Result<int> RemoveRequests(Instant t, int limit) override;
@@ -267,6 +270,7 @@ class PostgresTx final : public Tx {
   const int run_;
   const Report& report_;
   std::optional<Failure> failure_;
+  std::vector<AuditEntry> audit_;
   /// One event each, however often it changed; in this order.
   std::set<std::pair<ResourceKind, std::string>> changed_;
 };
