@@ -1,5 +1,6 @@
 #include "rpc/gateway.h"
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -36,6 +37,7 @@ struct Gateway::UnaryCall {
   const grpc::ByteBuffer* request;
   grpc::ByteBuffer* response;
   const Method* method;
+  bool changes = false;
   CallRecord record;
   Awaited awaited;
   int64_t expiry_micros = 0;
@@ -52,7 +54,7 @@ std::string CredentialOf(const grpc::CallbackServerContext& context) {
 }
 
 grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method& method,
-                                          grpc::CallbackServerContext* context,
+                                          bool changes, grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) {
   auto call = std::make_shared<UnaryCall>(UnaryCall{.context = context,
@@ -60,6 +62,7 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
                                                     .request = request,
                                                     .response = response,
                                                     .method = &method,
+                                                    .changes = changes,
                                                     .record = NewRecord(name),
                                                     .awaited = {},
                                                     .expiry_micros = 0});
@@ -96,6 +99,15 @@ void Gateway::Serve(const UnaryCallPtr& call) {
   if (call->context->IsCancelled()) return Abandon(call);
   const auto caller = Authenticate(CredentialOf(*call->context), call->record);
   if (!caller.ok()) return Finish(call, caller.error());
+  // Who waits for ever never asks again, and holds what it waits with.
+  const bool waits_for_ever =
+      call->context->deadline() == std::chrono::system_clock::time_point::max();
+  if (call->changes && waits_for_ever) {
+    return Finish(call,
+                  FieldError(Reason::kFieldRequired, "deadline", "none",
+                             "a deadline of the call, such as 30 s; after it, repeat with the "
+                             "same request_id"));
+  }
   if (const auto* awaited = std::get_if<AwaitedMethod>(call->method)) {
     return StartAwaited(call, *caller, *awaited);
   }

@@ -33,7 +33,8 @@ class Gateway {
           AwaitingCalls& awaiting, WatchHub& hub)
       : context_(context), journal_(journal), pool_(pool), awaiting_(awaiting), hub_(hub) {}
 
-  grpc::ServerUnaryReactor* Answer(const std::string& name, const Method& method,
+  /// `changes`: whether it may change anything; then it needs a deadline.
+  grpc::ServerUnaryReactor* Answer(const std::string& name, const Method& method, bool changes,
                                    grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const std::string& name,

@@ -32,12 +32,15 @@ void TableService::Register(const google::protobuf::MethodDescriptor& method, Ga
                    }));
     return;
   }
+  // Whatever changes something can be repeated with a request_id.
+  const bool changes = method.input_type()->FindFieldByName("request_id") != nullptr;
   MarkMethodRawCallback(
-      index, new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
-                 [&gateway, name, &handler](grpc::CallbackServerContext* context,
-                                            const ByteBuffer* request, ByteBuffer* response) {
-                   return gateway.Answer(name, handler, context, request, response);
-                 }));
+      index,
+      new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
+          [&gateway, name, &handler, changes](grpc::CallbackServerContext* context,
+                                              const ByteBuffer* request, ByteBuffer* response) {
+            return gateway.Answer(name, handler, changes, context, request, response);
+          }));
 }
 
 }  // namespace allot::rpc

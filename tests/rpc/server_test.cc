@@ -142,6 +142,30 @@ TEST_F(ServerTest, ASecondServerOnThePortIsRefused) {
   EXPECT_EQ(second.error().reason, Reason::kConfigInvalid);
 }
 
+TEST_F(ServerTest, WhatChangesSomethingNeedsADeadline) {
+  Serve();
+  const auto without_deadline = [&] {
+    auto context = std::make_unique<grpc::ClientContext>();
+    context->AddMetadata("authorization", "Bearer " + operator_key_);
+    return context;
+  };
+  v1::ProjectService::Stub projects(channel_);
+  v1::Institute institute;
+  const auto create =
+      Text<v1::CreateInstituteRequest>("institute_id: 'x' institute { sector: SECTOR_ACADEMIA }");
+  const grpc::Status refused =
+      projects.CreateInstitute(without_deadline().get(), create, &institute);
+  EXPECT_EQ(ReasonOf(refused), "FIELD_REQUIRED");
+  EXPECT_EQ(InfoOf(refused).metadata().at("field"), "deadline");
+  EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(operator_key_, &Projects::GetInstitute,
+                                              "name: 'institutes/x'", &institute)),
+            "NOT_FOUND")
+      << "nothing was changed";
+  v1::ListInstitutesResponse list;
+  EXPECT_EQ(ReasonOf(projects.ListInstitutes(without_deadline().get(), {}, &list)), "OK")
+      << "reading may take its time";
+}
+
 TEST_F(ServerTest, TextThatIsNotUtf8IsNamedByItsField) {
   Serve();
   v1::CreateInstituteRequest request;
