@@ -328,7 +328,11 @@ std::optional<Placement> Pass::PlaceNow(int pending) {
 std::optional<Placement> Pass::PlaceBy(int pending, Instant latest) {
   const SnapshotPending& row = Pending(pending);
   const std::optional<Instant> not_before = NotBefore(pending);
-  if (!not_before || *not_before > latest) return std::nullopt;
+  // Another of its project may have been put on GPUs that cost more.
+  const GpuSeconds cost = LowestCost(row.request).value_or(kMoreThanAnybodyHas);
+  if (!not_before || *not_before > latest || cost > At(gpu_time_left_, row.project)) {
+    return std::nullopt;
+  }
   const Found found =
       Search(Want(pending, *not_before), Fitting(OpenTo(row), row), grid_.SlotOf(latest));
   if (found.cluster == nullptr || grid_.WindowFrom(found.slot, found.span).start() > latest) {

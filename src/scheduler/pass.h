@@ -47,7 +47,7 @@ class Pass {
   std::optional<Placement> PlaceNow(int pending);
 
   /// Books the earliest start up to `latest`, or nothing. Whether it may be placed at all was
-  /// decided before.
+  /// decided before, but for what its project has left.
   std::optional<Placement> PlaceBy(int pending, Instant latest);
 
   /// Books what an earlier pass over the same snapshot decided, without a search.

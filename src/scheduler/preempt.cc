@@ -424,12 +424,10 @@ class Preempter {
       again.create_time = row.create_time;
       again.grows = row.grows;
       AddStops(row, stop_, stops);
-      // What it does not use now is there for the rest of it.
+      // What it does not use now is there for the rest of it, and for nobody else: so no more than
+      // that takes at the least. What was added goes on when nobody knows.
       GpuSeconds& left = At(changed.projects, row.project).gpu_time_left;
-      const GpuModel model =
-          At(world_.clusters, At(world_.nodes, one->nodes.front().node).cluster).model;
-      // Which is there for the rest of it; what was added goes on when nobody knows.
-      if (!row.grows) left = left.Plus(*CostOn(again.request, model)).value_or(left);
+      if (!row.grows) left = left.Plus(*LowestCost(again.request)).value_or(left);
       changed.pending.push_back(std::move(again));
     }
     // Nothing is added to what is stopped.

@@ -88,5 +88,30 @@ TEST_F(ExchangeTest, AnExplanationSaysWhatItTakesOfEach) {
   EXPECT_EQ(smaller.exchanged, (ExchangedShape{GpuModel::kB200, {1, 8, 0}})) << "in whole nodes";
 }
 
+// What is stopped on the dear model and goes on with the cheap one leaves its project no more than
+// it had.
+TEST(ExchangedAndStopped, WhatTheRestSavesIsNobodysInThisPlan) {
+  SnapshotBuilder builder;
+  builder.Cluster("h", GpuModel::kH200, 2).Cluster("b", GpuModel::kB200, 1);
+  builder.Project("p").gpu_time_left = *GpuSeconds::Of(8, Days(1));
+  builder.Project("q");
+  for (const char* node : {"h/n01", "h/n02"}) {
+    builder.Claim("p/run", "p", node, 0xff, kNow + Days(20));
+  }
+  SnapshotPreemptible& running = builder.Preemptible("p/run", "p", {2, 8, 0}, kNow + Days(20));
+  running.request.models = {GpuModel::kH200, GpuModel::kB200};
+  running.request.exchanged = ExchangedShape{GpuModel::kB200, {1, 8, 0}};
+  builder.Pending("p/wait", "p", {1, 8, 0}, Days(5)).create_time = kNow - Minutes(30);
+  builder.Pending("q/big", "q", {2, 8, 0}, Days(1));
+  const Snapshot snapshot = builder.Build();
+  const Policy policy;
+  const Plan plan = Schedule(snapshot, policy);
+  EXPECT_EQ(plan.preemptions.size(), 1U);
+  const auto violations = CheckPlan(snapshot, policy, plan);
+  EXPECT_TRUE(violations.empty()) << violations.front();
+  ASSERT_EQ(plan.deferrals.size(), 1U);
+  EXPECT_EQ(plan.deferrals[0].reason, DeferralReason::kGpuHoursExhausted);
+}
+
 }  // namespace
 }  // namespace allot::scheduler
