@@ -130,6 +130,11 @@ class Preempter {
     return found == stoppable_.end() || id_of(*found) != claim.allocation ? nullptr : &*found;
   }
 
+  /// What it was added to, if to anything.
+  const std::optional<AllocationId>& BaseOf(const Stoppable& one) const {
+    return At(original_.preemptible, one.row).grows;
+  }
+
   void AddUpGrowths() {
     std::map<AllocationId, int> held;
     for (const SnapshotClaim& claim : original_.claims) {
@@ -187,8 +192,8 @@ class Preempter {
     // What is moved ranks right behind, in this plan and in all after it.
     std::vector<Moved> moved = moved_;
     for (std::size_t i = 0; i < stopped.size(); ++i) {
-      const bool is_growth = At(original_.preemptible, stopped[i]->row).grows.has_value();
-      if (At(world_.pending, pending).consolidate && !stopped[i]->borrowed && !is_growth) {
+      if (At(world_.pending, pending).consolidate && !stopped[i]->borrowed &&
+          !BaseOf(*stopped[i])) {
         moved.push_back({static_cast<int>(world_.pending.size() + i), stopped[i]->row});
       }
     }
@@ -255,15 +260,12 @@ class Preempter {
       for (int node = 0; node < static_cast<int>(world_.nodes.size()); ++node) {
         if (At(world_.nodes, node).cluster == cluster) nodes.push_back(node);
       }
-      auto found = Clearing(usable, free, nodes, here,
-                            row.request.ShapeOn(At(world_.clusters, cluster).model))
-                       .Find();
+      const Shape& shape = row.request.ShapeOn(At(world_.clusters, cluster).model);
+      auto found = Clearing(usable, free, nodes, here, shape).Find();
       // Without those beyond their project's budget there may be others.
       for (auto beyond = BeyondBudget(found); !beyond.empty(); beyond = BeyondBudget(found)) {
         std::erase_if(here, [&](const Stoppable* one) { return beyond.contains(one->row); });
-        found = Clearing(usable, free, nodes, here,
-                         row.request.ShapeOn(At(world_.clusters, cluster).model))
-                    .Find();
+        found = Clearing(usable, free, nodes, here, shape).Find();
       }
       if (!found.empty() && (best.empty() || Cost(found) < Cost(best))) best = std::move(found);
     }
@@ -279,8 +281,8 @@ class Preempter {
       rows.insert(one->row);
     }
     for (const Stoppable& one : stoppable_) {
-      const auto& grows = At(original_.preemptible, one.row).grows;
-      if (grows && bases.contains(*grows) && !rows.contains(one.row)) found.push_back(&one);
+      const auto& base = BaseOf(one);
+      if (base && bases.contains(*base) && !rows.contains(one.row)) found.push_back(&one);
     }
   }
   /// Rows of those that are more of their project than may be stopped; in the order given.
@@ -318,8 +320,7 @@ class Preempter {
       if (At(world_.nodes, one.nodes.front().node).cluster != cluster) continue;
       if (whom.request.preemptible && !one.borrowed) continue;
       // What was added to others has nowhere to be moved to.
-      const bool is_growth = At(original_.preemptible, one.row).grows.has_value();
-      if (whom.consolidate && !one.borrowed && is_growth) continue;
+      if (whom.consolidate && !one.borrowed && BaseOf(one)) continue;
       if (At(original_.preemptible, one.row).until < stop_ + GainFor(whom)) continue;
       here.push_back(&one);
     }
@@ -469,8 +470,7 @@ class Preempter {
   bool IsGrowth(int i, const std::vector<const Stoppable*>& stopped) const {
     const auto row = static_cast<std::size_t>(i);
     if (row < world_.pending.size()) return world_.pending[row].grows.has_value();
-    const int stopped_row = stopped[row - world_.pending.size()]->row;
-    return At(original_.preemptible, stopped_row).grows.has_value();
+    return BaseOf(*stopped[row - world_.pending.size()]).has_value();
   }
 
   /// If it started then: by itself, and for the GPUs that are taken back.
