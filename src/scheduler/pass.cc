@@ -356,14 +356,7 @@ std::optional<TimeWindow> Pass::Probe(const SnapshotPending& row) {
   const GpuSeconds cost = LowestCost(row.request).value_or(kMoreThanAnybodyHas);
   if (!ProjectOf(row).open || cost > At(gpu_time_left_, row.project)) return std::nullopt;
   const Span span{row.request.duration, std::max(snapshot_.now, EarliestStart(row, policy_))};
-  Wanted wanted{
-      .row = row,
-      .span = span,
-      .ask = StartBounds::MakeAsk(StartBounds::kUnnumbered, row.request.shape, span.duration)};
-  if (row.request.exchanged) {
-    wanted.exchanged_ask =
-        StartBounds::MakeAsk(StartBounds::kUnnumbered, row.request.exchanged->shape, span.duration);
-  }
+  const Wanted wanted = Want(row, span, StartBounds::kUnnumbered, StartBounds::kUnnumbered);
   const Found found = Search(wanted, Fitting(OpenTo(row), row), grid_.last_start_slot());
   if (found.cluster == nullptr) return std::nullopt;
   const TimeWindow window = grid_.WindowFrom(found.slot, found.span);
@@ -385,13 +378,18 @@ std::optional<Instant> Pass::NotBefore(int pending) const {
 
 Pass::Wanted Pass::Want(int pending, Instant not_before) const {
   const SnapshotPending& row = Pending(pending);
-  const Span span{row.request.duration, not_before};
+  return Want(row, {row.request.duration, not_before}, At(asks_, pending),
+              At(exchanged_asks_, pending));
+}
+
+Pass::Wanted Pass::Want(const SnapshotPending& row, const Span& span, int number,
+                        int exchanged_number) {
   Wanted wanted{.row = row,
                 .span = span,
-                .ask = StartBounds::MakeAsk(At(asks_, pending), row.request.shape, span.duration)};
+                .ask = StartBounds::MakeAsk(number, row.request.shape, span.duration)};
   if (row.request.exchanged) {
-    wanted.exchanged_ask = StartBounds::MakeAsk(At(exchanged_asks_, pending),
-                                                row.request.exchanged->shape, span.duration);
+    wanted.exchanged_ask =
+        StartBounds::MakeAsk(exchanged_number, row.request.exchanged->shape, span.duration);
   }
   return wanted;
 }

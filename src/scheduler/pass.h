@@ -140,6 +140,8 @@ class Pass {
                 const Request& request) const;
   std::optional<Instant> NotBefore(int pending) const;
   Wanted Want(int pending, Instant not_before) const;
+  static Wanted Want(const SnapshotPending& row, const Span& span, int number,
+                     int exchanged_number);
   int EarliestIn(Cluster& cluster, const Wanted& wanted, int last);
   Found EarliestInWindows(Cluster& cluster, const Wanted& wanted, int last);
   Booking BookingOf(const SnapshotPending& row, const TimeWindow& window,
