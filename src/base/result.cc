@@ -11,13 +11,7 @@ constexpr std::size_t kPrintableBytesMax = 128;
 constexpr std::string_view kCut = "…";
 
 void AppendEscaped(std::string_view bytes, std::string& out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += "\\x";
-    out += kHex[byte >> 4];
-    out += kHex[byte & 0x0fU];
-  }
+  for (const char& c : bytes) out += "\\x" + Hex({&c, 1});
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 namespace allot {
 namespace {
 
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
 /// What the first byte promises; the smallest code point guards against overlong forms.
 struct Lead {
   std::size_t bytes;
@@ -69,6 +71,30 @@ std::string FormatCount(int64_t count) {
     text.insert(i, 1, ',');
   }
   return text;
+}
+
+std::string Hex(std::string_view bytes) {
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += kHexDigits[byte >> 4];
+    hex += kHexDigits[byte & 15];
+  }
+  return hex;
+}
+
+std::optional<std::string> BytesOfHex(std::string_view hex) {
+  if (hex.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const std::size_t high = kHexDigits.find(hex[i]);
+    const std::size_t low = kHexDigits.find(hex[i + 1]);
+    if (high == kHexDigits.npos || low == kHexDigits.npos) return std::nullopt;
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  return bytes;
 }
 
 }  // namespace allot

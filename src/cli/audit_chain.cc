@@ -5,43 +5,25 @@
 #include <array>
 #include <charconv>
 
+#include "allot/base/text.h"
 #include "cli/resource.h"
 
 namespace allot::cli {
 namespace {
 
-constexpr std::size_t kHashDigits = 2 * SHA256_DIGEST_LENGTH;
-
 bool IsHash(const std::string& text) {
-  return text.size() == kHashDigits &&
-         text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-std::string BytesOf(const std::string& hash) {
-  std::string bytes;
-  for (std::size_t i = 0; i < hash.size(); i += 2) {
-    unsigned byte = 0;
-    std::from_chars(hash.data() + i, hash.data() + i + 2, byte, 16);
-    bytes += static_cast<char>(byte);
-  }
-  return bytes;
+  return text.size() == 2 * SHA256_DIGEST_LENGTH && BytesOfHex(text);
 }
 
 std::string Sha256(const std::string& bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hash;
-  for (const unsigned char byte : digest) {
-    hash += kDigits[byte >> 4];
-    hash += kDigits[byte & 15];
-  }
-  return hash;
+  return Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 // As the database works it out, from the same definition and not from the same code.
 std::string HashOf(const std::string& previous, const v1::ChainedAuditEntry& entry) {
-  std::string bytes = BytesOf(previous);
+  std::string bytes = BytesOfHex(previous).value_or("");
   for (const std::string& part :
        {std::to_string(entry.number()), std::to_string(InstantOf(entry.time()).micros),
         entry.key_id(), entry.actor(), entry.action(), entry.resource_id(), entry.institute_id(),

@@ -25,6 +25,8 @@ struct Decision {
   const Deferral* deferral = nullptr;
   /// With either, when it loses what it was promised.
   const scheduler::Slip* slip = nullptr;
+  /// What is placed starts in this pass.
+  bool starts = false;
   /// Its predecessor has ended since it was last decided upon.
   bool ready = false;
   /// Of the provision order, when it starts now; minted before the transaction.
@@ -112,6 +114,7 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
                          .placement = &placement,
                          .deferral = nullptr,
                          .slip = slip_of(placement.pending),
+                         .starts = now,
                          .ready = ready,
                          .order = now ? OrderId(context.ids.Mint(kOrderIdLength)) : OrderId()});
   }
@@ -129,6 +132,7 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
                          .placement = nullptr,
                          .deferral = &deferral,
                          .slip = slip_of(deferral.pending),
+                         .starts = false,
                          .ready = ready,
                          .order = OrderId()});
   }
@@ -158,8 +162,7 @@ class Application {
     ids.reserve(decisions.size());
     for (const Decision& d : decisions) ids.push_back(d.seen->id);
     for (const Decision& d : decisions) {
-      const bool starts = d.placement != nullptr && StartsNow(pass_, *d.placement);
-      if (starts && d.seen->grows) ids.push_back(*d.seen->grows);
+      if (d.starts && d.seen->grows) ids.push_back(*d.seen->grows);
     }
     for (const auto& preemption : pass_.plan.preemptions) {
       ids.push_back(Stopped(preemption).id);
@@ -274,7 +277,7 @@ class Application {
     std::set<ClusterId> clusters;
     std::set<ProjectId> projects;
     for (const Decision& decision : decisions) {
-      if (!decision.placement || !StartsNow(pass_, *decision.placement)) continue;
+      if (!decision.starts) continue;
       clusters.insert(ClusterOfPlacement(*decision.placement));
       projects.insert(decision.seen->project);
     }
@@ -366,8 +369,7 @@ class Application {
 
   Status Decide(const Decision& decision, Allocation& allocation) {
     const Placement* placement = decision.placement;
-    const bool starts = placement && StartsNow(pass_, *placement);
-    if (starts && !StillHolds(allocation, *placement)) {
+    if (decision.starts && !StillHolds(allocation, *placement)) {
       ++applied_.skipped;
       return Ok{};
     }
@@ -375,9 +377,9 @@ class Application {
     if (decision.slip) ALLOT_RETURN_IF_ERROR(RecordSlip(decision, allocation));
     if (allocation.promised) given_up_.push_back(allocation.id);
     const bool was_promised =
-        std::exchange(allocation.promised, placement && !starts && placement->promised);
+        std::exchange(allocation.promised, placement && !decision.starts && placement->promised);
     if (decision.deferral) return Defer(*decision.deferral, allocation);
-    if (starts) return Reserve(decision, allocation);
+    if (decision.starts) return Reserve(decision, allocation);
     if (allocation.promised) ALLOT_RETURN_IF_ERROR(Promise(*placement, allocation, was_promised));
     return PlanLater(*placement, allocation);
   }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "allot/base/text.h"
 #include "allot/control/once.h"
 #include "control/record.h"
 
@@ -66,13 +67,7 @@ Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
 std::string Sha256Hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += kDigits[byte >> 4];
-    hex += kDigits[byte & 15];
-  }
-  return hex;
+  return Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 Result<Principal> Authenticate(const Context& context, const std::string& key) {

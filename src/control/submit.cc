@@ -92,9 +92,9 @@ std::string Asked(const Request& request) {
 }
 
 /// The steps in which it grows: each waits by itself until it can be added.
-std::vector<Allocation> GrowthsOf(const Allocation& base) {
+std::vector<Allocation> MakeGrowths(const Allocation& base) {
   std::vector<Allocation> growths;
-  for (const Shape& step : GrowthOf(base.request)) {
+  for (const Shape& step : GrowthSteps(base.request)) {
     Allocation growth = base;
     growth.id = AllocationId(base.id.str() + "-g" + std::to_string(growths.size() + 1));
     growth.request = {.shape = step,
@@ -110,7 +110,7 @@ std::vector<Allocation> GrowthsOf(const Allocation& base) {
 }
 
 Status InsertGrowths(store::Tx& tx, const Allocation& base, const Submission& submission) {
-  for (const Allocation& growth : GrowthsOf(base)) {
+  for (const Allocation& growth : MakeGrowths(base)) {
     ALLOT_ASSIGN_OR_RETURN(const auto existing, tx.FindAllocation(growth.id));
     if (existing) {
       return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", growth.id.str(),
@@ -125,7 +125,7 @@ Status InsertGrowths(store::Tx& tx, const Allocation& base, const Submission& su
 Status CheckSteps(std::span<const Request> requests, std::span<const Submission> submissions) {
   std::size_t steps = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    steps += GrowthOf(requests[i]).size();
+    steps += GrowthSteps(requests[i]).size();
     const RawRequest& sent = submissions[i].request;
     const std::string path = submissions[i].path;
     if (steps > kGrowthStepsMax) {

@@ -188,7 +188,7 @@ Shape ShapeForGpus(int gpus) {
   return {gpus / kGpusPerNode, kGpusPerNode, gpus % kGpusPerNode};
 }
 
-std::vector<Shape> GrowthOf(const Request& request) {
+std::vector<Shape> GrowthSteps(const Request& request) {
   std::vector<Shape> steps;
   int left = request.gpus_max.value_or(0) - request.shape.gpus();
   for (; left > 0; left -= request.shape.gpus_per_node) {

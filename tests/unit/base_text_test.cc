@@ -57,6 +57,17 @@ TEST(FormatCount, SeparatesThousands) {
   EXPECT_EQ(FormatCount(std::numeric_limits<int64_t>::min()), "-9,223,372,036,854,775,808");
 }
 
+TEST(Hex, WritesEveryByteAndReadsOnlyWhatItWrites) {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+  EXPECT_EQ(Hex({bytes.data() + 0x9f, 3}), "9fa0a1");
+  EXPECT_EQ(BytesOfHex(Hex(bytes)), bytes);
+  EXPECT_EQ(BytesOfHex(""), "");
+  for (const char* text : {"0", "000", "0g", "A0", " 0", "0x"}) {
+    EXPECT_FALSE(BytesOfHex(text)) << text;
+  }
+}
+
 TEST(GpuSeconds, GivesNothingInsteadOfAWrongNumber) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   EXPECT_EQ(GpuSeconds::Of(8, Hours(1)), GpuSeconds::FromCount(28'800));

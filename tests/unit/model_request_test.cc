@@ -314,13 +314,13 @@ TEST(ParseRequest, GrowsInStepsOfOneNode) {
     const auto request = Parse(raw);
     ASSERT_TRUE(request.ok());
     std::vector<int> steps;
-    for (const Shape& step : GrowthOf(*request)) {
+    for (const Shape& step : GrowthSteps(*request)) {
       EXPECT_EQ(step.node_count(), 1);
       steps.push_back(step.gpus());
     }
     EXPECT_EQ(steps, c.steps);
   }
-  EXPECT_TRUE(GrowthOf(*Parse(Good())).empty());
+  EXPECT_TRUE(GrowthSteps(*Parse(Good())).empty());
 }
 
 TEST(ParseRequest, RefusesGrowthThatIsNone) {

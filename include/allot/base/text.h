@@ -29,4 +29,10 @@ bool IsPlainText(std::string_view text);
 /// "1,024": thousands are separated, in every message alike.
 std::string FormatCount(int64_t count);
 
+/// Two lower-case hexadecimal digits for each byte.
+std::string Hex(std::string_view bytes);
+
+/// The bytes that Hex writes as `hex`; nothing when it writes none so.
+std::optional<std::string> BytesOfHex(std::string_view hex);
+
 }  // namespace allot

@@ -117,7 +117,7 @@ inline constexpr int kNodesMax = kGpusMax / kGpusPerNode;
 
 /// What is added to an elastic request, step by step: as many GPUs as a whole node of it has, the
 /// last step what is left; each of them on one node. Empty for one that is not elastic.
-std::vector<Shape> GrowthOf(const Request& request);
+std::vector<Shape> GrowthSteps(const Request& request);
 /// Bounds what one request adds to the queue.
 inline constexpr int kGrowthStepsMax = 100;
 

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "allot/base/text.h"
 #include "store/postgres/postgres_tx.h"
 #include "store/postgres/rows.h"
 
@@ -76,34 +77,11 @@ Leadership ReadLeadership(RowReader& row) {
   return {.epoch = row.Int64(), .holder = row.Text(), .lease_until = row.Time()};
 }
 
-std::string ToHex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex += kDigits[byte >> 4];
-    hex += kDigits[byte & 15];
-  }
-  return hex;
-}
-
-// What encode(…, 'hex') writes: lower-case digits only.
-std::string FromHex(std::string_view hex) {
-  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
-  std::string bytes;
-  bytes.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(value(hex[i]) * 16 + value(hex[i + 1]));
-  }
-  return bytes;
-}
-
 RequestRecord ReadRequestRecord(RowReader& row) {
   return {.key = row.AsId<KeyId>(),
           .request_id = row.Text(),
           .body_sha256 = row.Text(),
-          .response = FromHex(row.Text()),
+          .response = BytesOfHex(row.Text()).value_or(""),
           .create_time = row.Time()};
 }
 
@@ -178,7 +156,7 @@ Result<std::optional<RequestRecord>> PostgresTx::FindRequest(const KeyId& key,
 
 Status PostgresTx::InsertRequest(const RequestRecord& record) {
   return Update(kInsertRequest, Arguments(record.key, record.request_id, record.body_sha256,
-                                          ToHex(record.response), record.create_time));
+                                          Hex(record.response), record.create_time));
 }
 
 Status PostgresTx::Audit(const AuditEntry& entry) {
