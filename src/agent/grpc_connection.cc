@@ -2,7 +2,6 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <utility>
 
@@ -24,7 +23,8 @@ gpr_timespec In(int64_t ms) {
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   // The agent paces its calls itself; the channel must be ready to try when they come.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -36,7 +36,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   // A key is for the server only, never for a proxy that the environment happens to name.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 /// The start of a text, as plain text within the API's bound.
@@ -68,10 +68,10 @@ class GrpcConnection::Call {
   enum class Interruption : uint8_t { kAllowed, kForbidden };
 
   Call(GrpcConnection& connection, int64_t deadline_ms, Interruption interruption)
-      : connection_(connection) {
+      : connection_(connection), link_(connection.link()) {
     // A channel makes progress only while somebody waits on it. Calls that fail at once, with
     // sleeps between them, would leave a server that is back unnoticed for seconds.
-    if (!connection.interrupted()) connection.channel_->WaitForConnected(In(kConnectWaitMs));
+    if (!connection.interrupted()) link_->channel->WaitForConnected(In(kConnectWaitMs));
     context_.set_deadline(In(deadline_ms));
     context_.AddMetadata("authorization", "Bearer " + connection.options_.api_key);
     if (interruption == Interruption::kForbidden) return;
@@ -87,17 +87,36 @@ class GrpcConnection::Call {
   Call& operator=(const Call&) = delete;
 
   grpc::ClientContext* context() { return &context_; }
+  v1::ProviderService::Stub& stub() { return *link_->stub; }
 
  private:
   GrpcConnection& connection_;
+  const std::shared_ptr<Link> link_;
   grpc::ClientContext context_;
 };
 
 GrpcConnection::GrpcConnection(Options options)
     : options_(std::move(options)),
       cluster_name_(ClusterName(options_.provider, options_.cluster)),
-      channel_(MakeChannel(options_.server)),
-      stub_(v1::ProviderService::NewStub(channel_)) {}
+      link_(MakeLink(options_.credentials)) {}
+
+std::shared_ptr<GrpcConnection::Link> GrpcConnection::MakeLink(
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
+  auto channel = MakeChannel(options_.target, credentials);
+  auto stub = v1::ProviderService::NewStub(channel);
+  return std::make_shared<Link>(Link{std::move(channel), std::move(stub)});
+}
+
+std::shared_ptr<GrpcConnection::Link> GrpcConnection::link() {
+  const std::lock_guard lock(mutex_);
+  return link_;
+}
+
+void GrpcConnection::Renew(const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  auto link = MakeLink(credentials);
+  const std::lock_guard lock(mutex_);
+  link_ = std::move(link);
+}
 
 bool GrpcConnection::interrupted() {
   const std::lock_guard lock(mutex_);
@@ -117,7 +136,7 @@ Answer<Registration> GrpcConnection::Register() {
                                                               : v1::GPU_MODEL_H200);
   v1::RegisterAgentResponse response;
   Call call(*this, options_.call_deadline_ms, Call::Interruption::kAllowed);
-  const grpc::Status status = stub_->RegisterAgent(call.context(), request, &response);
+  const grpc::Status status = call.stub().RegisterAgent(call.context(), request, &response);
   if (!status.ok()) return FailureOf(status);
   return Registration{response.session(), response.inventory_generation()};
 }
@@ -131,7 +150,7 @@ Answer<int64_t> GrpcConnection::SyncInventory(int64_t session, int64_t generatio
   for (const NodeReport& node : nodes) Fill(node, *request.add_nodes());
   v1::SyncInventoryResponse response;
   Call call(*this, options_.long_call_deadline_ms, Call::Interruption::kAllowed);
-  const grpc::Status status = stub_->SyncInventory(call.context(), request, &response);
+  const grpc::Status status = call.stub().SyncInventory(call.context(), request, &response);
   if (!status.ok()) return FailureOf(status);
   return response.inventory_generation();
 }
@@ -145,7 +164,7 @@ Answer<HeartbeatAnswer> GrpcConnection::Heartbeat(int64_t session, int64_t gener
   for (const NodeReport& node : unhealthy) Fill(node, *request.add_unhealthy_nodes());
   v1::HeartbeatResponse response;
   Call call(*this, options_.call_deadline_ms, Call::Interruption::kAllowed);
-  const grpc::Status status = stub_->Heartbeat(call.context(), request, &response);
+  const grpc::Status status = call.stub().Heartbeat(call.context(), request, &response);
   if (!status.ok()) return FailureOf(status);
   return HeartbeatAnswer{response.inventory_wanted(), response.open_orders(),
                          Seconds{response.heartbeat_expiry().seconds()}};
@@ -159,7 +178,7 @@ Answer<PulledOrders> GrpcConnection::PullOrders(int64_t session, Seconds wait) {
   if (wait > Seconds{0}) request.mutable_wait()->set_seconds(wait.count);
   v1::PullOrdersResponse response;
   Call call(*this, wait.count * 1'000 + kPullMarginMs, Call::Interruption::kAllowed);
-  const grpc::Status status = stub_->PullOrders(call.context(), request, &response);
+  const grpc::Status status = call.stub().PullOrders(call.context(), request, &response);
   if (!status.ok()) return FailureOf(status);
   PulledOrders pulled;
   for (const v1::Order& message : response.orders()) {
@@ -183,7 +202,7 @@ Answer<Ok> GrpcConnection::Acknowledge(int64_t session, const OrderId& order,
   request.set_message(Fitting(outcome.message));
   v1::Order response;
   Call call(*this, options_.long_call_deadline_ms, Call::Interruption::kForbidden);
-  const grpc::Status status = stub_->AcknowledgeOrder(call.context(), request, &response);
+  const grpc::Status status = call.stub().AcknowledgeOrder(call.context(), request, &response);
   if (status.ok()) return Ok{};
   Failure failure = FailureOf(status);
   // An order that is not there is not current either; if the cluster is gone, the next pull says

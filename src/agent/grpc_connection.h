@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 
 #include "allot/agent/connection.h"
 #include "allot/v1/provider_service.grpc.pb.h"
@@ -18,8 +19,9 @@ namespace allot::agent {
 class GrpcConnection final : public Connection {
  public:
   struct Options {
-    /// "HOST:PORT".
-    std::string server;
+    /// As gRPC dials it.
+    std::string target;
+    std::shared_ptr<grpc::ChannelCredentials> credentials;
     std::string api_key;
     ProviderId provider;
     ClusterId cluster;
@@ -30,6 +32,9 @@ class GrpcConnection final : public Connection {
     int64_t long_call_deadline_ms = 15'000;
   };
   explicit GrpcConnection(Options options);
+
+  /// Calls made from now on go over a connection of its own, with these; those under way go on.
+  void Renew(const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
   Answer<Registration> Register() override;
   Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
@@ -43,13 +48,21 @@ class GrpcConnection final : public Connection {
  private:
   class Call;
 
+  /// A channel and what calls over it.
+  struct Link {
+    std::shared_ptr<grpc::Channel> channel;
+    std::unique_ptr<v1::ProviderService::Stub> stub;
+  };
+
+  std::shared_ptr<Link> MakeLink(
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials) const;
+  std::shared_ptr<Link> link();
   bool interrupted();
 
-  Options options_;
-  std::string cluster_name_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::ProviderService::Stub> stub_;
+  const Options options_;
+  const std::string cluster_name_;
   std::mutex mutex_;
+  std::shared_ptr<Link> link_;
   bool interrupted_ = false;
   /// Calls under way that Interrupt ends.
   std::set<grpc::ClientContext*> contexts_;

@@ -16,15 +16,15 @@ std::shared_ptr<grpc::Channel> Connect(const Connection& connection) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
-  // The one place to choose credentials of the transport; the key travels with each call.
-  return grpc::CreateCustomChannel(connection.server, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  // A key is for the server only, never for a proxy that the environment happens to name.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(connection.server.target, connection.credentials, arguments);
 }
 
 }  // namespace
 
 Client::Client(const Connection& connection, CallPolicy policy, IdSource& ids)
-    : settings_{connection.server, connection.key, policy},
+    : settings_{connection.server.target, connection.key, policy},
       ids_(ids),
       channel_(Connect(connection)),
       stubs_(v1::AllocationService::NewStub(channel_), v1::ProjectService::NewStub(channel_),

@@ -32,6 +32,7 @@ constexpr const char* kConnection =
     "          then 127.0.0.1:8443\n"
     "  key     --key-file, DIR/keys/operator.key of --data-dir, ALLOT_KEY, ALLOT_KEY_FILE,\n"
     "          then the folders below\n"
+    "  ca      --ca-file, ALLOT_CA_FILE, then the machine's own authorities\n"
     "  folders ALLOT_DATA_DIR, or else ./allot-data, ~/.local/share/allot, /var/lib/allot\n";
 
 /// CLI11's help, with options' values named after the options.
@@ -61,9 +62,15 @@ struct Program {
 
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
   app.add_option("-o,--output", flags.format, "table, wide, json, yaml or name (table)");
-  app.add_option("--server", flags.connection.server, "HOST:PORT");
+  app.add_option("--server", flags.connection.server,
+                 "HOST:PORT; TLS, but not on this machine: https:// asks for it there");
   app.add_option("--key-file", flags.connection.key_file, "A file with an API key");
   app.add_option("--data-dir", flags.connection.data_dir, "The folder of a local server");
+  app.add_option("--ca-file", flags.connection.ca_file,
+                 "PEM of the authority that the server's certificate is of");
+  app.add_option("--certificate", flags.connection.certificate_file,
+                 "PEM of this client's own certificate: providers need one");
+  app.add_option("--certificate-key", flags.connection.certificate_key_file, "PEM of its key");
   app.add_option("--timeout", flags.timeout, "For a call with all its repeats (10s)");
   app.add_option("--request-id", flags.request_id,
                  "Repeat a change whose outcome is unknown: nothing happens twice");
@@ -96,7 +103,8 @@ std::string HelpOf(const CLI::App& command, const CLI::App& root) {
   std::string text = command.get_formatter()->make_help(&command, path, CLI::AppFormatMode::Normal);
   if (&command == &root) return text + "\n" + kConnection + "\n" + kExitCodes;
   return text +
-         "\nEvery command also takes -o, --server, --key-file, --data-dir, --timeout and "
+         "\nEvery command also takes -o, --server, --key-file, --data-dir, --ca-file, --timeout "
+         "and "
          "--request-id: 'allot help'.\n";
 }
 

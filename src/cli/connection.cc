@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include "allot/transport/channel_credentials.h"
 #include "cli/text.h"
 
 namespace allot::cli {
@@ -107,6 +108,14 @@ std::string FindServer(const ConnectionFlags& flags, const Environment& environm
   return kDefaultServer;
 }
 
+/// What a flag names, or else a variable; with the name that it is known by.
+transport::PemFile FindFile(const std::string& flag, const std::string& value,
+                            const std::string& variable, const Environment& environment) {
+  if (!value.empty()) return {.field = flag, .path = value};
+  const auto path = environment.variable(variable);
+  return {.field = path ? variable : flag, .path = path.value_or("")};
+}
+
 }  // namespace
 
 Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environment& environment) {
@@ -115,7 +124,18 @@ Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environme
   for (const char c : *key) {
     if (c <= ' ' || c > '~') return NoKey("the API key holds characters that no key has");
   }
-  return Connection{.server = FindServer(flags, environment), .key = *key};
+  const transport::ClientTls tls{
+      .ca = FindFile("--ca-file", flags.ca_file, "ALLOT_CA_FILE", environment),
+      .certificate =
+          FindFile("--certificate", flags.certificate_file, "ALLOT_CERTIFICATE", environment),
+      .key = FindFile("--certificate-key", flags.certificate_key_file, "ALLOT_CERTIFICATE_KEY",
+                      environment)};
+  const auto server = transport::ParseServerAddress(FindServer(flags, environment),
+                                                    !tls.ca.path.empty(), "--server");
+  if (!server.ok()) return FailureOf(server.error());
+  auto credentials = transport::MakeChannelCredentials(*server, tls, environment.clock.Now());
+  if (!credentials.ok()) return FailureOf(credentials.error());
+  return Connection{.server = *server, .credentials = *std::move(credentials), .key = *key};
 }
 
 }  // namespace allot::cli

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include <grpcpp/security/credentials.h>
+
 #include "allot/cli/command_line.h"
+#include "allot/transport/server_address.h"
 #include "cli/failure.h"
 
 namespace allot::cli {
@@ -14,11 +18,14 @@ struct ConnectionFlags {
   std::string server;
   std::string key_file;
   std::string data_dir;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string certificate_key_file;
 };
 
 struct Connection {
-  /// HOST:PORT.
-  std::string server;
+  transport::ServerAddress server;
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
   /// Never printed.
   std::string key;
 };
@@ -29,6 +36,9 @@ struct Connection {
 /// key:    --key-file, --data-dir, ALLOT_KEY, ALLOT_KEY_FILE, ALLOT_DATA_DIR, then the usual
 /// folders server: --server, --data-dir, ALLOT_SERVER, ALLOT_DATA_DIR, then the usual folders, then
 /// 127.0.0.1:8443
+/// ca:     --ca-file, ALLOT_CA_FILE, then the machine's own authorities
+/// certificate and its key, which providers need: --certificate, ALLOT_CERTIFICATE and
+/// --certificate-key, ALLOT_CERTIFICATE_KEY
 ///
 /// The usual folders: ./allot-data, ~/.local/share/allot, /var/lib/allot. A place that was named
 /// and holds nothing is an error, never a reason to look further.

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include <grpc/grpc_security_constants.h>
+
 #include "allot/control/identity.h"
 #include "rpc/bytes.h"
 #include "rpc/status.h"
@@ -14,6 +16,16 @@ namespace {
 constexpr std::string_view kScheme = "Bearer ";
 /// Longer than any key, far shorter than what metadata may carry.
 constexpr std::size_t kCredentialLengthMax = 256;
+
+std::string KeyOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto [first, last] = metadata.equal_range("authorization");
+  if (first == last) return {};
+  const std::string_view value(first->second.data(), first->second.size());
+  const bool sound = std::next(first) == last && value.starts_with(kScheme) &&
+                     value.size() > kScheme.size() && value.size() <= kCredentialLengthMax;
+  return sound ? std::string(value.substr(kScheme.size())) : "not a key";
+}
 
 /// Beyond kReceivedBytesMax gRPC refuses by itself, without a reason.
 Result<std::string> BytesOf(const grpc::ByteBuffer& message) {
@@ -42,16 +54,6 @@ struct Gateway::UnaryCall {
   Awaited awaited;
   int64_t expiry_micros = 0;
 };
-
-std::string CredentialOf(const grpc::CallbackServerContext& context) {
-  const auto& metadata = context.client_metadata();
-  const auto [first, last] = metadata.equal_range("authorization");
-  if (first == last) return {};
-  const std::string_view value(first->second.data(), first->second.size());
-  const bool sound = std::next(first) == last && value.starts_with(kScheme) &&
-                     value.size() > kScheme.size() && value.size() <= kCredentialLengthMax;
-  return sound ? std::string(value.substr(kScheme.size())) : "not a key";
-}
 
 grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method& method,
                                           bool changes, grpc::CallbackServerContext* context,
@@ -89,8 +91,29 @@ Status Gateway::Admit(std::function<void()> job) {
   return Ok{};
 }
 
-Result<Caller> Gateway::Authenticate(const std::string& credential, CallRecord& record) {
-  ALLOT_ASSIGN_OR_RETURN(record.principal, control::Authenticate(context_, credential));
+Credential Gateway::CredentialOf(const grpc::CallbackServerContext& context) const {
+  Credential credential{.key = KeyOf(context), .certificate_name = {}};
+  if (tls_ == nullptr) return credential;
+  const auto names = context.auth_context()->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
+  if (!names.empty()) credential.certificate_name.assign(names[0].data(), names[0].size());
+  return credential;
+}
+
+/// A provider's key is good only on a connection of that provider: neither a stolen key nor a
+/// stolen certificate is enough.
+Result<Principal> Gateway::Identify(const Credential& credential) const {
+  ALLOT_ASSIGN_OR_RETURN(auto principal, control::Authenticate(context_, credential.key));
+  if (tls_ == nullptr || principal.role != Role::kProvider) return principal;
+  const auto needed = tls_->ProviderName(principal.provider.str());
+  if (needed && credential.certificate_name != *needed) {
+    return StateError(Reason::kCertificateRequired,
+                      "the connection is not made with the certificate of " + *needed);
+  }
+  return principal;
+}
+
+Result<Caller> Gateway::Authenticate(const Credential& credential, CallRecord& record) const {
+  ALLOT_ASSIGN_OR_RETURN(record.principal, Identify(credential));
   return Caller{record.principal};
 }
 
@@ -178,8 +201,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
                                    .source = *std::move(source),
                                    .key = caller->principal.key,
                                    .still_allowed = [this, credential]() -> Status {
-                                     const auto principal =
-                                         control::Authenticate(context_, credential);
+                                     const auto principal = Identify(credential);
                                      if (!principal.ok()) return principal.error();
                                      return Ok{};
                                    },

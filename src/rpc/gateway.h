@@ -9,6 +9,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "allot/rpc/server_tls.h"
 #include "rpc/awaiting_calls.h"
 #include "rpc/call_record.h"
 #include "rpc/method_table.h"
@@ -25,13 +26,28 @@ inline constexpr int kReceivedBytesMax = 8 * 1024 * 1024;
 inline constexpr char kCallIdHeader[] = "allot-call-id";
 inline constexpr int kCallIdLength = 16;
 
+/// What a caller proves who it is with. Not to be logged.
+struct Credential {
+  /// Of "authorization: Bearer KEY"; empty when there is none, and text that is no key for every
+  /// other form.
+  std::string key;
+  /// The SPIFFE ID in the certificate that the caller's connection was made with; empty without.
+  std::string certificate_name;
+};
+
 /// What every call goes through, whatever its method: admission, a worker, the credential, the
 /// handler, the answer or the mapped error, the journal.
 class Gateway {
  public:
-  Gateway(const control::Context& context, CallJournal& journal, WorkerPool& pool,
-          AwaitingCalls& awaiting, WatchHub& hub)
-      : context_(context), journal_(journal), pool_(pool), awaiting_(awaiting), hub_(hub) {}
+  /// `tls` is null on a server without.
+  Gateway(const control::Context& context, const ServerTls* tls, CallJournal& journal,
+          WorkerPool& pool, AwaitingCalls& awaiting, WatchHub& hub)
+      : context_(context),
+        tls_(tls),
+        journal_(journal),
+        pool_(pool),
+        awaiting_(awaiting),
+        hub_(hub) {}
 
   /// `changes`: whether it may change anything; then it needs a deadline.
   grpc::ServerUnaryReactor* Answer(const std::string& name, const Method& method, bool changes,
@@ -51,7 +67,9 @@ class Gateway {
   CallRecord NewRecord(const std::string& name);
   /// Hands a job to the pool, or says why not.
   Status Admit(std::function<void()> job);
-  Result<Caller> Authenticate(const std::string& credential, CallRecord& record);
+  Credential CredentialOf(const grpc::CallbackServerContext& context) const;
+  Result<Principal> Identify(const Credential& credential) const;
+  Result<Caller> Authenticate(const Credential& credential, CallRecord& record) const;
   void Serve(const UnaryCallPtr& call);
   void StartAwaited(const UnaryCallPtr& call, const Caller& caller, const AwaitedMethod& method);
   void LookAgain(const UnaryCallPtr& call, bool last);
@@ -59,15 +77,12 @@ class Gateway {
   void Abandon(const UnaryCallPtr& call);
 
   const control::Context& context_;
+  const ServerTls* const tls_;
   CallJournal& journal_;
   WorkerPool& pool_;
   AwaitingCalls& awaiting_;
   WatchHub& hub_;
   std::atomic<bool> refusing_{false};
 };
-
-/// The key of "authorization: Bearer KEY"; empty when there is none, and text that is no key for
-/// every other form. Not to be logged.
-std::string CredentialOf(const grpc::CallbackServerContext& context);
 
 }  // namespace allot::rpc

@@ -11,6 +11,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include "allot/transport/server_address.h"
 #include "rpc/table_service.h"
 #include "rpc/unknown_methods.h"
 
@@ -19,6 +20,8 @@ namespace {
 
 constexpr int kPingIntervalLeastMs = 10'000;
 constexpr int kKeepaliveMs = 60'000;
+/// Who has not spoken TLS and HTTP/2 by then is let go.
+constexpr int kHandshakeMs = 10'000;
 
 /// Reflection for this server, as asked; gRPC's own switch is for all servers of a process, and its
 /// library turns it on by being linked.
@@ -60,7 +63,7 @@ class GrpcServer final : public Server {
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,
               .steady_micros = options_.steady_micros}),
-        gateway_(context, journal_, pool_, awaiting_, hub_),
+        gateway_(context, options_.tls.get(), journal_, pool_, awaiting_, hub_),
         unknown_methods_(context.ids) {
     const Services services{context, planner, cluster_names_};
     for (const auto& methods :
@@ -81,6 +84,7 @@ class GrpcServer final : public Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                                kPingIntervalLeastMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
     // Two servers on one port would share its calls at random.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetOption(std::make_unique<Reflection>(options_.reflection));
@@ -89,7 +93,7 @@ class GrpcServer final : public Server {
     int port = 0;
     builder.AddListeningPort(
         options_.address,
-        options_.credentials ? options_.credentials : grpc::InsecureServerCredentials(), &port);
+        options_.tls ? options_.tls->Credentials() : grpc::InsecureServerCredentials(), &port);
     server_ = builder.BuildAndStart();
     if (!server_) {
       return FieldError(Reason::kConfigInvalid, "address", options_.address,
@@ -140,18 +144,11 @@ class GrpcServer final : public Server {
 
 }  // namespace
 
-bool StaysOnThisMachine(std::string_view address) {
-  constexpr std::array<std::string_view, 5> kLocal = {"unix:", "127.",
-                                                      "localhost:", "[::1]:", "ipv4:127."};
-  return std::any_of(kLocal.begin(), kLocal.end(),
-                     [&](std::string_view prefix) { return address.starts_with(prefix); });
-}
-
 Result<std::unique_ptr<Server>> Server::Start(const control::Context& context,
                                               control::Planner& planner, Options options) {
-  if (!options.credentials && !StaysOnThisMachine(options.address)) {
+  if (!options.tls && !transport::StaysOnThisMachine(options.address)) {
     return FieldError(Reason::kConfigInvalid, "address", options.address,
-                      "an address of this machine, as the server has no certificate yet");
+                      "an address of this machine, as the server has no certificate");
   }
   auto server = std::make_unique<GrpcServer>(context, planner, std::move(options));
   ALLOT_RETURN_IF_ERROR(server->Listen());

@@ -18,7 +18,8 @@ using Kind = Failure::Kind;
 class GrpcConnectionTest : public ::testing::Test {
  protected:
   GrpcConnection::Options Options() const {
-    return {.server = service_.address(),
+    return {.target = service_.address(),
+            .credentials = grpc::InsecureChannelCredentials(),
             .api_key = "allot_key",
             .provider = ProviderId("naver"),
             .cluster = ClusterId("naver-a"),

@@ -6,7 +6,6 @@
 
 #include <fstream>
 
-#include "agent/server_address.h"
 #include "support/temp_dir.h"
 
 namespace allot::agent {
@@ -59,21 +58,6 @@ TEST_F(KeyFileTest, IsRefusedWhenItHoldsNoKey) {
 TEST_F(KeyFileTest, IsRefusedWhenItIsNotThere) {
   EXPECT_THAT(ReadKeyFile(temp_ / "none").error().message, HasSubstr("No such file"));
   EXPECT_THAT(ReadKeyFile(temp_.path().string()).error().message, HasSubstr("not a plain file"));
-}
-
-TEST(ServerAddress, IsAHostAndAPort) {
-  for (const char* good : {"localhost:1", "pool.example:65535", "127.0.0.1:8443", "[::1]:8443"}) {
-    EXPECT_TRUE(CheckServerAddress(good).ok()) << good;
-  }
-  for (const char* bad : {"", "pool", "pool:", ":8443", "pool:0", "pool:65536", "pool:-1", "pool:x",
-                          "pool:80 ", "http://pool:80", "::1:80", "[]:80", "[::1:80", "a b:80"}) {
-    const Status checked = CheckServerAddress(bad);
-    ASSERT_FALSE(checked.ok()) << bad;
-    EXPECT_EQ(checked.error().reason, Reason::kConfigInvalid);
-  }
-  EXPECT_TRUE(IsLoopback("127.0.0.1:80"));
-  EXPECT_TRUE(IsLoopback("[::1]:80"));
-  EXPECT_FALSE(IsLoopback("10.0.0.1:80"));
 }
 
 }  // namespace

@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"NoPort", "server:\n  listen: localhost\n",
                "2: server.listen is 'localhost': expected HOST:PORT"},
         Broken{"NotThisMachine", "server:\n  listen: 0.0.0.0:8443\n",
-               "2: server.listen is '0.0.0.0:8443': expected HOST:PORT of this machine"},
+               "2: server.listen is '0.0.0.0:8443': expected an address of this machine"},
         Broken{"NotAText", "server:\n  listen: \xff\xfe\n", "1: this is not a text in UTF-8"},
         Broken{"PortTooLarge", "server:\n  listen: 127.0.0.1:70000\n",
                "2: server.listen is '127.0.0.1:70000': expected HOST:PORT"},

@@ -50,7 +50,16 @@ void EndPostgres(pid_t pid) {
 
 }  // namespace
 
-Installation::Installation(const std::string& config) {
+Installation::Installation(const std::string& config) : Installation(config, nullptr) {}
+
+Installation::Installation(const Authority& authority)
+    : Installation("policy: {gathering_time: 0s}\nserver:\n  tls: {certificate: " +
+                       authority.certificate("server") + ", key: " + authority.key("server") +
+                       ", client_ca: " + authority.ca() + "}\n",
+                   &authority) {}
+
+Installation::Installation(const std::string& config, const Authority* authority)
+    : authority_(authority) {
   server_command_ = {Binary("allotd"), "serve",       "--data-dir",       data_dir(),
                      "--listen",       "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"};
   WriteFile(dir_ / "allotd.yaml", config);
@@ -82,14 +91,20 @@ Ended Installation::Allot(std::vector<std::string> arguments) const {
 }
 
 Ended Installation::AllotAs(const std::string& key_file, std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(),
-                   {Binary("allot"), "--server", address(), "--key-file", key_file});
-  return RunToEnd(std::move(arguments));
+  std::vector<std::string> command = {Binary("allot"), "--server", address(), "--key-file",
+                                      key_file};
+  for (const auto& more : {TlsFlags(), std::move(arguments)}) {
+    command.insert(command.end(), more.begin(), more.end());
+  }
+  return RunToEnd(std::move(command));
 }
 
 std::unique_ptr<Process> Installation::StartAllot(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), {Binary("allot"), "--data-dir", data_dir()});
-  return std::make_unique<Process>(std::move(arguments));
+  std::vector<std::string> command = {Binary("allot"), "--data-dir", data_dir()};
+  for (const auto& more : {TlsFlags(), std::move(arguments)}) {
+    command.insert(command.end(), more.begin(), more.end());
+  }
+  return std::make_unique<Process>(std::move(command));
 }
 
 nlohmann::json Installation::AllotJson(std::vector<std::string> arguments) const {
@@ -145,9 +160,22 @@ std::unique_ptr<Process> Installation::LaunchAgent(const std::string& cluster,
                       (naver ? "4" : "2") + "]\"]\n" + site_lines);
   const std::string key = dir_ / (provider + ".key");
   if (!std::filesystem::exists(key)) MakeKey(provider, {"provider", "--provider", provider});
-  return std::make_unique<Process>(
-      std::vector<std::string>{Binary("allot-agent"), "--server", address(), "--site", site,
-                               "--key-file", key, "--state", AgentState(state_name)});
+  std::vector<std::string> command = {
+      Binary("allot-agent"), "--server", address(), "--site", site, "--key-file", key, "--state",
+      AgentState(state_name)};
+  const auto tls = TlsFlags(provider);
+  command.insert(command.end(), tls.begin(), tls.end());
+  return std::make_unique<Process>(std::move(command));
+}
+
+std::vector<std::string> Installation::TlsFlags(const std::string& provider) const {
+  if (authority_ == nullptr) return {};
+  std::vector<std::string> flags = {"--ca-file", authority_->ca()};
+  if (!provider.empty()) {
+    flags.insert(flags.end(), {"--certificate", authority_->certificate(provider),
+                               "--certificate-key", authority_->key(provider)});
+  }
+  return flags;
 }
 
 std::string Installation::AgentState(const std::string& state_name) const {

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/authority.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 
@@ -19,6 +20,8 @@ class Installation {
  public:
   /// `config` is the text of a configuration file. Requests are not gathered unless it says so.
   explicit Installation(const std::string& config = "policy: {gathering_time: 0s}\n");
+  /// With TLS, and providers' certificates, all made by `authority`, which outlives the object.
+  explicit Installation(const Authority& authority);
   ~Installation();
   Installation(const Installation&) = delete;
   Installation& operator=(const Installation&) = delete;
@@ -58,9 +61,14 @@ class Installation {
   std::string AgentState(const std::string& state_name) const;
 
  private:
+  Installation(const std::string& config, const Authority* authority);
   void WriteFile(const std::string& path, std::string_view text) const;
 
+  /// What every client is started with besides.
+  std::vector<std::string> TlsFlags(const std::string& provider = "") const;
+
   TempDir dir_;
+  const Authority* authority_ = nullptr;
   std::vector<std::string> server_command_;
   std::unique_ptr<Process> server_;
 };

@@ -10,11 +10,12 @@ BEGIN {
   row("store",          "base model store",                           "openssl nlohmann");
   row("store/postgres", "base model store store/postgres",            "pqxx openssl nlohmann");
   row("control",        "base model scheduler replay store control",  "openssl");
-  row("rpc",            "base model control proto rpc",               "grpc openssl spdlog prometheus nlohmann");
-  row("agent",          "base model proto agent",                     "grpc openssl spdlog prometheus nlohmann yaml");
-  row("cli",            "base proto cli",                             "grpc openssl yaml cli11 nlohmann");
+  row("transport",      "base transport",                             "grpc openssl");
+  row("rpc",            "base model control transport proto rpc",               "grpc openssl spdlog prometheus nlohmann");
+  row("agent",          "base model transport proto agent",                   "grpc openssl spdlog prometheus nlohmann yaml");
+  row("cli",            "base transport proto cli",                       "grpc openssl yaml cli11 nlohmann");
   row("sim",            "base model scheduler replay store control sim", "nlohmann");
-  row("apps",           "base model scheduler replay store store/postgres control proto rpc agent cli sim apps",
+  row("apps",           "base model scheduler replay store store/postgres control transport proto rpc agent cli sim apps",
                         "grpc openssl spdlog prometheus nlohmann yaml cli11");
 
   # How a third party is recognised: by how its includes begin.

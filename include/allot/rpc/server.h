@@ -5,18 +5,15 @@
 #include <memory>
 #include <string>
 
-#include <grpcpp/security/server_credentials.h>
 #include <prometheus/registry.h>
 #include <spdlog/logger.h>
 
 #include "allot/base/result.h"
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
+#include "allot/rpc/server_tls.h"
 
 namespace allot::rpc {
-
-/// An address that only this machine can reach: a Unix socket, or a loopback address and a port.
-bool StaysOnThisMachine(std::string_view address);
 
 /// The API allot.v1 over gRPC. Every call has a principal, made from its API key; health alone, and
 /// reflection when switched on, answer without one.
@@ -28,8 +25,9 @@ class Server {
   struct Options {
     /// "127.0.0.1:7600", "unix:/run/allot.sock"; port 0 takes a free one.
     std::string address;
-    /// The seam for TLS. None: plain text, on a loopback address or a Unix socket only.
-    std::shared_ptr<grpc::ServerCredentials> credentials;
+    /// None: plain text, on a loopback address or a Unix socket only. With authorities for clients,
+    /// a provider's calls need its certificate beside its key.
+    std::shared_ptr<ServerTls> tls;
     bool reflection = false;
 
     int workers = 8;

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -12,13 +13,13 @@
 #include "agent/grpc_connection.h"
 #include "agent/json_log.h"
 #include "agent/key_file.h"
-#include "agent/server_address.h"
 #include "agent/site_file.h"
 #include "agent/static_adapter.h"
 #include "allot/agent/agent.h"
 #include "allot/agent/state_folder.h"
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
+#include "allot/transport/channel_credentials.h"
 
 namespace allot::agent {
 namespace {
@@ -38,9 +39,10 @@ enum ExitCode : int {
 constexpr const char* kFooter = R"(
 Examples:
   allot-agent --server pool.example:8443 --site /etc/allot/naver-a.yaml \
-              --state /var/lib/allot-agent/naver-a --key-file /etc/allot/provider.key
+              --state /var/lib/allot-agent/naver-a --key-file /etc/allot/provider.key \
+              --certificate /etc/allot/naver.crt --certificate-key /etc/allot/naver.key
   echo "GPU 3 fell off the bus" > /var/lib/allot-agent/naver-a/health/naver-a-017
-  kill -HUP PID      reads the site file again
+  kill -HUP PID      reads the site file and the certificates again
 
 A site file:
   provider: naver
@@ -52,9 +54,9 @@ A site file:
 Exit codes:
   0  stopped by SIGTERM or SIGINT
   1  unexpected error
-  2  a flag, the site file or the key file is not as it must be
+  2  a flag, the site file, the key file or a certificate is not as it must be
   3  superseded: a newer agent has taken over this cluster
-  4  refused: the server refuses the key, the role, the cluster or its GPU model
+  4  refused: the server refuses the key, the certificate, the role, the cluster or its GPU model
   5  the state folder cannot be used: in use, of another cluster, damaged, or not writable)";
 
 struct Flags {
@@ -62,6 +64,9 @@ struct Flags {
   std::string site;
   std::string state;
   std::string key_file;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string certificate_key_file;
   std::string log_level = "info";
 };
 
@@ -85,9 +90,15 @@ int Refuse(const Error& error, ExitCode code) {
   return code;
 }
 
+transport::ClientTls TlsOf(const Flags& flags) {
+  return {.ca = {"--ca-file", flags.ca_file},
+          .certificate = {"--certificate", flags.certificate_file},
+          .key = {"--certificate-key", flags.certificate_key_file}};
+}
+
 /// Until SIGTERM, SIGINT or the agent's own end.
-void AwaitEnd(const sigset_t& signals, StaticAdapter& adapter, AgentThreads& threads,
-              const Agent& agent, const Log& log) {
+void AwaitEnd(const sigset_t& signals, const std::function<void()>& reload, const Agent& agent,
+              const Log& log) {
   while (!agent.ending()) {
     int signal = 0;
     sigwait(&signals, &signal);
@@ -95,20 +106,17 @@ void AwaitEnd(const sigset_t& signals, StaticAdapter& adapter, AgentThreads& thr
       log(LogLevel::kInfo, "stopping", {{"signal", int64_t{signal}}});
       return;
     }
-    if (signal != SIGHUP) continue;
-    if (const Status reloaded = adapter.Reload(); reloaded.ok()) {
-      log(LogLevel::kInfo, "the site file was read again", {});
-      threads.WakeReports();
-    } else {
-      log(LogLevel::kError, "the site file was not taken; the old one stays in force",
-          {{"cause", Describe(reloaded.error())}});
-    }
+    if (signal == SIGHUP) reload();
   }
 }
 
 int Serve(const Flags& flags, const sigset_t& signals) {
-  const Status address = CheckServerAddress(flags.server);
-  if (!address.ok()) return Refuse(address.error(), kInvalid);
+  const SystemClock clock;
+  const auto server =
+      transport::ParseServerAddress(flags.server, !flags.ca_file.empty(), "--server");
+  if (!server.ok()) return Refuse(server.error(), kInvalid);
+  const auto credentials = transport::MakeChannelCredentials(*server, TlsOf(flags), clock.Now());
+  if (!credentials.ok()) return Refuse(credentials.error(), kInvalid);
   const Result<Site> site = ReadSite(flags.site);
   if (!site.ok()) return Refuse(site.error(), kInvalid);
   const Result<std::string> api_key = ReadKeyFile(flags.key_file);
@@ -126,18 +134,13 @@ int Serve(const Flags& flags, const sigset_t& signals) {
        {"server", flags.server},
        {"nodes", static_cast<int64_t>(site->nodes.size())},
        {"enactments", static_cast<int64_t>(enactments->size())}});
-  if (!IsLoopback(flags.server)) {
-    log(LogLevel::kWarn,
-        "the connection is not encrypted: use a tunnel or a proxy that speaks TLS to the server",
-        {{"server", flags.server}});
-  }
 
-  const SystemClock clock;
   StaticAdapter adapter(*site, {.site_file = flags.site,
                                 .health_folder = (*state)->health_folder(),
                                 .steady_ms = SteadyMs,
                                 .log = log});
-  GrpcConnection connection({.server = flags.server,
+  GrpcConnection connection({.target = server->target,
+                             .credentials = *credentials,
                              .api_key = *api_key,
                              .provider = site->provider,
                              .cluster = site->cluster,
@@ -145,7 +148,25 @@ int Serve(const Flags& flags, const sigset_t& signals) {
   Agent agent(adapter, **state, connection, clock, log, {.seed = MintSeed()});
   // An ending wakes the wait for signals by one of its own.
   AgentThreads threads(agent, SteadyMs, [pid = getpid()] { kill(pid, SIGUSR1); });
-  AwaitEnd(signals, adapter, threads, agent, log);
+  const auto reload = [&] {
+    if (const Status reloaded = adapter.Reload(); reloaded.ok()) {
+      log(LogLevel::kInfo, "the site file was read again", {});
+      threads.WakeReports();
+    } else {
+      log(LogLevel::kError, "the site file was not taken; the old one stays in force",
+          {{"cause", Describe(reloaded.error())}});
+    }
+    if (!server->encrypted) return;
+    const auto renewed = transport::MakeChannelCredentials(*server, TlsOf(flags), clock.Now());
+    if (renewed.ok()) {
+      connection.Renew(*renewed);
+      log(LogLevel::kInfo, "the certificates were read again", {});
+    } else {
+      log(LogLevel::kError, "the certificates were not taken; the old ones stay in use",
+          {{"cause", Describe(renewed.error())}});
+    }
+  };
+  AwaitEnd(signals, reload, agent, log);
   threads.Stop();
   const std::optional<Ending> ending = agent.ending();
   if (!ending) {
@@ -168,11 +189,17 @@ int Main(int argc, char** argv) {
       "allot-agent");
   app.set_version_flag("--version", std::string("allot-agent ") + kVersion);
   app.footer(kFooter);
-  app.add_option("--server", flags.server, "The server, HOST:PORT")->required();
+  app.add_option("--server", flags.server, "The server, HOST:PORT; TLS, but not on this machine")
+      ->required();
   app.add_option("--site", flags.site, "The site file: which nodes the cluster has")->required();
   app.add_option("--state", flags.state, "The agent's own folder; made when it is missing")
       ->required();
   app.add_option("--key-file", flags.key_file, "The provider's API key, mode 0600")->required();
+  app.add_option("--ca-file", flags.ca_file,
+                 "PEM of the authority that the server's certificate is of; without it the "
+                 "machine's own are believed");
+  app.add_option("--certificate", flags.certificate_file, "PEM of the provider's certificate");
+  app.add_option("--certificate-key", flags.certificate_key_file, "PEM of its key, mode 0600");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));

@@ -17,7 +17,7 @@
 #include "allot/model/name.h"
 #include "allot/model/policy_settings.h"
 #include "allot/model/request.h"
-#include "allot/rpc/server.h"
+#include "allot/transport/server_address.h"
 #include "apps/allotd/yaml_fields.h"
 
 namespace allot::allotd {
@@ -31,10 +31,37 @@ bool IsVersionLabel(std::string_view text) {
   return !text.empty() && text.size() <= 64 && Printable(text) == text;
 }
 
+bool IsPath(std::string_view text) { return !text.empty() && Printable(text) == text; }
+
+/// A SPIFFE trust domain: letters, digits, dots, dashes and underscores, in lower case.
+bool IsTrustDomain(std::string_view text) {
+  return !text.empty() && text.size() <= 255 &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") ==
+             std::string_view::npos;
+}
+
+void ReadTls(YamlFields tls, Config::Tls& result) {
+  const std::string file = "the path of a file of PEM";
+  tls.Read("certificate", result.certificate, file, IsPath);
+  tls.Read("key", result.key, file, IsPath);
+  tls.Read("client_ca", result.client_ca, file, IsPath);
+  tls.Read("trust_domain", result.trust_domain, "a name such as allot or gpu.example",
+           IsTrustDomain);
+  for (const auto& [given, missing] :
+       {std::pair("certificate", "key"), {"key", "certificate"}, {"client_ca", "certificate"}}) {
+    if (tls.Has(given) && !tls.Has(missing)) tls.Refuse(given, std::string(missing) + " beside it");
+  }
+  tls.Finish();
+}
+
 void ReadServer(YamlFields server, Config& config) {
-  const std::string address = "HOST:PORT, such as 127.0.0.1:8443";
-  server.Read("listen", config.listen, kLocalListenAddress, IsLocalListenAddress);
-  server.Read("metrics_listen", config.metrics_listen, address + ", or off", IsListenOrOff);
+  server.Read("listen", config.listen, kListenAddress, IsListenAddress);
+  ReadTls(server.Mapping("tls"), config.tls);
+  if (const Status listen = CheckListen(config); !listen.ok()) {
+    server.Refuse("listen", listen.error().limit);
+  }
+  server.Read("metrics_listen", config.metrics_listen, std::string(kListenAddress) + ", or off",
+              IsListenOrOff);
   server.Read("log_level", config.log_level, "trace, debug, info, warn or error", IsLogLevel);
   server.Read("database_connections", config.database_connections, 2, 100);
   server.Read("drain_timeout", config.drain_timeout, Seconds{1}, Minutes(10));
@@ -163,8 +190,11 @@ bool IsListenAddress(std::string_view text) {
   return code == std::errc() && end == port.data() + port.size() && number >= 0 && number <= 65535;
 }
 
-bool IsLocalListenAddress(std::string_view text) {
-  return IsListenAddress(text) && rpc::StaysOnThisMachine(text);
+Status CheckListen(const Config& config) {
+  if (!config.tls.certificate.empty() || transport::StaysOnThisMachine(config.listen)) return Ok{};
+  return FieldError(Reason::kConfigInvalid, "server.listen", config.listen,
+                    "an address of this machine, such as 127.0.0.1:8443, as long as there is no "
+                    "server.tls.certificate: plain text never leaves it");
 }
 
 bool IsLogLevel(std::string_view text) {

@@ -12,8 +12,19 @@ namespace allot::allotd {
 /// Every setting of the server, with the values it has when nobody sets them. A file given with
 /// --config changes some; a flag on the command line goes before the file.
 struct Config {
+  /// Files of PEM. Without the first two the API is served in plain text, on this machine only.
+  struct Tls {
+    std::string certificate;
+    std::string key;
+    /// Of those who sign providers' certificates; with it providers need one.
+    std::string client_ca;
+    /// Whose names count there: spiffe://TRUST_DOMAIN/provider/NAME.
+    std::string trust_domain = "allot";
+  };
+
   /// Where the API is served; port 0 takes a free one.
   std::string listen = "127.0.0.1:8443";
+  Tls tls;
   /// Where /metrics is served; "off" for nowhere.
   std::string metrics_listen = "127.0.0.1:9464";
   /// trace, debug, info, warn, error.
@@ -37,9 +48,9 @@ Result<Config> ReadConfig(const std::string& file);
 
 /// "HOST:PORT" with a numeric port; "[::1]:PORT" for IPv6.
 bool IsListenAddress(std::string_view text);
-/// The same on this machine: until there are credentials, plain text never leaves it.
-bool IsLocalListenAddress(std::string_view text);
-inline constexpr char kLocalListenAddress[] = "HOST:PORT of this machine, such as 127.0.0.1:8443";
+inline constexpr char kListenAddress[] = "HOST:PORT, such as 127.0.0.1:8443";
+/// Plain text never leaves this machine: config_invalid for another address without a certificate.
+Status CheckListen(const Config& config);
 bool IsLogLevel(std::string_view text);
 
 }  // namespace allot::allotd

@@ -56,7 +56,6 @@ CLI::Validator Accepting(bool (*accepted)(std::string_view), const std::string& 
 
 CLI::App* AddServe(CLI::App& app, Flags& flags) {
   using allot::allotd::IsListenAddress;
-  using allot::allotd::IsLocalListenAddress;
   CLI::App* serve = app.add_subcommand("serve", "Serve the API and schedule, until SIGTERM.");
   CLI::Option* database =
       serve->add_option("--database", flags.database_url, "PostgreSQL URL of a migrated database");
@@ -65,13 +64,13 @@ CLI::App* AddServe(CLI::App& app, Flags& flags) {
   database->excludes(data_dir);
   serve->add_option("--config", flags.config_file, "YAML file with server settings and policy");
   serve->add_option("--listen", flags.listen, "API address [127.0.0.1:8443]; port 0: a free one")
-      ->check(Accepting(IsLocalListenAddress, allot::allotd::kLocalListenAddress));
+      ->check(Accepting(IsListenAddress, allot::allotd::kListenAddress));
   serve
       ->add_option("--metrics-listen", flags.metrics_listen,
                    "Address of /metrics [127.0.0.1:9464], or off")
       ->check(
           Accepting([](std::string_view text) { return text == "off" || IsListenAddress(text); },
-                    "HOST:PORT or off"));
+                    std::string(allot::allotd::kListenAddress) + ", or off"));
   serve->add_option("--log-level", flags.log_level, "trace, debug, info, warn or error [info]")
       ->check(Accepting(allot::allotd::IsLogLevel, "trace, debug, info, warn or error"));
   return serve;
@@ -92,6 +91,9 @@ int RunServe(const Flags& flags) {
   if (flags.listen) options.config.listen = *flags.listen;
   if (flags.metrics_listen) options.config.metrics_listen = *flags.metrics_listen;
   if (flags.log_level) options.config.log_level = *flags.log_level;
+  if (const auto listen = allot::allotd::CheckListen(options.config); !listen.ok()) {
+    return Complain(listen.error());
+  }
   return allot::allotd::Serve(options);
 }
 

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
+#include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
@@ -15,6 +17,7 @@
 #include "allot/control/scheduler_loop.h"
 #include "allot/replay/recording.h"
 #include "allot/rpc/server.h"
+#include "allot/rpc/server_tls.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
 #include "apps/allotd/cluster_watch.h"
@@ -94,6 +97,7 @@ class Serving {
   const control::Context& context() const { return context_; }
 
   Status Start() {
+    ALLOT_RETURN_IF_ERROR(LoadCertificates());
     ALLOT_RETURN_IF_ERROR(StartMetrics());
     // Before the first call: it may be judged by a published policy.
     ALLOT_RETURN_IF_ERROR(planner_.Read([](const control::PoolView&) {}));
@@ -107,8 +111,18 @@ class Serving {
   }
 
   std::string policy_version() const { return policies_.At(clock_.Now())->version; }
-  std::string address() const { return server_->address(); }
+  /// As clients on this machine are told it.
+  std::string address() const { return (tls_ ? "https://" : "") + server_->address(); }
   std::string metrics_address() const { return metrics_ ? metrics_->address() : "off"; }
+
+  /// On SIGHUP. One that cannot be used is said and not taken.
+  void ReloadCertificates() {
+    if (!tls_) return LogInfo("nothing_to_reload", {{"cause", "the server has no certificate"}});
+    if (const Status reloaded = tls_->Reload(clock_.Now()); !reloaded.ok()) {
+      return LogError("certificate_not_reloaded", reloaded.error());
+    }
+    ShowCertificate("certificate_reloaded");
+  }
 
   /// The database of our own may be stopped from now on.
   void CeaseWatching() {
@@ -141,6 +155,7 @@ class Serving {
   rpc::Server::Options ServerOptions() const {
     rpc::Server::Options options;
     options.address = config_.listen;
+    options.tls = tls_;
     options.reflection = true;
     // A worker without a connection would only wait for one.
     options.workers = config_.database_connections;
@@ -191,6 +206,30 @@ class Serving {
     }
   }
 
+  Status LoadCertificates() {
+    const Config::Tls& tls = config_.tls;
+    if (tls.certificate.empty()) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(
+        tls_, rpc::ServerTls::Load({.certificate = {"server.tls.certificate", tls.certificate},
+                                    .key = {"server.tls.key", tls.key},
+                                    .client_ca = {"server.tls.client_ca", tls.client_ca},
+                                    .trust_domain = tls.trust_domain},
+                                   clock_.Now()));
+    ShowCertificate("certificate_loaded");
+    return Ok{};
+  }
+
+  void ShowCertificate(std::string_view event) {
+    const Instant expire_time = tls_->expire_time();
+    LogInfo(event, {{"subject", tls_->subject()}, {"expires", FormatRfc3339(expire_time)}});
+    prometheus::BuildGauge()
+        .Name("allot_certificate_expiry_timestamp_seconds")
+        .Help("When the certificate that the API shows expires.")
+        .Register(*registry_)
+        .Add({})
+        .Set(static_cast<double>(expire_time.seconds()));
+  }
+
   Status StartMetrics() {
     if (config_.metrics_listen == "off") return Ok{};
     ALLOT_ASSIGN_OR_RETURN(metrics_, MetricsEndpoint::Listen(config_.metrics_listen));
@@ -211,11 +250,12 @@ class Serving {
   std::optional<ClusterWatch> watch_;
   control::SchedulerLoop loop_;
   std::shared_ptr<PresentMetrics> present_metrics_;
+  std::shared_ptr<rpc::ServerTls> tls_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;
 };
 
-Status Run(const ServeOptions& options, const EndSignals& signals) {
+Status Run(const ServeOptions& options, const Signals& signals) {
   ALLOT_ASSIGN_OR_RETURN(Database database, Database::Open(options));
   Serving serving(options, database);
   std::optional<DataFolder> folder;
@@ -229,7 +269,7 @@ Status Run(const ServeOptions& options, const EndSignals& signals) {
                       {"metrics_listen", serving.metrics_address()},
                       {"policy", serving.policy_version()}});
 
-  const int signal = signals.Await();
+  const int signal = signals.AwaitEnd([&] { serving.ReloadCertificates(); });
   LogInfo("draining", {{"signal", signal}});
   // Who cannot wait still gets an orderly end of the database.
   const std::jthread impatience = signals.EndAtOnceOnTheNext([&] {
@@ -244,8 +284,9 @@ Status Run(const ServeOptions& options, const EndSignals& signals) {
 }  // namespace
 
 int Serve(const ServeOptions& options) {
+  rpc::AllowOnlyTls13();
   LogAsJson(options.config.log_level);
-  const EndSignals signals;
+  const Signals signals;
   const Status status = Run(options, signals);
   if (!status.ok()) return RefuseToStart(status.error());
   LogInfo("stopped", {});

@@ -1,0 +1,95 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "e2e/installation.h"
+#include "support/authority.h"
+
+namespace allot::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TlsTest : public ::testing::Test {
+ protected:
+  TlsTest() {
+    authority_.MakeServer();
+    for (const char* provider : {"naver", "kakao"}) authority_.MakeProvider(provider);
+    nation_.emplace(authority_);
+    nation_->RegisterSmallNation();
+  }
+
+  Authority authority_;
+  std::optional<Installation> nation_;
+};
+
+TEST_F(TlsTest, WorkIsHandedOverAndTakenBackAsInPlainText) {
+  const auto agent = nation_->StartAgent("naver-a");
+  const Ended submitted =
+      nation_->Allot({"submit", "snu/llm", "--gpus", "8", "--for", "1h", "--name", "a1", "--wait"});
+  EXPECT_EQ(submitted.exit_code, 0) << submitted.err;
+  EXPECT_EQ(nation_->StateOf("snu/llm/a1"), "active");
+  const Ended released = nation_->Allot({"release", "snu/llm/a1", "--wait"});
+  EXPECT_EQ(released.exit_code, 0) << released.err;
+}
+
+TEST_F(TlsTest, AClientThatCannotTrustTheServerSaysSo) {
+  const Ended unknown =
+      RunToEnd({Binary("allot"), "--data-dir", nation_->data_dir(), "--timeout", "2s", "clusters"});
+  EXPECT_EQ(unknown.exit_code, 6);
+  EXPECT_THAT(unknown.err, HasSubstr("--ca-file"));
+  const Ended plain =
+      RunToEnd({Binary("allot"), "--data-dir", nation_->data_dir(), "--server",
+                "http://" + nation_->address().substr(8), "--timeout", "2s", "clusters"});
+  EXPECT_EQ(plain.exit_code, 6);
+}
+
+TEST_F(TlsTest, AnAgentWithAnotherProvidersCertificateIsRefused) {
+  // Kakao's certificate with Naver's key.
+  std::filesystem::copy_file(authority_.certificate("kakao"), authority_.certificate("naver"),
+                             std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(authority_.key("kakao"), authority_.key("naver"),
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto agent = nation_->LaunchAgent("naver-a", "naver-a");
+  const Ended ended = agent->Wait();
+  EXPECT_EQ(ended.exit_code, 4);
+  EXPECT_THAT(ended.err, HasSubstr("certificate_required"));
+}
+
+TEST_F(TlsTest, CertificatesAreReadAgainOnSighup) {
+  const auto agent = nation_->StartAgent("naver-a");
+  std::ofstream(authority_.certificate("server")) << "half a file";
+  nation_->server().Signal(SIGHUP);
+  const auto refused = nation_->server().AwaitErr(R"("event":"certificate_not_reloaded")");
+  ASSERT_TRUE(refused);
+  EXPECT_THAT(*refused, HasSubstr("server.tls.certificate"));
+  EXPECT_EQ(nation_->Allot({"clusters"}).exit_code, 0) << "the old one serves on";
+
+  authority_.MakeServer({"--days", "10"});
+  authority_.MakeProvider("naver", {"--days", "10"});
+  nation_->server().Signal(SIGHUP);
+  EXPECT_TRUE(nation_->server().AwaitErr(R"("event":"certificate_reloaded")"));
+  agent->Signal(SIGHUP);
+  EXPECT_TRUE(agent->AwaitErr("the certificates were read again"));
+  const Ended submitted =
+      nation_->Allot({"submit", "snu/llm", "--gpus", "8", "--for", "1h", "--name", "a1", "--wait"});
+  EXPECT_EQ(submitted.exit_code, 0) << submitted.err;
+}
+
+TEST(TlsConfiguration, AnAddressThatOthersReachNeedsACertificate) {
+  const TempDir dir;
+  std::ofstream(dir / "allotd.yaml") << "server: {listen: '0.0.0.0:8443'}\n";
+  const Ended open = RunToEnd({Binary("allotd"), "check-config", dir / "allotd.yaml"});
+  EXPECT_EQ(open.exit_code, 2);
+  EXPECT_THAT(open.err, HasSubstr("server.tls.certificate"));
+  for (const char* half : {"certificate: /c", "key: /k", "client_ca: /a"}) {
+    std::ofstream(dir / "allotd.yaml") << "server: {tls: {" << half << "}}\n";
+    const Ended refused = RunToEnd({Binary("allotd"), "check-config", dir / "allotd.yaml"});
+    EXPECT_EQ(refused.exit_code, 2) << half;
+    EXPECT_THAT(refused.err, HasSubstr("allotd.yaml:1: server.tls.")) << half;
+  }
+}
+
+}  // namespace
+}  // namespace allot::testing
