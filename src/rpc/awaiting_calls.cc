@@ -9,6 +9,8 @@ namespace {
 
 /// Commits that come within this time share a look.
 constexpr std::chrono::milliseconds kCoalesce{10};
+/// The line that looks wait in: calls that were admitted already.
+constexpr char kLooks[] = "looks";
 
 }  // namespace
 
@@ -79,7 +81,8 @@ void AwaitingCalls::ResumeDue(bool all_look) {
   for (auto call = parked_.begin(); call != parked_.end();) {
     const bool last = ending_ || now >= call->expiry_micros;
     const bool due = last || all_look || call->seen_generation != generation_;
-    if (due && pool_.TryRun([look = call->look, last] { look(last); })) {
+    if (due && pool_.TryRun(kLooks, [look = call->look, last] { look(last); }) ==
+                   WorkerPool::Admission::kTaken) {
       call = parked_.erase(call);
     } else {
       ++call;

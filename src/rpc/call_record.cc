@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, 17> kCodeNames = {
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
 
+constexpr int kRefusalLinesASecond = 10;
+
 const prometheus::Histogram::BucketBoundaries kSecondsBuckets = {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 
@@ -90,10 +92,29 @@ void CallJournal::Count(const CallRecord& record, grpc::StatusCode code, int64_t
       .Observe(static_cast<double>(micros) / 1e6);
 }
 
+bool CallJournal::TakeRefusal(int64_t& unwritten) {
+  const int64_t second = steady_micros_() / 1'000'000;
+  const std::lock_guard lock(refusals_mutex_);
+  if (second != refusals_second_) {
+    refusals_second_ = second;
+    refusals_in_it_ = 0;
+  }
+  if (refusals_in_it_ >= kRefusalLinesASecond) {
+    ++refusals_unwritten_;
+    return false;
+  }
+  ++refusals_in_it_;
+  unwritten = std::exchange(refusals_unwritten_, 0);
+  return true;
+}
+
 void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const Error* error,
                         int64_t micros) {
   const auto level = LevelOf(code);
   if (!log_->should_log(level)) return;
+  int64_t unwritten = 0;
+  const bool refused = error != nullptr && error->reason == Reason::kOverloaded;
+  if (refused && !TakeRefusal(unwritten)) return;
   nlohmann::json line = {{"event", "rpc"},
                          {"method", record.method},
                          {"call_id", record.call_id},
@@ -108,6 +129,7 @@ void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const E
     line["reason"] = Name(error->reason);
     line["message"] = error->message;
   }
+  if (unwritten > 0) line["refused_without_a_line"] = unwritten;
   log_->log(level, line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <grpcpp/support/status.h>
@@ -45,6 +46,9 @@ class CallJournal {
 
  private:
   void Count(const CallRecord& record, grpc::StatusCode code, int64_t micros);
+  /// Whether a call refused as overloaded gets a line, and how many before it got none: a flood of
+  /// calls is not to become one of lines.
+  bool TakeRefusal(int64_t& unwritten);
   void Write(const CallRecord& record, grpc::StatusCode code, const Error* error, int64_t micros);
 
   const std::shared_ptr<spdlog::logger> log_;
@@ -54,6 +58,10 @@ class CallJournal {
   prometheus::Family<prometheus::Histogram>* durations_ = nullptr;
   prometheus::Gauge* in_flight_ = nullptr;
   prometheus::Gauge* watches_ = nullptr;
+  std::mutex refusals_mutex_;
+  int64_t refusals_second_ = 0;
+  int refusals_in_it_ = 0;
+  int64_t refusals_unwritten_ = 0;
 };
 
 /// "OK", "INVALID_ARGUMENT", …

@@ -69,7 +69,7 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
                                                     .awaited = {},
                                                     .expiry_micros = 0});
   grpc::ServerUnaryReactor* reactor = call->reactor;
-  const Status admitted = Admit([this, call] { Serve(call); });
+  const Status admitted = Admit(KeyOf(*context), [this, call] { Serve(call); });
   if (!admitted.ok()) Finish(call, admitted.error());
   return reactor;
 }
@@ -83,12 +83,22 @@ CallRecord Gateway::NewRecord(const std::string& name) {
           .start_micros = journal_.NowMicros()};
 }
 
-Status Gateway::Admit(std::function<void()> job) {
-  if (refusing_.load()) return StateError(Reason::kShuttingDown, "the server is shutting down");
-  if (!pool_.TryRun(std::move(job))) {
-    return StateError(Reason::kOverloaded, "too many calls are waiting for a worker");
+Status Gateway::Admit(const std::string& key, std::function<void()> job) {
+  using enum WorkerPool::Admission;
+  const Error ending = StateError(Reason::kShuttingDown, "the server is shutting down");
+  if (refusing_.load()) return ending;
+  switch (pool_.TryRun(known_callers_.PartyOf(key), std::move(job))) {
+    case kTaken:
+      return Ok{};
+    case kLineFull:
+      return StateError(Reason::kOverloaded,
+                        "too many calls of yours are waiting: have fewer under way at a time");
+    case kQueueFull:
+      return StateError(Reason::kOverloaded, "too many calls are waiting for a worker");
+    case kStopped:
+      return ending;
   }
-  return Ok{};
+  return ending;
 }
 
 Credential Gateway::CredentialOf(const grpc::CallbackServerContext& context) const {
@@ -101,8 +111,16 @@ Credential Gateway::CredentialOf(const grpc::CallbackServerContext& context) con
 
 /// A provider's key is good only on a connection of that provider: neither a stolen key nor a
 /// stolen certificate is enough.
-Result<Principal> Gateway::Identify(const Credential& credential) const {
-  ALLOT_ASSIGN_OR_RETURN(auto principal, control::Authenticate(context_, credential.key));
+Result<Principal> Gateway::Identify(const Credential& credential) {
+  auto authenticated = control::Authenticate(context_, credential.key);
+  if (!authenticated.ok()) {
+    if (authenticated.error().reason == Reason::kCredentialInvalid) {
+      known_callers_.Forget(credential.key);
+    }
+    return authenticated.error();
+  }
+  Principal principal = *std::move(authenticated);
+  known_callers_.Learn(credential.key, principal);
   if (tls_ == nullptr || principal.role != Role::kProvider) return principal;
   const auto needed = tls_->ProviderName(principal.provider.str());
   if (needed && credential.certificate_name != *needed) {
@@ -112,7 +130,7 @@ Result<Principal> Gateway::Identify(const Credential& credential) const {
   return principal;
 }
 
-Result<Caller> Gateway::Authenticate(const Credential& credential, CallRecord& record) const {
+Result<Caller> Gateway::Authenticate(const Credential& credential, CallRecord& record) {
   ALLOT_ASSIGN_OR_RETURN(record.principal, Identify(credential));
   return Caller{record.principal};
 }
@@ -188,28 +206,29 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
   context->AddTrailingMetadata(kCallIdHeader, record.call_id);
   auto stream = WatchStream::Make(journal_, record);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
-  const Status admitted = Admit([this, stream, record, &method, bytes = BytesOf(*request),
-                                 credential = CredentialOf(*context)]() mutable {
-    if (stream->over()) return;
-    const auto caller = Authenticate(credential, record);
-    stream->Identify(record);
-    if (!caller.ok()) return stream->End(caller.error());
-    if (!bytes.ok()) return stream->End(bytes.error());
-    auto source = method(*caller, record, *bytes);
-    if (!source.ok()) return stream->End(source.error());
-    const Status added = hub_.Add({.stream = stream,
-                                   .source = *std::move(source),
-                                   .key = caller->principal.key,
-                                   .still_allowed = [this, credential]() -> Status {
-                                     const auto principal = Identify(credential);
-                                     if (!principal.ok()) return principal.error();
-                                     return Ok{};
-                                   },
-                                   .last_sent_micros = 0,
-                                   .last_allowed_micros = 0,
-                                   .behind = true});
-    if (!added.ok()) stream->End(added.error());
-  });
+  const Status admitted =
+      Admit(KeyOf(*context), [this, stream, record, &method, bytes = BytesOf(*request),
+                              credential = CredentialOf(*context)]() mutable {
+        if (stream->over()) return;
+        const auto caller = Authenticate(credential, record);
+        stream->Identify(record);
+        if (!caller.ok()) return stream->End(caller.error());
+        if (!bytes.ok()) return stream->End(bytes.error());
+        auto source = method(*caller, record, *bytes);
+        if (!source.ok()) return stream->End(source.error());
+        const Status added = hub_.Add({.stream = stream,
+                                       .source = *std::move(source),
+                                       .key = caller->principal.key,
+                                       .still_allowed = [this, credential]() -> Status {
+                                         const auto principal = Identify(credential);
+                                         if (!principal.ok()) return principal.error();
+                                         return Ok{};
+                                       },
+                                       .last_sent_micros = 0,
+                                       .last_allowed_micros = 0,
+                                       .behind = true});
+        if (!added.ok()) stream->End(added.error());
+      });
   if (!admitted.ok()) stream->End(admitted.error());
   return stream.get();
 }

@@ -12,6 +12,7 @@
 #include "allot/rpc/server_tls.h"
 #include "rpc/awaiting_calls.h"
 #include "rpc/call_record.h"
+#include "rpc/known_callers.h"
 #include "rpc/method_table.h"
 #include "rpc/watch_hub.h"
 #include "rpc/worker_pool.h"
@@ -65,11 +66,11 @@ class Gateway {
   using UnaryCallPtr = std::shared_ptr<UnaryCall>;
 
   CallRecord NewRecord(const std::string& name);
-  /// Hands a job to the pool, or says why not.
-  Status Admit(std::function<void()> job);
+  /// Hands a job to the pool, in the caller's line, or says why not.
+  Status Admit(const std::string& key, std::function<void()> job);
   Credential CredentialOf(const grpc::CallbackServerContext& context) const;
-  Result<Principal> Identify(const Credential& credential) const;
-  Result<Caller> Authenticate(const Credential& credential, CallRecord& record) const;
+  Result<Principal> Identify(const Credential& credential);
+  Result<Caller> Authenticate(const Credential& credential, CallRecord& record);
   void Serve(const UnaryCallPtr& call);
   void StartAwaited(const UnaryCallPtr& call, const Caller& caller, const AwaitedMethod& method);
   void LookAgain(const UnaryCallPtr& call, bool last);
@@ -82,6 +83,7 @@ class Gateway {
   WorkerPool& pool_;
   AwaitingCalls& awaiting_;
   WatchHub& hub_;
+  KnownCallers known_callers_;
   std::atomic<bool> refusing_{false};
 };
 

@@ -4,26 +4,25 @@
 
 namespace allot::rpc {
 
-WorkerPool::WorkerPool(int threads, int queue_max)
-    : queue_max_(static_cast<std::size_t>(queue_max)) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+WorkerPool::WorkerPool(const Limits& limits) : limits_(limits) {
+  for (int i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { Work(); });
 }
 
 WorkerPool::~WorkerPool() { Stop(); }
 
-bool WorkerPool::TryRun(std::function<void()> job) {
+WorkerPool::Admission WorkerPool::TryRun(const std::string& party, std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || queue_.size() >= queue_max_) return false;
-    queue_.push_back(std::move(job));
+    if (stopping_) return Admission::kStopped;
+    if (queued_ >= limits_.queue_max) return Admission::kQueueFull;
+    Line& line = lines_[party];
+    if (line.jobs.size() >= static_cast<std::size_t>(limits_.line_max)) return Admission::kLineFull;
+    line.jobs.push_back(std::move(job));
+    ++queued_;
+    Settle(party);
   }
   ready_.notify_one();
-  return true;
-}
-
-std::size_t WorkerPool::queued() const {
-  const std::lock_guard lock(mutex_);
-  return queue_.size();
+  return Admission::kTaken;
 }
 
 void WorkerPool::Stop() {
@@ -37,17 +36,42 @@ void WorkerPool::Stop() {
   }
 }
 
+void WorkerPool::Settle(const std::string& party) {
+  const auto found = lines_.find(party);
+  Line& line = found->second;
+  if (line.jobs.empty()) {
+    if (line.running == 0) lines_.erase(found);
+    return;
+  }
+  if (line.has_turn || line.running >= limits_.threads_a_party) return;
+  line.has_turn = true;
+  turns_.push_back(party);
+}
+
 void WorkerPool::Work() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::function<void()> job;
-    {
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-    }
+    ready_.wait(lock, [this] { return !turns_.empty() || (stopping_ && queued_ == 0); });
+    if (turns_.empty()) return;
+    const std::string party = std::move(turns_.front());
+    turns_.pop_front();
+    Line& line = lines_.at(party);
+    line.has_turn = false;
+    const std::function<void()> job = std::move(line.jobs.front());
+    line.jobs.pop_front();
+    --queued_;
+    ++line.running;
+    // To the end of the turns, if it has more.
+    Settle(party);
+    const bool more = !turns_.empty();
+    lock.unlock();
+    if (more) ready_.notify_one();
     job();
+    lock.lock();
+    // It was not forgotten meanwhile: something of it ran.
+    --lines_.at(party).running;
+    Settle(party);
+    if (stopping_ && queued_ == 0) ready_.notify_all();
   }
 }
 

@@ -2,14 +2,12 @@
 // 1,307 nodes and so many pending allocations. Measures how long after the submission a planned
 // start (or a reservation) is visible to a watcher, and the server's memory, PostgreSQL's apart.
 // Prints one JSON line; progress goes to stderr.
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -26,18 +24,15 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/base/random.h"
-#include "allot/v1/allocation_service.grpc.pb.h"
-#include "allot/v1/operator_service.grpc.pb.h"
-#include "allot/v1/pool_service.grpc.pb.h"
-#include "allot/v1/project_service.grpc.pb.h"
-#include "allot/v1/provider_service.grpc.pb.h"
-#include "allot/v1/quota_service.grpc.pb.h"
-#include "support/process.h"
-#include "support/temp_dir.h"
+#include "support/rpc/served_allotd.h"
 
 namespace allot {
 namespace {
 
+using testing::ContextFor;
+using testing::Must;
+using testing::Quantile;
+using testing::Stubs;
 using SteadyClock = std::chrono::steady_clock;
 
 struct Settings {
@@ -48,48 +43,6 @@ struct Settings {
 
 constexpr int kProjects = 50;
 constexpr auto kCallTimeout = std::chrono::seconds(30);
-
-void Must(const grpc::Status& status, const char* what) {
-  if (!status.ok()) throw std::runtime_error(std::string(what) + ": " + status.error_message());
-}
-
-/// A context with the key and a deadline.
-std::unique_ptr<grpc::ClientContext> ContextFor(const std::string& key) {
-  auto context = std::make_unique<grpc::ClientContext>();
-  context->AddMetadata("authorization", "Bearer " + key);
-  context->set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-  return context;
-}
-
-std::string ReadLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line)) throw std::runtime_error("cannot read " + path);
-  return line;
-}
-
-std::string BinDir(const char* program) {
-  const char* given = std::getenv("ALLOT_BIN_DIR");
-  if (given != nullptr) return given;
-  return std::filesystem::canonical(std::filesystem::path(program)).parent_path().string();
-}
-
-struct Stubs {
-  explicit Stubs(const std::shared_ptr<grpc::Channel>& channel)
-      : allocations(v1::AllocationService::NewStub(channel)),
-        operators(v1::OperatorService::NewStub(channel)),
-        pool(v1::PoolService::NewStub(channel)),
-        projects(v1::ProjectService::NewStub(channel)),
-        providers(v1::ProviderService::NewStub(channel)),
-        quotas(v1::QuotaService::NewStub(channel)) {}
-
-  std::unique_ptr<v1::AllocationService::Stub> allocations;
-  std::unique_ptr<v1::OperatorService::Stub> operators;
-  std::unique_ptr<v1::PoolService::Stub> pool;
-  std::unique_ptr<v1::ProjectService::Stub> projects;
-  std::unique_ptr<v1::ProviderService::Stub> providers;
-  std::unique_ptr<v1::QuotaService::Stub> quotas;
-};
 
 struct ClusterSpec {
   const char* id;
@@ -106,51 +59,16 @@ constexpr ClusterSpec kClusters[] = {{"naver-a", 255, v1::GPU_MODEL_H200},
 /// measurement needs. Heartbeats keep the nodes ready.
 class Provider {
  public:
-  Provider(Stubs& stubs, std::string operator_key) : stubs_(stubs) {
-    v1::CreateProviderRequest provider;
-    provider.set_provider_id("bench");
-    v1::Provider created;
-    Must(stubs.pool->CreateProvider(ContextFor(operator_key).get(), provider, &created),
-         "CreateProvider");
-    v1::CreateApiKeyRequest key;
-    key.mutable_api_key()->set_role(v1::ROLE_PROVIDER);
-    key.mutable_api_key()->set_provider("providers/bench");
-    v1::CreateApiKeyResponse made;
-    Must(stubs.operators->CreateApiKey(ContextFor(operator_key).get(), key, &made), "CreateApiKey");
-    key_ = made.secret();
-    for (const ClusterSpec& spec : kClusters) BringOnline(spec, operator_key);
+  explicit Provider(testing::ServedAllotd& served)
+      : stubs_(served.stubs()), key_(served.CreateProvider()) {
+    for (const ClusterSpec& spec : kClusters) {
+      sessions_["providers/bench/clusters/" + std::string(spec.id)] =
+          served.BringOnline(key_, spec.id, spec.nodes, spec.model);
+    }
     beat_ = std::jthread([this](const std::stop_token& stop) { Beat(stop); });
   }
 
  private:
-  void BringOnline(const ClusterSpec& spec, const std::string& operator_key) {
-    v1::CreateClusterRequest create;
-    create.set_parent("providers/bench");
-    create.set_cluster_id(spec.id);
-    create.mutable_cluster()->set_gpu_model(spec.model);
-    create.mutable_cluster()->add_programmes("national");
-    v1::Cluster cluster;
-    Must(stubs_.pool->CreateCluster(ContextFor(operator_key).get(), create, &cluster),
-         "CreateCluster");
-    v1::RegisterAgentRequest agent;
-    agent.set_cluster(cluster.name());
-    agent.set_gpu_model(spec.model);
-    v1::RegisterAgentResponse registered;
-    Must(stubs_.providers->RegisterAgent(ContextFor(key_).get(), agent, &registered),
-         "RegisterAgent");
-    v1::SyncInventoryRequest inventory;
-    inventory.set_cluster(cluster.name());
-    inventory.set_session(registered.session());
-    inventory.set_generation(1);
-    for (int i = 1; i <= spec.nodes; ++i) {
-      inventory.add_nodes()->set_node_id("n" + std::to_string(i));
-    }
-    v1::SyncInventoryResponse synced;
-    Must(stubs_.providers->SyncInventory(ContextFor(key_).get(), inventory, &synced),
-         "SyncInventory");
-    sessions_[cluster.name()] = registered.session();
-  }
-
   void Beat(const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any stopped;
@@ -169,7 +87,7 @@ class Provider {
   }
 
   Stubs& stubs_;
-  std::string key_;
+  const std::string key_;
   std::map<std::string, int64_t> sessions_;
   std::jthread beat_;
 };
@@ -178,30 +96,10 @@ std::string ProjectName(int project) {
   return "institutes/bench/projects/p" + std::to_string(project);
 }
 
-void CreateProjects(Stubs& stubs, const std::string& key) {
-  v1::CreateInstituteRequest institute;
-  institute.set_institute_id("bench");
-  institute.mutable_institute()->set_sector(v1::SECTOR_NATIONAL);
-  v1::Institute made;
-  Must(stubs.projects->CreateInstitute(ContextFor(key).get(), institute, &made), "CreateInstitute");
+void CreateProjects(testing::ServedAllotd& served) {
+  served.CreateInstitute("bench");
   for (int i = 0; i < kProjects; ++i) {
-    v1::CreateProjectRequest project;
-    project.set_parent("institutes/bench");
-    project.set_project_id("p" + std::to_string(i));
-    project.mutable_project()->set_programme("national");
-    project.mutable_project()->set_sector(v1::SECTOR_NATIONAL);
-    project.mutable_project()->set_merit(300 + i * 10);
-    v1::Project created;
-    Must(stubs.projects->CreateProject(ContextFor(key).get(), project, &created), "CreateProject");
-    v1::UpdateQuotaRequest quota;
-    quota.mutable_quota()->set_name(ProjectName(i) + "/quota");
-    quota.mutable_quota()->mutable_concurrent_gpus()->set_b200(2000);
-    quota.mutable_quota()->mutable_concurrent_gpus()->set_h200(2000);
-    quota.mutable_quota()->set_gpu_seconds(int64_t{1} << 48);
-    quota.mutable_update_mask()->add_paths("concurrent_gpus");
-    quota.mutable_update_mask()->add_paths("gpu_seconds");
-    v1::Quota updated;
-    Must(stubs.quotas->UpdateQuota(ContextFor(key).get(), quota, &updated), "UpdateQuota");
+    served.CreateProject("bench", "p" + std::to_string(i), 300 + i * 10);
   }
 }
 
@@ -309,11 +207,6 @@ class Watcher {
   std::jthread reader_;
 };
 
-double Quantile(std::vector<double> values, std::size_t permille) {
-  std::sort(values.begin(), values.end());
-  return values[(values.size() * permille + 999) / 1000 - 1];
-}
-
 /// Of /proc/PID/status, in MB (10^6 bytes).
 double MemoryMb(pid_t pid, const std::string& field) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/status");
@@ -326,15 +219,11 @@ double MemoryMb(pid_t pid, const std::string& field) {
 }
 
 nlohmann::ordered_json Measure(const Settings& settings, const std::string& bin_dir) {
-  const testing::TempDir dir;
-  testing::Process server({bin_dir + "/allotd", "serve", "--data-dir", dir / "data", "--listen",
-                           "127.0.0.1:0", "--metrics-listen", "off"});
-  if (!server.AwaitErr("\"serving\"")) throw std::runtime_error("allotd: " + server.err());
-  const std::string key = ReadLine(dir / "data/keys/operator.key");
-  Stubs stubs(grpc::CreateChannel(ReadLine(dir / "data/server.address"),
-                                  grpc::InsecureChannelCredentials()));
-  Provider provider(stubs, key);
-  CreateProjects(stubs, key);
+  testing::ServedAllotd served(bin_dir);
+  const std::string key = served.operator_key();
+  Stubs& stubs = served.stubs();
+  Provider provider(served);
+  CreateProjects(served);
   int64_t number = FillQueue(stubs, key, settings);
 
   Watcher watcher(stubs, key);
@@ -357,8 +246,8 @@ nlohmann::ordered_json Measure(const Settings& settings, const std::string& bin_
           {"seed", settings.seed},
           {"submit_to_planned_p50_ms", Quantile(latencies_ms, 500)},
           {"submit_to_planned_p99_ms", Quantile(latencies_ms, 990)},
-          {"server_rss_mb", MemoryMb(server.pid(), "VmRSS")},
-          {"server_peak_rss_mb", MemoryMb(server.pid(), "VmHWM")}};
+          {"server_rss_mb", MemoryMb(served.pid(), "VmRSS")},
+          {"server_peak_rss_mb", MemoryMb(served.pid(), "VmHWM")}};
 }
 
 int Main(int argc, char** argv) {
@@ -373,7 +262,7 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", settings.seed, "Of the requests")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  std::printf("%s\n", Measure(settings, BinDir(argv[0])).dump().c_str());
+  std::printf("%s\n", Measure(settings, testing::BinDir(argv[0])).dump().c_str());
   return 0;
 }
 

@@ -13,7 +13,6 @@
 
 #include "rpc/api_fixture.h"
 #include "rpc/bytes.h"
-#include "rpc/worker_pool.h"
 
 namespace allot::rpc {
 namespace {
@@ -220,6 +219,31 @@ TEST_F(ServerTest, AFullQueueIsOverloadedWithATimeToComeBack) {
   EXPECT_NE(status.error_details().find("google.rpc.RetryInfo"), std::string::npos);
 }
 
+TEST_F(ServerTest, AFloodOfRefusedCallsIsNoFloodOfLines) {
+  std::ostringstream lines;
+  options_.log = std::make_shared<spdlog::logger>(
+      "rpc", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines));
+  options_.log->set_pattern("%v");
+  options_.queued_calls_max = 0;
+  int64_t now_micros = 5'000'000;
+  options_.steady_micros = [&now_micros] { return now_micros; };
+  Serve();
+  const auto flood = [this](int calls) {
+    for (int i = 0; i < calls; ++i) {
+      Call<v1::ProjectService>(operator_key_, &Projects::ListInstitutes, "");
+    }
+  };
+  flood(30);
+  const std::string first = lines.str();
+  EXPECT_EQ(std::count(first.begin(), first.end(), '\n'), 10);
+  now_micros += 1'000'000;
+  flood(1);
+  server_->Drain(1'000);
+  const auto last = nlohmann::json::parse(lines.str().substr(first.size()));
+  EXPECT_EQ(last["reason"], "overloaded");
+  EXPECT_EQ(last["refused_without_a_line"], 20);
+}
+
 TEST_F(ServerTest, EveryCallIsInTheLogAndInTheMetrics) {
   std::ostringstream lines;
   options_.log = std::make_shared<spdlog::logger>(
@@ -255,25 +279,6 @@ TEST_F(ServerTest, ADrainedServerTakesNoCallsAndCanBeDrainedAgain) {
   server_->Drain(100);
   EXPECT_EQ(Call<v1::ProjectService>(operator_key_, &Projects::ListInstitutes, "").error_code(),
             grpc::StatusCode::UNAVAILABLE);
-}
-
-TEST(WorkerPool, RefusesWhatItsQueueCannotHold) {
-  std::promise<void> release;
-  std::promise<void> busy;
-  WorkerPool pool(1, 2);
-  ASSERT_TRUE(pool.TryRun([&] {
-    busy.set_value();
-    release.get_future().wait();
-  }));
-  busy.get_future().wait();
-  int ran = 0;
-  EXPECT_TRUE(pool.TryRun([&] { ++ran; }));
-  EXPECT_TRUE(pool.TryRun([&] { ++ran; }));
-  EXPECT_FALSE(pool.TryRun([&] { ++ran; }));
-  release.set_value();
-  pool.Stop();
-  EXPECT_EQ(ran, 2);
-  EXPECT_FALSE(pool.TryRun([] {}));
 }
 
 }  // namespace

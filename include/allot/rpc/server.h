@@ -18,8 +18,10 @@ namespace allot::rpc {
 /// The API allot.v1 over gRPC. Every call has a principal, made from its API key; health alone, and
 /// reflection when switched on, answer without one.
 ///
-/// A call is answered on a bounded pool of workers: when its queue is full a call is refused as
-/// overloaded at once, and nothing grows with the load. Watches and orders awaited hold no worker.
+/// A call is answered on a bounded pool of workers, before which every party has a line of its own:
+/// when a line, or all together, are full, a call is refused as overloaded at once; nobody waits
+/// for more than one call of each other party, and nothing grows with the load. Watches and orders
+/// awaited hold no worker.
 class Server {
  public:
   struct Options {
@@ -31,7 +33,11 @@ class Server {
     bool reflection = false;
 
     int workers = 8;
+    /// Workers that one institute, provider or other key has at a time.
+    int workers_a_party = 2;
     int queued_calls_max = 1024;
+    /// Of one party; calls with keys that were never found good share one line.
+    int queued_calls_a_party_max = 128;
     int streams_per_connection_max = 100;
     int watches_max = 1024;
     /// Of one key, so that nobody shuts the others out.

@@ -1,5 +1,6 @@
 #include "apps/allotd/serve.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -159,6 +160,7 @@ class Serving {
     options.reflection = true;
     // A worker without a connection would only wait for one.
     options.workers = config_.database_connections;
+    options.workers_a_party = std::max(1, config_.database_connections / 4);
     options.poll_ms = config_.scheduler_poll_ms;
     options.steady_micros = SteadyMicros;
     options.log = spdlog::default_logger();
