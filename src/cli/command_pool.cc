@@ -10,19 +10,24 @@
 namespace allot::cli {
 namespace {
 
+constexpr const char* kUsualHorizon = "7d";
+
 struct PoolFlags {
   bool timeline = false;
-  std::string horizon = "7d";
+  std::string horizon;
   std::string step;
 };
 
 ExitCode ShowPool(Session& session, const PoolFlags& flags) {
-  if (!flags.timeline && !flags.step.empty()) {
-    return session.Fail(UsageFailure("--step is of the timeline", "Add --timeline."));
+  if (!flags.timeline && !(flags.step.empty() && flags.horizon.empty())) {
+    return session.Fail(
+        UsageFailure((flags.step.empty() ? "--for" : "--step") + std::string(" is of the timeline"),
+                     "Add --timeline."));
   }
   v1::GetCapacityRequest request;
   if (flags.timeline) {
-    const auto horizon = ParseLength("--for", flags.horizon);
+    const auto horizon =
+        ParseLength("--for", flags.horizon.empty() ? kUsualHorizon : flags.horizon);
     if (!horizon.ok()) return session.Fail(FailureOf(horizon.error()));
     request.mutable_horizon()->set_seconds(horizon->count);
     if (!flags.step.empty()) {

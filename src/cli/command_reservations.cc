@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
@@ -96,6 +97,13 @@ void Show(Session& session, const v1::Reservation& reservation) {
                         {reservation.name()});
 }
 
+/// Of one that was only validated. Promises give way to an operator who says so; nothing else does.
+bool WouldBeRefused(const v1::Reservation& reservation, const ReserveFlags& flags) {
+  return std::ranges::any_of(reservation.conflicts(), [&](const v1::BookingConflict& conflict) {
+    return conflict.kind() != v1::BookingConflict::KIND_PROMISED || !flags.override_promises;
+  });
+}
+
 ExitCode Create(Session& session, const ReserveFlags& flags) {
   auto request = ReadReservation(flags, session.Now());
   if (!request.ok()) return session.Fail(FailureOf(request.error()));
@@ -116,7 +124,12 @@ ExitCode Create(Session& session, const ReserveFlags& flags) {
   }
   const auto created = (*client)->Call(&Pool::CreateReservation, *request);
   if (!created.ok()) return session.Fail(created.failure());
-  if (flags.dry_run) session.output().Note("dry run: nothing was changed; it would become");
+  if (flags.dry_run) {
+    session.output().Note(
+        WouldBeRefused(*created, flags)
+            ? "dry run: nothing was changed; it would be refused for what is in the way below"
+            : "dry run: nothing was changed; it would become");
+  }
   Show(session, *created);
   return ExitCode::kOk;
 }

@@ -1,4 +1,6 @@
 #include <memory>
+#include <set>
+#include <string>
 
 #include "cli/commands.h"
 #include "cli/place.h"
@@ -103,9 +105,13 @@ Outcome<v1::WhatIfRequest> ReadQuestion(const Session& session, const WhatIfFlag
     if (!name.ok()) return name.failure();
     request.set_policy(*name);
   }
+  std::set<std::string> names;
   for (const std::string& text : flags.settings) {
     const auto halves = Halves("--set", text, "NAME=VALUE, such as promise_nodes=8");
     if (!halves.ok()) return FailureOf(halves.error());
+    if (!names.insert(halves->first).second) {
+      return FailureOf(FieldError(Reason::kValueRepeated, "--set", text, "each setting once"));
+    }
     const Status set =
         SetSetting("--set", halves->first, halves->second, *request.mutable_settings());
     if (!set.ok()) return FailureOf(set.error());

@@ -81,6 +81,11 @@ Status WouldMove(const Context& context, const Principal& principal, Planner& pl
   std::string why =
       "No work that may be stopped can be moved and go on at once so that it starts sooner";
   if (start) why += " than " + FormatRfc3339(*start);
+  const auto policy = context.policies.At(context.clock.Now());
+  why += ". Work is left alone that has run for less than " +
+         FormatDuration(policy->preemption_min_run) + ", ends by itself within " +
+         FormatDuration(policy->preemption_grace) + ", or was stopped " +
+         std::to_string(policy->preemptions_max) + " times";
   return StateError(Reason::kConsolidationImpossible, why + ".");
 }
 

@@ -123,6 +123,42 @@ std::string RangeOf(const PolicySetting& setting) {
   return FormatSetting(setting, setting.min) + " to " + FormatSetting(setting, setting.max);
 }
 
+std::optional<PolicyContradiction> FindContradiction(const Policy& policy) {
+  struct Row {
+    std::string_view longer;
+    std::string_view shorter;
+    bool may_be_equal;
+  };
+  constexpr std::array kRows = {
+      // A node is unknown first and down later; the other way round it would never be unknown.
+      Row{"node_down_after", "heartbeat_expiry", false},
+      // Nothing starts before it was gathered, and nothing is planned beyond the horizon.
+      Row{"planning_horizon", "gathering_time", false},
+      // Or everybody who may start at all would have waited too long.
+      Row{"starvation_bound", "gathering_time", false},
+      // What is not planned cannot be promised.
+      Row{"planning_horizon", "promise_within", true},
+  };
+  for (const Row& row : kRows) {
+    const PolicySetting& longer = *FindPolicySetting(row.longer);
+    const PolicySetting& shorter = *FindPolicySetting(row.shorter);
+    const int64_t longer_s = Get(policy, longer);
+    const int64_t shorter_s = Get(policy, shorter);
+    if (longer_s > shorter_s || (row.may_be_equal && longer_s == shorter_s)) continue;
+    const auto of = [](const PolicySetting& setting, int64_t value) {
+      return std::string(setting.name) + " (" + FormatSetting(setting, value) + ")";
+    };
+    return PolicyContradiction{
+        .longer = row.longer,
+        .shorter = row.shorter,
+        .longer_needs =
+            (row.may_be_equal ? "at least as long as " : "longer than ") + of(shorter, shorter_s),
+        .shorter_needs =
+            (row.may_be_equal ? "at most as long as " : "shorter than ") + of(longer, longer_s)};
+  }
+  return std::nullopt;
+}
+
 Status CheckPolicy(const Policy& policy) {
   ALLOT_RETURN_IF_ERROR(CheckProgrammes(policy.programmes));
   for (const PolicySetting& setting : kSettings) {
@@ -130,11 +166,10 @@ Status CheckPolicy(const Policy& policy) {
     if (value >= setting.min && value <= setting.max) continue;
     return Invalid(std::string(setting.name), FormatSetting(setting, value), RangeOf(setting));
   }
-  // A node is unknown first and down later; the other way round it would never be unknown.
-  if (policy.node_down_after <= policy.heartbeat_expiry) {
-    return Invalid(
-        "node_down_after", FormatDuration(policy.node_down_after),
-        "longer than heartbeat_expiry (" + FormatDuration(policy.heartbeat_expiry) + ")");
+  if (const auto found = FindContradiction(policy)) {
+    const PolicySetting& longer = *FindPolicySetting(found->longer);
+    return Invalid(std::string(found->longer), FormatSetting(longer, Get(policy, longer)),
+                   found->longer_needs);
   }
   return Ok{};
 }

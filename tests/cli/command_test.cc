@@ -282,6 +282,14 @@ TEST_F(Command, FindsServerAndKeyInADataFolder) {
       << "the variable goes before the folder";
 }
 
+TEST_F(Command, WhatIsOfTheTimelineIsRefusedWithoutIt) {
+  const Ran ran = runner_.Run({"pool", "--for", "14d"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("Add --timeline."), std::string::npos) << ran.err;
+  EXPECT_EQ(runner_.Run({"what-if", "--set", "promise_nodes=8", "--set", "promise_nodes=9"}).code,
+            3);
+}
+
 TEST_F(Command, SaysWhereItLookedForAKey) {
   runner_.variables.clear();
   runner_.variables["HOME"] = "/nonexistent";

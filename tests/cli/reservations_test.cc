@@ -65,6 +65,20 @@ TEST_F(Reservations, ADryRunListsWhatIsInTheWay) {
   EXPECT_TRUE(server_.state.reservation_requests.at(0).validate_only());
   EXPECT_TRUE(server_.state.reservation_requests.at(0).override_promises());
   EXPECT_EQ(server_.state.reservation_requests.at(0).node_count(), 4);
+  EXPECT_THAT(ran.err, HasSubstr("it would become")) << "promises give way to an override";
+}
+
+TEST_F(Reservations, ADryRunSaysThatItWouldBeRefused) {
+  server_.state.conflict.set_booking("institutes/snu/projects/llm/allocations/gang");
+  const std::vector<std::string> dry_run = {
+      "reservations", "create", "naver-a",  "--nodes", "4",
+      "--for",        "1h",     "--reason", "demo",    "--dry-run"};
+  server_.state.conflict.set_kind(v1::BookingConflict::KIND_PROMISED);
+  EXPECT_THAT(runner_.Run(dry_run).err, HasSubstr("it would be refused"));
+  server_.state.conflict.set_kind(v1::BookingConflict::KIND_HELD);
+  auto overriding = dry_run;
+  overriding.emplace_back("--override-promises");
+  EXPECT_THAT(runner_.Run(overriding).err, HasSubstr("it would be refused"));
 }
 
 TEST_F(Reservations, WhatIsMissingOrTooMuchIsSaid) {

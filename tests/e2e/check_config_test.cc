@@ -115,6 +115,9 @@ INSTANTIATE_TEST_SUITE_P(
                "2: policy.usage_half_life is a list: expected a duration"},
         Broken{"Choice", "policy:\n  node_loss: ignore\n",
                "2: policy.node_loss is 'ignore': expected requeue or fail"},
+        Broken{"PromisedBeyondThePlan", "policy:\n  promise_within: 800d\n",
+               "2: policy.promise_within is '800d': expected at most as long as "
+               "planning_horizon (732d)"},
         Broken{"DownBeforeUnknown", "policy:\n  heartbeat_expiry: 60s\n  node_down_after: 30s\n",
                "3: policy.node_down_after is '30s': expected longer than heartbeat_expiry (1m)"},
         Broken{"NoProgrammes", "policy:\n  programmes: {}\n",

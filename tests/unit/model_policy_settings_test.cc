@@ -76,6 +76,13 @@ TEST(PolicySettings, WhatIsWrongIsNamedByItsPath) {
          }
        }},
       {"node_down_after", [](Policy& p) { p.node_down_after = p.heartbeat_expiry; }},
+      {"planning_horizon",
+       [](Policy& p) {
+         p.planning_horizon = Days(1);
+         p.gathering_time = Days(1);
+       }},
+      {"starvation_bound", [](Policy& p) { p.starvation_bound = p.gathering_time; }},
+      {"planning_horizon", [](Policy& p) { p.promise_within = p.planning_horizon + Seconds{1}; }},
   };
   for (const auto& row : rows) {
     Policy policy = Sound();

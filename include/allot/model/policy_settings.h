@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,17 @@ void Set(Policy& policy, const PolicySetting& setting, int64_t value);
 std::string FormatSetting(const PolicySetting& setting, int64_t value);
 /// "1h to 3660d", "1 to 2048".
 std::string RangeOf(const PolicySetting& setting);
+
+/// Two lengths of time that make nonsense of each other: one must be longer than the other, or at
+/// least as long.
+struct PolicyContradiction {
+  std::string_view longer;
+  std::string_view shorter;
+  /// What would do: "longer than gathering_time (10s)", "shorter than node_down_after (5m)".
+  std::string longer_needs;
+  std::string shorter_needs;
+};
+std::optional<PolicyContradiction> FindContradiction(const Policy& policy);
 
 /// policy_invalid with the path of the first thing wrong ("starvation_bound",
 /// "programmes.call-2026-1.gpus_max.H200"): out of range, in contradiction to another setting, or

@@ -115,13 +115,11 @@ void ReadPolicy(YamlFields policy, Policy& result) {
     std::ranges::sort(result.programmes, {}, &ProgrammeCaps::programme);
     if (result.programmes.empty()) policy.Refuse("programmes", "at least one programme");
   }
-  // A node is unknown first and down later; the other way round it would never be unknown.
-  if (result.node_down_after <= result.heartbeat_expiry) {
-    const std::string bound = FormatDuration(result.heartbeat_expiry);
-    policy.Refuse(policy.Has("node_down_after") ? "node_down_after" : "heartbeat_expiry",
-                  policy.Has("node_down_after") ? "longer than heartbeat_expiry (" + bound + ")"
-                                                : "shorter than node_down_after (" +
-                                                      FormatDuration(result.node_down_after) + ")");
+  if (const auto found = FindContradiction(result)) {
+    const std::string longer(found->longer);
+    const bool names_longer = policy.Has(longer);
+    policy.Refuse(names_longer ? longer : std::string(found->shorter),
+                  names_longer ? found->longer_needs : found->shorter_needs);
   }
   policy.Finish();
 }
