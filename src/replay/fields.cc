@@ -1,5 +1,6 @@
 #include "replay/fields.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace allot::replay {
@@ -22,11 +23,19 @@ std::optional<int64_t> Number(const nlohmann::json& json, int64_t min, int64_t m
   return value;
 }
 
+/// For messages. Lists and objects are only named: to write one down takes as much stack as it is
+/// deep.
+std::string Shown(const nlohmann::json& json) {
+  if (json.is_array()) return "a list";
+  if (json.is_object()) return "an object";
+  return json.dump();
+}
+
 }  // namespace
 
-Fields::Fields(const nlohmann::json& json, std::string path, FirstError& first)
-    : json_(json.is_object() ? json : kNothing), path_(std::move(path)), first_(first) {
-  if (!json.is_object()) first_.Note(path_, json.dump(), "an object");
+Fields::Fields(const nlohmann::json& json, std::string path, Reading& reading)
+    : json_(json.is_object() ? json : kNothing), path_(std::move(path)), reading_(reading) {
+  if (!json.is_object()) reading_.Note(path_, Shown(json), "an object");
 }
 
 std::string Fields::PathOf(const char* name) const {
@@ -34,20 +43,37 @@ std::string Fields::PathOf(const char* name) const {
 }
 
 void Fields::Note(const char* name, std::string_view value, std::string expected) const {
-  first_.Note(PathOf(name), value, std::move(expected));
+  reading_.Note(PathOf(name), value, std::move(expected));
+}
+
+void Fields::Refuse(const char* name, const nlohmann::json* json, std::string expected) const {
+  Note(name, json == nullptr ? "" : Shown(*json), std::move(expected));
+}
+
+void Fields::RefuseOthers() const {
+  if (asked_for_.size() == json_.size()) return;
+  for (const auto& [name, json] : json_.items()) {
+    if (std::ranges::find(asked_for_, &json) != asked_for_.end()) continue;
+    Refuse(Printable(name).c_str(), &json,
+           "no such field in a recording of format " + std::to_string(reading_.format));
+  }
 }
 
 const nlohmann::json* Fields::Find(const char* name) const {
   const auto found = json_.find(name);
-  return found == json_.end() ? nullptr : &*found;
+  if (found == json_.end()) return nullptr;
+  if (std::ranges::find(asked_for_, &*found) == asked_for_.end()) asked_for_.push_back(&*found);
+  return &*found;
 }
 
-bool Fields::Has(const char* name) const { return Find(name) != nullptr; }
+bool Fields::Has(const char* name, int64_t since) const {
+  return since <= reading_.format && Find(name) != nullptr;
+}
 
 int64_t Fields::Int(const char* name, int64_t min, int64_t max) const {
   const nlohmann::json* json = Find(name);
   const auto value = json == nullptr ? std::nullopt : Number(*json, min, max);
-  if (!value) Note(name, json == nullptr ? "" : json->dump(), Range(min, max));
+  if (!value) Refuse(name, json, Range(min, max));
   return value.value_or(min);
 }
 
@@ -60,7 +86,7 @@ int Fields::Position(const char* name, std::size_t size) const {
 bool Fields::Bool(const char* name) const {
   const nlohmann::json* json = Find(name);
   if (json != nullptr && json->is_boolean()) return json->get<bool>();
-  Note(name, json == nullptr ? "" : json->dump(), "true or false");
+  Refuse(name, json, "true or false");
   return false;
 }
 
@@ -69,36 +95,42 @@ std::string Fields::Text(const char* name) const {
   if (json != nullptr && json->is_string() && !json->get_ref<const std::string&>().empty()) {
     return json->get<std::string>();
   }
-  Note(name, json == nullptr ? "" : json->dump(), "a text");
+  Refuse(name, json, "a text that is not empty");
   return "";
 }
 
-Fields Fields::Object(const char* name) const {
+Fields Fields::ObjectAt(const char* name) const {
   const nlohmann::json* json = Find(name);
   if (json == nullptr) Note(name, "", "an object");
-  return {json == nullptr ? kNothing : *json, PathOf(name), first_};
+  return {json == nullptr ? kNothing : *json, PathOf(name), reading_};
 }
 
 void Fields::Each(const char* name, const std::function<void(const Fields&)>& read) const {
   const nlohmann::json* json = Find(name);
   if (json == nullptr || !json->is_array()) {
-    Note(name, json == nullptr ? "" : json->dump(), "a list");
+    Refuse(name, json, "a list");
     return;
   }
   for (std::size_t i = 0; i < json->size(); ++i) {
-    read(Fields((*json)[i], PathOf(name) + "[" + std::to_string(i) + "]", first_));
+    const Fields row((*json)[i], PathOf(name) + "[" + std::to_string(i) + "]", reading_);
+    read(row);
+    row.RefuseOthers();
   }
 }
 
 std::vector<std::string> Fields::Texts(const char* name) const {
   std::vector<std::string> texts;
   const nlohmann::json* json = Find(name);
-  const bool list = json != nullptr && json->is_array();
-  for (const auto& element : list ? *json : nlohmann::json::array()) {
-    if (element.is_string()) texts.push_back(element.get<std::string>());
+  if (json == nullptr || !json->is_array()) {
+    Refuse(name, json, "a list of texts");
+    return texts;
   }
-  if (!list || texts.size() != json->size()) {
-    Note(name, json == nullptr ? "" : json->dump(), "a list of texts");
+  for (const nlohmann::json& element : *json) {
+    if (element.is_string()) {
+      texts.push_back(element.get<std::string>());
+    } else {
+      Refuse(name, &element, "a list of texts");
+    }
   }
   return texts;
 }
@@ -106,13 +138,17 @@ std::vector<std::string> Fields::Texts(const char* name) const {
 std::vector<int> Fields::Ints(const char* name, int64_t min, int64_t max) const {
   std::vector<int> numbers;
   const nlohmann::json* json = Find(name);
-  const bool list = json != nullptr && json->is_array();
-  for (const auto& element : list ? *json : nlohmann::json::array()) {
+  if (json == nullptr || !json->is_array()) {
+    Refuse(name, json, "a list, each " + Range(min, max));
+    return numbers;
+  }
+  for (const nlohmann::json& element : *json) {
     if (const auto number = Number(element, min, max)) {
       numbers.push_back(static_cast<int>(*number));
+    } else {
+      Refuse(name, &element, "a list, each " + Range(min, max));
     }
   }
-  if (!list || numbers.size() != json->size()) Note(name, "", "a list, each " + Range(min, max));
   return numbers;
 }
 

@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "allot/base/result.h"
+#include "allot/replay/recording.h"
 
 namespace allot::replay {
 
-/// What is read goes on after the first error, with harmless values; the error is looked at once,
-/// at the end.
-struct FirstError {
+/// Of one recording. What is read goes on after the first error, with harmless values; the error is
+/// looked at once, at the end.
+struct Reading {
+  /// What the recording says of itself; until that is read, the newest.
+  int64_t format = kRecordingVersion;
   std::optional<Error> error;
   void Note(const std::string& path, std::string_view value, std::string expected) {
     if (!error) error = FieldError(Reason::kConfigInvalid, path, value, std::move(expected));
@@ -24,9 +27,10 @@ struct FirstError {
 /// The fields of one JSON object, by name, each as its kind demands.
 class Fields {
  public:
-  Fields(const nlohmann::json& json, std::string path, FirstError& first);
+  Fields(const nlohmann::json& json, std::string path, Reading& reading);
 
-  bool Has(const char* name) const;
+  /// `since`: the format that the field came with; in an older one it stays a stranger.
+  bool Has(const char* name, int64_t since = 1) const;
   int64_t Int(const char* name, int64_t min, int64_t max) const;
   /// A position in a list of `size` rows.
   int Position(const char* name, std::size_t size) const;
@@ -38,11 +42,18 @@ class Fields {
   auto Named(const char* name, Parse parse, const char* expected) const {
     const std::string text = Text(name);
     const auto value = parse(text);
-    if (!value) first_.Note(PathOf(name), text, expected);
+    if (!value) reading_.Note(PathOf(name), text, expected);
     return value.value_or(typename decltype(parse(text))::value_type{});
   }
-  Fields Object(const char* name) const;
-  /// Each of a list of objects.
+  /// What `read` makes of an object, which holds nothing else.
+  template <class Read>
+  auto Object(const char* name, Read read) const {
+    const Fields object = ObjectAt(name);
+    auto value = read(object);
+    object.RefuseOthers();
+    return value;
+  }
+  /// Each of a list of objects, which hold nothing but what is read.
   void Each(const char* name, const std::function<void(const Fields&)>& read) const;
   /// Each of a list of texts.
   std::vector<std::string> Texts(const char* name) const;
@@ -51,13 +62,19 @@ class Fields {
 
   std::string PathOf(const char* name) const;
   void Note(const char* name, std::string_view value, std::string expected) const;
+  /// Notes a field that nobody asked for: its reader would have lost it unseen.
+  void RefuseOthers() const;
 
  private:
+  Fields ObjectAt(const char* name) const;
   const nlohmann::json* Find(const char* name) const;
+  void Refuse(const char* name, const nlohmann::json* json, std::string expected) const;
 
   const nlohmann::json& json_;
   std::string path_;
-  FirstError& first_;
+  Reading& reading_;
+  /// Grows as fields are read, which changes nothing that is read.
+  mutable std::vector<const nlohmann::json*> asked_for_;
 };
 
 }  // namespace allot::replay

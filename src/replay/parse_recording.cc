@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "allot/replay/recording.h"
+#include "replay/check_snapshot.h"
 #include "replay/fields.h"
 
 namespace allot::replay {
@@ -20,8 +23,9 @@ Instant ReadInstant(const Fields& fields, const char* name) {
   return Instant{fields.Int(name, -kMicrosMax, kMicrosMax)};
 }
 
-std::optional<Instant> ReadOptionalInstant(const Fields& fields, const char* name) {
-  if (!fields.Has(name)) return std::nullopt;
+std::optional<Instant> ReadOptionalInstant(const Fields& fields, const char* name,
+                                           int64_t since = 1) {
+  if (!fields.Has(name, since)) return std::nullopt;
   return ReadInstant(fields, name);
 }
 
@@ -43,11 +47,19 @@ GpusByModel ReadByModel(const Fields& fields) {
   return gpus;
 }
 
+/// Notes the one called `name` unless it is after the other; either may be open.
+void DemandLater(const Fields& fields, const char* name, std::optional<Instant> later,
+                 const char* than, std::optional<Instant> earlier) {
+  if (!later || !earlier || *later > *earlier) return;
+  fields.Note(name, std::to_string(later->micros),
+              "after " + (than + (" " + std::to_string(earlier->micros))));
+}
+
 TimeWindow ReadWindow(const Fields& fields) {
   const Instant start = ReadInstant(fields, "start_us");
   const Instant end = ReadInstant(fields, "end_us");
   const auto window = TimeWindow::Make(start, end);
-  if (!window) fields.Note("end_us", std::to_string(end.micros), "after start_us");
+  DemandLater(fields, "end_us", end, "start_us", start);
   return window.value_or(*TimeWindow::Make(Instant{0}, Instant{1}));
 }
 
@@ -62,12 +74,12 @@ Policy ReadPolicy(const Fields& fields) {
   policy.promise_nodes = static_cast<int>(fields.Int("promise_nodes", 1, kNodesMax));
   policy.promise_within = ReadSeconds(fields, "promise_within_s", 0);
   // Before the fifth format nobody was held to what it was told.
-  if (fields.Has("planned_slip_max_s")) {
+  if (fields.Has("planned_slip_max_s", 5)) {
     policy.planned_slip_max = ReadSeconds(fields, "planned_slip_max_s", 0);
   }
   // Before the third format nobody was stopped.
   policy.preemptions_per_pass = 0;
-  if (fields.Has("preemptions_per_pass")) {
+  if (fields.Has("preemptions_per_pass", 3)) {
     policy.preemption_grace = ReadSeconds(fields, "preemption_grace_s", 0);
     policy.preemption_min_run = ReadSeconds(fields, "preemption_min_run_s", 0);
     policy.preemptions_max = static_cast<int>(fields.Int("preemptions_max", 0, kNodesMax));
@@ -80,7 +92,7 @@ Policy ReadPolicy(const Fields& fields) {
   policy.borrowed_gpus_max = 0;
   policy.preemptions_per_project = kNodesMax;
   policy.improver_rounds = 0;
-  if (fields.Has("improver_rounds")) {
+  if (fields.Has("improver_rounds", 6)) {
     policy.tie_seed = static_cast<int>(fields.Int("tie_seed", 0, kTieSeedMax));
     policy.borrowed_gpus_max = static_cast<int>(fields.Int("borrowed_gpus_max", 0, kGpusMax));
     policy.preemptions_per_project =
@@ -89,14 +101,14 @@ Policy ReadPolicy(const Fields& fields) {
     policy.improver_delay_max = ReadSeconds(fields, "improver_delay_max_s", 0);
   }
   // Before the seventh format nothing was exchanged, and nothing grew.
-  if (fields.Has("b200_worth_permille")) {
+  if (fields.Has("b200_worth_permille", 7)) {
     policy.growth_min = ReadSeconds(fields, "growth_min_s", 0);
     policy.b200_worth_permille = static_cast<int>(fields.Int("b200_worth_permille", 100, 10'000));
   }
   fields.Each("programmes", [&](const Fields& row) {
     ProgrammeCaps caps{.programme = ProgrammeId(row.Text("id")),
                        .duration_max = ReadSeconds(row, "duration_max_s", 0)};
-    caps.gpus_max = ReadByModel(row.Object("gpus_max"));
+    caps.gpus_max = row.Object("gpus_max", ReadByModel);
     policy.programmes.push_back(std::move(caps));
   });
   return policy;
@@ -113,13 +125,17 @@ Shape ReadShape(const Fields& fields) {
 Request ReadRequest(const Fields& fields) {
   Request request;
   request.shape = ReadShape(fields);
-  if (fields.Has("exchanged")) {
-    const Fields exchanged = fields.Object("exchanged");
-    request.exchanged = ExchangedShape{ReadModel(exchanged, "model"), ReadShape(exchanged)};
+  if (fields.Has("exchanged", 7)) {
+    request.exchanged = fields.Object("exchanged", [](const Fields& exchanged) {
+      return ExchangedShape{ReadModel(exchanged, "model"), ReadShape(exchanged)};
+    });
   }
   for (const std::string& text : fields.Texts("models")) {
     const auto model = ParseGpuModel(text);
     if (!model) fields.Note("models", text, "B200 or H200");
+    if (model && std::ranges::find(request.models, *model) != request.models.end()) {
+      fields.Note("models", text, "each model once");
+    }
     request.models.push_back(model.value_or(GpuModel::kH200));
   }
   if (request.models.empty()) fields.Note("models", "", "at least one model");
@@ -127,10 +143,10 @@ Request ReadRequest(const Fields& fields) {
   request.earliest_start = ReadOptionalInstant(fields, "earliest_start_us");
   request.deadline = ReadOptionalInstant(fields, "deadline_us");
   request.preemptible = fields.Bool("preemptible");
-  request.borrow = fields.Has("borrow") && fields.Bool("borrow");
+  request.borrow = fields.Has("borrow", 6) && fields.Bool("borrow");
   if (request.borrow && !request.preemptible)
     fields.Note("borrow", "true", "false, or preemptible");
-  if (fields.Has("same_leaf_wait_s")) {
+  if (fields.Has("same_leaf_wait_s", 3)) {
     request.same_leaf_wait = ReadSeconds(fields, "same_leaf_wait_s", 0);
   }
   return request;
@@ -163,8 +179,9 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
   fields.Each("clusters", [&](const Fields& row) {
     scheduler::SnapshotCluster cluster{ClusterId(row.Text("id")), ReadModel(row, "model"), {}};
     for (const std::string& text : row.Texts("programmes")) cluster.programmes.emplace_back(text);
-    cluster.join_time = ReadOptionalInstant(row, "join_us");
-    cluster.leave_time = ReadOptionalInstant(row, "leave_us");
+    cluster.join_time = ReadOptionalInstant(row, "join_us", 2);
+    cluster.leave_time = ReadOptionalInstant(row, "leave_us", 2);
+    DemandLater(row, "leave_us", cluster.leave_time, "join_us", cluster.join_time);
     snapshot.clusters.push_back(std::move(cluster));
   });
   fields.Each("nodes", [&](const Fields& row) {
@@ -174,7 +191,7 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
          .schedulable = row.Bool("schedulable"),
          .health = row.Named("health", ParseNodeHealth, "ready, unknown, down or removed"),
          .draining = row.Bool("draining"),
-         .leaf = row.Has("leaf") ? row.Text("leaf") : ""});
+         .leaf = row.Has("leaf", 3) ? row.Text("leaf") : ""});
   });
   fields.Each("projects", [&](const Fields& row) {
     snapshot.projects.push_back(
@@ -182,10 +199,10 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
          .programme = ProgrammeId(row.Text("programme")),
          .merit = static_cast<int>(row.Int("merit", 0, kMeritMax)),
          .open = row.Bool("open"),
-         .concurrent_gpus = ReadByModel(row.Object("concurrent_gpus")),
+         .concurrent_gpus = row.Object("concurrent_gpus", ReadByModel),
          .gpu_time_left = GpuSeconds::FromCount(row.Int("gpu_seconds_left", -kAny, kAny)),
          .usage = {row.Int("decayed_usage", 0, kAny), ReadInstant(row, "decayed_as_of_us")},
-         .stopped_lately = row.Has("stopped_lately")
+         .stopped_lately = row.Has("stopped_lately", 6)
                                ? static_cast<int>(row.Int("stopped_lately", 0, kNodesMax))
                                : 0});
   });
@@ -197,28 +214,33 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
                                .start = ReadInstant(row, "start_us"),
                                .until = ReadInstant(row, "until_us"),
                                .counts_against_quota = row.Bool("counts_against_quota"),
-                               .borrowed = row.Has("borrowed") && row.Bool("borrowed")});
+                               .borrowed = row.Has("borrowed", 6) && row.Bool("borrowed")});
+    const scheduler::SnapshotClaim& claim = snapshot.claims.back();
+    DemandLater(row, "until_us", claim.until, "start_us", claim.start);
   });
   // Recordings of the first format had none.
-  if (fields.Has("reservations")) {
+  if (fields.Has("reservations", 2)) {
     fields.Each("reservations", [&](const Fields& row) {
       snapshot.reservations.push_back(ReadReservation(row, snapshot));
     });
   }
-  if (fields.Has("preemptible")) {
+  if (fields.Has("preemptible", 3)) {
     fields.Each("preemptible", [&](const Fields& row) {
       snapshot.preemptible.push_back(
           {.id = AllocationId(row.Text("id")),
            .project = row.Position("project", snapshot.projects.size()),
-           .request = ReadRequest(row.Object("request")),
+           .request = row.Object("request", ReadRequest),
            .create_time = ReadInstant(row, "create_us"),
            .start = ReadInstant(row, "start_us"),
            .until = ReadInstant(row, "until_us"),
            .preemptions = static_cast<int>(row.Int("preemptions", 0, kNodesMax)),
            .grows = std::nullopt});
       scheduler::SnapshotPreemptible& running = snapshot.preemptible.back();
-      if (row.Has("grows")) running.grows = AllocationId(row.Text("grows"));
-      if (!row.Has("growths")) return;
+      DemandLater(row, "until_us", running.until, "start_us", running.start);
+      DemandLater(row, "request.deadline_us", running.request.deadline, "create_us",
+                  running.create_time);
+      if (row.Has("grows", 7)) running.grows = AllocationId(row.Text("grows"));
+      if (!row.Has("growths", 7)) return;
       for (const std::string& id : row.Texts("growths")) running.growths.emplace_back(id);
     });
   }
@@ -226,24 +248,27 @@ void ReadRows(const Fields& fields, Snapshot& snapshot) {
     scheduler::SnapshotPending pending{
         .id = AllocationId(row.Text("id")),
         .project = row.Position("project", snapshot.projects.size()),
-        .request = ReadRequest(row.Object("request")),
+        .request = row.Object("request", ReadRequest),
         .create_time = ReadInstant(row, "create_us"),
         .requeued = row.Bool("requeued"),
-        .told_start = ReadOptionalInstant(row, "told_start_us"),
-        .overdue = row.Has("overdue") && row.Bool("overdue"),
-        .urgent = row.Has("urgent") && row.Bool("urgent"),
-        .consolidate = row.Has("consolidate") && row.Bool("consolidate"),
+        .told_start = ReadOptionalInstant(row, "told_start_us", 5),
+        .overdue = row.Has("overdue", 5) && row.Bool("overdue"),
+        .urgent = row.Has("urgent", 5) && row.Bool("urgent"),
+        .consolidate = row.Has("consolidate", 6) && row.Bool("consolidate"),
         .after = std::nullopt,
         .grows = std::nullopt,
         .beside = std::nullopt,
         .planned_start = ReadOptionalInstant(row, "planned_start_us"),
         .promise = std::nullopt};
-    if (row.Has("after")) pending.after = AllocationId(row.Text("after"));
-    if (row.Has("grows")) pending.grows = AllocationId(row.Text("grows"));
-    if (row.Has("beside")) pending.beside = row.Position("beside", snapshot.clusters.size());
+    DemandLater(row, "request.deadline_us", pending.request.deadline, "create_us",
+                pending.create_time);
+    if (row.Has("after", 4)) pending.after = AllocationId(row.Text("after"));
+    if (row.Has("grows", 7)) pending.grows = AllocationId(row.Text("grows"));
+    if (row.Has("beside", 7)) pending.beside = row.Position("beside", snapshot.clusters.size());
     if (row.Has("promise")) {
-      const Fields promise = row.Object("promise");
-      pending.promise = {ReadWindow(promise), ReadNodes(promise, snapshot)};
+      pending.promise = row.Object("promise", [&](const Fields& promise) {
+        return scheduler::SnapshotPromise{ReadWindow(promise), ReadNodes(promise, snapshot)};
+      });
     }
     snapshot.pending.push_back(std::move(pending));
   });
@@ -256,6 +281,10 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
   scheduler::Plan plan;
   plan.now = ReadInstant(fields, "now_us");
   plan.revision = fields.Int("revision", 0, kAny);
+  if (plan.revision != snapshot.revision) {
+    fields.Note("revision", std::to_string(plan.revision),
+                "that of the snapshot, " + std::to_string(snapshot.revision));
+  }
   fields.Each("placements", [&](const Fields& row) {
     plan.placements.push_back({.pending = row.Position("pending", waiting),
                                .model = ReadModel(row, "model"),
@@ -264,7 +293,7 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
                                .nodes = ReadNodes(row, snapshot),
                                .promised = row.Bool("promised"),
                                .reservation = std::nullopt});
-    if (row.Has("reservation")) {
+    if (row.Has("reservation", 2)) {
       plan.placements.back().reservation =
           row.Position("reservation", snapshot.reservations.size());
     }
@@ -280,7 +309,7 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
                           .promised = ReadInstant(row, "promised_us"),
                           .cause = row.Named("cause", scheduler::ParseSlipCause, "a cause")});
   });
-  if (fields.Has("preemptions")) {
+  if (fields.Has("preemptions", 3)) {
     fields.Each("preemptions", [&](const Fields& row) {
       const Instant stop = ReadInstant(row, "stop_us");
       plan.preemptions.push_back(
@@ -288,84 +317,54 @@ scheduler::Plan ReadPlan(const Fields& fields, const Snapshot& snapshot) {
            .pending = row.Position("pending", waiting),
            .stop = stop,
            // Not told before the sixth format.
-           .restart = ReadOptionalInstant(row, "restart_us").value_or(stop)});
+           .restart = ReadOptionalInstant(row, "restart_us", 6).value_or(stop)});
     });
   }
-  if (fields.Has("overdue")) {
+  if (fields.Has("overdue", 5)) {
     plan.overdue = fields.Ints("overdue", 0, static_cast<int64_t>(waiting) - 1);
   }
   plan.order = fields.Ints("order", 0, static_cast<int64_t>(waiting) - 1);
   return plan;
 }
 
-template <class Row>
-bool EachOnce(const std::vector<Row>& sorted) {
-  return std::adjacent_find(sorted.begin(), sorted.end(), [](const Row& a, const Row& b) {
-           return a.id == b.id;
-         }) == sorted.end();
+Snapshot ReadSnapshot(const Fields& fields) {
+  Snapshot snapshot;
+  snapshot.now = ReadInstant(fields, "now_us");
+  snapshot.revision = fields.Int("revision", 0, kAny);
+  ReadRows(fields, snapshot);
+  return snapshot;
 }
 
-/// Nodes sorted, each once, of one cluster: the planner looks them up in that cluster's calendar.
-template <class Node, class Position>
-bool OfOneCluster(const Snapshot& snapshot, const std::vector<Node>& nodes,
-                  const Position& position) {
-  const auto cluster_of = [&](const Node& node) {
-    return snapshot.nodes[static_cast<std::size_t>(position(node))].cluster;
-  };
-  for (std::size_t i = 1; i < nodes.size(); ++i) {
-    if (position(nodes[i - 1]) >= position(nodes[i])) return false;
-    if (cluster_of(nodes[i - 1]) != cluster_of(nodes[i])) return false;
-  }
-  return true;
+Error NotJson(const std::string& what) {
+  return StateError(Reason::kConfigInvalid,
+                    "not JSON: " + what + "; a recording is what 'allot record' writes");
 }
 
-Status CheckBookings(const Snapshot& snapshot) {
-  for (std::size_t i = 0; i < snapshot.reservations.size(); ++i) {
-    const scheduler::SnapshotReservation& row = snapshot.reservations[i];
-    const std::string path = "snapshot.reservations[" + std::to_string(i) + "]";
-    if (!OfOneCluster(snapshot, row.nodes, [](int node) { return node; })) {
-      return FieldError(Reason::kConfigInvalid, path + ".nodes", "",
-                        "nodes of one cluster, sorted, each once");
+Result<nlohmann::json> ParseJson(std::string_view text) {
+  if (text.empty()) return NotJson("there is nothing in it");
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& problem) {
+    if (problem.byte > text.size()) {
+      return NotJson("it ends after byte " + std::to_string(text.size()) + ", before it is whole");
     }
-    const auto meet = [](const TimeWindow& a, const TimeWindow& b) { return a.Overlaps(b); };
-    if (std::adjacent_find(row.windows.begin(), row.windows.end(), meet) != row.windows.end()) {
-      return FieldError(Reason::kConfigInvalid, path + ".windows", "", "windows that do not meet");
-    }
+    return NotJson("it goes wrong at byte " + std::to_string(problem.byte) + " of " +
+                   std::to_string(text.size()));
+  } catch (const nlohmann::json::out_of_range&) {
+    return NotJson("a number in it is too large for any field");
   }
-  for (std::size_t i = 0; i < snapshot.preemptible.size(); ++i) {
-    const scheduler::SnapshotPreemptible& row = snapshot.preemptible[i];
-    if (row.until > row.start) continue;
-    return FieldError(Reason::kConfigInvalid,
-                      "snapshot.preemptible[" + std::to_string(i) + "].until_us",
-                      std::to_string(row.until.micros), "after start_us");
-  }
-  for (std::size_t i = 0; i < snapshot.pending.size(); ++i) {
-    const auto& promise = snapshot.pending[i].promise;
-    if (promise && snapshot.pending[i].after) {
-      return FieldError(Reason::kConfigInvalid, "snapshot.pending[" + std::to_string(i) + "].after",
-                        snapshot.pending[i].after->str(), "nothing beside a promise");
-    }
-    if (promise && !OfOneCluster(snapshot, promise->nodes,
-                                 [](const scheduler::PlacedNode& node) { return node.node; })) {
-      return FieldError(Reason::kConfigInvalid,
-                        "snapshot.pending[" + std::to_string(i) + "].promise.nodes", "",
-                        "nodes of one cluster, sorted, each once");
-    }
-  }
-  return Ok{};
 }
 
 }  // namespace
 
 Result<Recording> ParseRecording(std::string_view text) {
-  const nlohmann::json json =
-      nlohmann::json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded() || !json.is_object()) {
-    return FieldError(Reason::kConfigInvalid, "allot_recording", "",
-                      "one JSON object, as 'allot record' writes it");
+  ALLOT_ASSIGN_OR_RETURN(const nlohmann::json json, ParseJson(text));
+  if (!json.is_object()) {
+    return StateError(Reason::kConfigInvalid,
+                      "JSON, but no object; a recording is what 'allot record' writes");
   }
-  FirstError first;
-  const Fields fields(json, "", first);
+  Reading reading;
+  const Fields fields(json, "", reading);
   const int64_t version = fields.Int("allot_recording", 1, kAny);
   if (version > kRecordingVersion) {
     return FieldError(
@@ -373,27 +372,19 @@ Result<Recording> ParseRecording(std::string_view text) {
         std::to_string(kRecordingVersion) +
             " at most: a newer release wrote it, and only that or a newer one reads it");
   }
+  reading.format = version;
+  std::string hash;
   Recording recording;
-  recording.policy = ReadPolicy(fields.Object("policy"));
-  const Fields snapshot = fields.Object("snapshot");
-  recording.snapshot.now = ReadInstant(snapshot, "now_us");
-  recording.snapshot.revision = snapshot.Int("revision", 0, kAny);
-  ReadRows(snapshot, recording.snapshot);
-  const Fields plan = fields.Object("plan");
-  recording.plan = ReadPlan(plan, recording.snapshot);
-  const std::string hash = plan.Text("hash");
-  if (first.error) return *first.error;
+  recording.policy = fields.Object("policy", ReadPolicy);
+  recording.snapshot = fields.Object("snapshot", ReadSnapshot);
+  recording.plan = fields.Object("plan", [&](const Fields& plan) {
+    hash = plan.Text("hash");
+    return ReadPlan(plan, recording.snapshot);
+  });
+  fields.RefuseOthers();
+  if (reading.error) return *reading.error;
 
-  // Positions are those of the canonical order, or they mean other rows after it is made.
-  const uint64_t digest = Digest(recording.snapshot);
-  Canonicalise(recording.snapshot);
-  const Snapshot& rows = recording.snapshot;
-  if (Digest(rows) != digest || !EachOnce(rows.clusters) || !EachOnce(rows.nodes) ||
-      !EachOnce(rows.projects) || !EachOnce(rows.reservations) || !EachOnce(rows.preemptible) ||
-      !EachOnce(rows.pending)) {
-    return FieldError(Reason::kConfigInvalid, "snapshot", "", "rows in canonical order, each once");
-  }
-  ALLOT_RETURN_IF_ERROR(CheckBookings(rows));
+  ALLOT_RETURN_IF_ERROR(CheckSnapshot(recording.snapshot));
   const std::string is = FormatHash(scheduler::Hash(recording.snapshot, recording.plan));
   if (is != hash) return FieldError(Reason::kConfigInvalid, "plan.hash", hash, is);
   return recording;

@@ -33,9 +33,10 @@ std::string FormatHash(uint64_t hash);
 std::string FormatRecording(const scheduler::Snapshot& snapshot, const Policy& policy,
                             const scheduler::Plan& plan);
 
-/// config_invalid, with the path of the field ("snapshot.claims[3].node"): no JSON, a newer
-/// version, a field that is missing or out of range, a position of no row, a plan that its hash
-/// does not belong to.
+/// config_invalid, with the path of the field ("snapshot.claims[3].node"): a newer version, a field
+/// that is missing, out of range or not of the version, a position of no row, rows that are out of
+/// order or contradict each other, a plan that its hash does not belong to. Without a path, and
+/// with the byte: no JSON.
 Result<Recording> ParseRecording(std::string_view text);
 
 }  // namespace allot::replay

@@ -20,6 +20,7 @@ namespace allot::apps {
 namespace {
 
 using replay::Recording;
+using scheduler::Explanation;
 using scheduler::Plan;
 using scheduler::PlanSummary;
 using scheduler::ProjectShift;
@@ -28,7 +29,7 @@ using Json = nlohmann::ordered_json;
 
 struct Flags {
   std::string file;
-  std::string explain;
+  std::optional<std::string> explain;
   std::vector<std::string> merits;
   std::vector<std::string> quotas;
   std::vector<std::string> drains;
@@ -49,7 +50,9 @@ int Fail(const std::string& file, const Error& error) {
 std::optional<Recording> Read(const std::string& file, int& exit_code) {
   const auto text = ReadWholeFile(file);
   if (!text) {
-    exit_code = Fail(file + ": cannot be read; 'allot record >pass.json' writes one");
+    exit_code = Fail(file +
+                     ": cannot be read as a file of 1 GiB at most; 'allot record >pass.json' "
+                     "writes one");
     return std::nullopt;
   }
   auto recording = replay::ParseRecording(*text);
@@ -83,14 +86,32 @@ void TellWhy(const Recording& recording, const Plan& plan, int pending) {
   for (const auto& alternative : why.alternatives) std::cout << "  " << alternative.message << '\n';
 }
 
+Json ToJson(const AllocationId& id, const Explanation& why) {
+  Json json = {{"id", id.str()},
+               {"reason", why.reason},
+               {"message", why.message},
+               {"rank", why.rank},
+               {"rank_of", why.rank_of},
+               {"entitled_share_permille", why.entitled_share_permille},
+               {"used_share_permille", why.used_share_permille}};
+  json["alternatives"] = Json::array();
+  for (const auto& alternative : why.alternatives) {
+    json["alternatives"].push_back(alternative.message);
+  }
+  return json;
+}
+
 int Replay(const Flags& flags) {
+  if (flags.explain && flags.explain->empty()) {
+    return Fail("--explain takes the id of an allocation that waits, such as snu/llm/main, not ''");
+  }
   int exit_code = 0;
   const auto recording = Read(flags.file, exit_code);
   if (!recording) return exit_code;
   std::optional<int> asked;
-  if (!flags.explain.empty()) {
-    asked = FindPending(recording->snapshot, AllocationId(flags.explain));
-    if (!asked) return Fail(flags.explain + " did not wait in this pass");
+  if (flags.explain) {
+    asked = FindPending(recording->snapshot, AllocationId(*flags.explain));
+    if (!asked) return Fail(*flags.explain + " did not wait in this pass");
   }
   const auto begin = std::chrono::steady_clock::now();
   const Plan plan = scheduler::Schedule(recording->snapshot, recording->policy);
@@ -101,20 +122,23 @@ int Replay(const Flags& flags) {
   const auto violations = CheckPlan(recording->snapshot, recording->policy, plan);
   const PlanSummary summary = Summarise(recording->snapshot, plan);
   if (flags.json) {
-    std::cout << Json{{"replay", flags.file},
-                      {"revision", plan.revision},
-                      {"recorded_hash", replay::FormatHash(recorded)},
-                      {"replayed_hash", replay::FormatHash(replayed)},
-                      {"equal", recorded == replayed},
-                      {"violations", violations},
-                      {"starts_now", summary.starts_now},
-                      {"planned", summary.planned},
-                      {"promised", summary.promised},
-                      {"deferred", summary.deferred},
-                      {"slips", summary.slips},
-                      {"plan_ms", took.count()}}
-                     .dump()
-              << '\n';
+    Json line = {{"replay", flags.file},
+                 {"revision", plan.revision},
+                 {"recorded_hash", replay::FormatHash(recorded)},
+                 {"replayed_hash", replay::FormatHash(replayed)},
+                 {"equal", recorded == replayed},
+                 {"violations", violations},
+                 {"starts_now", summary.starts_now},
+                 {"planned", summary.planned},
+                 {"promised", summary.promised},
+                 {"deferred", summary.deferred},
+                 {"slips", summary.slips},
+                 {"plan_ms", took.count()}};
+    if (asked) {
+      line["explanation"] = ToJson(AllocationId(*flags.explain),
+                                   Explain(recording->snapshot, recording->policy, plan, *asked));
+    }
+    std::cout << line.dump() << '\n';
   } else {
     std::cout << "The pass of " << FormatRfc3339(plan.now) << " at revision " << plan.revision
               << ", under policy " << recording->policy.version << ":\n  "

@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 namespace allot::apps {
@@ -43,12 +43,21 @@ bool WriteAll(int file, std::string_view text) {
 }  // namespace
 
 std::optional<std::string> ReadWholeFile(const std::string& path) {
-  // A folder opens like a file and throws only when it is read.
-  std::error_code unknown;
-  if (std::filesystem::is_directory(path, unknown)) return std::nullopt;
+  // A folder opens like a file and throws only when it is read; a device may never end.
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0) return std::nullopt;
+  if (!S_ISREG(there.st_mode) && !S_ISFIFO(there.st_mode)) return std::nullopt;
+  if (static_cast<std::uintmax_t>(there.st_size) > kFileBytesMax) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
   if (!file.is_open()) return std::nullopt;
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string text;
+  std::array<char, std::size_t{1} << 16> part{};
+  // A pipe does not say beforehand how long it is.
+  while (file.read(part.data(), part.size()), file.gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kFileBytesMax) return std::nullopt;
+  }
+  return text;
 }
 
 Status CheckWritable(const std::string& path) {

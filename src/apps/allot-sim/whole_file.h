@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,7 +9,11 @@
 
 namespace allot::apps {
 
-/// All bytes of a file; nothing when it cannot be read or is a folder.
+/// Of what is read; more is no recording and no trace, and may not fit into memory.
+inline constexpr std::size_t kFileBytesMax = std::size_t{1} << 30;
+
+/// All bytes of a file or a pipe; nothing when it cannot be read, is a folder or a device, or is
+/// longer than that.
 std::optional<std::string> ReadWholeFile(const std::string& path);
 
 /// Whether WriteWholeFile could write there now. The error says what to name instead.
