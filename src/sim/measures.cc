@@ -162,14 +162,20 @@ nlohmann::ordered_json ToJson(const PreemptionMeasures& measures) {
           {"run_gpu_s", measures.run_gpu_seconds}};
 }
 
-nlohmann::ordered_json ToJson(const LeftOut& left_out) {
-  auto named = nlohmann::ordered_json::array();
-  for (const MalformedLine& line : left_out.named) {
-    named.push_back({{"line", line.line}, {"value", line.value}, {"expected", line.expected}});
+nlohmann::ordered_json ToJson(const std::vector<LeftOutLine>& named) {
+  auto lines = nlohmann::ordered_json::array();
+  for (const LeftOutLine& line : named) {
+    lines.push_back({{"line", line.line}, {"value", line.value}, {"expected", line.expected}});
   }
-  return {{"malformed", left_out.malformed},
-          {"malformed_first", std::move(named)},
-          {"never_ran", left_out.never_ran}};
+  return lines;
+}
+
+nlohmann::ordered_json ToJson(const LeftOut& left_out) {
+  return {{"malformed", left_out.malformed.count},
+          {"malformed_first", ToJson(left_out.malformed.named)},
+          {"never_ran", left_out.never_ran},
+          {"too_large", left_out.too_large.count},
+          {"too_large_first", ToJson(left_out.too_large.named)}};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "allot/base/text.h"
 
@@ -15,6 +16,8 @@ constexpr std::string_view kPhillyHeading = "submit_time,duration_s,gpus,virtual
 constexpr int64_t kSecondsMax = Days(36'600).count;
 constexpr int64_t kGpusMax = 1'000'000;
 constexpr std::size_t kNameBytesMax = 200;
+/// Spreadsheets write it before the first line of a file.
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 /// Where a file is broken; lines are counted from 1.
 Error BrokenLine(int line, std::string_view value, std::string_view expected) {
@@ -40,6 +43,7 @@ std::optional<int64_t> ParseWhole(std::string_view text) {
 
 /// Calls `read` with each line and its number until it fails.
 Status EachLine(std::string_view text, const std::function<Status(std::string_view, int)>& read) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (int line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view content = text.substr(0, end);
@@ -57,24 +61,22 @@ bool IsBlank(std::string_view content) {
 /// What was read of a file so far.
 class Reading {
  public:
-  explicit Reading(OnMalformed on_malformed) : on_malformed_(on_malformed) {}
+  explicit Reading(OnUnusable on_malformed) : on_malformed_(on_malformed) {}
 
   /// Takes what a line is; fails when it is malformed and the file is to be refused for it.
   Status Take(Result<std::optional<TraceJob>> read, int line) {
     if (read.ok()) {
       if (*read) {
         file_.jobs.push_back(**std::move(read));
+        file_.jobs.back().line = line;
       } else {
         ++file_.left_out.never_ran;
       }
       return Ok{};
     }
-    if (on_malformed_ == OnMalformed::kRefuse) return read.error();
-    LeftOut& left_out = file_.left_out;
-    if (left_out.malformed++ == 0) first_ = read.error();
-    if (left_out.named.size() < kMalformedNamedMax) {
-      left_out.named.push_back({line, read.error().value, read.error().limit});
-    }
+    if (on_malformed_ == OnUnusable::kRefuse) return read.error();
+    if (!first_) first_ = read.error();
+    file_.left_out.malformed.Add({line, read.error().value, read.error().limit});
     return Ok{};
   }
 
@@ -87,22 +89,23 @@ class Reading {
 
  private:
   Error WhyEmpty() const {
-    const LeftOut& left_out = file_.left_out;
+    const int malformed = file_.left_out.malformed.count;
+    const int never_ran = file_.left_out.never_ran;
     std::string expected = first_ ? first_->limit : "at least one job";
-    if (left_out.malformed > 1) {
-      expected += ", and no other line can be read either (" + FormatCount(left_out.malformed) +
-                  " are malformed)";
+    if (malformed > 1) {
+      expected +=
+          ", and no other line can be read either (" + FormatCount(malformed) + " are malformed)";
     }
-    if (left_out.never_ran > 0) {
-      expected += "; " + FormatCount(left_out.never_ran) +
-                  " records are without a running time or processors";
+    if (never_ran > 0) {
+      expected +=
+          "; " + FormatCount(never_ran) + " records are without a running time or processors";
     }
     Error error = first_.value_or(BrokenLine(1, "", expected));
     error.limit = std::move(expected);
     return error;
   }
 
-  const OnMalformed on_malformed_;
+  const OnUnusable on_malformed_;
   TraceFile file_;
   /// The first malformed line.
   std::optional<Error> first_;
@@ -142,6 +145,7 @@ Result<std::optional<TraceJob>> ReadPhillyLine(std::string_view content, int lin
                           std::to_string(kNameBytesMax) + " bytes");
   }
   job.project = name;
+  if (job.run.count == 0) return std::optional<TraceJob>();
   return std::optional(job);
 }
 
@@ -151,10 +155,9 @@ constexpr std::size_t kSwfFields = 18;
 Result<std::optional<TraceJob>> ReadSwfLine(std::string_view content, int line) {
   std::array<int64_t, kSwfFields> fields{};
   std::size_t count = 0;
-  for (std::string_view rest = content; count < fields.size();) {
-    const std::size_t begin = rest.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) break;
-    rest.remove_prefix(begin);
+  std::string_view rest = content;
+  while (!IsBlank(rest) && count < fields.size()) {
+    rest.remove_prefix(rest.find_first_not_of(" \t"));
     const std::string_view word = rest.substr(0, rest.find_first_of(" \t"));
     const auto number = ParseWhole(word);
     if (!number || *number > kSecondsMax || *number < -kSecondsMax) {
@@ -163,7 +166,7 @@ Result<std::optional<TraceJob>> ReadSwfLine(std::string_view content, int line) 
     fields[count++] = *number;
     rest.remove_prefix(word.size());
   }
-  if (count < fields.size()) {
+  if (count < fields.size() || !IsBlank(rest)) {
     return BrokenLine(line, content, "the 18 numbers of the Standard Workload Format");
   }
   const int64_t gpus = fields[kRequested] > 0 ? fields[kRequested] : fields[kAllocated];
@@ -184,9 +187,23 @@ Result<std::optional<TraceJob>> ReadSwfLine(std::string_view content, int line) 
   return std::optional(job);
 }
 
+bool IsSwf(std::string_view file_name) {
+  constexpr std::string_view kEnding = ".swf";
+  if (file_name.size() < kEnding.size()) return false;
+  file_name.remove_prefix(file_name.size() - kEnding.size());
+  return std::equal(file_name.begin(), file_name.end(), kEnding.begin(), [](char c, char wanted) {
+    return c == wanted || (c >= 'A' && c <= 'Z' && c - 'A' + 'a' == wanted);
+  });
+}
+
 }  // namespace
 
-Result<TraceFile> ReadPhilly(std::string_view text, OnMalformed on_malformed) {
+void LeftOutLines::Add(LeftOutLine line) {
+  ++count;
+  if (named.size() < kLeftOutNamedMax) named.push_back(std::move(line));
+}
+
+Result<TraceFile> ReadPhilly(std::string_view text, OnUnusable on_malformed) {
   Reading reading(on_malformed);
   ALLOT_RETURN_IF_ERROR(EachLine(text, [&](std::string_view content, int line) -> Status {
     if (line == 1) {
@@ -198,7 +215,7 @@ Result<TraceFile> ReadPhilly(std::string_view text, OnMalformed on_malformed) {
   return reading.Done();
 }
 
-Result<TraceFile> ReadSwf(std::string_view text, OnMalformed on_malformed) {
+Result<TraceFile> ReadSwf(std::string_view text, OnUnusable on_malformed) {
   Reading reading(on_malformed);
   ALLOT_RETURN_IF_ERROR(EachLine(text, [&](std::string_view content, int line) -> Status {
     const bool is_comment = !IsBlank(content) && content[content.find_first_not_of(" \t")] == ';';
@@ -209,8 +226,8 @@ Result<TraceFile> ReadSwf(std::string_view text, OnMalformed on_malformed) {
 }
 
 Result<TraceFile> ReadTrace(std::string_view file_name, std::string_view text,
-                            OnMalformed on_malformed) {
-  return file_name.ends_with(".swf") ? ReadSwf(text, on_malformed) : ReadPhilly(text, on_malformed);
+                            OnUnusable on_malformed) {
+  return IsSwf(file_name) ? ReadSwf(text, on_malformed) : ReadPhilly(text, on_malformed);
 }
 
 }  // namespace allot::sim

@@ -7,6 +7,7 @@
 
 #include "allot/base/check.h"
 #include "allot/base/random.h"
+#include "allot/base/text.h"
 #include "allot/sim/national_call.h"
 
 namespace allot::sim {
@@ -38,6 +39,13 @@ constexpr std::array kNationalClusters = {
     PoolCluster{"nhn-b", GpuModel::kB200, 255, "national"},
 };
 
+int ScaledNodes(const PoolCluster& cluster, int scale) {
+  return std::max(1, cluster.nodes / scale);
+}
+
+/// Every job must fit the largest cluster of each model it may draw; H200 has the smaller one.
+int LargestGang(int scale) { return ScaledNodes(kNationalClusters[1], scale); }
+
 std::string Numbered(const std::string& prefix, int number) {
   const std::string digits = std::to_string(number);
   return prefix + std::string(7 - std::min<std::size_t>(digits.size(), 6), '0') + digits;
@@ -51,7 +59,7 @@ scheduler::Snapshot EmptyPool(int scale, bool programmes_apart) {
     pool.clusters.push_back({ClusterId(cluster.id),
                              cluster.model,
                              {ProgrammeId(programmes_apart ? cluster.programme : kEveryone)}});
-    for (int i = 0; i < std::max(1, cluster.nodes / scale); ++i) {
+    for (int i = 0; i < ScaledNodes(cluster, scale); ++i) {
       scheduler::SnapshotNode node;
       node.id = NodeId(Numbered(std::string(cluster.id) + "/n", i));
       node.cluster = position;
@@ -67,6 +75,23 @@ int64_t GpusOf(const scheduler::Snapshot& pool) {
 }
 
 Seconds ArrivalTime(const LoadOptions& options) { return kWarmUp + Days(options.days); }
+
+/// GPU time that is to arrive.
+int64_t WantedWork(int64_t gpus, const LoadOptions& options) {
+  return gpus * ArrivalTime(options).count / 1000 * options.load_permille;
+}
+
+/// Of that what copies of the trace are to bring; gangs bring the rest.
+int64_t OfCopies(int64_t wanted, const TraceLoad& options) {
+  return wanted / 1000 * (1000 - options.gang_permille);
+}
+
+/// As the pool runs it, however long it ran on its own.
+Seconds CutRun(Seconds run) { return std::clamp(run, Minutes(1), kRunMax); }
+
+int64_t LengthOf(const Trace& trace) {
+  return Between(trace.front().submit, trace.back().submit).count + 1;
+}
 
 int64_t Work(const Job& job) { return job.run.count * job.request.shape.gpus(); }
 
@@ -93,17 +118,14 @@ class Loader {
     workload_.pass_every = Minutes(1);
     for (const scheduler::SnapshotNode& node : workload_.pool.nodes) {
       const auto cluster = static_cast<std::size_t>(node.cluster);
-      ++nodes_[cluster];
       if (workload_.pool.clusters[cluster].model == GpuModel::kB200) ++b200_nodes_;
     }
-    wanted_ = GpusOf(workload_.pool) * ArrivalTime(options).count / 1000 * options.load_permille;
+    wanted_ = WantedWork(GpusOf(workload_.pool), options);
   }
 
   SeededRandom& random() { return random_; }
   int64_t wanted() const { return wanted_; }
   int64_t arrived() const { return arrived_; }
-  /// Every job must fit the largest cluster of each model it may draw; H200 has the smaller one.
-  int NodesMax() const { return std::max(1, nodes_[1]); }
 
   int AddProject(const std::string& id) {
     const auto [found, is_new] = projects_.emplace(id, static_cast<int>(projects_.size()));
@@ -123,7 +145,7 @@ class Loader {
     Job job;
     job.project = project;
     job.submit = Instant::FromSeconds(submit.seconds());
-    job.run = std::clamp(run, Minutes(1), kRunMax);
+    job.run = CutRun(run);
     job.request.shape = shape;
     job.request.models = DrawModels();
     const int64_t quarter = Minutes(15).count;
@@ -144,7 +166,7 @@ class Loader {
   }
   int DrawGangNodes() {
     const int64_t nodes = random_.Between(2, 3) << random_.Below(4);  // 2, 3, 4, 6, … 24
-    return static_cast<int>(std::min<int64_t>(nodes, NodesMax()));
+    return static_cast<int>(std::min<int64_t>(nodes, LargestGang(options_.scale)));
   }
 
   Workload Done() {
@@ -180,7 +202,6 @@ class Loader {
   const LoadOptions options_;
   SeededRandom random_;
   Workload workload_;
-  std::array<int, kNationalClusters.size()> nodes_{};
   int64_t b200_nodes_ = 0;
   std::map<std::string, int> projects_;
   int64_t wanted_ = 0;
@@ -196,19 +217,57 @@ int OfferedPermille(const Workload& workload) {
   return there == 0 ? 0 : static_cast<int>(work / (there / 1000));
 }
 
+Result<TraceFile> FitToPool(TraceFile file, int scale, OnUnusable on_too_large) {
+  const int gpus_max = LargestGang(scale) * kGpusPerNode;
+  const std::string expected =
+      "at most " + FormatCount(gpus_max) + " GPUs, the largest gang of this pool";
+  LeftOutLines& too_large = file.left_out.too_large;
+  const auto is_too_large = [&](const TraceJob& job) { return job.gpus > gpus_max; };
+  // In the order of the file, as all lines are told.
+  std::vector<LeftOutLine> lines;
+  for (const TraceJob& job : file.jobs) {
+    if (is_too_large(job)) lines.push_back({job.line, std::to_string(job.gpus), expected});
+  }
+  std::ranges::sort(lines, {}, &LeftOutLine::line);
+  for (LeftOutLine& line : lines) too_large.Add(std::move(line));
+  std::erase_if(file.jobs, is_too_large);
+  if (too_large.count == 0 || (!file.jobs.empty() && on_too_large == OnUnusable::kLeaveOut)) {
+    return file;
+  }
+  const LeftOutLine& first = too_large.named.front();
+  return FieldError(Reason::kConfigInvalid, "line " + std::to_string(first.line), first.value,
+                    file.jobs.empty() ? expected + "; none of its jobs fits" : expected);
+}
+
+Status CheckLoad(const Trace& trace, const TraceLoad& options) {
+  const int64_t wanted =
+      OfCopies(WantedWork(GpusOf(EmptyPool(options.scale, false)), options), options);
+  int64_t work = 0;
+  for (const TraceJob& job : trace) work += CutRun(job.run).count * job.gpus;
+  // A copy of a trace longer than the time in which work arrives is a part of it.
+  const double part = std::min(
+      1.0, static_cast<double>(ArrivalTime(options).count) / static_cast<double>(LengthOf(trace)));
+  const double traces = static_cast<double>(wanted) / static_cast<double>(work);
+  const auto copies = static_cast<int64_t>(traces / part);
+  const auto jobs = static_cast<int64_t>(traces * static_cast<double>(trace.size()));
+  if (copies <= kTraceCopiesMax && jobs <= kTraceJobsMax) return Ok{};
+  return StateError(Reason::kConfigInvalid,
+                    "the load would take about " + FormatCount(copies) + " copies of the trace, " +
+                        FormatCount(jobs) + " jobs; at most " + FormatCount(kTraceCopiesMax) +
+                        " copies and " + FormatCount(kTraceJobsMax) + " jobs are made");
+}
+
 Workload LoadTrace(const TraceFile& file, const TraceLoad& options) {
   const Trace& trace = file.jobs;
+  const int gpus_max = LargestGang(options.scale) * kGpusPerNode;
+  ALLOT_CHECK(
+      std::ranges::all_of(trace, [&](const TraceJob& job) { return job.gpus <= gpus_max; }));
   Loader loader("trace", options);
   SeededRandom& random = loader.random();
-  const int64_t length = Between(trace.front().submit, trace.back().submit).count + 1;
+  const int64_t length = LengthOf(trace);
   const int64_t window = ArrivalTime(options).count;
-  const int64_t wanted_of_copies = loader.wanted() / 1000 * (1000 - options.gang_permille);
-  const int shape_max = loader.NodesMax() * kGpusPerNode;
-
-  // Copies of jobs none of which fits the pool would never add up to anything.
-  const bool some_fit = std::any_of(trace.begin(), trace.end(),
-                                    [&](const TraceJob& job) { return job.gpus <= shape_max; });
-  for (int copy = 0; some_fit && loader.arrived() < wanted_of_copies; ++copy) {
+  const int64_t wanted_of_copies = OfCopies(loader.wanted(), options);
+  for (int copy = 0; loader.arrived() < wanted_of_copies; ++copy) {
     // Which part of the trace this copy takes; it wraps round at its end.
     const int64_t shift = random.Between(0, length - 1);
     std::vector<TraceJob> part;
@@ -224,7 +283,7 @@ Workload LoadTrace(const TraceFile& file, const TraceLoad& options) {
     const int64_t missing = wanted_of_copies - loader.arrived();
     const int64_t kept_permille = work > missing ? missing * 1000 / work : 1000;
     for (const TraceJob& job : part) {
-      if (random.Between(0, 999) >= kept_permille || job.gpus > shape_max) continue;
+      if (random.Between(0, 999) >= kept_permille) continue;
       const int project = loader.AddProject(Numbered("copy", copy) + "/" + job.project);
       loader.AddJob(project, job.submit, ShapeForGpus(job.gpus), job.run, job.limit);
     }

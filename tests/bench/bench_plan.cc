@@ -25,6 +25,7 @@
 #include "allot/scheduler/plan.h"
 #include "allot/scheduler/standing_plan.h"
 #include "allot/scheduler/what_if.h"
+#include "allot/sim/seed.h"
 #include "scheduler/fair_order.h"
 #include "scheduler/in_turn.h"
 #include "support/manual_clock.h"
@@ -258,7 +259,9 @@ int CompareWithWholeNodes(const Flags& flags) {
   line["planned_by_both"] = both;
   line["mean_start_hours"] = by_gpus_s / hours;
   line["mean_start_hours_whole_node"] = by_nodes_s / hours;
-  line["earlier_permille"] = static_cast<int>((1 - by_gpus_s / by_nodes_s) * 1000);
+  // With room for all at once nobody waits, and nobody is earlier.
+  line["earlier_permille"] =
+      by_nodes_s > 0 ? static_cast<int>((1 - by_gpus_s / by_nodes_s) * 1000) : 0;
   line["later"] = later;
   line["cpu_median_ms"] = median_ms[0];
   line["cpu_median_ms_whole_node"] = median_ms[1];
@@ -444,21 +447,30 @@ int Main(int argc, char** argv) {
   app.add_option("--pool-times", flags.pool_times, "So many national pools in one")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  app.add_option("--seed", flags.queue.seed, "Seed of the queue")->capture_default_str();
+  app.add_option("--seed", flags.queue.seed, "Seed of the queue")
+      ->check(sim::WhyNoSeed)
+      ->capture_default_str();
   app.add_option("--runs", flags.runs, "Plans to time")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   app.add_flag("--standing", flags.standing, "As the next pass finds it, with promises to keep");
-  app.add_flag("--growth", growth, "Instead: growing queues and pools, with fitted exponents");
-  app.add_option("--vs", vs, "Instead: starts against those of a plan for whole nodes")
-      ->check(CLI::IsMember({"whole-node"}));
-  app.add_option("--newcomers", newcomers, "Instead: what so many newcomers, one each, change")
-      ->check(CLI::Range(1, 10'000));
-  app.add_option("--incremental", incremental,
-                 "Instead: so many newcomers put in behind the plan that stands, each timed")
-      ->expected(0, 1)
-      ->default_str("1000")
-      ->check(CLI::Range(1, 100'000));
+  CLI::Option* instead_growth =
+      app.add_flag("--growth", growth, "Instead: growing queues and pools, with fitted exponents");
+  CLI::Option* instead_vs =
+      app.add_option("--vs", vs, "Instead: starts against those of a plan for whole nodes")
+          ->check(CLI::IsMember({"whole-node"}));
+  CLI::Option* instead_newcomers =
+      app.add_option("--newcomers", newcomers, "Instead: what so many newcomers, one each, change")
+          ->check(CLI::Range(1, 10'000));
+  CLI::Option* instead_incremental =
+      app.add_option("--incremental", incremental,
+                     "Instead: so many newcomers put in behind the plan that stands, each timed")
+          ->expected(0, 1)
+          ->default_str("1000")
+          ->check(CLI::Range(1, 100'000));
+  instead_vs->excludes(instead_growth);
+  instead_newcomers->excludes(instead_growth)->excludes(instead_vs);
+  instead_incremental->excludes(instead_growth)->excludes(instead_vs)->excludes(instead_newcomers);
   CLI11_PARSE(app, argc, argv);
   if (incremental > 0) return TimeNewcomers(flags, incremental);
   if (newcomers > 0) return CountWhatNewcomersChange(flags, newcomers);

@@ -24,6 +24,7 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/base/random.h"
+#include "allot/sim/seed.h"
 #include "support/rpc/served_allotd.h"
 
 namespace allot {
@@ -260,7 +261,9 @@ int Main(int argc, char** argv) {
   app.add_option("--samples", settings.samples, "Submissions measured, one after the other")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  app.add_option("--seed", settings.seed, "Of the requests")->capture_default_str();
+  app.add_option("--seed", settings.seed, "Of the requests")
+      ->check(sim::WhyNoSeed)
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::printf("%s\n", Measure(settings, testing::BinDir(argv[0])).dump().c_str());
   return 0;

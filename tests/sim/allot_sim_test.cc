@@ -78,12 +78,14 @@ TEST(AllotSim, AWorkloadIsATraceAndADisciplineAPolicyByTheirOtherNames) {
   EXPECT_EQ(out, run({"--workload", trace, "--discipline", "easy"}));
 }
 
-/// A trace of two jobs with a dozen malformed lines and a record of a cancelled job among them.
+/// A trace of two jobs with a dozen malformed lines, a record of a cancelled job and a job larger
+/// than the pool among them.
 std::string BrokenTrace() {
   std::string text = "1 0 -1 3600 8 -1 -1 8 7200 -1 1 1 1 -1 1 -1 -1 -1\n";
   for (int i = 0; i < 12; ++i) text += "<junk> & \xff" + std::to_string(i) + "\n";
   text += "2 30 -1 -1 8 -1 -1 8 7200 -1 5 1 1 -1 1 -1 -1 -1\n";
-  return text + "3 60 -1 600 16 -1 -1 16 1200 -1 1 1 1 -1 1 -1 -1 -1";
+  text += "3 45 -1 3600 512 -1 -1 512 7200 -1 5 1 1 -1 1 -1 -1 -1\n";
+  return text + "4 60 -1 600 16 -1 -1 16 1200 -1 1 1 1 -1 1 -1 -1 -1";
 }
 
 TEST(AllotSim, WhatIsLeftOutOfATraceIsToldWhereverItsFiguresAre) {
@@ -105,6 +107,8 @@ TEST(AllotSim, WhatIsLeftOutOfATraceIsToldWhereverItsFiguresAre) {
     for (const std::string& told :
          {warning + "line 2: '<junk>' is not a number in field 1; left out\n",
           warning + "line 11: '<junk>' is not", warning + "and 2 more, 12 malformed lines in all\n",
+          warning +
+              "line 15: '512' is not at most 56 GPUs, the largest gang of this pool; left out\n",
           warning + "left out: 1 records without a running time or processors\n"}) {
       EXPECT_NE(ended.err.find(told), std::string::npos) << told << ended.err;
     }
@@ -116,11 +120,16 @@ TEST(AllotSim, WhatIsLeftOutOfATraceIsToldWhereverItsFiguresAre) {
         left_out["malformed_first"][0],
         nlohmann::json({{"line", 2}, {"value", "<junk>"}, {"expected", "a number in field 1"}}));
     EXPECT_EQ(left_out["never_ran"], 1);
+    EXPECT_EQ(left_out["too_large"], 1);
+    EXPECT_EQ(left_out["too_large_first"][0]["line"], 15);
     const std::string page = ReadBack(html);
     EXPECT_EQ(WhatIsMalformed(page), std::nullopt);
     for (const char* told :
          {"12 malformed lines</span><br/>line 2: '&lt;junk&gt;' is not a number in field 1",
-          "and 2 more<br/>1 records without a running time or processors"}) {
+          "and 2 more<br/><span class=\"warn\">1 jobs too large</span><br/>line 15: '512' is not "
+          "at "
+          "most 56 GPUs, the largest gang of this pool<br/>1 records without a running time or "
+          "processors"}) {
       EXPECT_NE(page.find(told), std::string::npos) << told;
     }
     words.emplace_back("--strict");
@@ -152,8 +161,8 @@ TEST(AllotSim, RefusesWhatItCannotRun) {
   const Ended nobody =
       RunToEnd({Binary("allot-sim"), "compare", "--disciplines", "allot,slurm", "--quiet"});
   EXPECT_EQ(nobody.exit_code, 2);
-  EXPECT_NE(nobody.err.find("there is no 'slurm'"), std::string::npos) << nobody.err;
-  EXPECT_NE(RunToEnd({Binary("allot-sim"), "run", "--load", "0"}).exit_code, 0);
+  EXPECT_NE(nobody.err.find("there is no 'slurm'; name any of fcfs, "), std::string::npos)
+      << nobody.err;
 }
 
 // ---- Reports
@@ -325,8 +334,16 @@ TEST_F(Recorded, WhatCannotBeReadIsNamed) {
            {{"what-if", path(), "--quota", "i/p0=64"}, "--quota takes"},
            {{"what-if", path(), "--drain", "mars"}, "not_found"},
            {{"what-if", path(), "--withdraw", "i/nobody"}, "not_found"},
-           {{"what-if", path(), "--set", "promise_nodes=-3"}, "--set takes"},
-           {{"what-if", path(), "--set", "weather=9d"}, "--set takes"},
+           {{"what-if", path(), "--set", "promise_nodes"}, "--set takes NAME=VALUE"},
+           {{"what-if", path(), "--set", "promise_nodes=-3"}, "expected 1 to 2048"},
+           {{"what-if", path(), "--set", "promise_nodes=0"},
+            "--set promise_nodes 0 is not allowed: expected 1 to 2048"},
+           {{"what-if", path(), "--set", "promise_nodes=99999"}, "expected 1 to 2048"},
+           {{"what-if", path(), "--set", "planning_horizon=1s"},
+            "--set planning_horizon 1s is not allowed: expected 1d to "},
+           {{"what-if", path(), "--set", "weather=9d"},
+            "--set weather is not allowed: expected usage_half_life, starvation_bound, "},
+           {{"what-if", path(), "--set", "failures_max=9"}, "--set failures_max is not allowed"},
            {{"replay", "/no/such/pass.json"}, "cannot be read"},
            {{"replay", "/"}, "cannot be read"},
            {{"replay", Binary("allot-sim")}, "config_invalid"},

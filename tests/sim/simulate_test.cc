@@ -183,17 +183,6 @@ TEST(Workload, ATraceArrivesAtTheLoadAskedForWithGangs) {
   }
 }
 
-TEST(Workload, OfATraceNoneOfWhoseJobsFitsGangsAreLeft) {
-  Trace trace(1);
-  trace[0].run = Seconds{1};
-  trace[0].gpus = 1'000'000;
-  TraceLoad options;
-  options.scale = 32;
-  options.days = 1;
-  const Workload workload = LoadTrace({trace, {}}, options);
-  EXPECT_NEAR(OfferedPermille(workload), options.load_permille, 150) << "to within one gang";
-}
-
 TEST(Workload, TheNationalCallIsServedAtOnceAsFarAsItGoes) {
   const Workload workload = LoadNationalCall({});
   EXPECT_EQ(workload.jobs.size(), 520U);

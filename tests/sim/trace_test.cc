@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace allot::sim {
@@ -25,7 +26,7 @@ TEST(Trace, ReadsPhillysColumnsInTheOrderOfSubmission) {
   EXPECT_EQ(trace[0].gpus, 16);
   EXPECT_EQ(trace[0].run, Seconds{60});
   EXPECT_EQ(FormatRfc3339(trace[1].submit), "2017-09-07T09:57:50Z");
-  EXPECT_EQ(file->left_out.malformed, 0);
+  EXPECT_EQ(file->left_out.malformed.count, 0);
 }
 
 TEST(Trace, ReadsSwfAndCountsWhatNeverRan) {
@@ -53,7 +54,7 @@ TEST(Trace, ReadsSwfAndCountsWhatNeverRan) {
   EXPECT_EQ(trace[1].limit, Seconds{7200});
   EXPECT_EQ(trace[1].project, "user-7");
   EXPECT_EQ(file->left_out.never_ran, 2);
-  EXPECT_EQ(file->left_out.malformed, 0);
+  EXPECT_EQ(file->left_out.malformed.count, 0);
 }
 
 struct Malformed {
@@ -82,6 +83,10 @@ TEST(Trace, AMalformedLineIsLeftOutAndNamedWithWhatWasExpected) {
       {"a.csv", "\xff\xfe,,,", "\\xff\\xfe", "a time"},
       {"a.csv", std::string("\0\x01\xff", 3), "\\x00\\x01\\xff", columns},
       {"a.swf", "1 2 3", "1 2 3", "18 numbers"},
+      {"a.swf", "1 0 0 60 1 -1 -1 1 60" + kRest + " 19", "1 0 0 60 1 -1 -1 1 60" + kRest + " 19",
+       "18 numbers"},
+      {"a.swf", "1 0 0 60 1 -1 -1 1 60" + kRest + " \tjunk",
+       "1 0 0 60 1 -1 -1 1 60" + kRest + " \\x09junk", "18 numbers"},
       {"a.swf", "1 0 0 x 1 -1 -1 1 1" + kRest, "x", "field 4"},
       {"a.swf", "1 0 0 60.x 1 -1 -1 1 1" + kRest, "60.x", "field 4"},
       {"a.swf", "1 -1 0 60 1 -1 -1 1 1" + kRest, "-1", "a submission time"},
@@ -97,17 +102,18 @@ TEST(Trace, AMalformedLineIsLeftOutAndNamedWithWhatWasExpected) {
       const auto file = ReadTrace(malformed.file, before + good + malformed.line + end);
       ASSERT_TRUE(file.ok()) << Describe(file.error());
       EXPECT_EQ(file->jobs.size(), 2U);
-      EXPECT_EQ(file->left_out.malformed, 1);
-      ASSERT_EQ(file->left_out.named.size(), 1U);
-      EXPECT_EQ(file->left_out.named[0].line, 3);
-      EXPECT_EQ(file->left_out.named[0].value, malformed.value);
-      EXPECT_NE(file->left_out.named[0].expected.find(malformed.expected), std::string::npos)
-          << file->left_out.named[0].expected;
+      EXPECT_EQ(file->left_out.malformed.count, 1);
+      ASSERT_EQ(file->left_out.malformed.named.size(), 1U);
+      EXPECT_EQ(file->left_out.malformed.named[0].line, 3);
+      EXPECT_EQ(file->left_out.malformed.named[0].value, malformed.value);
+      EXPECT_NE(file->left_out.malformed.named[0].expected.find(malformed.expected),
+                std::string::npos)
+          << file->left_out.malformed.named[0].expected;
     }
     // The last of the file, without a newline; and where malformed lines are refused.
     const std::string text = before + good + malformed.line;
-    EXPECT_EQ(ReadTrace(malformed.file, text)->left_out.malformed, 1);
-    const auto strict = ReadTrace(malformed.file, text, OnMalformed::kRefuse);
+    EXPECT_EQ(ReadTrace(malformed.file, text)->left_out.malformed.count, 1);
+    const auto strict = ReadTrace(malformed.file, text, OnUnusable::kRefuse);
     ASSERT_FALSE(strict.ok());
     EXPECT_EQ(strict.error().reason, Reason::kConfigInvalid);
     EXPECT_EQ(strict.error().field, "line 3");
@@ -115,13 +121,49 @@ TEST(Trace, AMalformedLineIsLeftOutAndNamedWithWhatWasExpected) {
   }
 }
 
+TEST(Trace, ABlankAfterTheLastFieldOfSwfIsNoField) {
+  const auto file =
+      ReadTrace("a.swf", "1 0 0 60 1 -1 -1 1 60" + kRest + " \t\r\n", OnUnusable::kRefuse);
+  ASSERT_TRUE(file.ok()) << Describe(file.error());
+  EXPECT_EQ(file->jobs.size(), 1U);
+}
+
+TEST(Trace, AnEndingInCapitalsIsSwfToo) {
+  for (const char* name : {"a.SWF", "A.Swf", ".swf"}) {
+    EXPECT_TRUE(ReadTrace(name, "1 0 0 60 1 -1 -1 1 60" + kRest).ok()) << name;
+  }
+  for (const char* name : {"swf", "a.swf.csv", "", "a.s0f", "a.zwf"}) {
+    EXPECT_TRUE(ReadTrace(name, kHeading + kGood).ok()) << name;
+  }
+}
+
+TEST(Trace, AByteOrderMarkBeforeTheFirstLineIsSkipped) {
+  const std::string mark = "\xef\xbb\xbf";
+  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
+           {"a.csv", kHeading + kGood}, {"a.swf", "1 0 0 60 1 -1 -1 1 60" + kRest}}) {
+    const auto file = ReadTrace(name, mark + text, OnUnusable::kRefuse);
+    ASSERT_TRUE(file.ok()) << Describe(file.error());
+    EXPECT_EQ(file->jobs.size(), 1U);
+  }
+  EXPECT_FALSE(ReadTrace("a.csv", mark + mark + kHeading + kGood).ok());
+}
+
+TEST(Trace, APhillyJobThatRanForNoTimeNeverRan) {
+  const auto file =
+      ReadTrace("a.csv", kHeading + kGood + "2017-09-07 03:58:57,0,1,a\n2017-09-07 03:58:57,0,1,");
+  ASSERT_TRUE(file.ok()) << Describe(file.error());
+  EXPECT_EQ(file->jobs.size(), 1U);
+  EXPECT_EQ(file->left_out.never_ran, 1);
+  EXPECT_EQ(file->left_out.malformed.count, 1) << "of a malformed one nothing is known";
+}
+
 TEST(Trace, BlankLinesAreNoJobsAndNotMalformed) {
-  for (const auto on_malformed : {OnMalformed::kLeaveOut, OnMalformed::kRefuse}) {
+  for (const auto on_malformed : {OnUnusable::kLeaveOut, OnUnusable::kRefuse}) {
     const auto file =
         ReadTrace("a.csv", kHeading + "\n" + kGood + " \t\r\n\r\n" + kGood + "\n\n", on_malformed);
     ASSERT_TRUE(file.ok()) << Describe(file.error());
     EXPECT_EQ(file->jobs.size(), 2U);
-    EXPECT_EQ(file->left_out.malformed, 0);
+    EXPECT_EQ(file->left_out.malformed.count, 0);
   }
 }
 
@@ -131,8 +173,8 @@ TEST(Trace, AVeryLongLineIsToldInShort) {
     const auto file = ReadTrace("a.csv", kHeading + line + "\n" + kGood);
     ASSERT_TRUE(file.ok());
     EXPECT_EQ(file->jobs.size(), 1U);
-    ASSERT_EQ(file->left_out.named.size(), 1U);
-    EXPECT_LE(file->left_out.named[0].value.size(), 128U);
+    ASSERT_EQ(file->left_out.malformed.named.size(), 1U);
+    EXPECT_LE(file->left_out.malformed.named[0].value.size(), 128U);
   }
 }
 
@@ -142,11 +184,11 @@ TEST(Trace, AllMalformedLinesAreCountedAndTheFirstNamed) {
   const auto file = ReadTrace("a.csv", text + kGood);
   ASSERT_TRUE(file.ok());
   EXPECT_EQ(file->jobs.size(), 2U);
-  EXPECT_EQ(file->left_out.malformed, 25);
-  ASSERT_EQ(file->left_out.named.size(), kMalformedNamedMax);
-  EXPECT_EQ(file->left_out.named.front().line, 3);
-  EXPECT_EQ(file->left_out.named.back().line, 12);
-  EXPECT_EQ(file->left_out.named.back().value, "junk 9");
+  EXPECT_EQ(file->left_out.malformed.count, 25);
+  ASSERT_EQ(file->left_out.malformed.named.size(), kLeftOutNamedMax);
+  EXPECT_EQ(file->left_out.malformed.named.front().line, 3);
+  EXPECT_EQ(file->left_out.malformed.named.back().line, 12);
+  EXPECT_EQ(file->left_out.malformed.named.back().value, "junk 9");
 }
 
 struct Refused {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "allot/base/result.h"
 #include "allot/model/request.h"
 #include "allot/scheduler/snapshot.h"
 #include "allot/sim/trace.h"
@@ -66,6 +67,20 @@ struct LoadOptions {
 struct TraceLoad : LoadOptions {
   int gang_permille = 400;
 };
+
+/// Leaves out of a trace the jobs larger than any gang of the pool may be. config_invalid names the
+/// line of the first when those are refused or no other job is left.
+Result<TraceFile> FitToPool(TraceFile file, int scale, OnUnusable on_too_large);
+
+/// A trace of next to no work makes a load only in copies without end; every copy has projects of
+/// its own.
+inline constexpr int64_t kTraceCopiesMax = 10'000;
+inline constexpr int64_t kTraceJobsMax = 2'000'000;
+/// Whether so many copies and jobs, about, are enough to make the load: config_invalid says how
+/// many it would take.
+Status CheckLoad(const Trace& trace, const TraceLoad& options);
+
+/// Requires: the trace fits the pool (FitToPool) and can make the load (CheckLoad).
 Workload LoadTrace(const TraceFile& file, const TraceLoad& options);
 
 /// Arrivals at random from 200 projects: half of the jobs take part of a node, a third a node, the

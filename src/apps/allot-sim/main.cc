@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include "allot/sim/national_call.h"
+#include "allot/sim/seed.h"
 #include "apps/allot-sim/recordings.h"
 #include "apps/allot-sim/simulation.h"
 
@@ -24,9 +26,19 @@ bool Write(const std::string& path, const std::string& text) {
   return written;
 }
 
-}  // namespace
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
 
-int main(int argc, char** argv) {
+std::string NamesOfCommands(const CLI::App& app) {
+  std::string names;
+  const auto every = [](const CLI::App* /*command*/) { return true; };
+  for (const CLI::App* command : app.get_subcommands(every)) {
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  return names;
+}
+
+int Main(int argc, char** argv) {
   CLI::App app{
       "Tries the scheduler on the national pool: workloads from a seed, simulations, comparisons, "
       "and "
@@ -38,6 +50,7 @@ int main(int argc, char** argv) {
   CLI::App* national_call = app.add_subcommand(
       "national-call", "Writes the first national call as a file for `allot apply -f`.");
   national_call->add_option("--seed", seed, "Another seed gives another call with the same totals")
+      ->check(allot::sim::WhyNoSeed)
       ->capture_default_str();
   national_call->add_option("--out", out, "The file to write; - is standard output")
       ->capture_default_str();
@@ -49,6 +62,25 @@ int main(int argc, char** argv) {
   });
   allot::apps::AddSimulationCommands(app, exit_code);
   allot::apps::AddRecordingCommands(app, exit_code);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    if (app.exit(problem) == 0) return 0;
+    if (app.get_subcommands().empty()) {
+      std::fprintf(stderr, "Its subcommands: %s\n", NamesOfCommands(app).c_str());
+    }
+    return kUsage;
+  }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Main(argc, argv);
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "allot-sim: %s\n", problem.what());
+    return kFailed;
+  }
 }

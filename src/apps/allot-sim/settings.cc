@@ -5,18 +5,34 @@
 namespace allot::apps {
 namespace {
 
-bool SetOne(const std::string& name, const std::string& text, Policy& policy) {
+bool IsOfPlans(const PolicySetting& setting) {
+  return setting.use == PolicySetting::Use::kPlanning;
+}
+
+std::string NamesOfSettings() {
+  std::string names;
+  for (const PolicySetting& setting : PolicySettings()) {
+    if (IsOfPlans(setting)) names += (names.empty() ? "" : ", ") + std::string(setting.name);
+  }
+  return names;
+}
+
+Status SetOne(const std::string& name, const std::string& text, Policy& policy) {
   const PolicySetting* setting = FindPolicySetting(name);
-  if (setting == nullptr || setting->use != PolicySetting::Use::kPlanning) return false;
+  if (setting == nullptr || !IsOfPlans(*setting)) {
+    return FieldError(Reason::kConfigInvalid, "--set", name, NamesOfSettings());
+  }
   std::optional<int64_t> value;
   if (setting->is_time()) {
     if (const auto length = ParseDuration(text)) value = length->count;
   } else {
     value = Number(text);
   }
-  if (!value || *value < setting->min || *value > setting->max) return false;
+  if (!value || *value < setting->min || *value > setting->max) {
+    return FieldError(Reason::kPolicyInvalid, "--set " + name, text, RangeOf(*setting));
+  }
   Set(policy, *setting, *value);
-  return true;
+  return Ok{};
 }
 
 }  // namespace
@@ -53,10 +69,12 @@ std::string ShellQuoted(const std::string& word) {
 std::optional<std::string> SetAll(const std::vector<std::string>& settings, Policy& policy) {
   for (const std::string& text : settings) {
     const auto halves = Halves(text);
-    if (!halves || !SetOne(halves->first, halves->second, policy)) {
-      return "--set takes a setting of the policy such as promise_nodes=8 or starvation_bound=30d, "
-             "not '" +
+    if (!halves) {
+      return "--set takes NAME=VALUE such as promise_nodes=8 or starvation_bound=30d, not '" +
              text + "'";
+    }
+    if (const Status set = SetOne(halves->first, halves->second, policy); !set.ok()) {
+      return set.error().message;
     }
   }
   return std::nullopt;

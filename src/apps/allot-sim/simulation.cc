@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
@@ -11,13 +12,16 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "allot/base/text.h"
 #include "allot/sim/figures.h"
 #include "allot/sim/report.h"
+#include "allot/sim/seed.h"
 #include "apps/allot-sim/settings.h"
 #include "apps/allot-sim/whole_file.h"
+#include "apps/allot-sim/workloads.h"
 
 namespace allot::apps {
 namespace {
@@ -79,65 +83,14 @@ std::optional<Policy> ReadPolicy(const Flags& flags) {
 
 int LoadPermille(const Flags& flags) { return static_cast<int>(std::lround(flags.load * 1000)); }
 
-/// Makes the workload of a seed. A trace is read once for all of them.
-class Workloads {
- public:
-  explicit Workloads(const Flags& flags) : flags_(flags) {}
-
-  /// Why there is none, for people; nothing when it is ready.
-  std::optional<std::string> Prepare() {
-    if (flags_.workload == "synthetic" || flags_.workload == "national-call") return std::nullopt;
-    const auto text = ReadWholeFile(flags_.workload);
-    if (!text) {
-      return flags_.workload +
-             ": cannot be read; --workload is synthetic, national-call or a trace's file";
-    }
-    auto trace =
-        sim::ReadTrace(flags_.workload, *text,
-                       flags_.strict ? sim::OnMalformed::kRefuse : sim::OnMalformed::kLeaveOut);
-    if (!trace.ok()) {
-      const Error& error = trace.error();
-      return flags_.workload + ": " + error.field + ": '" + error.value + "' is not " + error.limit;
-    }
-    trace_ = *std::move(trace);
-    TellLeftOut();
-    return std::nullopt;
-  }
-
-  sim::Workload Make(uint64_t seed) const {
-    sim::TraceLoad options;
-    static_cast<sim::LoadOptions&>(options) = flags_.options;
-    options.seed = seed;
-    options.load_permille = LoadPermille(flags_);
-    options.preemptible_permille = 10 * flags_.preemptible_percent;
-    if (flags_.workload == "synthetic") return sim::LoadSynthetic(options);
-    if (flags_.workload == "national-call") return sim::LoadNationalCall(options);
-    return sim::LoadTrace(trace_, options);
-  }
-
- private:
-  /// On standard error, --quiet or not: figures of a file read in part are no figures of the file.
-  void TellLeftOut() const {
-    const sim::LeftOut& left_out = trace_.left_out;
-    const std::string file = "allot-sim: warning: " + flags_.workload + ": ";
-    for (const sim::MalformedLine& line : left_out.named) {
-      std::cerr << file << "line " << line.line << ": '" << line.value << "' is not "
-                << line.expected << "; left out\n";
-    }
-    const auto more = left_out.malformed - static_cast<int64_t>(left_out.named.size());
-    if (more > 0) {
-      std::cerr << file << "and " << FormatCount(more) << " more, "
-                << FormatCount(left_out.malformed) << " malformed lines in all\n";
-    }
-    if (left_out.never_ran > 0) {
-      std::cerr << file << "left out: " << FormatCount(left_out.never_ran)
-                << " records without a running time or processors\n";
-    }
-  }
-
-  const Flags& flags_;
-  sim::TraceFile trace_;
-};
+Workloads WorkloadsOf(const Flags& flags) {
+  sim::TraceLoad options;
+  static_cast<sim::LoadOptions&>(options) = flags.options;
+  options.load_permille = LoadPermille(flags);
+  options.preemptible_permille = 10 * flags.preemptible_percent;
+  return {flags.workload, options,
+          flags.strict ? sim::OnUnusable::kRefuse : sim::OnUnusable::kLeaveOut};
+}
 
 /// The report tells medians of all seeds, and of the first one what happened over time.
 Keep KeepFor(const Flags& flags, const std::vector<Discipline>& disciplines, uint64_t seed,
@@ -232,7 +185,7 @@ bool WriteReport(const Flags& flags, const std::string& what, const Workloads& w
 
 int RunCommand(const Flags& flags) {
   const auto discipline = sim::ParseDiscipline(flags.discipline);
-  Workloads workloads(flags);
+  Workloads workloads = WorkloadsOf(flags);
   if (const auto problem = workloads.Prepare()) {
     std::cerr << "allot-sim: " << *problem << '\n';
     return 2;
@@ -273,6 +226,23 @@ void PrintTable(const std::vector<Run>& runs, const std::vector<Discipline>& dis
   }
 }
 
+std::vector<std::string> DisciplineNames() {
+  std::vector<std::string> names;
+  for (const Discipline discipline : sim::kDisciplines) names.emplace_back(Name(discipline));
+  return names;
+}
+
+/// Says on standard error what is wrong with --disciplines and what it takes.
+std::nullopt_t RefuseDisciplines(const std::string& problem) {
+  std::cerr << "allot-sim: --disciplines: " << problem << "; name any of ";
+  const char* comma = "";
+  for (const std::string& known : DisciplineNames()) {
+    std::cerr << std::exchange(comma, ", ") << known;
+  }
+  std::cerr << ", each once\n";
+  return std::nullopt;
+}
+
 std::optional<std::vector<Discipline>> ParseDisciplines(const std::string& text) {
   if (text.empty()) {
     return std::vector<Discipline>(std::begin(sim::kDisciplines), std::end(sim::kDisciplines));
@@ -281,9 +251,9 @@ std::optional<std::vector<Discipline>> ParseDisciplines(const std::string& text)
   std::stringstream names(text);
   for (std::string name; std::getline(names, name, ',');) {
     const auto discipline = sim::ParseDiscipline(name);
-    if (!discipline) {
-      std::cerr << "allot-sim: --disciplines: there is no '" << name << "'\n";
-      return std::nullopt;
+    if (!discipline) return RefuseDisciplines("there is no '" + name + "'");
+    if (std::ranges::find(disciplines, *discipline) != disciplines.end()) {
+      return RefuseDisciplines("'" + name + "' is named twice");
     }
     disciplines.push_back(*discipline);
   }
@@ -303,7 +273,7 @@ std::string Comparison(const Flags& flags, const std::vector<Discipline>& discip
 int CompareCommand(const Flags& flags) {
   const auto disciplines = ParseDisciplines(flags.disciplines);
   if (!disciplines) return 2;
-  Workloads workloads(flags);
+  Workloads workloads = WorkloadsOf(flags);
   if (const auto problem = workloads.Prepare()) {
     std::cerr << "allot-sim: " << *problem << '\n';
     return 2;
@@ -349,17 +319,29 @@ int CompareCommand(const Flags& flags) {
   return WriteReport(flags, what, workloads, std::move(runs)) && sound ? 0 : 1;
 }
 
+/// Not CLI::Range, which lets "nan" pass.
+std::string WhyNoLoad(const std::string& text) {
+  double load = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), load);
+  const bool is_read = error == std::errc() && end == text.data() + text.size();
+  if (is_read && load >= 0.01 && load <= 10.0) return "";
+  return "'" + text + "': expected a number of 0.01 to 10";
+}
+
 void AddLoadOptions(CLI::App& command, Flags& flags) {
   command
       .add_option("--workload,--trace", flags.workload,
                   "synthetic, national-call, or a trace: Philly's CSV, or a file *.swf")
       ->capture_default_str();
-  command.add_flag("--strict", flags.strict,
-                   "Refuse a trace at its first malformed line, which is otherwise left out");
+  command.add_flag(
+      "--strict", flags.strict,
+      "Refuse a trace at its first line that is malformed or a job too large for the pool, "
+      "which is otherwise left out");
   command.add_option("--load", flags.load, "GPU time asked for, over GPU time there is")
-      ->check(CLI::Range(0.01, 10.0))
+      ->check(WhyNoLoad)
       ->capture_default_str();
   command.add_option("--seed", flags.options.seed, "Of the workload; compare counts up from it")
+      ->check(sim::WhyNoSeed)
       ->capture_default_str();
   command.add_option("--days", flags.options.days, "For how long work arrives")
       ->check(CLI::Range(1, 366))
@@ -387,10 +369,8 @@ void AddSimulationCommands(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<Flags>();
   CLI::App* run = app.add_subcommand(
       "run", "Runs one discipline on a workload and prints what came of it as one JSON line.");
-  std::vector<std::string> names;
-  for (const Discipline discipline : sim::kDisciplines) names.emplace_back(Name(discipline));
   run->add_option("--discipline,--policy", flags->discipline, "How the waiting are served")
-      ->check(CLI::IsMember(names))
+      ->check(CLI::IsMember(DisciplineNames()))
       ->capture_default_str();
   run->add_flag("--json", flags->json, "One JSON line on standard output, as without it");
   AddLoadOptions(*run, *flags);

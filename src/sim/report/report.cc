@@ -48,24 +48,28 @@ std::string Jobs(const Workload& workload) {
                     " may be stopped for others");
 }
 
+std::string Left(const LeftOutLines& lines, const std::string& what) {
+  std::string out = "<span class=\"warn\">" + FormatCount(lines.count) + " " + what + "</span>";
+  for (const LeftOutLine& line : lines.named) {
+    out += "<br/>line " + std::to_string(line.line) + ": '" + Escaped(line.value) + "' is not " +
+           Escaped(line.expected);
+  }
+  if (lines.more() > 0) out += "<br/>and " + FormatCount(lines.more()) + " more";
+  return out;
+}
+
 /// What of the file did not become jobs.
 std::string Left(const LeftOut& left_out) {
-  if (left_out.malformed == 0 && left_out.never_ran == 0) return "nothing";
-  std::string out;
-  if (left_out.malformed > 0) {
-    out = "<span class=\"warn\">" + FormatCount(left_out.malformed) + " malformed lines</span>";
-    for (const MalformedLine& line : left_out.named) {
-      out += "<br/>line " + std::to_string(line.line) + ": '" + Escaped(line.value) + "' is not " +
-             Escaped(line.expected);
-    }
-    const auto more = left_out.malformed - static_cast<int64_t>(left_out.named.size());
-    if (more > 0) out += "<br/>and " + FormatCount(more) + " more";
-  }
+  std::vector<std::string> parts;
+  if (left_out.malformed.count > 0) parts.push_back(Left(left_out.malformed, "malformed lines"));
+  if (left_out.too_large.count > 0) parts.push_back(Left(left_out.too_large, "jobs too large"));
   if (left_out.never_ran > 0) {
-    if (!out.empty()) out += "<br/>";
-    out += FormatCount(left_out.never_ran) + " records without a running time or processors";
+    parts.push_back(FormatCount(left_out.never_ran) +
+                    " records without a running time or processors");
   }
-  return out;
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : "<br/>") + part;
+  return out.empty() ? "nothing" : out;
 }
 
 std::string Seeds(const std::vector<ReportedRun>& runs) {
