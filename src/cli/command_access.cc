@@ -4,6 +4,7 @@
 #include "cli/audit_chain.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
+#include "cli/resource.h"
 #include "cli/resource_name.h"
 #include "cli/text.h"
 #include "cli/values.h"
@@ -13,12 +14,20 @@ namespace allot::cli {
 namespace {
 
 constexpr int kAuditPageSize = 1000;
+/// What the API takes (access.proto).
+constexpr Seconds kLifetimeMax = Days(1098);
 
 struct KeyFlags {
   std::string role;
   std::string institute;
   std::string provider;
   std::string display_name;
+  std::string expires;
+};
+
+struct RotateFlags {
+  std::string key;
+  std::string overlap;
 };
 
 Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
@@ -47,6 +56,51 @@ Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
   return key;
 }
 
+/// A time, or how long from now.
+Outcome<Instant> ReadExpiry(const std::string& text, Instant now) {
+  if (const auto length = ParseDuration(text); length && length->count <= kLifetimeMax.count) {
+    return now + *length;
+  }
+  const auto moment = ParseMoment("--expires", text, now);
+  if (moment.ok()) return *moment;
+  return FailureOf(FieldError(Reason::kTimeOutOfRange, "--expires", Printable(text),
+                              "a length of time such as 90d, or a time such as "
+                              "2027-03-01T00:00:00+09:00"));
+}
+
+/// The secret alone goes to stdout, so that it can be sent into a file without being seen.
+template <class Made>
+ExitCode ShowSecret(Session& session, const Made& made, const std::string& remark) {
+  const std::string name = ShortName(made.api_key().name());
+  if (made.secret().empty()) {
+    return session.Fail(
+        {.exit_code = ExitCode::kConflict,
+         .reason = "secret_not_kept",
+         .message = "an earlier call made the key " + name + ", and its secret is told only once",
+         .advice = "Unless you have it: 'allot keys revoke " + name + "', and make another key."});
+  }
+  session.output().Note("made " + name + remark + "; its secret is shown this once, keep it safe:");
+  session.output().Show(made, made.secret() + "\n", {made.api_key().name()});
+  return ExitCode::kOk;
+}
+
+ExitCode RotateKey(Session& session, const RotateFlags& flags) {
+  const auto name = ApiKeyName(flags.key);
+  if (!name.ok()) return session.Fail(name.failure());
+  v1::RotateApiKeyRequest request;
+  request.set_name(*name);
+  const auto overlap = ParseLength("--overlap", flags.overlap);
+  if (!overlap.ok()) return session.Fail(FailureOf(overlap.error()));
+  request.mutable_overlap()->set_seconds(overlap->count);
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  const auto rotated = (*client)->Call(&Operators::RotateApiKey, request);
+  if (!rotated.ok()) return session.Fail(rotated.failure());
+  return ShowSecret(
+      session, *rotated,
+      "; " + ShortName(*name) + " goes on for " + FormatDuration(*overlap) + " at the most");
+}
+
 ExitCode CreateKey(Session& session, const KeyFlags& flags) {
   const auto key = ReadKey(flags);
   if (!key.ok()) return session.Fail(key.failure());
@@ -54,20 +108,14 @@ ExitCode CreateKey(Session& session, const KeyFlags& flags) {
   if (!client.ok()) return session.Fail(client.failure());
   v1::CreateApiKeyRequest request;
   *request.mutable_api_key() = *key;
+  if (!flags.expires.empty()) {
+    const auto expiry = ReadExpiry(flags.expires, session.Now());
+    if (!expiry.ok()) return session.Fail(expiry.failure());
+    *request.mutable_api_key()->mutable_expire_time() = TimestampOf(*expiry);
+  }
   const auto created = (*client)->Call(&Operators::CreateApiKey, request);
   if (!created.ok()) return session.Fail(created.failure());
-  // The secret alone on stdout, so that it can be sent into a file without being seen.
-  const std::string name = ShortName(created->api_key().name());
-  if (created->secret().empty()) {
-    return session.Fail(
-        {.exit_code = ExitCode::kConflict,
-         .reason = "secret_not_kept",
-         .message = "an earlier call made the key " + name + ", and its secret is told only once",
-         .advice = "Unless you have it: 'allot keys revoke " + name + "', and make another key."});
-  }
-  session.output().Note("made " + name + "; its secret is shown this once, keep it safe:");
-  session.output().Show(*created, created->secret() + "\n", {created->api_key().name()});
-  return ExitCode::kOk;
+  return ShowSecret(session, *created, "");
 }
 
 ExitCode ListKeys(Session& session) {
@@ -182,9 +230,10 @@ ExitCode VerifyAudit(Session& session, const std::string& noted) {
 }
 
 void AddKeyCommands(CLI::App& root, Action& chosen) {
-  CLI::App* keys = AddCommand(root, "keys", "Makes, lists and revokes API keys",
+  CLI::App* keys = AddCommand(root, "keys", "Makes, lists, exchanges and revokes API keys",
                               "  allot keys create --role member --institute snu > member.key\n"
                               "  allot keys list\n"
+                              "  allot keys rotate k3f9a0c2m1x7 > new.key\n"
                               "  allot keys revoke k3f9a0c2m1x7");
   keys->require_subcommand(1);
 
@@ -199,8 +248,22 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
   create->add_option("--institute", flags->institute, "Of members and institute admins");
   create->add_option("--provider", flags->provider, "Of providers");
   create->add_option("--display-name", flags->display_name, "Who holds it");
+  create->add_option("--expires", flags->expires,
+                     "When it ends by itself: 90d, or a time; without it only 'revoke' ends it");
   create->callback([&chosen, flags] {
     chosen = [flags](Session& session) { return CreateKey(session, *flags); };
+  });
+
+  auto rotated = std::make_shared<RotateFlags>();
+  rotated->overlap = "1d";
+  CLI::App* rotate = AddCommand(
+      *keys, "rotate", "Makes another key for the same holder; the old one goes on for a while",
+      "  umask 077; allot keys rotate k3f9a0c2m1x7 > new.key\n"
+      "  allot keys rotate k3f9a0c2m1x7 --overlap 7d > new.key");
+  rotate->add_option("key", rotated->key, "As 'allot keys list' prints it")->required();
+  rotate->add_option("--overlap", rotated->overlap, "How long the old one goes on, 0s to 30d (1d)");
+  rotate->callback([&chosen, rotated] {
+    chosen = [rotated](Session& session) { return RotateKey(session, *rotated); };
   });
 
   CLI::App* list = AddCommand(*keys, "list", "Lists keys, revoked ones too", "  allot keys list");

@@ -84,14 +84,21 @@ Table QuotaUseTable(const v1::Quota& q) {
   return table;
 }
 
+Cell KeyState(const v1::ApiKey& key, Instant now) {
+  if (key.has_revoke_time()) {
+    return Cell("revoked " + Moment(InstantOf(key.revoke_time()), now), Paint::kDim);
+  }
+  if (!key.has_expire_time()) return Cell("works", Paint::kGood);
+  const Instant end = InstantOf(key.expire_time());
+  return now < end ? Cell("works until " + Moment(end, now), Paint::kGood)
+                   : Cell("expired " + Moment(end, now), Paint::kDim);
+}
+
 Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now) {
   Table table({{"KEY"}, {"ROLE"}, {"OF"}, {"STATE"}, {"CREATED"}, {"DISPLAY NAME"}});
   for (const v1::ApiKey& k : keys) {
-    const bool revoked = k.has_revoke_time();
     table.Add({ShortName(k.name()), Word(k.role()),
-               ShortName(k.institute().empty() ? k.provider() : k.institute()),
-               revoked ? Cell("revoked " + Moment(InstantOf(k.revoke_time()), now), Paint::kDim)
-                       : Cell("works", Paint::kGood),
+               ShortName(k.institute().empty() ? k.provider() : k.institute()), KeyState(k, now),
                k.has_create_time() ? Moment(InstantOf(k.create_time()), now) : "",
                k.display_name()});
   }

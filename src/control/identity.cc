@@ -28,7 +28,16 @@ CreatedKey Mint(const Context& context, const NewKey& asked, Instant now) {
   created.key.display_name = asked.display_name;
   created.key.secret_sha256 = Sha256Hex(created.secret);
   created.key.create_time = now;
+  created.key.expire_time = asked.expire_time;
   return created;
+}
+
+Status ExpiresInTime(const NewKey& key, Instant now) {
+  if (!key.expire_time || (now < *key.expire_time && *key.expire_time <= now + kKeyLifetimeMax)) {
+    return Ok{};
+  }
+  return FieldError(Reason::kTimeOutOfRange, "api_key.expire_time", FormatRfc3339(*key.expire_time),
+                    "after " + FormatRfc3339(now) + ", within " + FormatDuration(kKeyLifetimeMax));
 }
 
 /// A role comes with exactly the tenant it belongs to.
@@ -74,10 +83,11 @@ Result<Principal> Authenticate(const Context& context, const std::string& key) {
   if (key.empty()) {
     return StateError(Reason::kCredentialMissing, "the call carries no API key");
   }
+  const Instant now = context.clock.Now();
   auto found = context.store.Transact<std::optional<ApiKey>>(
       store::Access::kRead, [&](store::Tx& tx) { return tx.FindApiKeyByHash(Sha256Hex(key)); });
   if (!found.ok()) return found.error();
-  if (!*found || (*found)->revoke_time) {
+  if (!*found || !WorksAt(**found, now)) {
     return StateError(Reason::kCredentialInvalid, "the API key is not valid");
   }
   const ApiKey& row = **found;
@@ -91,6 +101,7 @@ Result<Principal> Authenticate(const Context& context, const std::string& key) {
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
   const Instant now = context.clock.Now();
+  ALLOT_RETURN_IF_ERROR(ExpiresInTime(asked, now));
   CreatedKey created = Mint(context, asked, now);
   // Of a key that will not exist.
   if (call.validate_only) created.secret.clear();
@@ -112,9 +123,13 @@ Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const 
 
 Result<CreatedKey> CreateFirstKey(const Context& context) {
   const Instant now = context.clock.Now();
-  const CreatedKey created = Mint(
-      context, {.role = Role::kOperator, .institute = {}, .provider = {}, .display_name = "first"},
-      now);
+  const CreatedKey created = Mint(context,
+                                  {.role = Role::kOperator,
+                                   .institute = {},
+                                   .provider = {},
+                                   .display_name = "first",
+                                   .expire_time = std::nullopt},
+                                  now);
   return context.store.Transact<CreatedKey>(
       store::Access::kWrite, [&](store::Tx& tx) -> Result<CreatedKey> {
         ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
@@ -133,12 +148,51 @@ Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal&
 
 /// Without one nobody could make keys any more. Under the keys' lock, so that two who revoke each
 /// other's do not both succeed.
-Status LeavesAnOperator(store::Tx& tx, const ApiKey& revoked) {
-  if (revoked.role != Role::kOperator) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const int operators, tx.LockOperatorKeys());
+Status LeavesAnOperator(store::Tx& tx, const ApiKey& revoked, Instant now) {
+  if (revoked.role != Role::kOperator || !WorksAt(revoked, now)) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const int operators, tx.LockOperatorKeys(now));
   if (operators > 1) return Ok{};
   return FieldError(Reason::kLastOperatorKey, "name", revoked.id.str(),
                     "a key that is not the last of an operator");
+}
+
+Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const KeyId& id,
+                                Seconds overlap) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  const Instant now = context.clock.Now();
+  // Minted once, before the transaction; what it is for is known only inside.
+  CreatedKey minted = Mint(context, {}, now);
+  if (call.validate_only) minted.secret.clear();
+  return Once<CreatedKey>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<CreatedKey> {
+        ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
+        if (!WorksAt(old, now)) {
+          return FieldError(Reason::kFieldNotAllowed, "name", id.str(),
+                            "a key that works; make a new one instead");
+        }
+        CreatedKey created = minted;
+        created.key.role = old.role;
+        created.key.institute = old.institute;
+        created.key.provider = old.provider;
+        created.key.display_name = old.display_name;
+        if (old.expire_time) {
+          created.key.expire_time = now + Between(old.create_time, *old.expire_time);
+        }
+        ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
+        ALLOT_RETURN_IF_ERROR(tx.ExpireApiKey(id, now + overlap));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(
+            Record(call, now, "key.rotate", id.str(), old.institute,
+                   "by " + created.key.id.str() + "; goes on for " + FormatDuration(overlap))));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
+                                              old.institute, DisplayName(created.key))));
+        return created;
+      },
+      [](const CreatedKey& c) { return c.key.id.str(); },
+      [](store::Tx& tx, const std::string& made) -> Result<CreatedKey> {
+        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, KeyId(made)));
+        return CreatedKey{.key = std::move(key), .secret = {}};
+      });
 }
 
 Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id) {
@@ -149,7 +203,7 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
       [&](store::Tx& tx) -> Result<ApiKey> {
         ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, id));
         if (key.revoke_time) return key;
-        ALLOT_RETURN_IF_ERROR(LeavesAnOperator(tx, key));
+        ALLOT_RETURN_IF_ERROR(LeavesAnOperator(tx, key, now));
         ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(id, now));
         ALLOT_RETURN_IF_ERROR(
             tx.Audit(Record(call, now, "key.revoke", id.str(), key.institute, DisplayName(key))));

@@ -35,6 +35,10 @@ std::string_view Name(Role role) { return kRoles.NameOf(role); }
 std::optional<Role> ParseRole(std::string_view name) { return kRoles.Parse(name); }
 std::string_view Name(Permission permission) { return kPermissions.NameOf(permission); }
 
+bool WorksAt(const ApiKey& key, Instant t) {
+  return !key.revoke_time && (!key.expire_time || t < *key.expire_time);
+}
+
 bool Holds(Role role, Permission permission) {
   const auto index = static_cast<std::size_t>(role);
   ALLOT_CHECK(index < kGranted.size());

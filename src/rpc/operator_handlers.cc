@@ -37,6 +37,9 @@ Result<int64_t> ParseNumber(const PageQuery& query, const std::string& token) {
   return number;
 }
 
+/// Time enough for people to put the new key in place.
+constexpr Seconds kUsualOverlap = Days(1);
+
 class Handlers {
  public:
   explicit Handlers(const Services& services) : s_(services) {}
@@ -110,6 +113,23 @@ class Handlers {
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created, control::CreateApiKey(s_.context, call, asked));
     v1::CreateApiKeyResponse response;
+    *response.mutable_api_key() = Render(created.key);
+    response.set_secret(created.secret);
+    return response;
+  }
+
+  Result<v1::RotateApiKeyResponse> RotateApiKey(const Caller& caller,
+                                                const v1::RotateApiKeyRequest& request) {
+    ALLOT_ASSIGN_OR_RETURN(const auto id, ParseKeyName(request.name(), "name"));
+    Seconds overlap = kUsualOverlap;
+    if (request.has_overlap()) {
+      ALLOT_ASSIGN_OR_RETURN(overlap, ParseDuration(request.overlap(), Seconds{0},
+                                                    control::kKeyOverlapMax, "overlap"));
+    }
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto created,
+                           control::RotateApiKey(s_.context, call, id, overlap));
+    v1::RotateApiKeyResponse response;
     *response.mutable_api_key() = Render(created.key);
     response.set_secret(created.secret);
     return response;
@@ -211,6 +231,7 @@ ServiceMethods OperatorMethods(const Services& services) {
   table.Unary(handlers.get(), &Handlers::RecordPass);
   table.Unary(handlers.get(), &Handlers::WhatIf);
   table.Unary(handlers.get(), &Handlers::CreateApiKey);
+  table.Unary(handlers.get(), &Handlers::RotateApiKey);
   table.Unary(handlers.get(), &Handlers::ListApiKeys);
   table.Unary(handlers.get(), &Handlers::RevokeApiKey);
   table.Unary(handlers.get(), &Handlers::ListAuditEntries);

@@ -155,6 +155,10 @@ Result<control::NewKey> Parse(const v1::CreateApiKeyRequest& request) {
   }
   ALLOT_ASSIGN_OR_RETURN(key.display_name,
                          ParseDisplayName(asked.display_name(), "api_key.display_name"));
+  if (asked.has_expire_time()) {
+    ALLOT_ASSIGN_OR_RETURN(key.expire_time,
+                           ParseTimestamp(asked.expire_time(), "api_key.expire_time"));
+  }
   return key;
 }
 

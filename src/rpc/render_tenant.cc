@@ -62,6 +62,7 @@ v1::ApiKey Render(const ApiKey& key) {
   rendered.set_display_name(key.display_name);
   *rendered.mutable_create_time() = Render(key.create_time);
   if (key.revoke_time) *rendered.mutable_revoke_time() = Render(*key.revoke_time);
+  if (key.expire_time) *rendered.mutable_expire_time() = Render(*key.expire_time);
   return rendered;
 }
 

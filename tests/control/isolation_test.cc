@@ -89,5 +89,61 @@ TEST_F(Isolation, KeysAreHashedRevocableAndTellNothing) {
   EXPECT_EQ(revoked.error(), unknown.error());
 }
 
+TEST_F(Isolation, AKeyEndsOnItsDateAndTellsNothing) {
+  const auto created = Must(CreateApiKey(*context, As(Operator()),
+                                         {.role = Role::kMember,
+                                          .institute = InstituteId("kist"),
+                                          .provider = {},
+                                          .display_name = "ci",
+                                          .expire_time = clock.Now() + Days(90)}));
+  clock.Advance(Days(90) - Seconds{1});
+  EXPECT_TRUE(Authenticate(*context, created.secret).ok());
+  clock.Advance(Seconds{1});
+  const auto expired = Authenticate(*context, created.secret);
+  ASSERT_EQ(ReasonOf(expired), Reason::kCredentialInvalid);
+  EXPECT_EQ(expired.error(), Authenticate(*context, "allot_nobody").error());
+  const Principal who = Operator();
+  for (const Instant wrong : {clock.Now(), clock.Now() + kKeyLifetimeMax + Seconds{1}}) {
+    const auto refused = CreateApiKey(
+        *context, As(who), {.role = Role::kAuditor, .display_name = "", .expire_time = wrong});
+    ASSERT_EQ(ReasonOf(refused), Reason::kTimeOutOfRange);
+    EXPECT_EQ(refused.error().field, "api_key.expire_time");
+  }
+}
+
+TEST_F(Isolation, AKeyIsExchangedWithoutAMomentInWhichNeitherWorks) {
+  const auto old = Must(CreateApiKey(*context, As(Operator()),
+                                     {.role = Role::kMember,
+                                      .institute = InstituteId("kist"),
+                                      .provider = {},
+                                      .display_name = "ci",
+                                      .expire_time = clock.Now() + Days(90)}));
+  clock.Advance(Days(80));
+  const auto next = Must(RotateApiKey(*context, As(Operator()), old.key.id, Days(1)));
+  const Principal before = Must(Authenticate(*context, old.secret));
+  const Principal after = Must(Authenticate(*context, next.secret));
+  EXPECT_EQ(after.role, before.role);
+  EXPECT_EQ(after.institute, before.institute);
+  EXPECT_NE(after.key, before.key);
+  EXPECT_EQ(next.key.expire_time, clock.Now() + Days(90)) << "as long as the old one was made for";
+  clock.Advance(Days(1));
+  EXPECT_EQ(ReasonOf(Authenticate(*context, old.secret)), Reason::kCredentialInvalid);
+  EXPECT_TRUE(Authenticate(*context, next.secret).ok());
+  const auto again = RotateApiKey(*context, As(Operator()), old.key.id, Days(1));
+  ASSERT_EQ(ReasonOf(again), Reason::kFieldNotAllowed) << "it does not work any more";
+  EXPECT_EQ(again.error().field, "name");
+  EXPECT_EQ(ReasonOf(RotateApiKey(*context, As(Operator()), KeyId("none"), Days(1))),
+            Reason::kNotFound);
+}
+
+TEST_F(Isolation, ARotationNeverMakesAKeyGoOnForLonger) {
+  const auto old = Must(CreateApiKey(
+      *context, As(Operator()),
+      {.role = Role::kAuditor, .display_name = "", .expire_time = clock.Now() + Hours(1)}));
+  Must(RotateApiKey(*context, As(Operator()), old.key.id, Days(30)));
+  clock.Advance(Hours(1));
+  EXPECT_EQ(ReasonOf(Authenticate(*context, old.secret)), Reason::kCredentialInvalid);
+}
+
 }  // namespace
 }  // namespace allot::control

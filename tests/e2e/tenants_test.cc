@@ -93,6 +93,34 @@ TEST_F(Tenants, WithoutAKnownKeyNothingIsAnswered) {
   EXPECT_THAT(no_key.err, HasSubstr("credential_invalid"));
 }
 
+TEST_F(Tenants, AKeyIsRotatedAndBothWorkForAWhile) {
+  const Installation& installation = nation->installation;
+  const std::string first =
+      installation.MakeKey("first", {"member", "--institute", "snu", "--expires", "90d"});
+  const nlohmann::json keys = installation.AllotJson({"keys", "list"});
+  std::string name;
+  for (const auto& key : keys["apiKeys"]) {
+    if (key.contains("expireTime") && key["expireTime"].is_string()) name = key["name"];
+  }
+  ASSERT_FALSE(name.empty()) << keys.dump();
+  const Ended rotated = installation.Allot({"keys", "rotate", name, "--overlap", "1h"});
+  ASSERT_EQ(rotated.exit_code, 0) << rotated.err;
+  EXPECT_THAT(rotated.err, HasSubstr("goes on for 1h at the most"));
+  const Ended with_next =
+      RunToEnd({.command = {Binary("allot"), "--server", installation.address(), "list"},
+                .environment = {{"ALLOT_KEY", rotated.out.substr(0, rotated.out.find('\n'))}}});
+  EXPECT_EQ(with_next.exit_code, 0) << with_next.err;
+  EXPECT_THAT(with_next.out, HasSubstr("snu/llm/secret"));
+  EXPECT_EQ(installation.AllotAs(first, {"list"}).exit_code, 0) << "the old one goes on";
+  EXPECT_THAT(installation.Allot({"keys", "list"}).out, HasSubstr("works until"));
+  for (const char* wrong : {"1", "yesterday", "99999d"}) {
+    EXPECT_EQ(
+        installation.Allot({"keys", "create", "--role", "auditor", "--expires", wrong}).exit_code,
+        3)
+        << wrong;
+  }
+}
+
 TEST_F(Tenants, AMemberMayNotDoAnOperatorsWork) {
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"keys", "list"},

@@ -287,6 +287,60 @@ TEST_F(TenantsTest, AKeyThatIsOnlyCheckedHasNoSecret) {
   EXPECT_TRUE(checked.secret().empty());
 }
 
+TEST_F(TenantsTest, AKeyIsRotatedOnceForARequestId) {
+  v1::CreateApiKeyResponse old;
+  const auto expire_time = (clock_.Now() + Days(90)).seconds();
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(
+                operator_key_, &Operators::CreateApiKey,
+                "api_key { role: ROLE_MEMBER institute: 'institutes/snu' expire_time { seconds: " +
+                    std::to_string(expire_time) + " } }",
+                &old)),
+            "OK");
+  EXPECT_EQ(old.api_key().expire_time().seconds(), expire_time);
+  const std::string request =
+      "name: '" + old.api_key().name() + "' overlap { seconds: 3600 } request_id: 'rotate-1'";
+  v1::RotateApiKeyResponse first;
+  v1::RotateApiKeyResponse again;
+  ASSERT_EQ(
+      ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RotateApiKey, request, &first)),
+      "OK");
+  ASSERT_EQ(
+      ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RotateApiKey, request, &again)),
+      "OK");
+  EXPECT_TRUE(first.secret().starts_with("allot_"));
+  EXPECT_EQ(again.api_key().name(), first.api_key().name());
+  EXPECT_TRUE(again.secret().empty());
+  EXPECT_EQ(first.api_key().institute(), "institutes/snu");
+  const auto refused = [&](const std::string& key, const std::string& more) {
+    const auto status = Call<v1::OperatorService>(key, &Operators::RotateApiKey,
+                                                  "name: '" + old.api_key().name() + "' " + more);
+    return ReasonOf(status);
+  };
+  EXPECT_EQ(refused(operator_key_, "overlap { seconds: -1 }"), "DURATION_OUT_OF_RANGE");
+  EXPECT_EQ(refused(operator_key_, "overlap { seconds: 2592001 }"), "DURATION_OUT_OF_RANGE");
+  EXPECT_EQ(refused(member_, ""), "ROLE_INSUFFICIENT");
+}
+
+TEST_F(TenantsTest, AKeyThatExpiredIsNotTheOneThatIsLeft) {
+  v1::CreateApiKeyResponse second;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(
+                operator_key_, &Operators::CreateApiKey,
+                "api_key { role: ROLE_OPERATOR expire_time { seconds: " +
+                    std::to_string((clock_.Now() + Hours(1)).seconds()) + " } }",
+                &second)),
+            "OK");
+  clock_.Advance(Hours(1));
+  v1::ListApiKeysResponse keys;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListApiKeys, "", &keys)),
+            "OK");
+  for (const v1::ApiKey& key : keys.api_keys()) {
+    if (key.role() != v1::ROLE_OPERATOR || key.name() == second.api_key().name()) continue;
+    EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                                                 "name: '" + key.name() + "'")),
+              "LAST_OPERATOR_KEY");
+  }
+}
+
 TEST_F(TenantsTest, TheLastOperatorsKeyIsNotRevoked) {
   v1::CreateApiKeyResponse second;
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::CreateApiKey,

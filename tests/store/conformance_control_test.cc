@@ -181,6 +181,37 @@ TEST_P(StoreConformance, KeysAreFoundByHashListedAndRevokedOnce) {
                }).ok());
 }
 
+TEST_P(StoreConformance, KeysExpireAndNeverLater) {
+  const auto operator_key = [](const std::string& id, char digit,
+                               const std::optional<Instant>& expire_time) {
+    return ApiKey{.id = KeyId(id),
+                  .role = Role::kOperator,
+                  .secret_sha256 = std::string(64, digit),
+                  .create_time = kNow,
+                  .expire_time = expire_time};
+  };
+  const ApiKey lasting = operator_key("k1", '1', std::nullopt);
+  const ApiKey ending = operator_key("k2", '2', kNow + Days(1));
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(lasting));
+    ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(ending));
+    EXPECT_EQ(tx.LockOperatorKeys(kNow).value(), 2);
+    EXPECT_EQ(tx.LockOperatorKeys(kNow + Days(1)).value(), 1);
+    return Ok{};
+  }));
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.ExpireApiKey(lasting.id, kNow + Days(2)));
+    return tx.ExpireApiKey(ending.id, kNow + Days(2));
+  }));
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_EQ(tx.FindApiKey(lasting.id).value()->expire_time, kNow + Days(2));
+    EXPECT_EQ(tx.FindApiKey(ending.id).value(), ending);
+    return Ok{};
+  }).value();
+  EXPECT_REASON(Write(store(), [](Tx& tx) { return tx.ExpireApiKey(KeyId("none"), kNow); }),
+                Reason::kNotFound);
+}
+
 TEST_P(StoreConformance, TheAuditTellsTheNewestFirst) {
   AuditEntry first{.time = kNow,
                    .key = KeyId("k1"),

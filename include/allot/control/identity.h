@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,12 @@ inline constexpr int kKeySecretLength = 40;
 std::string Sha256Hex(std::string_view text);
 
 /// credential_missing for an empty key, credential_invalid for any other that is unknown or
-/// revoked: the answer tells nothing more.
+/// revoked or expired: the answer tells nothing more.
 Result<Principal> Authenticate(const Context& context, const std::string& key);
+
+/// How far ahead a key may expire, and for how long one that was rotated may go on.
+inline constexpr Seconds kKeyLifetimeMax = Days(1098);
+inline constexpr Seconds kKeyOverlapMax = Days(30);
 
 struct NewKey {
   Role role = Role::kMember;
@@ -27,6 +32,8 @@ struct NewKey {
   /// Required for providers.
   ProviderId provider;
   std::string display_name;
+  /// None: it ends only when it is revoked. In the future, within kKeyLifetimeMax.
+  std::optional<Instant> expire_time;
 };
 struct CreatedKey {
   ApiKey key;
@@ -34,6 +41,11 @@ struct CreatedKey {
   std::string secret;
 };
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& key);
+/// Another key for the same holder, good for as long as the old one was made for; the old one goes
+/// on for `overlap`, if it does not expire sooner. Requires: 0 to kKeyOverlapMax. field_not_allowed
+/// for a key that does not work any more.
+Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const KeyId& id,
+                                Seconds overlap);
 /// The first key of a new installation, without a caller: an operator's. Made by whoever runs the
 /// server.
 Result<CreatedKey> CreateFirstKey(const Context& context);

@@ -40,9 +40,13 @@ struct ApiKey {
   std::string secret_sha256;
   Instant create_time;
   std::optional<Instant> revoke_time;
+  /// From then on it is none.
+  std::optional<Instant> expire_time;
 
   friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
+/// Neither revoked nor expired.
+bool WorksAt(const ApiKey& key, Instant t);
 
 /// What a principal may attempt; one row of the table in docs/api.md each.
 enum class Permission : uint8_t {

@@ -257,8 +257,10 @@ class Tx {
   virtual Status InsertApiKey(const ApiKey& key) = 0;
   virtual Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) = 0;
   virtual Status RevokeApiKey(const KeyId& id, Instant at) = 0;
-  /// Locks the operators' keys that are not revoked, and counts them.
-  virtual Result<int> LockOperatorKeys() = 0;
+  /// It expires at `at`, if it would not have sooner.
+  virtual Status ExpireApiKey(const KeyId& id, Instant at) = 0;
+  /// Locks the operators' keys that are not revoked, and counts those that work at `at`.
+  virtual Result<int> LockOperatorKeys(Instant at) = 0;
   virtual Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
                                                            const std::string& request_id) = 0;
   /// A second one for the same key and id: store_conflict, so that a rerun finds the first.

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <limits>
+#include <pqxx/pqxx>
 
 #include "allot/base/text.h"
 #include "store/postgres/postgres_tx.h"
@@ -27,16 +29,21 @@ const Statement kFindApiKey{"find_api_key", kSelectApiKey + " WHERE id = $1"};
 const Statement kInsertApiKey{
     "insert_api_key",
     "INSERT INTO api_keys (id, role, institute_id, provider_id, display_name, secret_sha256,"
-    " create_time, revoke_time) VALUES ($1, $2, $3, $4, $5, $6, instant($7), instant($8))"
-    " ON CONFLICT DO NOTHING"};
+    " create_time, revoke_time, expire_time) VALUES ($1, $2, $3, $4, $5, $6, instant($7),"
+    " instant($8), instant($9)) ON CONFLICT DO NOTHING"};
 // The first revocation stands.
 const Statement kRevokeApiKey{
     "revoke_api_key",
     "UPDATE api_keys SET revoke_time = COALESCE(revoke_time, instant($2)) WHERE id = $1"};
 
-const Statement kLockOperatorKeys{"lock_operator_keys",
-                                  "SELECT id FROM api_keys WHERE role = 'operator' AND revoke_time "
-                                  "IS NULL ORDER BY id FOR UPDATE"};
+const Statement kExpireApiKey{
+    "expire_api_key",
+    "UPDATE api_keys SET expire_time = LEAST(expire_time, instant($2)) WHERE id = $1"};
+
+const Statement kLockOperatorKeys{
+    "lock_operator_keys",
+    "SELECT COALESCE(expire_time > instant($1), true) FROM api_keys"
+    " WHERE role = 'operator' AND revoke_time IS NULL ORDER BY id FOR UPDATE"};
 
 const Statement kFindRequest{
     "find_request",
@@ -129,7 +136,7 @@ Result<std::optional<ApiKey>> PostgresTx::FindApiKey(const KeyId& id) {
 Status PostgresTx::InsertApiKey(const ApiKey& key) {
   return Insert(kInsertApiKey,
                 Arguments(key.id, key.role, key.institute, key.provider, key.display_name,
-                          key.secret_sha256, key.create_time, key.revoke_time));
+                          key.secret_sha256, key.create_time, key.revoke_time, key.expire_time));
 }
 
 Result<Page<ApiKey>> PostgresTx::ListApiKeys(const PageRequest& page) {
@@ -143,9 +150,19 @@ Status PostgresTx::RevokeApiKey(const KeyId& id, Instant at) {
   });
 }
 
-Result<int> PostgresTx::LockOperatorKeys() {
+Status PostgresTx::ExpireApiKey(const KeyId& id, Instant at) {
+  return Verb([&]() -> Status {
+    if (Execute(kExpireApiKey, Arguments(id, at)).affected_rows() == 1) return Ok{};
+    return StateError(Reason::kNotFound, "There is no such key.");
+  });
+}
+
+Result<int> PostgresTx::LockOperatorKeys(Instant at) {
   return Verb([&]() -> Result<int> {
-    return static_cast<int>(Execute(kLockOperatorKeys, Arguments()).size());
+    const pqxx::result working = Execute(kLockOperatorKeys, Arguments(at));
+    return static_cast<int>(std::count_if(working.begin(), working.end(), [](const auto& row) {
+      return row[0].template as<bool>();
+    }));
   });
 }
 

@@ -159,7 +159,8 @@ class PostgresTx final : public Tx {
   Status InsertApiKey(const ApiKey& key) override;
   Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
   Status RevokeApiKey(const KeyId& id, Instant at) override;
-  Result<int> LockOperatorKeys() override;
+  Status ExpireApiKey(const KeyId& id, Instant at) override;
+  Result<int> LockOperatorKeys(Instant at) override;
   Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
                                                    const std::string& request_id) override;
   Status InsertRequest(const RequestRecord& record) override;

@@ -212,7 +212,8 @@ ApiKey ReadApiKey(RowReader& row) {
           .display_name = row.Text(),
           .secret_sha256 = row.Text(),
           .create_time = row.Time(),
-          .revoke_time = row.OptionalTime()};
+          .revoke_time = row.OptionalTime(),
+          .expire_time = row.OptionalTime()};
 }
 
 Event ReadEvent(RowReader& row) {
