@@ -20,8 +20,6 @@ namespace {
 
 constexpr int kPingIntervalLeastMs = 10'000;
 constexpr int kKeepaliveMs = 60'000;
-/// Who has not spoken TLS and HTTP/2 by then is let go.
-constexpr int kHandshakeMs = 10'000;
 
 /// Reflection for this server, as asked; gRPC's own switch is for all servers of a process, and its
 /// library turns it on by being linked.
@@ -87,7 +85,7 @@ class GrpcServer final : public Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                                kPingIntervalLeastMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, options_.handshake_ms);
     // Two servers on one port would share its calls at random.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetOption(std::make_unique<Reflection>(options_.reflection));

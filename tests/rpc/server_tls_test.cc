@@ -1,6 +1,10 @@
 #include "allot/rpc/server_tls.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -161,6 +165,33 @@ TEST_F(ServerTlsTest, NewConnectionsMeetTheReloadedCertificateAndOldOnesGoOn) {
   EXPECT_NE(Shown(), old_certificate);
   EXPECT_EQ(List(operator_key_), "OK");
   channel_ = old_channel;
+  EXPECT_EQ(List(operator_key_), "OK");
+}
+
+/// Connects, sends `bytes`, and waits until the other side hangs up.
+bool IsLetGo(const std::string& address, const std::string& bytes) {
+  const int port = std::stoi(address.substr(address.rfind(':') + 1));
+  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bool gone = false;
+  if (connect(connection, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0 &&
+      write(connection, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())) {
+    pollfd hung_up{.fd = connection, .events = POLLRDHUP, .revents = 0};
+    constexpr int kPatienceMs = 60'000;
+    gone = poll(&hung_up, 1, kPatienceMs) == 1;
+  }
+  close(connection);
+  return gone;
+}
+
+TEST_F(ServerTlsTest, WhoConnectsAndDoesNotSpeakIsLetGo) {
+  options_.handshake_ms = 500;
+  ServeTls("");
+  EXPECT_TRUE(IsLetGo(server_->address(), ""));
+  EXPECT_TRUE(IsLetGo(server_->address(), std::string("\x16\x03\x01\x02\x00", 5)))
+      << "the beginning of a greeting";
+  EXPECT_TRUE(IsLetGo(server_->address(), "GET / HTTP/1.1\r\n\r\n"));
   EXPECT_EQ(List(operator_key_), "OK");
 }
 

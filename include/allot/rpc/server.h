@@ -39,6 +39,8 @@ class Server {
     /// Of one party; calls with keys that were never found good share one line.
     int queued_calls_a_party_max = 128;
     int streams_per_connection_max = 100;
+    /// Who has connected and not spoken TLS and HTTP/2 by then is let go.
+    int handshake_ms = 10'000;
     int watches_max = 1024;
     /// Of one key, so that nobody shuts the others out.
     int watches_per_key_max = 128;
