@@ -83,8 +83,8 @@ void WordTransportFailure(const grpc::Status& status, const std::string& server,
       failure.advice = status.error_message().find("andshake") == std::string::npos
                            ? "Check that allotd serves there, or name another server with --server."
                            : "Check that the server speaks TLS (https://) or not (http://), that "
-                             "its certificate "
-                             "is for this name, and that --ca-file names its authority.";
+                             "its certificate is for this name, and that --ca-file names its "
+                             "authority.";
       break;
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       failure.reason = "deadline_exceeded";

@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <functional>
 
 #include "allot/base/text.h"
 #include "allot/control/once.h"
@@ -71,6 +72,17 @@ Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
   return *std::move(key);
 }
 
+/// Runs what makes a key once for a request_id; a repeat has the key without its secret.
+Result<CreatedKey> MakeOnce(const Context& context, const Call& call, Instant now,
+                            const std::function<Result<CreatedKey>(store::Tx&)>& make) {
+  return Once<CreatedKey>(
+      context, call, now, make, [](const CreatedKey& c) { return c.key.id.str(); },
+      [](store::Tx& tx, const std::string& id) -> Result<CreatedKey> {
+        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, KeyId(id)));
+        return CreatedKey{.key = std::move(key), .secret = {}};
+      });
+}
+
 }  // namespace
 
 std::string Sha256Hex(std::string_view text) {
@@ -105,20 +117,13 @@ Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const 
   CreatedKey created = Mint(context, asked, now);
   // Of a key that will not exist.
   if (call.validate_only) created.secret.clear();
-  return Once<CreatedKey>(
-      context, call, now,
-      [&](store::Tx& tx) -> Result<CreatedKey> {
-        ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
-        ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
-        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
-                                              asked.institute, DisplayName(created.key))));
-        return created;
-      },
-      [](const CreatedKey& c) { return c.key.id.str(); },
-      [](store::Tx& tx, const std::string& id) -> Result<CreatedKey> {
-        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, KeyId(id)));
-        return CreatedKey{.key = std::move(key), .secret = {}};
-      });
+  return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
+    ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
+    ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
+    ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
+                                          asked.institute, DisplayName(created.key))));
+    return created;
+  });
 }
 
 Result<CreatedKey> CreateFirstKey(const Context& context) {
@@ -163,36 +168,29 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
   // Minted once, before the transaction; what it is for is known only inside.
   CreatedKey minted = Mint(context, {}, now);
   if (call.validate_only) minted.secret.clear();
-  return Once<CreatedKey>(
-      context, call, now,
-      [&](store::Tx& tx) -> Result<CreatedKey> {
-        ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
-        if (!WorksAt(old, now)) {
-          return FieldError(Reason::kFieldNotAllowed, "name", id.str(),
-                            "a key that works; make a new one instead");
-        }
-        CreatedKey created = minted;
-        created.key.role = old.role;
-        created.key.institute = old.institute;
-        created.key.provider = old.provider;
-        created.key.display_name = old.display_name;
-        if (old.expire_time) {
-          created.key.expire_time = now + Between(old.create_time, *old.expire_time);
-        }
-        ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
-        ALLOT_RETURN_IF_ERROR(tx.ExpireApiKey(id, now + overlap));
-        ALLOT_RETURN_IF_ERROR(tx.Audit(
-            Record(call, now, "key.rotate", id.str(), old.institute,
-                   "by " + created.key.id.str() + "; goes on for " + FormatDuration(overlap))));
-        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
-                                              old.institute, DisplayName(created.key))));
-        return created;
-      },
-      [](const CreatedKey& c) { return c.key.id.str(); },
-      [](store::Tx& tx, const std::string& made) -> Result<CreatedKey> {
-        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, KeyId(made)));
-        return CreatedKey{.key = std::move(key), .secret = {}};
-      });
+  return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
+    ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
+    if (!WorksAt(old, now)) {
+      return FieldError(Reason::kFieldNotAllowed, "name", id.str(),
+                        "a key that works; make a new one instead");
+    }
+    CreatedKey created = minted;
+    created.key.role = old.role;
+    created.key.institute = old.institute;
+    created.key.provider = old.provider;
+    created.key.display_name = old.display_name;
+    if (old.expire_time) {
+      created.key.expire_time = now + Between(old.create_time, *old.expire_time);
+    }
+    ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
+    ALLOT_RETURN_IF_ERROR(tx.ExpireApiKey(id, now + overlap));
+    ALLOT_RETURN_IF_ERROR(tx.Audit(
+        Record(call, now, "key.rotate", id.str(), old.institute,
+               "by " + created.key.id.str() + "; goes on for " + FormatDuration(overlap))));
+    ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
+                                          old.institute, DisplayName(created.key))));
+    return created;
+  });
 }
 
 Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id) {

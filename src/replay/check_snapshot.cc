@@ -12,17 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include "scheduler/at.h"
+
 namespace allot::replay {
 namespace {
 
+using scheduler::At;
 using scheduler::Snapshot;
 using scheduler::SnapshotClaim;
 using scheduler::SnapshotPending;
-
-template <class Row>
-const Row& At(const std::vector<Row>& rows, int position) {
-  return rows[static_cast<std::size_t>(position)];
-}
 
 std::string PathOf(std::string_view list, std::size_t position) {
   return std::string(list) + "[" + std::to_string(position) + "]";

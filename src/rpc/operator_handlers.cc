@@ -37,6 +37,14 @@ Result<int64_t> ParseNumber(const PageQuery& query, const std::string& token) {
   return number;
 }
 
+template <class Response>
+Response RenderCreated(const control::CreatedKey& created) {
+  Response response;
+  *response.mutable_api_key() = Render(created.key);
+  response.set_secret(created.secret);
+  return response;
+}
+
 /// Time enough for people to put the new key in place.
 constexpr Seconds kUsualOverlap = Days(1);
 
@@ -112,10 +120,7 @@ class Handlers {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created, control::CreateApiKey(s_.context, call, asked));
-    v1::CreateApiKeyResponse response;
-    *response.mutable_api_key() = Render(created.key);
-    response.set_secret(created.secret);
-    return response;
+    return RenderCreated<v1::CreateApiKeyResponse>(created);
   }
 
   Result<v1::RotateApiKeyResponse> RotateApiKey(const Caller& caller,
@@ -129,10 +134,7 @@ class Handlers {
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created,
                            control::RotateApiKey(s_.context, call, id, overlap));
-    v1::RotateApiKeyResponse response;
-    *response.mutable_api_key() = Render(created.key);
-    response.set_secret(created.secret);
-    return response;
+    return RenderCreated<v1::RotateApiKeyResponse>(created);
   }
 
   Result<v1::ListApiKeysResponse> ListApiKeys(const Caller& caller,

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <utility>
 
@@ -46,6 +47,12 @@ void EndPostgres(pid_t pid) {
   if (pid <= 0 || !Lives(pid)) return;
   kill(pid, SIGQUIT);
   for (int look = 0; look < 1'000 && Lives(pid); ++look) usleep(10'000);
+}
+
+std::vector<std::string> Joined(std::initializer_list<std::vector<std::string>> parts) {
+  std::vector<std::string> all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
 }
 
 }  // namespace
@@ -91,20 +98,14 @@ Ended Installation::Allot(std::vector<std::string> arguments) const {
 }
 
 Ended Installation::AllotAs(const std::string& key_file, std::vector<std::string> arguments) const {
-  std::vector<std::string> command = {Binary("allot"), "--server", address(), "--key-file",
-                                      key_file};
-  for (const auto& more : {TlsFlags(), std::move(arguments)}) {
-    command.insert(command.end(), more.begin(), more.end());
-  }
-  return RunToEnd(std::move(command));
+  return RunToEnd(Joined({{Binary("allot"), "--server", address(), "--key-file", key_file},
+                          TlsFlags(),
+                          std::move(arguments)}));
 }
 
 std::unique_ptr<Process> Installation::StartAllot(std::vector<std::string> arguments) const {
-  std::vector<std::string> command = {Binary("allot"), "--data-dir", data_dir()};
-  for (const auto& more : {TlsFlags(), std::move(arguments)}) {
-    command.insert(command.end(), more.begin(), more.end());
-  }
-  return std::make_unique<Process>(std::move(command));
+  return std::make_unique<Process>(
+      Joined({{Binary("allot"), "--data-dir", data_dir()}, TlsFlags(), std::move(arguments)}));
 }
 
 nlohmann::json Installation::AllotJson(std::vector<std::string> arguments) const {
@@ -160,12 +161,10 @@ std::unique_ptr<Process> Installation::LaunchAgent(const std::string& cluster,
                       (naver ? "4" : "2") + "]\"]\n" + site_lines);
   const std::string key = dir_ / (provider + ".key");
   if (!std::filesystem::exists(key)) MakeKey(provider, {"provider", "--provider", provider});
-  std::vector<std::string> command = {
-      Binary("allot-agent"), "--server", address(), "--site", site, "--key-file", key, "--state",
-      AgentState(state_name)};
-  const auto tls = TlsFlags(provider);
-  command.insert(command.end(), tls.begin(), tls.end());
-  return std::make_unique<Process>(std::move(command));
+  return std::make_unique<Process>(
+      Joined({{Binary("allot-agent"), "--server", address(), "--site", site, "--key-file", key,
+               "--state", AgentState(state_name)},
+              TlsFlags(provider)}));
 }
 
 std::vector<std::string> Installation::TlsFlags(const std::string& provider) const {
