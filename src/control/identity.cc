@@ -4,6 +4,8 @@
 
 #include <array>
 #include <functional>
+#include <map>
+#include <set>
 
 #include "allot/base/text.h"
 #include "allot/control/once.h"
@@ -17,6 +19,18 @@ std::string DisplayName(const ApiKey& key) {
   if (!key.institute.empty()) name += " of " + key.institute.str();
   if (!key.provider.empty()) name += " of " + key.provider.str();
   return name + " (key " + key.id.str() + ")";
+}
+
+/// `row` is null for a key that nobody has.
+Result<Principal> PrincipalOf(const ApiKey* row, Instant now) {
+  if (row == nullptr || !WorksAt(*row, now)) {
+    return StateError(Reason::kCredentialInvalid, "the API key is not valid");
+  }
+  return Principal{.key = row->id,
+                   .role = row->role,
+                   .institute = row->institute,
+                   .provider = row->provider,
+                   .display_name = DisplayName(*row)};
 }
 
 CreatedKey Mint(const Context& context, const NewKey& asked, Instant now) {
@@ -91,23 +105,34 @@ std::string Sha256Hex(std::string_view text) {
   return Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-Result<Principal> Authenticate(const Context& context, const std::string& key) {
-  if (key.empty()) {
-    return StateError(Reason::kCredentialMissing, "the call carries no API key");
-  }
+std::vector<Result<Principal>> Authenticate(const Context& context,
+                                            std::span<const std::string> keys_sha256) {
   const Instant now = context.clock.Now();
-  auto found = context.store.Transact<std::optional<ApiKey>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.FindApiKeyByHash(Sha256Hex(key)); });
-  if (!found.ok()) return found.error();
-  if (!*found || !WorksAt(**found, now)) {
-    return StateError(Reason::kCredentialInvalid, "the API key is not valid");
+  std::set<std::string> distinct(keys_sha256.begin(), keys_sha256.end());
+  distinct.erase("");
+  const std::vector<std::string> wanted(distinct.begin(), distinct.end());
+  Result<std::vector<ApiKey>> found = std::vector<ApiKey>();
+  if (!wanted.empty()) {
+    found = context.store.Transact<std::vector<ApiKey>>(
+        store::Access::kGlance, [&](store::Tx& tx) { return tx.FindApiKeysByHash(wanted); });
   }
-  const ApiKey& row = **found;
-  return Principal{.key = row.id,
-                   .role = row.role,
-                   .institute = row.institute,
-                   .provider = row.provider,
-                   .display_name = DisplayName(row)};
+  std::map<std::string_view, const ApiKey*> rows;
+  if (found.ok()) {
+    for (const ApiKey& row : *found) rows.emplace(row.secret_sha256, &row);
+  }
+  std::vector<Result<Principal>> principals;
+  for (const std::string& hash : keys_sha256) {
+    if (hash.empty()) {
+      principals.emplace_back(
+          StateError(Reason::kCredentialMissing, "the call carries no API key"));
+    } else if (!found.ok()) {
+      principals.emplace_back(found.error());
+    } else {
+      const auto row = rows.find(hash);
+      principals.push_back(PrincipalOf(row == rows.end() ? nullptr : row->second, now));
+    }
+  }
+  return principals;
 }
 
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& asked) {

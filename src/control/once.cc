@@ -2,12 +2,14 @@
 
 namespace allot::control {
 
+Error RequestIdReused(const Call& call) {
+  return FieldError(Reason::kRequestIdReused, "request_id", call.request_id,
+                    "a request_id that was not used with another body");
+}
+
 Result<std::optional<store::RequestRecord>> FindEarlier(store::Tx& tx, const Call& call) {
   ALLOT_ASSIGN_OR_RETURN(auto earlier, tx.FindRequest(call.principal.key, call.request_id));
-  if (earlier && earlier->body_sha256 != call.body_sha256) {
-    return FieldError(Reason::kRequestIdReused, "request_id", call.request_id,
-                      "a request_id that was not used with another body");
-  }
+  if (earlier && earlier->body_sha256 != call.body_sha256) return RequestIdReused(call);
   return earlier;
 }
 

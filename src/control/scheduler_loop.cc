@@ -145,8 +145,10 @@ void SchedulerLoop::Run() {
       options_.on_pass(**turn);
     }
     std::unique_lock lock(mutex_);
+    // Whoever does not lead only keeps up: commits are for the leader to act on.
+    const bool leads = epoch_ != 0;
     wake_.wait_for(lock, std::chrono::milliseconds(options_.poll_ms),
-                   [this] { return woken_ || stopping_; });
+                   [&] { return (woken_ && leads) || stopping_; });
     if (stopping_) return;
     // Commits that follow closely share the pass.
     if (woken_ && options_.coalesce_ms > 0) {

@@ -1,9 +1,8 @@
 #include "allot/control/submit.h"
 
-#include <sstream>
+#include <algorithm>
 
-#include "allot/base/text.h"
-#include "allot/control/once.h"
+#include "control/admission.h"
 #include "control/record.h"
 
 namespace allot::control {
@@ -13,113 +12,6 @@ namespace {
 constexpr int kMintedNameLength = 16;
 /// Leaves room for "-g100".
 constexpr std::size_t kNameLengthToGrow = 58;
-
-/// Where a request stands in its submission, for the fields of errors.
-const std::string kRequestPath = "allocation.request";
-
-/// Admit speaks of shapes, whichever way they were asked for: the refusal names what was sent.
-Error AsSent(Error refusal, const Submission& submission) {
-  const RawRequest& sent = submission.request;
-  if (refusal.field == "gpus_max") {
-    if (sent.nodes_max) refusal.field = "nodes_max";
-    refusal.value = std::to_string(sent.nodes_max ? *sent.nodes_max : sent.gpus_max.value_or(0));
-  } else if (refusal.field == "node_shape.nodes" && sent.gpus) {
-    refusal.field = "gpus";
-    refusal.value = std::to_string(*sent.gpus);
-  } else if (refusal.field == "gpus" && sent.nodes && sent.gpus_per_node) {
-    refusal.field = "node_shape";
-    refusal.value +=
-        " = " + std::to_string(*sent.nodes) + " x " + std::to_string(*sent.gpus_per_node);
-  }
-  if (refusal.field.starts_with("project.")) {
-    refusal.field = "parent";
-  } else if (!refusal.field.empty()) {
-    refusal.field = submission.path + kRequestPath + "." + refusal.field;
-  }
-  return refusal;
-}
-
-Result<Allocation> Admitted(const Context& context, store::Tx& tx, const Request& request,
-                            const Submission& submission, const AllocationId& id, Instant now) {
-  ALLOT_ASSIGN_OR_RETURN(auto project, tx.LockProject(submission.project));
-  if (!project) return NotFound("parent", submission.project.str());
-  ALLOT_ASSIGN_OR_RETURN(auto existing, tx.FindAllocation(id));
-  if (existing) {
-    return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", id.str(),
-                      "a name that is not in use in this project");
-  }
-  if (submission.after) {
-    ALLOT_ASSIGN_OR_RETURN(auto predecessor, tx.FindAllocation(*submission.after));
-    if (!predecessor || predecessor->project != project->id) {
-      return FieldError(Reason::kNotFound, submission.path + kRequestPath + ".after",
-                        submission.after->str(), "an allocation of " + project->id.str());
-    }
-    // It would have its turn before the one it starts after.
-    if (predecessor->request.borrow && !request.borrow) {
-      return FieldError(Reason::kFieldNotAllowed, submission.path + kRequestPath + ".after",
-                        submission.after->str(),
-                        "one that does not borrow, or borrow here too: what borrows comes last");
-    }
-    if (predecessor->grows) {
-      return FieldError(Reason::kFieldNotAllowed, submission.path + kRequestPath + ".after",
-                        submission.after->str(),
-                        predecessor->grows->str() + ", which that one is added to");
-    }
-  }
-  ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
-  ALLOT_ASSIGN_OR_RETURN(auto usage, tx.UsageOf(project->id));
-  ALLOT_ASSIGN_OR_RETURN(auto largest, tx.LargestClusters(project->programme));
-  auto admitted =
-      Admit(*project, quota.value_or(Quota{}), usage, largest, *context.policies.At(now), request);
-  if (!admitted.ok()) return AsSent(admitted.error(), submission);
-  Allocation allocation;
-  allocation.id = id;
-  allocation.project = project->id;
-  allocation.display_name = submission.display_name;
-  allocation.request = *std::move(admitted);
-  allocation.after = submission.after;
-  allocation.create_time = now;
-  allocation.update_time = now;
-  allocation.reason = "not_planned_yet";
-  allocation.message = "waits for the next scheduling pass";
-  return allocation;
-}
-
-std::string Asked(const Request& request) {
-  std::string text = Describe(request.shape);
-  if (request.gpus_max) text += ", growing to " + FormatCount(*request.gpus_max) + " GPUs";
-  return text;
-}
-
-/// The steps in which it grows: each waits by itself until it can be added.
-std::vector<Allocation> MakeGrowths(const Allocation& base) {
-  std::vector<Allocation> growths;
-  for (const Shape& step : GrowthSteps(base.request)) {
-    Allocation growth = base;
-    growth.id = AllocationId(base.id.str() + "-g" + std::to_string(growths.size() + 1));
-    growth.request = {.shape = step,
-                      .models = base.request.models,
-                      .duration = base.request.duration,
-                      .preemptible = base.request.preemptible,
-                      .borrow = base.request.borrow};
-    growth.after.reset();
-    growth.grows = base.id;
-    growths.push_back(std::move(growth));
-  }
-  return growths;
-}
-
-Status InsertGrowths(store::Tx& tx, const Allocation& base, const Submission& submission) {
-  for (const Allocation& growth : MakeGrowths(base)) {
-    ALLOT_ASSIGN_OR_RETURN(const auto existing, tx.FindAllocation(growth.id));
-    if (existing) {
-      return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", growth.id.str(),
-                        "a name whose -g1, -g2 … are not in use in this project either");
-    }
-    ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(growth));
-  }
-  return Ok{};
-}
 
 /// All of a call is one transaction, and may not be long.
 Status CheckSteps(std::span<const Request> requests, std::span<const Submission> submissions) {
@@ -145,66 +37,104 @@ Status CheckSteps(std::span<const Request> requests, std::span<const Submission>
   return Ok{};
 }
 
+using CallPointers = std::vector<const PreparedSubmissions*>;
+
+/// One transaction. With validate_only it is rolled back, and answered as if it were not.
+Result<std::vector<Submitted>> Transact(const Context& context, const CallPointers& calls) {
+  const bool validate_only = calls.front()->call.validate_only;
+  std::optional<std::vector<Submitted>> validated;
+  auto done = context.store.Transact<std::vector<Submitted>>(
+      store::Access::kWrite, [&](store::Tx& tx) -> Result<std::vector<Submitted>> {
+        ALLOT_ASSIGN_OR_RETURN(auto answers, Admission(context, tx, calls).Run());
+        if (!validate_only) return answers;
+        validated = std::move(answers);
+        // Any error rolls the transaction back; this one never leaves the function.
+        return StateError(Reason::kInternal, "validated only");
+      });
+  if (validated) return *std::move(validated);
+  return done;
+}
+
+/// After a commit whose outcome is unknown: running again begins with the look-up of the request
+/// ids, and so finds what was committed. Who gave none is told that nobody knows.
+std::vector<Submitted> Settle(const Context& context, const CallPointers& calls,
+                              const Error& unknown) {
+  std::vector<Submitted> answers(calls.size(), unknown);
+  CallPointers repeatable;
+  for (const PreparedSubmissions* one : calls) {
+    if (!one->call.request_id.empty()) repeatable.push_back(one);
+  }
+  if (repeatable.empty()) return answers;
+  auto settled = Transact(context, repeatable);
+  // Without the store nobody knows: "nothing was changed" might be untrue.
+  if (!settled.ok() && settled.error().reason == Reason::kStoreUnavailable) return answers;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (calls[i]->call.request_id.empty()) continue;
+    answers[i] = settled.ok() ? std::move((*settled)[next++]) : Submitted(settled.error());
+  }
+  return answers;
+}
+
+std::vector<Submitted> SubmitThese(const Context& context, const CallPointers& calls) {
+  auto answers = Transact(context, calls);
+  if (answers.ok()) return *std::move(answers);
+  const Error& error = answers.error();
+  if (error.reason == Reason::kCommitOutcomeUnknown) return Settle(context, calls, error);
+  if (calls.size() == 1 || error.reason == Reason::kStoreUnavailable) {
+    return std::vector<Submitted>(calls.size(), error);
+  }
+  // One of them is at fault, and the others are not to pay for it.
+  std::vector<Submitted> alone;
+  for (const PreparedSubmissions* one : calls) {
+    alone.push_back(std::move(SubmitThese(context, {one}).front()));
+  }
+  return alone;
+}
+
 }  // namespace
 
 Result<Allocation> Submit(const Context& context, const Call& call, const Submission& submission) {
-  ALLOT_ASSIGN_OR_RETURN(auto made, SubmitAll(context, call, std::span(&submission, 1)));
+  ALLOT_ASSIGN_OR_RETURN(auto made, SubmitAll(context, call, {submission}));
   return std::move(made.front());
 }
 
 Result<std::vector<Allocation>> SubmitAll(const Context& context, const Call& call,
-                                          std::span<const Submission> submissions) {
+                                          std::vector<Submission> submissions) {
+  ALLOT_ASSIGN_OR_RETURN(const auto prepared, Prepare(context, call, std::move(submissions)));
+  return std::move(SubmitTogether(context, std::span(&prepared, 1)).front());
+}
+
+Result<PreparedSubmissions> Prepare(const Context& context, const Call& call,
+                                    std::vector<Submission> submissions) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kSubmit));
-  const ProjectId& project = submissions.front().project;
+  const ProjectId project = submissions.front().project;
   if (!MaySee(call.principal, InstituteOf(project))) return NotFound("parent", project.str());
-  const Instant now = context.clock.Now();
-  const std::shared_ptr<const Policy> policy = context.policies.At(now);
-  std::vector<Request> requests;
-  std::vector<AllocationId> ids;
-  for (const Submission& submission : submissions) {
-    ALLOT_ASSIGN_OR_RETURN(auto request, ParseRequest(submission.request, now, *policy,
+  PreparedSubmissions prepared{.call = call,
+                               .now = context.clock.Now(),
+                               .submissions = std::move(submissions),
+                               .requests = {},
+                               .ids = {}};
+  const std::shared_ptr<const Policy> policy = context.policies.At(prepared.now);
+  for (const Submission& submission : prepared.submissions) {
+    ALLOT_ASSIGN_OR_RETURN(auto request, ParseRequest(submission.request, prepared.now, *policy,
                                                       submission.path + kRequestPath));
-    requests.push_back(std::move(request));
-    // Minted once, before the transaction: every rerun writes the same rows.
+    prepared.requests.push_back(std::move(request));
     const std::string name = submission.allocation_name.empty()
                                  ? context.ids.Mint(kMintedNameLength)
                                  : submission.allocation_name;
-    ids.emplace_back(project.str() + "/" + name);
+    prepared.ids.emplace_back(project.str() + "/" + name);
   }
+  ALLOT_RETURN_IF_ERROR(CheckSteps(prepared.requests, prepared.submissions));
+  return prepared;
+}
 
-  ALLOT_RETURN_IF_ERROR(CheckSteps(requests, submissions));
-
-  return Once<std::vector<Allocation>>(
-      context, call, now,
-      [&](store::Tx& tx) -> Result<std::vector<Allocation>> {
-        std::vector<Allocation> made;
-        for (std::size_t i = 0; i < submissions.size(); ++i) {
-          // What those before it set aside counts: they are in the same transaction.
-          ALLOT_ASSIGN_OR_RETURN(auto allocation,
-                                 Admitted(context, tx, requests[i], submissions[i], ids[i], now));
-          ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(allocation));
-          ALLOT_RETURN_IF_ERROR(InsertGrowths(tx, allocation, submissions[i]));
-          ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "allocation.create", ids[i].str(),
-                                                InstituteOf(ids[i]), Asked(requests[i]))));
-          made.push_back(std::move(allocation));
-        }
-        return made;
-      },
-      [](const std::vector<Allocation>& made) {
-        std::string names;
-        for (const Allocation& one : made) names += (names.empty() ? "" : "\n") + one.id.str();
-        return names;
-      },
-      [](store::Tx& tx, const std::string& names) -> Result<std::vector<Allocation>> {
-        std::vector<Allocation> made;
-        std::istringstream in(names);
-        for (std::string name; std::getline(in, name);) {
-          ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindAllocation(AllocationId(name)));
-          if (!found) return NotFound("name", name);
-          made.push_back(*std::move(found));
-        }
-        return made;
-      });
+std::vector<Submitted> SubmitTogether(const Context& context,
+                                      std::span<const PreparedSubmissions> calls) {
+  if (calls.empty()) return {};
+  CallPointers pointers;
+  for (const PreparedSubmissions& one : calls) pointers.push_back(&one);
+  return SubmitThese(context, pointers);
 }
 
 }  // namespace allot::control

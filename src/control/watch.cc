@@ -5,6 +5,9 @@
 namespace allot::control {
 namespace {
 
+/// With more than so many, it is cheaper to have every watch look than to find out which need not.
+constexpr int kEventsToTellApart = 5'000;
+
 /// The present revision, if a watch can begin after `after`.
 Result<Revision> PresentIfKept(store::Tx& tx, Revision after) {
   ALLOT_ASSIGN_OR_RETURN(const Revision removed, tx.RemovedThrough());
@@ -23,8 +26,7 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
                                 const std::optional<ProjectId>& project, Revision after,
                                 int limit) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
-  std::optional<InstituteId> tenant = project ? InstituteOf(*project) : institute;
-  if (!tenant && !principal.institute.empty()) tenant = principal.institute;
+  const auto tenant = WatchedInstitute(principal, institute, project);
   const bool visible = !tenant || MaySee(principal, *tenant);
 
   return context.store.Transact<WatchBatch>(
@@ -58,6 +60,33 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
                                    .message = event.message});
         }
         return batch;
+      });
+}
+
+std::optional<InstituteId> WatchedInstitute(const Principal& principal,
+                                            const std::optional<InstituteId>& institute,
+                                            const std::optional<ProjectId>& project) {
+  if (project) return InstituteOf(*project);
+  if (!institute && !principal.institute.empty()) return principal.institute;
+  return institute;
+}
+
+Result<ChangedInstitutes> ChangedSince(const Context& context, Revision after) {
+  return context.store.Transact<ChangedInstitutes>(
+      store::Access::kRead, [&](store::Tx& tx) -> Result<ChangedInstitutes> {
+        ChangedInstitutes changed;
+        ALLOT_ASSIGN_OR_RETURN(changed.revision, tx.CurrentRevision());
+        if (changed.revision == after) return ChangedInstitutes{after, std::set<InstituteId>()};
+        ALLOT_ASSIGN_OR_RETURN(const Revision removed, tx.RemovedThrough());
+        if (after < removed) return changed;
+        ALLOT_ASSIGN_OR_RETURN(const auto events,
+                               tx.EventsAfter(after, std::nullopt, kEventsToTellApart));
+        if (events.empty() || events.back().revision < changed.revision) return changed;
+        changed.institutes.emplace();
+        for (const Event& event : events) {
+          if (!event.institute.empty()) changed.institutes->insert(event.institute);
+        }
+        return changed;
       });
 }
 

@@ -9,7 +9,9 @@
 #include "allot/v1/allocation_service.pb.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
+#include "rpc/known_callers.h"
 #include "rpc/render.h"
+#include "rpc/status.h"
 
 namespace allot::rpc {
 namespace {
@@ -35,9 +37,18 @@ class AllocationWatch final : public WatchSource {
     return message.SerializeAsString();
   }
 
-  Result<int64_t> Present() override {
-    return control::PresentRevision(services_.context, principal_);
+  Result<News> NewsSince(Revision seen) override {
+    ALLOT_ASSIGN_OR_RETURN(auto changed, control::ChangedSince(services_.context, seen));
+    return News{.revision = changed.revision, .institutes = std::move(changed.institutes)};
   }
+
+  bool Concerns(const News& news) const override {
+    const std::optional<InstituteId> tenant =
+        control::WatchedInstitute(principal_, scope_.institute, scope_.project);
+    return !news.institutes || !tenant || news.institutes->contains(*tenant);
+  }
+
+  void PassOver(Revision revision) override { after_ = std::max(after_, revision); }
 
   Result<std::vector<std::string>> Next() override {
     ALLOT_ASSIGN_OR_RETURN(const auto batch, NextBatch());
@@ -123,25 +134,31 @@ class Handlers {
  public:
   explicit Handlers(const Services& services) : s_(services) {}
 
-  Result<v1::Allocation> Create(const Caller& caller, const v1::CreateAllocationRequest& request) {
-    ALLOT_ASSIGN_OR_RETURN(const auto submission, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
-    ALLOT_ASSIGN_OR_RETURN(auto allocation, control::Submit(s_.context, call, submission));
-    if (call.validate_only) s_.planner.Foretell(std::span(&allocation, 1));
-    return Render(allocation, NamesFor(caller));
+  void Create(const Caller& caller, const v1::CreateAllocationRequest& request,
+              const OnWorker& on_worker, std::function<void(const Result<v1::Allocation>&)> reply) {
+    auto parsed = Parse(request);
+    if (!parsed.ok()) return reply(parsed.error());
+    Submit(caller, request, {*std::move(parsed)}, on_worker,
+           [this, caller, reply = std::move(reply)](const control::Submitted& made) {
+             if (!made.ok()) return reply(made.error());
+             reply(Render(made->front(), NamesFor(caller)));
+           });
   }
 
-  Result<v1::BatchCreateAllocationsResponse> BatchCreate(
-      const Caller& caller, const v1::BatchCreateAllocationsRequest& request) {
-    ALLOT_ASSIGN_OR_RETURN(const auto submissions, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
-    ALLOT_ASSIGN_OR_RETURN(auto made, control::SubmitAll(s_.context, call, submissions));
-    if (call.validate_only) s_.planner.Foretell(made);
-    v1::BatchCreateAllocationsResponse response;
-    for (const Allocation& allocation : made) {
-      *response.add_allocations() = Render(allocation, NamesFor(caller));
-    }
-    return response;
+  void BatchCreate(const Caller& caller, const v1::BatchCreateAllocationsRequest& request,
+                   const OnWorker& on_worker,
+                   std::function<void(const Result<v1::BatchCreateAllocationsResponse>&)> reply) {
+    auto parsed = Parse(request);
+    if (!parsed.ok()) return reply(parsed.error());
+    Submit(caller, request, *std::move(parsed), on_worker,
+           [this, caller, reply = std::move(reply)](const control::Submitted& made) {
+             if (!made.ok()) return reply(made.error());
+             v1::BatchCreateAllocationsResponse response;
+             for (const Allocation& allocation : *made) {
+               *response.add_allocations() = Render(allocation, NamesFor(caller));
+             }
+             reply(response);
+           });
   }
 
   Result<v1::Allocation> Get(const Caller& caller, const v1::GetAllocationRequest& request) {
@@ -245,6 +262,27 @@ class Handlers {
   }
 
  private:
+  /// In the next commit that is shared; a dry run, which commits nothing, on a worker.
+  template <class Request>
+  void Submit(const Caller& caller, const Request& request,
+              std::vector<control::Submission> submissions, const OnWorker& on_worker,
+              control::SharedCommit::Done done) {
+    const auto call = ParseCall(caller, request);
+    if (!call.ok()) return done(call.error());
+    auto prepared = control::Prepare(s_.context, *call, std::move(submissions));
+    if (!prepared.ok()) return done(prepared.error());
+    if (call->validate_only) {
+      return on_worker([this, one = *std::move(prepared), done = std::move(done)] {
+        auto made = std::move(control::SubmitTogether(s_.context, std::span(&one, 1)).front());
+        if (made.ok()) s_.planner.Foretell(*made);
+        done(std::move(made));
+      });
+    }
+    const auto taken =
+        s_.shared_commit.Submit(PartyOf(caller.principal), *std::move(prepared), done);
+    if (taken != QueueVerdict::kTaken) done(RefusalOf(taken));
+  }
+
   ClusterNamesFor NamesFor(const Caller& caller) const {
     return {s_.cluster_names, caller.principal};
   }
@@ -258,8 +296,8 @@ ServiceMethods AllocationMethods(const Services& services) {
   auto handlers = std::make_shared<Handlers>(services);
   MethodTable table(
       v1::CreateAllocationRequest::descriptor()->file()->FindServiceByName("AllocationService"));
-  table.Unary(handlers.get(), &Handlers::Create);
-  table.Unary(handlers.get(), &Handlers::BatchCreate);
+  table.Deferred(handlers.get(), &Handlers::Create);
+  table.Deferred(handlers.get(), &Handlers::BatchCreate);
   table.Unary(handlers.get(), &Handlers::Get);
   table.Unary(handlers.get(), &Handlers::List);
   table.Unary(handlers.get(), &Handlers::Cancel);

@@ -81,8 +81,8 @@ void AwaitingCalls::ResumeDue(bool all_look) {
   for (auto call = parked_.begin(); call != parked_.end();) {
     const bool last = ending_ || now >= call->expiry_micros;
     const bool due = last || all_look || call->seen_generation != generation_;
-    if (due && pool_.TryRun(kLooks, [look = call->look, last] { look(last); }) ==
-                   WorkerPool::Admission::kTaken) {
+    if (due &&
+        pool_.TryRun(kLooks, [look = call->look, last] { look(last); }) == QueueVerdict::kTaken) {
       call = parked_.erase(call);
     } else {
       ++call;

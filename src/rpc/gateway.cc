@@ -16,15 +16,17 @@ namespace {
 constexpr std::string_view kScheme = "Bearer ";
 /// Longer than any key, far shorter than what metadata may carry.
 constexpr std::size_t kCredentialLengthMax = 256;
+/// A message that is read in some microseconds; a larger one would hold up those behind it.
+constexpr std::size_t kReadAtOnceBytesMax = 16 * 1024;
 
-std::string KeyOf(const grpc::CallbackServerContext& context) {
+std::string KeySha256Of(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto [first, last] = metadata.equal_range("authorization");
   if (first == last) return {};
   const std::string_view value(first->second.data(), first->second.size());
   const bool sound = std::next(first) == last && value.starts_with(kScheme) &&
                      value.size() > kScheme.size() && value.size() <= kCredentialLengthMax;
-  return sound ? std::string(value.substr(kScheme.size())) : "not a key";
+  return control::Sha256Hex(sound ? value.substr(kScheme.size()) : "not a key");
 }
 
 /// Beyond kReceivedBytesMax gRPC refuses by itself, without a reason.
@@ -69,8 +71,13 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
                                                     .awaited = {},
                                                     .expiry_micros = 0});
   grpc::ServerUnaryReactor* reactor = call->reactor;
-  const Status admitted = Admit(KeyOf(*context), [this, call] { Serve(call); });
-  if (!admitted.ok()) Finish(call, admitted.error());
+  Admit(
+      CredentialOf(*context),
+      [this, call](const Principal& principal) {
+        call->record.principal = principal;
+        Dispatch(call);
+      },
+      [this, call](const Error& error) { Finish(call, error); });
   return reactor;
 }
 
@@ -83,63 +90,62 @@ CallRecord Gateway::NewRecord(const std::string& name) {
           .start_micros = journal_.NowMicros()};
 }
 
-Status Gateway::Admit(const std::string& key, std::function<void()> job) {
-  using enum WorkerPool::Admission;
-  const Error ending = StateError(Reason::kShuttingDown, "the server is shutting down");
-  if (refusing_.load()) return ending;
-  switch (pool_.TryRun(known_callers_.PartyOf(key), std::move(job))) {
-    case kTaken:
-      return Ok{};
-    case kLineFull:
-      return StateError(Reason::kOverloaded,
-                        "too many calls of yours are waiting: have fewer under way at a time");
-    case kQueueFull:
-      return StateError(Reason::kOverloaded, "too many calls are waiting for a worker");
-    case kStopped:
-      return ending;
-  }
-  return ending;
-}
-
 Credential Gateway::CredentialOf(const grpc::CallbackServerContext& context) const {
-  Credential credential{.key = KeyOf(context), .certificate_name = {}};
+  Credential credential{.key_sha256 = KeySha256Of(context), .certificate_name = {}};
   if (tls_ == nullptr) return credential;
   const auto names = context.auth_context()->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
   if (!names.empty()) credential.certificate_name.assign(names[0].data(), names[0].size());
   return credential;
 }
 
-/// A provider's key is good only on a connection of that provider: neither a stolen key nor a
-/// stolen certificate is enough.
-Result<Principal> Gateway::Identify(const Credential& credential) {
-  auto authenticated = control::Authenticate(context_, credential.key);
-  if (!authenticated.ok()) {
-    if (authenticated.error().reason == Reason::kCredentialInvalid) {
-      known_callers_.Forget(credential.key);
-    }
-    return authenticated.error();
-  }
-  Principal principal = *std::move(authenticated);
-  known_callers_.Learn(credential.key, principal);
-  if (tls_ == nullptr || principal.role != Role::kProvider) return principal;
-  const auto needed = tls_->ProviderName(principal.provider.str());
-  if (needed && credential.certificate_name != *needed) {
-    return StateError(Reason::kCertificateRequired,
-                      "the connection is not made with the certificate of " + *needed);
-  }
-  return principal;
+void Gateway::Admit(const Credential& credential, std::function<void(const Principal&)> serve,
+                    std::function<void(const Error&)> refuse) {
+  if (refusing_.load()) return refuse(RefusalOf(QueueVerdict::kStopped));
+  const auto asked = authenticator_.TryAsk(
+      credential.key_sha256,
+      [this, credential, serve = std::move(serve), refuse](const Result<Principal>& principal) {
+        if (!principal.ok()) return refuse(principal.error());
+        const Status certified = CheckCertificate(*principal, credential);
+        if (!certified.ok()) return refuse(certified.error());
+        serve(*principal);
+      });
+  if (asked != QueueVerdict::kTaken) refuse(RefusalOf(asked));
 }
 
-Result<Caller> Gateway::Authenticate(const Credential& credential, CallRecord& record) {
-  ALLOT_ASSIGN_OR_RETURN(record.principal, Identify(credential));
-  return Caller{record.principal};
+void Gateway::RunOnWorker(const Principal& principal, std::function<void()> job,
+                          const std::function<void(const Error&)>& refuse) {
+  const auto taken = pool_.TryRun(PartyOf(principal), std::move(job));
+  if (taken != QueueVerdict::kTaken) refuse(RefusalOf(taken));
+}
+
+/// A provider's key is good only on a connection of that provider: neither a stolen key nor a
+/// stolen certificate is enough.
+Status Gateway::CheckCertificate(const Principal& principal, const Credential& credential) const {
+  if (tls_ == nullptr || principal.role != Role::kProvider) return Ok{};
+  const auto needed = tls_->ProviderName(principal.provider.str());
+  if (!needed || credential.certificate_name == *needed) return Ok{};
+  return StateError(Reason::kCertificateRequired,
+                    "the connection is not made with the certificate of " + *needed);
+}
+
+Status Gateway::StillAllowed(const Credential& credential) const {
+  ALLOT_ASSIGN_OR_RETURN(const auto principal, authenticator_.Ask(credential.key_sha256));
+  return CheckCertificate(principal, credential);
+}
+
+void Gateway::Dispatch(const UnaryCallPtr& call) {
+  const bool returns_at_once = std::holds_alternative<DeferredMethod>(*call->method) &&
+                               call->request->Length() <= kReadAtOnceBytesMax;
+  if (returns_at_once) return Serve(call);
+  RunOnWorker(
+      call->record.principal, [this, call] { Serve(call); },
+      [this, call](const Error& error) { Finish(call, error); });
 }
 
 void Gateway::Serve(const UnaryCallPtr& call) {
   // The caller went away, or its deadline passed while the call was queued: nobody reads an answer.
   if (call->context->IsCancelled()) return Abandon(call);
-  const auto caller = Authenticate(CredentialOf(*call->context), call->record);
-  if (!caller.ok()) return Finish(call, caller.error());
+  const Caller caller{call->record.principal};
   // Who waits for ever never asks again, and holds what it waits with.
   const bool waits_for_ever =
       call->context->deadline() == std::chrono::system_clock::time_point::max();
@@ -150,11 +156,19 @@ void Gateway::Serve(const UnaryCallPtr& call) {
                              "same request_id"));
   }
   if (const auto* awaited = std::get_if<AwaitedMethod>(call->method)) {
-    return StartAwaited(call, *caller, *awaited);
+    return StartAwaited(call, caller, *awaited);
   }
   const auto bytes = BytesOf(*call->request);
   if (!bytes.ok()) return Finish(call, bytes.error());
-  Finish(call, std::get<UnaryMethod>(*call->method)(*caller, call->record, *bytes));
+  if (const auto* deferred = std::get_if<DeferredMethod>(call->method)) {
+    const OnWorker on_worker = [this, call](std::function<void()> job) {
+      RunOnWorker(call->record.principal, std::move(job),
+                  [this, call](const Error& error) { Finish(call, error); });
+    };
+    const Reply reply = [this, call](const Result<std::string>& answer) { Finish(call, answer); };
+    return (*deferred)(caller, call->record, *bytes, on_worker, reply);
+  }
+  Finish(call, std::get<UnaryMethod>(*call->method)(caller, call->record, *bytes));
 }
 
 void Gateway::StartAwaited(const UnaryCallPtr& call, const Caller& caller,
@@ -206,30 +220,34 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
   context->AddTrailingMetadata(kCallIdHeader, record.call_id);
   auto stream = WatchStream::Make(journal_, record);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
-  const Status admitted =
-      Admit(KeyOf(*context), [this, stream, record, &method, bytes = BytesOf(*request),
-                              credential = CredentialOf(*context)]() mutable {
-        if (stream->over()) return;
-        const auto caller = Authenticate(credential, record);
-        stream->Identify(record);
-        if (!caller.ok()) return stream->End(caller.error());
-        if (!bytes.ok()) return stream->End(bytes.error());
-        auto source = method(*caller, record, *bytes);
-        if (!source.ok()) return stream->End(source.error());
-        const Status added = hub_.Add({.stream = stream,
-                                       .source = *std::move(source),
-                                       .key = caller->principal.key,
-                                       .still_allowed = [this, credential]() -> Status {
-                                         const auto principal = Identify(credential);
-                                         if (!principal.ok()) return principal.error();
-                                         return Ok{};
-                                       },
-                                       .last_sent_micros = 0,
-                                       .last_allowed_micros = 0,
-                                       .behind = true});
-        if (!added.ok()) stream->End(added.error());
-      });
-  if (!admitted.ok()) stream->End(admitted.error());
+  const Credential credential = CredentialOf(*context);
+  const auto refuse = [stream](const Error& error) { stream->End(error); };
+  const auto begin = [this, stream, record, &method, bytes = BytesOf(*request),
+                      credential](const Principal& principal) {
+    if (stream->over()) return;
+    CallRecord known = record;
+    known.principal = principal;
+    stream->Identify(known);
+    if (!bytes.ok()) return stream->End(bytes.error());
+    auto source = method(Caller{principal}, known, *bytes);
+    if (!source.ok()) return stream->End(source.error());
+    const Status added =
+        hub_.Add({.stream = stream,
+                  .source = *std::move(source),
+                  .key = principal.key,
+                  .still_allowed = [this, credential] { return StillAllowed(credential); },
+                  .last_sent_micros = 0,
+                  .last_allowed_micros = 0,
+                  .behind = true});
+    if (!added.ok()) stream->End(added.error());
+  };
+  Admit(
+      credential,
+      [this, begin, refuse](const Principal& principal) {
+        RunOnWorker(
+            principal, [begin, principal] { begin(principal); }, refuse);
+      },
+      refuse);
   return stream.get();
 }
 

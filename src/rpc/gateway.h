@@ -10,9 +10,9 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "allot/rpc/server_tls.h"
+#include "rpc/authenticator.h"
 #include "rpc/awaiting_calls.h"
 #include "rpc/call_record.h"
-#include "rpc/known_callers.h"
 #include "rpc/method_table.h"
 #include "rpc/watch_hub.h"
 #include "rpc/worker_pool.h"
@@ -27,25 +27,26 @@ inline constexpr int kReceivedBytesMax = 8 * 1024 * 1024;
 inline constexpr char kCallIdHeader[] = "allot-call-id";
 inline constexpr int kCallIdLength = 16;
 
-/// What a caller proves who it is with. Not to be logged.
+/// What a caller proves who it is with.
 struct Credential {
-  /// Of "authorization: Bearer KEY"; empty when there is none, and text that is no key for every
-  /// other form.
-  std::string key;
+  /// Of the key in "authorization: Bearer KEY", hexadecimal; empty when there is none, and of a
+  /// text that is no key for every other form.
+  std::string key_sha256;
   /// The SPIFFE ID in the certificate that the caller's connection was made with; empty without.
   std::string certificate_name;
 };
 
-/// What every call goes through, whatever its method: admission, a worker, the credential, the
-/// handler, the answer or the mapped error, the journal.
+/// What every call goes through, whatever its method: the credential, a worker in the caller's
+/// turn, the handler, the answer or the mapped error, the journal.
 class Gateway {
  public:
   /// `tls` is null on a server without.
   Gateway(const control::Context& context, const ServerTls* tls, CallJournal& journal,
-          WorkerPool& pool, AwaitingCalls& awaiting, WatchHub& hub)
+          Authenticator& authenticator, WorkerPool& pool, AwaitingCalls& awaiting, WatchHub& hub)
       : context_(context),
         tls_(tls),
         journal_(journal),
+        authenticator_(authenticator),
         pool_(pool),
         awaiting_(awaiting),
         hub_(hub) {}
@@ -66,11 +67,18 @@ class Gateway {
   using UnaryCallPtr = std::shared_ptr<UnaryCall>;
 
   CallRecord NewRecord(const std::string& name);
-  /// Hands a job to the pool, in the caller's line, or says why not.
-  Status Admit(const std::string& key, std::function<void()> job);
   Credential CredentialOf(const grpc::CallbackServerContext& context) const;
-  Result<Principal> Identify(const Credential& credential);
-  Result<Caller> Authenticate(const Credential& credential, CallRecord& record);
+  /// Finds out who calls, and then runs `serve` on the authenticator's thread; or `refuse` is told
+  /// why not, at once or later. One of the two runs, once, and neither may block.
+  void Admit(const Credential& credential, std::function<void(const Principal&)> serve,
+             std::function<void(const Error&)> refuse);
+  /// Hands a job to the pool, in the caller's line, or `refuse` is told why not.
+  void RunOnWorker(const Principal& principal, std::function<void()> job,
+                   const std::function<void(const Error&)>& refuse);
+  Status CheckCertificate(const Principal& principal, const Credential& credential) const;
+  Status StillAllowed(const Credential& credential) const;
+  /// Serves it here if that takes no time worth mentioning, and else on a worker.
+  void Dispatch(const UnaryCallPtr& call);
   void Serve(const UnaryCallPtr& call);
   void StartAwaited(const UnaryCallPtr& call, const Caller& caller, const AwaitedMethod& method);
   void LookAgain(const UnaryCallPtr& call, bool last);
@@ -80,10 +88,10 @@ class Gateway {
   const control::Context& context_;
   const ServerTls* const tls_;
   CallJournal& journal_;
+  Authenticator& authenticator_;
   WorkerPool& pool_;
   AwaitingCalls& awaiting_;
   WatchHub& hub_;
-  KnownCallers known_callers_;
   std::atomic<bool> refusing_{false};
 };
 

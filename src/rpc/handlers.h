@@ -4,6 +4,7 @@
 #include <string>
 
 #include "allot/control/planner.h"
+#include "allot/control/shared_commit.h"
 #include "rpc/caller.h"
 #include "rpc/cluster_names.h"
 #include "rpc/method_table.h"
@@ -16,6 +17,7 @@ namespace allot::rpc {
 struct Services {
   const control::Context& context;
   control::Planner& planner;
+  control::SharedCommit& shared_commit;
   ClusterNames& cluster_names;
 };
 

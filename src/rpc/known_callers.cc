@@ -2,8 +2,6 @@
 
 #include <cstddef>
 
-#include "allot/control/identity.h"
-
 namespace allot::rpc {
 namespace {
 
@@ -11,33 +9,30 @@ namespace {
 constexpr std::size_t kKnownMax = 65'536;
 constexpr char kStrangers[] = "strangers";
 
+}  // namespace
+
 std::string PartyOf(const Principal& principal) {
   if (!principal.institute.empty()) return "institutes/" + principal.institute.str();
   if (!principal.provider.empty()) return "providers/" + principal.provider.str();
   return "keys/" + principal.key.str();
 }
 
-}  // namespace
-
-std::string KnownCallers::PartyOf(const std::string& key) const {
-  const std::string hash = control::Sha256Hex(key);
+std::string KnownCallers::PartyOf(const std::string& key_sha256) const {
   const std::lock_guard lock(mutex_);
-  const auto found = parties_.find(hash);
+  const auto found = parties_.find(key_sha256);
   return found == parties_.end() ? kStrangers : found->second;
 }
 
-void KnownCallers::Learn(const std::string& key, const Principal& principal) {
-  const std::string hash = control::Sha256Hex(key);
+void KnownCallers::Learn(const std::string& key_sha256, const Principal& principal) {
   const std::lock_guard lock(mutex_);
-  if (parties_.contains(hash)) return;
+  if (parties_.contains(key_sha256)) return;
   if (parties_.size() >= kKnownMax) parties_.clear();
-  parties_.emplace(hash, rpc::PartyOf(principal));
+  parties_.emplace(key_sha256, rpc::PartyOf(principal));
 }
 
-void KnownCallers::Forget(const std::string& key) {
-  const std::string hash = control::Sha256Hex(key);
+void KnownCallers::Forget(const std::string& key_sha256) {
   const std::lock_guard lock(mutex_);
-  parties_.erase(hash);
+  parties_.erase(key_sha256);
 }
 
 }  // namespace allot::rpc

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,14 +31,26 @@ struct Awaited {
   std::string none;
 };
 
+/// What was committed since a revision, for all watches at once.
+struct News {
+  /// Everything up to and including it is counted in.
+  Revision revision = 0;
+  /// Whose resources changed; nothing when it may have been anybody's.
+  std::optional<std::set<InstituteId>> institutes;
+};
+
 /// Where a watch takes its messages from. Used by one thread at a time.
 class WatchSource {
  public:
   virtual ~WatchSource() = default;
   /// The first message.
   virtual std::string Begin() = 0;
-  /// The revision the source is at now: while it stays, no source of this kind has news. Cheap.
-  virtual Result<int64_t> Present() = 0;
+  /// The same for every source of this kind, so that one may be asked for all.
+  virtual Result<News> NewsSince(Revision seen) = 0;
+  /// Whether the news may have something for it.
+  virtual bool Concerns(const News& news) const = 0;
+  /// There is nothing for it up to this revision. Requires: all before it was given.
+  virtual void PassOver(Revision revision) = 0;
   /// Messages about what happened since the last; none when nothing did.
   virtual Result<std::vector<std::string>> Next() = 0;
   /// A message without news.
@@ -47,10 +60,17 @@ class WatchSource {
 // Requests and answers as bytes: the transport knows no message, the handlers know no transport.
 using UnaryMethod =
     std::function<Result<std::string>(const Caller&, CallRecord&, std::string_view)>;
+/// Answers later, on any thread.
+using Reply = std::function<void(const Result<std::string>&)>;
+/// Runs what may block on a worker, in the caller's turn; or answers the call as overloaded.
+using OnWorker = std::function<void(std::function<void()>)>;
+/// Returns at once, and answers later: it must not block, but leave that to OnWorker.
+using DeferredMethod =
+    std::function<void(const Caller&, CallRecord&, std::string_view, const OnWorker&, Reply)>;
 using AwaitedMethod = std::function<Result<Awaited>(const Caller&, CallRecord&, std::string_view)>;
 using WatchMethod = std::function<Result<std::unique_ptr<WatchSource>>(const Caller&, CallRecord&,
                                                                        std::string_view)>;
-using Method = std::variant<UnaryMethod, AwaitedMethod, WatchMethod>;
+using Method = std::variant<UnaryMethod, DeferredMethod, AwaitedMethod, WatchMethod>;
 
 /// Reads a message; text_invalid and request_malformed name the field. Notes its request_id.
 template <class Request>
@@ -82,6 +102,24 @@ class MethodTable {
           ALLOT_ASSIGN_OR_RETURN(const auto request, Read<Request>(record, bytes));
           ALLOT_ASSIGN_OR_RETURN(const auto response, (handlers->*handle)(caller, request));
           return response.SerializeAsString();
+        }));
+  }
+
+  template <class Handlers, class Request, class Response>
+  void Deferred(Handlers* handlers,
+                void (Handlers::*handle)(const Caller&, const Request&, const OnWorker&,
+                                         std::function<void(const Result<Response>&)>)) {
+    Add(Request::descriptor(),
+        DeferredMethod([handlers, handle](const Caller& caller, CallRecord& record,
+                                          std::string_view bytes, const OnWorker& on_worker,
+                                          Reply reply) {
+          const auto request = Read<Request>(record, bytes);
+          if (!request.ok()) return reply(request.error());
+          (handlers->*handle)(caller, *request, on_worker,
+                              [reply = std::move(reply)](const Result<Response>& response) {
+                                if (!response.ok()) return reply(response.error());
+                                reply(response->SerializeAsString());
+                              });
         }));
   }
 

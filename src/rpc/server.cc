@@ -52,6 +52,12 @@ class GrpcServer final : public Server {
       : options_(std::move(options)),
         cluster_names_(context),
         journal_(options_.log, options_.registry, options_.steady_micros),
+        shared_commit_(context, {.calls_max = static_cast<std::size_t>(options_.queued_calls_max),
+                                 .calls_a_party_max =
+                                     static_cast<std::size_t>(options_.queued_calls_a_party_max)}),
+        authenticator_(context, {.calls_max = static_cast<std::size_t>(options_.queued_calls_max),
+                                 .calls_a_party_max =
+                                     static_cast<std::size_t>(options_.queued_calls_a_party_max)}),
         pool_({.threads = options_.workers,
                .queue_max = options_.queued_calls_max,
                .line_max = options_.queued_calls_a_party_max,
@@ -64,9 +70,9 @@ class GrpcServer final : public Server {
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,
               .steady_micros = options_.steady_micros}),
-        gateway_(context, options_.tls.get(), journal_, pool_, awaiting_, hub_),
+        gateway_(context, options_.tls.get(), journal_, authenticator_, pool_, awaiting_, hub_),
         unknown_methods_(context.ids) {
-    const Services services{context, planner, cluster_names_};
+    const Services services{context, planner, shared_commit_, cluster_names_};
     for (const auto& methods :
          {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
           PoolMethods(services), ProviderMethods(services), PolicyMethods(services),
@@ -125,13 +131,17 @@ class GrpcServer final : public Server {
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(grace_ms, GPR_TIMESPAN)));
     hub_.Stop();
     awaiting_.Stop();
+    authenticator_.Stop();
     pool_.Stop();
+    shared_commit_.Stop();
   }
 
  private:
   const Options options_;
   ClusterNames cluster_names_;
   CallJournal journal_;
+  control::SharedCommit shared_commit_;
+  Authenticator authenticator_;
   WorkerPool pool_;
   AwaitingCalls awaiting_;
   WatchHub hub_;

@@ -76,4 +76,18 @@ grpc::Status ToStatus(const Error& error, const std::string& call_id) {
   return {code, error.message, status.SerializeAsString()};
 }
 
+Error RefusalOf(QueueVerdict verdict) {
+  switch (verdict) {
+    case QueueVerdict::kLineFull:
+      return StateError(Reason::kOverloaded,
+                        "too many calls of yours are waiting: have fewer under way at a time");
+    case QueueVerdict::kQueueFull:
+      return StateError(Reason::kOverloaded, "too many calls are waiting for a worker");
+    case QueueVerdict::kTaken:
+    case QueueVerdict::kStopped:
+      break;
+  }
+  return StateError(Reason::kShuttingDown, "the server is shutting down");
+}
+
 }  // namespace allot::rpc

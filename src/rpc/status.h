@@ -5,6 +5,7 @@
 #include <grpcpp/support/status.h>
 
 #include "allot/base/result.h"
+#include "allot/base/turn_queue.h"
 
 namespace allot::rpc {
 
@@ -17,5 +18,8 @@ std::string UpperName(Reason reason);
 /// field, value, limit, advice), BadRequest for a field, RetryInfo where waiting helps, and
 /// RequestInfo with the id under which the call is in the log.
 grpc::Status ToStatus(const Error& error, const std::string& call_id);
+
+/// Why a call that was to wait in a bounded queue was not taken.
+Error RefusalOf(QueueVerdict verdict);
 
 }  // namespace allot::rpc

@@ -9,7 +9,11 @@ namespace allot::rpc {
 namespace {
 
 /// Commits that come within this time share a look.
-constexpr std::chrono::milliseconds kCoalesce{5};
+constexpr std::chrono::microseconds kCoalesceMin{5'000};
+constexpr std::chrono::microseconds kCoalesceMax{250'000};
+/// A thread looks for a fifth of the time at most: the more there is to tell, and to the more, the
+/// more is told at a time.
+constexpr int kRestPerLook = 4;
 
 }  // namespace
 
@@ -95,9 +99,8 @@ void WatchHub::Run(Shard& shard) {
       std::move(shard.added.begin(), shard.added.end(), std::back_inserter(watches));
       shard.added.clear();
     }
-    if (!watches.empty() && HasNews(shard, *watches.front())) {
-      for (const auto& watch : watches) watch->behind = true;
-    }
+    const int64_t start = options_.steady_micros();
+    Mark(shard, watches);
     const auto over = std::partition(watches.begin(), watches.end(),
                                      [this](const auto& watch) { return Feed(*watch); });
     {
@@ -106,7 +109,8 @@ void WatchHub::Run(Shard& shard) {
       if (stopping_) return;
     }
     watches.erase(over, watches.end());
-    std::this_thread::sleep_for(kCoalesce);
+    const std::chrono::microseconds took(options_.steady_micros() - start);
+    std::this_thread::sleep_for(std::clamp(kRestPerLook * took, kCoalesceMin, kCoalesceMax));
   }
 }
 
@@ -116,11 +120,17 @@ void WatchHub::Forget(const Watch& watch) {
   if (--of_key->second == 0) watches_by_key_.erase(of_key);
 }
 
-bool WatchHub::HasNews(Shard& shard, Watch& any) {
-  const auto present = any.source->Present();
+void WatchHub::Mark(Shard& shard, std::vector<std::unique_ptr<Watch>>& watches) {
+  if (watches.empty()) return;
+  const auto news = watches.front()->source->NewsSince(shard.seen);
   // Each watch finds out for itself what is wrong, and says so to its caller.
-  if (!present.ok()) return true;
-  return std::exchange(shard.seen_revision, *present) != *present;
+  const bool nothing_new = news.ok() && news->revision == shard.seen;
+  for (const auto& watch : watches) {
+    if (watch->behind || nothing_new) continue;
+    watch->behind = !news.ok() || watch->source->Concerns(*news);
+    if (!watch->behind) watch->source->PassOver(news->revision);
+  }
+  if (news.ok()) shard.seen = news->revision;
 }
 
 bool WatchHub::Feed(Watch& watch) {

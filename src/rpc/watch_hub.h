@@ -61,15 +61,15 @@ class WatchHub {
     std::condition_variable changed;
     bool woken = false;
     std::vector<std::unique_ptr<Watch>> added;
-    /// Of the thread alone: what the last round was made at.
-    int64_t seen_revision = -1;
+    /// Of the thread alone: what its watches know of, each of which is behind or has all of it.
+    Revision seen = 0;
     std::thread thread;
   };
 
   void Run(Shard& shard);
-  /// Whether anything was committed since the last round: one question for all watches of the
-  /// shard.
-  static bool HasNews(Shard& shard, Watch& any);
+  /// Marks the watches that something was committed for since the last round: one question for all
+  /// of the shard.
+  static void Mark(Shard& shard, std::vector<std::unique_ptr<Watch>>& watches);
   /// False when the watch is over.
   bool Feed(Watch& watch);
   /// What to send now; nothing most of the time.

@@ -10,19 +10,20 @@ WorkerPool::WorkerPool(const Limits& limits) : limits_(limits) {
 
 WorkerPool::~WorkerPool() { Stop(); }
 
-WorkerPool::Admission WorkerPool::TryRun(const std::string& party, std::function<void()> job) {
+QueueVerdict WorkerPool::TryRun(const std::string& party, std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return Admission::kStopped;
-    if (queued_ >= limits_.queue_max) return Admission::kQueueFull;
+    if (stopping_) return QueueVerdict::kStopped;
+    if (queued_ >= limits_.queue_max) return QueueVerdict::kQueueFull;
     Line& line = lines_[party];
-    if (line.jobs.size() >= static_cast<std::size_t>(limits_.line_max)) return Admission::kLineFull;
+    if (line.jobs.size() >= static_cast<std::size_t>(limits_.line_max))
+      return QueueVerdict::kLineFull;
     line.jobs.push_back(std::move(job));
     ++queued_;
     Settle(party);
   }
   ready_.notify_one();
-  return Admission::kTaken;
+  return QueueVerdict::kTaken;
 }
 
 void WorkerPool::Stop() {

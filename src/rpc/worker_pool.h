@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -10,6 +9,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "allot/base/turn_queue.h"
 
 namespace allot::rpc {
 
@@ -27,14 +28,13 @@ class WorkerPool {
     /// How many threads a party's jobs may have at a time, so that one is free when another comes.
     int threads_a_party = 2;
   };
-  enum class Admission : uint8_t { kTaken, kLineFull, kQueueFull, kStopped };
 
   explicit WorkerPool(const Limits& limits);
   /// Stops.
   ~WorkerPool();
 
   /// Whatever it answers but kTaken: the job will not run.
-  Admission TryRun(const std::string& party, std::function<void()> job);
+  QueueVerdict TryRun(const std::string& party, std::function<void()> job);
   /// Runs what is queued, then ends the threads.
   void Stop();
 

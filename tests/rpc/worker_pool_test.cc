@@ -13,7 +13,6 @@ namespace allot::rpc {
 namespace {
 
 using ::testing::ElementsAre;
-using Admission = WorkerPool::Admission;
 
 /// A job that says that it runs, and goes on until it is let.
 class Block {
@@ -35,27 +34,27 @@ class Block {
 TEST(WorkerPool, RefusesWhatItsQueueCannotHold) {
   Block block;
   WorkerPool pool({.threads = 1, .queue_max = 2, .line_max = 9, .threads_a_party = 1});
-  ASSERT_EQ(pool.TryRun("a", block.Job()), Admission::kTaken);
+  ASSERT_EQ(pool.TryRun("a", block.Job()), QueueVerdict::kTaken);
   block.AwaitRunning();
   int ran = 0;
-  EXPECT_EQ(pool.TryRun("a", [&] { ++ran; }), Admission::kTaken);
-  EXPECT_EQ(pool.TryRun("b", [&] { ++ran; }), Admission::kTaken);
-  EXPECT_EQ(pool.TryRun("c", [&] { ++ran; }), Admission::kQueueFull);
+  EXPECT_EQ(pool.TryRun("a", [&] { ++ran; }), QueueVerdict::kTaken);
+  EXPECT_EQ(pool.TryRun("b", [&] { ++ran; }), QueueVerdict::kTaken);
+  EXPECT_EQ(pool.TryRun("c", [&] { ++ran; }), QueueVerdict::kQueueFull);
   block.End();
   pool.Stop();
   EXPECT_EQ(ran, 2);
-  EXPECT_EQ(pool.TryRun("a", [] {}), Admission::kStopped);
+  EXPECT_EQ(pool.TryRun("a", [] {}), QueueVerdict::kStopped);
 }
 
 TEST(WorkerPool, APartysFullLineIsNobodyElses) {
   Block block;
   WorkerPool pool({.threads = 1, .queue_max = 9, .line_max = 2, .threads_a_party = 1});
-  ASSERT_EQ(pool.TryRun("flood", block.Job()), Admission::kTaken);
+  ASSERT_EQ(pool.TryRun("flood", block.Job()), QueueVerdict::kTaken);
   block.AwaitRunning();
-  EXPECT_EQ(pool.TryRun("flood", [] {}), Admission::kTaken);
-  EXPECT_EQ(pool.TryRun("flood", [] {}), Admission::kTaken);
-  EXPECT_EQ(pool.TryRun("flood", [] {}), Admission::kLineFull);
-  EXPECT_EQ(pool.TryRun("other", [] {}), Admission::kTaken);
+  EXPECT_EQ(pool.TryRun("flood", [] {}), QueueVerdict::kTaken);
+  EXPECT_EQ(pool.TryRun("flood", [] {}), QueueVerdict::kTaken);
+  EXPECT_EQ(pool.TryRun("flood", [] {}), QueueVerdict::kLineFull);
+  EXPECT_EQ(pool.TryRun("other", [] {}), QueueVerdict::kTaken);
   block.End();
 }
 
@@ -64,7 +63,7 @@ TEST(WorkerPool, PartiesAreServedInTurnAndEachInItsOwnOrder) {
   std::vector<std::string> order;
   {
     WorkerPool pool({.threads = 1, .queue_max = 99, .line_max = 99, .threads_a_party = 1});
-    ASSERT_EQ(pool.TryRun("z", block.Job()), Admission::kTaken);
+    ASSERT_EQ(pool.TryRun("z", block.Job()), QueueVerdict::kTaken);
     block.AwaitRunning();
     for (const char* job : {"flood 1", "flood 2", "flood 3"}) {
       pool.TryRun("flood", [&order, job] { order.emplace_back(job); });
@@ -106,7 +105,7 @@ TEST(WorkerPool, RunsEverythingOnceWhoeverSendsHowever) {
         for (int i = 0; i < kJobs; ++i) {
           const auto admission =
               pool.TryRun(std::to_string(sender % 5), [&ran, sender] { ++ran[sender]; });
-          if (admission != Admission::kTaken) ++refused[sender];
+          if (admission != QueueVerdict::kTaken) ++refused[sender];
         }
       });
     }

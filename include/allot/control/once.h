@@ -9,6 +9,8 @@
 
 namespace allot::control {
 
+/// Its request_id belongs to a call with another body.
+Error RequestIdReused(const Call& call);
 /// The record of an earlier call with the same request_id; request_id_reused when its body differs.
 Result<std::optional<store::RequestRecord>> FindEarlier(store::Tx& tx, const Call& call);
 Status Remember(store::Tx& tx, const Call& call, Instant now, const std::string& response);

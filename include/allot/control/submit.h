@@ -30,6 +30,27 @@ inline constexpr int kSubmissionsMax = 100;
 Result<Allocation> Submit(const Context& context, const Call& call, const Submission& submission);
 /// All of them in the order given, or none. Requires: 1 to kSubmissionsMax, of one project.
 Result<std::vector<Allocation>> SubmitAll(const Context& context, const Call& call,
-                                          std::span<const Submission> submissions);
+                                          std::vector<Submission> submissions);
+
+/// A call's submissions, checked as far as that needs no store. Time and ids are given, so that
+/// every rerun writes the same rows.
+struct PreparedSubmissions {
+  Call call;
+  Instant now;
+  std::vector<Submission> submissions;
+  /// Side by side with them.
+  std::vector<Request> requests;
+  std::vector<AllocationId> ids;
+};
+/// Requires: 1 to kSubmissionsMax, of one project.
+Result<PreparedSubmissions> Prepare(const Context& context, const Call& call,
+                                    std::vector<Submission> submissions);
+
+using Submitted = Result<std::vector<Allocation>>;
+/// Several calls' submissions in one transaction: one commit for all that come together. Each is
+/// answered as if it had come alone and in this order, whatever becomes of the others; what one
+/// leaves of a quota is what the next one finds. Requires: one that is validate_only is alone.
+std::vector<Submitted> SubmitTogether(const Context& context,
+                                      std::span<const PreparedSubmissions> calls);
 
 }  // namespace allot::control

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "allot/control/context.h"
@@ -28,6 +29,20 @@ struct WatchBatch {
 Result<WatchBatch> ChangesSince(const Context& context, const Principal& principal,
                                 const std::optional<InstituteId>& institute,
                                 const std::optional<ProjectId>& project, Revision after, int limit);
+/// Whose changes such a watch is shown at most; nothing: anybody's.
+std::optional<InstituteId> WatchedInstitute(const Principal& principal,
+                                            const std::optional<InstituteId>& institute,
+                                            const std::optional<ProjectId>& project);
+
+struct ChangedInstitutes {
+  Revision revision = 0;
+  /// Nothing: it may have been any.
+  std::optional<std::set<InstituteId>> institutes;
+};
+/// Whose resources changed after `after`, up to the present. For the server itself: no caller may
+/// see it.
+Result<ChangedInstitutes> ChangedSince(const Context& context, Revision after);
+
 /// Where a watch begins: after `after`, or now. revision_out_of_range when that is in the future or
 /// so long ago that its events are gone.
 Result<Revision> BeginWatch(const Context& context, const Principal& principal,

@@ -12,7 +12,12 @@
 
 namespace allot::store {
 
-enum class Access { kRead, kWrite };
+enum class Access {
+  kRead,
+  /// One verb that reads, without a transaction around it: it sees a single moment by itself.
+  kGlance,
+  kWrite,
+};
 
 /// Where the truth is kept. Thread safe: each call uses a connection of a bounded pool.
 class Store {

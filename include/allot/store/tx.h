@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "allot/base/result.h"
@@ -58,6 +59,23 @@ struct RequestRecord {
   /// The answer as it was sent, serialised by the caller.
   std::string response;
   Instant create_time;
+};
+
+/// Under which a call is recorded.
+struct RequestName {
+  KeyId key;
+  std::string request_id;
+  friend auto operator<=>(const RequestName&, const RequestName&) = default;
+};
+
+/// What is left of a project's quota for requests that are to be admitted.
+struct Budget {
+  Quota quota;
+  /// Charged for released claims.
+  GpuSeconds used;
+  /// Set aside for allocations that wait or hold GPUs.
+  GpuSeconds committed;
+  friend bool operator==(const Budget&, const Budget&) = default;
 };
 
 struct ProjectUsage {
@@ -169,8 +187,14 @@ class Tx {
   virtual Status InsertInstitute(const Institute& institute) = 0;
   virtual Status UpdateInstitute(Institute& institute) = 0;
   virtual Result<std::optional<Project>> FindProject(const ProjectId& id) = 0;
-  /// Locks the row: admissions of one project come one by one, so that no two spend the same quota.
-  virtual Result<std::optional<Project>> LockProject(const ProjectId& id) = 0;
+  /// Locks the rows, in the order of the ids: admissions of one project come one by one, so that no
+  /// two spend the same quota. Unknown ids are left out.
+  virtual Result<std::vector<Project>> LockProjects(std::span<const ProjectId> ids) = 0;
+  Result<std::optional<Project>> LockProject(const ProjectId& id) {
+    ALLOT_ASSIGN_OR_RETURN(auto locked, LockProjects(std::span(&id, 1)));
+    if (locked.empty()) return std::optional<Project>();
+    return std::optional<Project>(std::move(locked.front()));
+  }
   virtual Result<Page<Project>> ListProjects(const std::optional<InstituteId>& institute,
                                              const PageRequest& page) = 0;
   virtual Status InsertProject(const Project& project) = 0;
@@ -180,6 +204,9 @@ class Tx {
   virtual Result<Page<Quota>> ListQuotas(const std::optional<InstituteId>& institute,
                                          const PageRequest& page) = 0;
   virtual Status UpdateQuota(Quota& quota) = 0;
+  /// Of projects that are locked, by id; unknown ids are left out. However much they have under
+  /// way: what is set aside is summed up as it changes.
+  virtual Result<std::vector<Budget>> BudgetsOf(std::span<const ProjectId> ids) = 0;
   /// Held: claims not released of current attempts that provision, are active or releasing (what
   /// was lost with a node does not count). Committed: the full cost of what waits, holds GPUs or is
   /// preempted. Reserved: of that, what provisions, is active or releasing.
@@ -201,7 +228,11 @@ class Tx {
   /// What it was told about its start, the newest first, at most `limit`. Kept with every update
   /// that changes its planned start.
   virtual Result<std::vector<StartEstimate>> EstimatesOf(const AllocationId& id, int limit) = 0;
-  virtual Status InsertAllocation(const Allocation& allocation) = 0;
+  /// All of them, or already_exists.
+  virtual Status InsertAllocations(std::span<const Allocation> allocations) = 0;
+  Status InsertAllocation(const Allocation& allocation) {
+    return InsertAllocations(std::span(&allocation, 1));
+  }
   virtual Status UpdateAllocations(std::span<Allocation> allocations) = 0;
   /// Not released, of these allocations; by node, then allocation.
   virtual Result<std::vector<Claim>> OpenClaims(std::span<const AllocationId> allocations) = 0;
@@ -252,7 +283,9 @@ class Tx {
   virtual Status LockPool(const ClusterId& cluster) = 0;
 
   // Identity, idempotency, records.
-  virtual Result<std::optional<ApiKey>> FindApiKeyByHash(const std::string& secret_sha256) = 0;
+  /// By the SHA-256 of their secrets, hexadecimal; in no order, and unknown ones are left out.
+  virtual Result<std::vector<ApiKey>> FindApiKeysByHash(
+      std::span<const std::string> secrets_sha256) = 0;
   virtual Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) = 0;
   virtual Status InsertApiKey(const ApiKey& key) = 0;
   virtual Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) = 0;
@@ -261,10 +294,20 @@ class Tx {
   virtual Status ExpireApiKey(const KeyId& id, Instant at) = 0;
   /// Locks the operators' keys that are not revoked, and counts those that work at `at`.
   virtual Result<int> LockOperatorKeys(Instant at) = 0;
-  virtual Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
-                                                           const std::string& request_id) = 0;
+  /// In no order; unknown ones are left out.
+  virtual Result<std::vector<RequestRecord>> FindRequests(std::span<const RequestName> names) = 0;
+  Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
+                                                   const std::string& request_id) {
+    const RequestName name{key, request_id};
+    ALLOT_ASSIGN_OR_RETURN(auto found, FindRequests(std::span(&name, 1)));
+    if (found.empty()) return std::optional<RequestRecord>();
+    return std::optional<RequestRecord>(std::move(found.front()));
+  }
   /// A second one for the same key and id: store_conflict, so that a rerun finds the first.
-  virtual Status InsertRequest(const RequestRecord& record) = 0;
+  virtual Status InsertRequests(std::span<const RequestRecord> records) = 0;
+  Status InsertRequest(const RequestRecord& record) {
+    return InsertRequests(std::span(&record, 1));
+  }
   /// Written last, in the order of the calls: what links it to the entry before holds up every
   /// other writer until the commit.
   virtual Status Audit(const AuditEntry& entry) = 0;

@@ -19,20 +19,30 @@ const Statement kEstimatesOf{"estimates_of",
 const Statement kLockAllocations{
     "lock_allocations",
     kSelectAllocation + " WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"};
-const Statement kInsertAllocation{
-    "insert_allocation",
+// Nothing has happened to it yet.
+const Statement kInsertAllocations{
+    "insert_allocations",
     "INSERT INTO allocations (id, project_id, institute_id, display_name, nodes, gpus_per_node,"
-    " remainder_gpus, gpu_models, duration_s, earliest_start, deadline, preemptible, state,"
-    " attempt, failures, create_time, update_time, window_start, window_end, cluster_id,"
-    " promised, active_time, end_time, reason, message, setback, cancel_requested, version,"
-    " same_leaf_wait_s, after_id, ready_time, told_start, overdue_under, urgent,"
-    " urgent_reason, consolidate, consolidate_reason, borrow, exchanged_model, exchanged_nodes,"
-    " exchanged_gpus_per_node, exchanged_remainder_gpus, gpus_max, grows_id)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, instant($10), instant($11), $12, $13,"
-    " $14, $15, instant($16), instant($17), instant($18), instant($19), $20, $21, instant($22),"
-    " instant($23), $24, $25, $26, $27, $28, $29, $30, instant($31), instant($32), $33, $34, $35,"
-    " $36, $37, $38, $39, $40, $41, $42,"
-    " $43, $44) ON CONFLICT DO NOTHING"};
+    " remainder_gpus, gpu_models, duration_s, earliest_start, deadline, preemptible, create_time,"
+    " update_time, reason, message, same_leaf_wait_s, after_id, borrow, exchanged_model,"
+    " exchanged_nodes, exchanged_gpus_per_node, exchanged_remainder_gpus, gpus_max, grows_id, "
+    "state,"
+    " attempt, failures, promised, cancel_requested, version)"
+    " SELECT id, project_id, institute_id, display_name, nodes, gpus_per_node, remainder_gpus,"
+    " string_to_array(gpu_models, E'\\n'), duration_s, instant(earliest_start), instant(deadline),"
+    " preemptible, instant(create_time), instant(update_time), reason, message, same_leaf_wait_s,"
+    " after_id, borrow, exchanged_model, exchanged_nodes, exchanged_gpus_per_node,"
+    " exchanged_remainder_gpus, gpus_max, grows_id, state, 0, 0, false, false, 1"
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[],"
+    " $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[], $13::bigint[],"
+    " $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::text[], $19::boolean[],"
+    " $20::text[], $21::int[], $22::int[], $23::int[], $24::int[], $25::text[],"
+    " $26::text[]) AS r(id, project_id, institute_id, display_name, nodes, gpus_per_node, "
+    "remainder_gpus,"
+    " gpu_models, duration_s, earliest_start, deadline, preemptible, create_time, update_time,"
+    " reason, message, same_leaf_wait_s, after_id, borrow, exchanged_model, exchanged_nodes,"
+    " exchanged_gpus_per_node, exchanged_remainder_gpus, gpus_max, grows_id, state)"
+    " ON CONFLICT DO NOTHING"};
 // The request stays as it was admitted.
 const Statement kUpdateAllocations{
     "update_allocations",
@@ -65,6 +75,25 @@ std::optional<Instant> StartOf(const Allocation& allocation) {
   return allocation.window->start();
 }
 
+/// An id begins with those of its institute and project, and '0' follows upon '/'.
+void Within(ListQuery& query, const std::string& parent) {
+  query.Where("id > ", std::optional(parent + "/")).Where("id < ", std::optional(parent + "0"));
+}
+
+/// An array within an array would have to be as long as its neighbours.
+std::string ModelList(const Request& request) {
+  std::string list;
+  for (const GpuModel model : request.models) {
+    if (!list.empty()) list += kListSeparator;
+    list += Name(model);
+  }
+  return list;
+}
+
+std::string_view ExchangedModel(const Request& request) {
+  return request.exchanged ? Name(request.exchanged->model) : std::string_view();
+}
+
 std::optional<Instant> EndOf(const Allocation& allocation) {
   if (!allocation.window) return std::nullopt;
   return allocation.window->end();
@@ -91,9 +120,9 @@ Result<std::vector<Allocation>> PostgresTx::LockAllocations(std::span<const Allo
 Result<Page<Allocation>> PostgresTx::ListAllocations(const AllocationFilter& filter,
                                                      const PageRequest& page) {
   ListQuery query(kSelectAllocation, "id", page);
-  query.Where("institute_id = ", filter.institute)
-      .Where("project_id = ", filter.project)
-      .Where("cluster_id = ", filter.cluster);
+  if (filter.institute) Within(query, filter.institute->str());
+  if (filter.project) Within(query, filter.project->str());
+  query.Where("cluster_id = ", filter.cluster);
   if (!filter.states.empty()) query.WhereAny("state", SqlArray(filter.states));
   return FindPage(ReadAllocation, query);
 }
@@ -102,27 +131,35 @@ Result<std::vector<StartEstimate>> PostgresTx::EstimatesOf(const AllocationId& i
   return FindAll(ReadEstimate, kEstimatesOf, Arguments(id, limit));
 }
 
-Status PostgresTx::InsertAllocation(const Allocation& allocation) {
-  Changed(ResourceKind::kAllocation, allocation.id);
-  const Request& request = allocation.request;
-  const auto& exchanged = request.exchanged;
-  const Shape exchanged_shape = exchanged ? exchanged->shape : Shape{};
+Status PostgresTx::InsertAllocations(std::span<const Allocation> allocations) {
+  if (allocations.empty()) return Ok{};
+  for (const Allocation& one : allocations) Changed(ResourceKind::kAllocation, one.id);
+  const auto column = [&](auto part) { return SqlArray(allocations, part); };
+  const auto asked = [&](auto part) {
+    return column([part](const Allocation& a) { return std::invoke(part, a.request); });
+  };
+  const auto shape = [&](int Shape::*part) {
+    return asked([part](const Request& r) { return r.shape.*part; });
+  };
+  const auto exchanged = [&](int Shape::*part) {
+    return asked([part](const Request& r) { return r.exchanged ? r.exchanged->shape.*part : 0; });
+  };
   return Insert(
-      kInsertAllocation,
-      Arguments(allocation.id, allocation.project, InstituteOf(allocation.project),
-                allocation.display_name, request.shape.nodes, request.shape.gpus_per_node,
-                request.shape.remainder_gpus, SqlArray(request.models), request.duration,
-                request.earliest_start, request.deadline, request.preemptible, allocation.state,
-                allocation.attempt, allocation.failures, allocation.create_time,
-                allocation.update_time, StartOf(allocation), EndOf(allocation), allocation.cluster,
-                allocation.promised, allocation.active_time, allocation.end_time, allocation.reason,
-                allocation.message, allocation.setback, allocation.cancel_requested,
-                allocation.version, request.same_leaf_wait, allocation.after, allocation.ready_time,
-                allocation.told_start, allocation.overdue_under, allocation.urgent,
-                allocation.urgent_reason, allocation.consolidate, allocation.consolidate_reason,
-                request.borrow, exchanged ? Name(exchanged->model) : std::string_view(),
-                exchanged_shape.nodes, exchanged_shape.gpus_per_node,
-                exchanged_shape.remainder_gpus, request.gpus_max.value_or(0), allocation.grows));
+      kInsertAllocations,
+      Arguments(column(&Allocation::id), column(&Allocation::project),
+                column([](const Allocation& a) { return InstituteOf(a.project); }),
+                column(&Allocation::display_name), shape(&Shape::nodes),
+                shape(&Shape::gpus_per_node), shape(&Shape::remainder_gpus), asked(ModelList),
+                asked(&Request::duration), asked(&Request::earliest_start),
+                asked(&Request::deadline), asked(&Request::preemptible),
+                column(&Allocation::create_time), column(&Allocation::update_time),
+                column(&Allocation::reason), column(&Allocation::message),
+                asked(&Request::same_leaf_wait), column(&Allocation::after),
+                asked(&Request::borrow), asked(ExchangedModel), exchanged(&Shape::nodes),
+                exchanged(&Shape::gpus_per_node), exchanged(&Shape::remainder_gpus),
+                asked([](const Request& r) { return r.gpus_max.value_or(0); }),
+                column(&Allocation::grows), column(&Allocation::state)),
+      allocations.size());
 }
 
 Status PostgresTx::UpdateAllocations(std::span<Allocation> allocations) {

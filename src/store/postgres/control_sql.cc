@@ -3,6 +3,7 @@
 #include <pqxx/pqxx>
 
 #include "allot/base/text.h"
+#include "store/postgres/audit_link.h"
 #include "store/postgres/postgres_tx.h"
 #include "store/postgres/rows.h"
 
@@ -23,8 +24,8 @@ const Statement kUpdateLeadership{
 const Statement kLockPool{"lock_pool", "SELECT pg_advisory_xact_lock(1, hashtext($1))"};
 
 const std::string kSelectApiKey = std::string("SELECT ") + kApiKeyColumns + " FROM api_keys";
-const Statement kFindApiKeyByHash{"find_api_key_by_hash",
-                                  kSelectApiKey + " WHERE secret_sha256 = $1"};
+const Statement kFindApiKeysByHash{"find_api_keys_by_hash",
+                                   kSelectApiKey + " WHERE secret_sha256 = ANY ($1::text[])"};
 const Statement kFindApiKey{"find_api_key", kSelectApiKey + " WHERE id = $1"};
 const Statement kInsertApiKey{
     "insert_api_key",
@@ -45,14 +46,19 @@ const Statement kLockOperatorKeys{
     "SELECT COALESCE(expire_time > instant($1), true) FROM api_keys"
     " WHERE role = 'operator' AND revoke_time IS NULL ORDER BY id FOR UPDATE"};
 
-const Statement kFindRequest{
-    "find_request",
-    "SELECT key_id, request_id, body_sha256, encode(response, 'hex'), micros(create_time)"
-    " FROM requests WHERE key_id = $1 AND request_id = $2"};
-const Statement kInsertRequest{
-    "insert_request",
+const Statement kFindRequests{
+    "find_requests",
+    "SELECT r.key_id, r.request_id, r.body_sha256, encode(r.response, 'hex'), micros(r.create_time)"
+    // OFFSET keeps it a look-up of each, however few requests there were when this was prepared.
+    " FROM unnest($1::text[], $2::text[]) AS n(key_id, request_id)"
+    " CROSS JOIN LATERAL (SELECT * FROM requests r WHERE r.key_id = n.key_id"
+    "                     AND r.request_id = n.request_id OFFSET 0) AS r"};
+const Statement kInsertRequests{
+    "insert_requests",
     "INSERT INTO requests (key_id, request_id, body_sha256, response, create_time)"
-    " VALUES ($1, $2, $3, decode($4, 'hex'), instant($5)) ON CONFLICT DO NOTHING"};
+    " SELECT key_id, request_id, body_sha256, decode(response, 'hex'), instant(create_time)"
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])"
+    " AS r(key_id, request_id, body_sha256, response, create_time) ON CONFLICT DO NOTHING"};
 const Statement kRemoveRequests{
     "remove_requests",
     "WITH old AS (SELECT key_id, request_id FROM requests WHERE create_time < instant($1) LIMIT "
@@ -61,15 +67,17 @@ const Statement kRemoveRequests{
     "  WHERE r.key_id = old.key_id AND r.request_id = old.request_id RETURNING 1)"
     " SELECT count(*) FROM removed"};
 
+// From here to the commit nobody else writes an entry.
+const Statement kLockAuditHead{"lock_audit_head",
+                               "SELECT number, encode(hash, 'hex') FROM audit_chain FOR UPDATE"};
 const Statement kInsertAudit{
     "insert_audit",
-    "INSERT INTO audit_entries (entry_time, key_id, actor, action, resource, institute_id, detail,"
-    " request_id) SELECT instant(entry_time), key_id, actor, action, resource, institute_id, "
-    "detail,"
-    " request_id FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],"
-    " $6::text[], $7::text[], $8::text[]) WITH ORDINALITY"
-    " AS e(entry_time, key_id, actor, action, resource, institute_id, detail, request_id, place)"
-    " ORDER BY place"};
+    "INSERT INTO audit_entries (number, entry_time, key_id, actor, action, resource, institute_id,"
+    " detail, request_id, hash) SELECT number, instant(entry_time), key_id, actor, action,"
+    " resource, institute_id, detail, request_id, decode(hash, 'hex')"
+    " FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],"
+    " $7::text[], $8::text[], $9::text[], $10::text[]) AS e(number, entry_time, key_id, actor,"
+    " action, resource, institute_id, detail, request_id, hash)"};
 const Statement kAuditAfter{"audit_after",
                             std::string("SELECT ") + kAuditColumns +
                                 ", encode(hash, 'hex') FROM audit_entries WHERE number > $1"
@@ -125,8 +133,9 @@ Status PostgresTx::LockPool(const ClusterId& cluster) {
   });
 }
 
-Result<std::optional<ApiKey>> PostgresTx::FindApiKeyByHash(const std::string& secret_sha256) {
-  return FindOne(ReadApiKey, kFindApiKeyByHash, Arguments(secret_sha256));
+Result<std::vector<ApiKey>> PostgresTx::FindApiKeysByHash(
+    std::span<const std::string> secrets_sha256) {
+  return FindAll(ReadApiKey, kFindApiKeysByHash, Arguments(SqlArray(secrets_sha256)));
 }
 
 Result<std::optional<ApiKey>> PostgresTx::FindApiKey(const KeyId& id) {
@@ -166,14 +175,22 @@ Result<int> PostgresTx::LockOperatorKeys(Instant at) {
   });
 }
 
-Result<std::optional<RequestRecord>> PostgresTx::FindRequest(const KeyId& key,
-                                                             const std::string& request_id) {
-  return FindOne(ReadRequestRecord, kFindRequest, Arguments(key, request_id));
+Result<std::vector<RequestRecord>> PostgresTx::FindRequests(std::span<const RequestName> names) {
+  if (names.empty()) return std::vector<RequestRecord>();
+  return FindAll(
+      ReadRequestRecord, kFindRequests,
+      Arguments(SqlArray(names, &RequestName::key), SqlArray(names, &RequestName::request_id)));
 }
 
-Status PostgresTx::InsertRequest(const RequestRecord& record) {
-  return Update(kInsertRequest, Arguments(record.key, record.request_id, record.body_sha256,
-                                          Hex(record.response), record.create_time));
+Status PostgresTx::InsertRequests(std::span<const RequestRecord> records) {
+  if (records.empty()) return Ok{};
+  const auto column = [&](auto part) { return SqlArray(records, part); };
+  return Update(kInsertRequests,
+                Arguments(column(&RequestRecord::key), column(&RequestRecord::request_id),
+                          column(&RequestRecord::body_sha256),
+                          column([](const RequestRecord& r) { return Hex(r.response); }),
+                          column(&RequestRecord::create_time)),
+                records.size());
 }
 
 Status PostgresTx::Audit(const AuditEntry& entry) {
@@ -183,16 +200,34 @@ Status PostgresTx::Audit(const AuditEntry& entry) {
 
 Status PostgresTx::WriteAudit() {
   if (audit_.empty()) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const std::vector<std::string> links, LinkAudit());
   // Empty texts, not NULLs: "nobody's tenant" is a value here.
   const auto column = [&](auto part) { return SqlArray(audit_, part); };
   return Insert(
       kInsertAudit,
-      Arguments(column(&AuditEntry::time), column([](const auto& e) { return e.key.str(); }),
-                column(&AuditEntry::actor), column(&AuditEntry::action),
-                column(&AuditEntry::resource),
+      Arguments(column(&AuditEntry::number), column(&AuditEntry::time),
+                column([](const auto& e) { return e.key.str(); }), column(&AuditEntry::actor),
+                column(&AuditEntry::action), column(&AuditEntry::resource),
                 column([](const auto& e) { return e.institute.str(); }),
-                column(&AuditEntry::detail), column(&AuditEntry::request_id)),
+                column(&AuditEntry::detail), column(&AuditEntry::request_id), SqlArray(links)),
       audit_.size());
+}
+
+Result<std::vector<std::string>> PostgresTx::LinkAudit() {
+  return Verb([&]() -> Result<std::vector<std::string>> {
+    const pqxx::result head = Execute(kLockAuditHead, Arguments());
+    const pqxx::row newest_row = head.front();
+    RowReader newest(newest_row);
+    int64_t number = newest.Int64();
+    std::string link = BytesOfHex(newest.Text()).value_or("");
+    std::vector<std::string> links;
+    for (AuditEntry& entry : audit_) {
+      entry.number = ++number;
+      link = AuditLink(link, entry);
+      links.push_back(Hex(link));
+    }
+    return links;
+  });
 }
 
 Result<AuditChain> PostgresTx::AuditAfter(int64_t number, int limit) {

@@ -22,8 +22,11 @@ const Statement kWriteEvents{
     "         a.state, COALESCE(a.update_time, now()),"
     "         COALESCE(a.reason, ''), COALESCE(a.message, '')"
     "  FROM next CROSS JOIN unnest($1::text[], $2::text[]) AS c(kind, resource)"
-    "  LEFT JOIN allocations a ON c.kind = 'allocation' AND a.id = c.resource"
-    "  LEFT JOIN projects p ON c.kind IN ('project', 'quota') AND p.id = c.resource)"
+    // OFFSET keeps them look-ups of each row, however few there were when this was prepared.
+    "  LEFT JOIN LATERAL (SELECT * FROM allocations WHERE c.kind = 'allocation'"
+    "                     AND id = c.resource OFFSET 0) AS a ON true"
+    "  LEFT JOIN LATERAL (SELECT * FROM projects WHERE c.kind IN ('project', 'quota')"
+    "                     AND id = c.resource OFFSET 0) AS p ON true)"
     " SELECT value FROM next"};
 
 const Statement kCurrentRevision{"current_revision", "SELECT value FROM revision"};

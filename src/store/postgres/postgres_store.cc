@@ -28,6 +28,9 @@ std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access) {
     return std::make_unique<pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>>(
         session.connection());
   }
+  if (access == Access::kGlance) {
+    return std::make_unique<pqxx::nontransaction>(session.connection());
+  }
   return std::make_unique<pqxx::transaction<pqxx::read_committed>>(session.connection());
 }
 

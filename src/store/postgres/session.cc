@@ -25,9 +25,13 @@ std::string WithDefaults(const std::string& url, int connect_timeout_s) {
 // Idle in a transaction: a server that hangs must not keep its rows, its leader's row above all,
 // from those who would take over.
 // synchronous_commit: what was acknowledged is durable, whatever the database's default says.
+// enable_seqscan: a prepared statement keeps the plan that was best when its tables were small,
+// until somebody analyses them; each of ours has an index to go by.
 constexpr char kSetUp[] =
     "SET timezone = 'UTC';"
     "SET client_min_messages = error;"
+    "SET plan_cache_mode = force_generic_plan;"
+    "SET enable_seqscan = off;"
     "SET lock_timeout = '10s';"
     "SET statement_timeout = '60s';"
     "SET idle_in_transaction_session_timeout = '30s';"

@@ -20,7 +20,8 @@ const Statement kUpdateInstitute{
 
 const Statement kFindProject{"find_project", kSelectProject + " WHERE id = $1"};
 // Not FOR UPDATE: that would also hold up those who insert an allocation that refers to it.
-const Statement kLockProject{"lock_project", kSelectProject + " WHERE id = $1 FOR NO KEY UPDATE"};
+const Statement kLockProjects{
+    "lock_projects", kSelectProject + " WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"};
 const Statement kInsertProject{
     "insert_project",
     "INSERT INTO projects (id, institute_id, programme, display_name, sector, merit, open,"
@@ -57,46 +58,41 @@ const Statement kUpdateProjectUsage{
 // current attempts of allocations in a state that holds GPUs count.
 const Statement kUsageOf{
     "usage_of",
-    "WITH sized AS ("
-    "  SELECT a.*, nodes::bigint * gpus_per_node + remainder_gpus AS asked_gpus,"
-    "         exchanged_nodes::bigint * exchanged_gpus_per_node + exchanged_remainder_gpus"
-    "           AS exchanged_gpus,"
-    "         extract(epoch FROM window_end - window_start)::bigint AS window_s, state IN "
-    "('provisioning', 'active', 'releasing') AS holds"
-    "  FROM allocations a WHERE project_id = $1 AND state IN"
-    "    ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')),"
-    // What it takes of the model it holds; before, the most it may take.
-    " unfinished AS ("
-    "  SELECT a.id, attempt, state, borrow, "
-    // What adds to another goes as far as that one does.
-    "         CASE WHEN holds AND grows_id IS NOT NULL THEN window_s"
-    "              WHEN grows_id IS NOT NULL THEN (SELECT COALESCE(b.remaining_s, b.duration_s)"
-    "                                              FROM allocations b WHERE b.id = a.grows_id)"
-    "              ELSE COALESCE(remaining_s, duration_s) END AS duration_s,"
-    "         CASE WHEN preempt_requested OR grows_id IS NOT NULL THEN window_s"
-    "              ELSE COALESCE(remaining_s, duration_s) END AS held_s,"
-    "         CASE WHEN exchanged_model = '' THEN asked_gpus"
-    "              WHEN holds THEN CASE WHEN c.gpu_model = exchanged_model THEN exchanged_gpus"
-    "                                   ELSE asked_gpus END"
-    "              WHEN gpu_models = ARRAY[exchanged_model] THEN exchanged_gpus"
-    "              WHEN exchanged_model = ANY (gpu_models) THEN GREATEST(asked_gpus, "
-    "exchanged_gpus)"
-    "              ELSE asked_gpus END AS gpus"
-    "  FROM sized a LEFT JOIN clusters c ON c.id = a.cluster_id),"
+    "WITH holding AS ("
+    "  SELECT a.id, a.attempt, a.borrow,"
+    "         gpus_set_aside(a.nodes::bigint * a.gpus_per_node + a.remainder_gpus,"
+    "           a.exchanged_model, a.exchanged_nodes::bigint * a.exchanged_gpus_per_node"
+    "             + a.exchanged_remainder_gpus, a.gpu_models, c.gpu_model) AS gpus,"
+    "         CASE WHEN a.preempt_requested OR a.grows_id IS NOT NULL"
+    "              THEN extract(epoch FROM a.window_end - a.window_start)::bigint"
+    "              ELSE COALESCE(a.remaining_s, a.duration_s) END AS held_s"
+    "  FROM allocations a JOIN clusters c ON c.id = a.cluster_id"
+    "  WHERE a.project_id = $1 AND a.state IN ('provisioning', 'active', 'releasing')),"
     " held AS ("
-    "  SELECT c.gpu_model, u.borrow, bit_count(claims.gpu_mask::bit(8)) AS gpus"
-    "  FROM unfinished u"
-    "  JOIN claims ON claims.allocation_id = u.id AND claims.attempt = u.attempt"
+    "  SELECT c.gpu_model, h.borrow, bit_count(claims.gpu_mask::bit(8)) AS gpus"
+    "  FROM holding h"
+    "  JOIN claims ON claims.allocation_id = h.id AND claims.attempt = h.attempt"
     "  JOIN nodes n ON n.id = claims.node_id JOIN clusters c ON c.id = n.cluster_id"
-    "  WHERE u.state IN ('provisioning', 'active', 'releasing') AND claims.released_at IS NULL)"
+    "  WHERE claims.released_at IS NULL)"
     " SELECT COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'B200' AND NOT borrow), 0),"
     "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'H200' AND NOT borrow), 0),"
     "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'B200' AND borrow), 0),"
     "        COALESCE((SELECT sum(gpus) FROM held WHERE gpu_model = 'H200' AND borrow), 0),"
     "        COALESCE((SELECT used_gpu_seconds FROM project_usage WHERE project_id = $1), 0),"
-    "        COALESCE((SELECT sum(gpus * duration_s) FROM unfinished), 0),"
-    "        COALESCE((SELECT sum(gpus * held_s) FROM unfinished"
-    "                  WHERE state IN ('provisioning', 'active', 'releasing')), 0)"};
+    "        COALESCE((SELECT committed_gpu_seconds FROM project_usage WHERE project_id = $1), 0),"
+    "        COALESCE((SELECT sum(gpus * held_s) FROM holding), 0)"};
+const std::string kSelectBudgets =
+    std::string("SELECT ") + kQuotaColumns +
+    ", used_gpu_seconds, committed_gpu_seconds FROM quotas JOIN project_usage USING (project_id)";
+const Statement kBudgetsOf{
+    "budgets_of", kSelectBudgets + " WHERE project_id = ANY ($1::text[]) ORDER BY project_id"};
+
+Budget ReadBudget(RowReader& row) {
+  Budget budget{.quota = ReadQuota(row), .used = {}, .committed = {}};
+  budget.used = GpuSeconds::FromCount(row.Int64());
+  budget.committed = GpuSeconds::FromCount(row.Int64());
+  return budget;
+}
 
 Usage ReadUsage(RowReader& row) {
   return {.held_gpus = {row.Int(), row.Int()},
@@ -135,8 +131,8 @@ Result<std::optional<Project>> PostgresTx::FindProject(const ProjectId& id) {
   return FindOne(ReadProject, kFindProject, Arguments(id));
 }
 
-Result<std::optional<Project>> PostgresTx::LockProject(const ProjectId& id) {
-  return FindOne(ReadProject, kLockProject, Arguments(id));
+Result<std::vector<Project>> PostgresTx::LockProjects(std::span<const ProjectId> ids) {
+  return FindAll(ReadProject, kLockProjects, Arguments(SqlArray(ids)));
 }
 
 Result<Page<Project>> PostgresTx::ListProjects(const std::optional<InstituteId>& institute,
@@ -184,6 +180,10 @@ Status PostgresTx::UpdateQuota(Quota& quota) {
   Changed(ResourceKind::kQuota, quota.project);
   ++quota.version;
   return Ok{};
+}
+
+Result<std::vector<Budget>> PostgresTx::BudgetsOf(std::span<const ProjectId> ids) {
+  return FindAll(ReadBudget, kBudgetsOf, Arguments(SqlArray(ids)));
 }
 
 Result<Usage> PostgresTx::UsageOf(const ProjectId& id) {

@@ -51,6 +51,10 @@ ServedAllotd::ServedAllotd(const std::string& bin_dir)
   stubs_ = std::make_unique<Stubs>(Connect());
 }
 
+std::string ServedAllotd::database_url() const {
+  return "host=" + (dir_ / "data/run") + " user=allot dbname=allot";
+}
+
 std::shared_ptr<grpc::Channel> ServedAllotd::Connect() const {
   grpc::ChannelArguments arguments;
   // Channels to one address share a connection otherwise.

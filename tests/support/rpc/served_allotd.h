@@ -55,6 +55,7 @@ class ServedAllotd {
 
   pid_t pid() const { return server_.pid(); }
   const std::string& operator_key() const { return operator_key_; }
+  std::string database_url() const;
   /// A connection of its own.
   std::shared_ptr<grpc::Channel> Connect() const;
   Stubs& stubs() { return *stubs_; }

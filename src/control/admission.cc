@@ -1,0 +1,281 @@
+#include "control/admission.h"
+
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "allot/base/text.h"
+#include "allot/control/once.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+/// Admit speaks of shapes, whichever way they were asked for: the refusal names what was sent.
+Error AsSent(Error refusal, const Submission& submission) {
+  const RawRequest& sent = submission.request;
+  if (refusal.field == "gpus_max") {
+    if (sent.nodes_max) refusal.field = "nodes_max";
+    refusal.value = std::to_string(sent.nodes_max ? *sent.nodes_max : sent.gpus_max.value_or(0));
+  } else if (refusal.field == "node_shape.nodes" && sent.gpus) {
+    refusal.field = "gpus";
+    refusal.value = std::to_string(*sent.gpus);
+  } else if (refusal.field == "gpus" && sent.nodes && sent.gpus_per_node) {
+    refusal.field = "node_shape";
+    refusal.value +=
+        " = " + std::to_string(*sent.nodes) + " x " + std::to_string(*sent.gpus_per_node);
+  }
+  if (refusal.field.starts_with("project.")) {
+    refusal.field = "parent";
+  } else if (!refusal.field.empty()) {
+    refusal.field = submission.path + kRequestPath + "." + refusal.field;
+  }
+  return refusal;
+}
+
+std::string Asked(const Request& request) {
+  std::string text = Describe(request.shape);
+  if (request.gpus_max) text += ", growing to " + FormatCount(*request.gpus_max) + " GPUs";
+  return text;
+}
+
+AllocationId GrowthId(const AllocationId& base, std::size_t number) {
+  return AllocationId(base.str() + "-g" + std::to_string(number));
+}
+
+/// The steps in which it grows: each waits by itself until it can be added.
+std::vector<Allocation> MakeGrowths(const Allocation& base) {
+  std::vector<Allocation> growths;
+  for (const Shape& step : GrowthSteps(base.request)) {
+    Allocation growth = base;
+    growth.id = GrowthId(base.id, growths.size() + 1);
+    growth.request = {.shape = step,
+                      .models = base.request.models,
+                      .duration = base.request.duration,
+                      .preemptible = base.request.preemptible,
+                      .borrow = base.request.borrow};
+    growth.after.reset();
+    growth.grows = base.id;
+    growths.push_back(std::move(growth));
+  }
+  return growths;
+}
+
+/// The names as a request's record keeps them.
+std::string JoinNames(const std::vector<Allocation>& made) {
+  std::string names;
+  for (const Allocation& one : made) names += (names.empty() ? "" : "\n") + one.id.str();
+  return names;
+}
+
+std::vector<AllocationId> SplitNames(const std::string& names) {
+  std::vector<AllocationId> ids;
+  std::istringstream in(names);
+  for (std::string name; std::getline(in, name);) ids.emplace_back(name);
+  return ids;
+}
+
+}  // namespace
+
+Result<std::vector<Submitted>> Admission::Run() {
+  ALLOT_RETURN_IF_ERROR(AnswerRepeats());
+  ALLOT_RETURN_IF_ERROR(LookUp());
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (answers_[i] || repeats_of_.contains(i)) continue;
+    answers_[i] = Admit(*calls_[i]);
+    if (answers_[i]->ok()) admitted_.push_back(i);
+  }
+  ALLOT_RETURN_IF_ERROR(Write());
+  std::vector<Submitted> answers;
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    const auto first = repeats_of_.find(i);
+    answers.push_back(first == repeats_of_.end() ? *std::move(answers_[i])
+                                                 : answers[first->second]);
+  }
+  return answers;
+}
+
+Status Admission::AnswerRepeats() {
+  std::vector<store::RequestName> names;
+  std::map<store::RequestName, std::size_t> first;
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    const Call& call = calls_[i]->call;
+    if (call.request_id.empty()) continue;
+    const store::RequestName name{call.principal.key, call.request_id};
+    const auto [seen, is_first] = first.emplace(name, i);
+    if (is_first) {
+      names.push_back(name);
+    } else if (calls_[seen->second]->call.body_sha256 == call.body_sha256) {
+      repeats_of_.emplace(i, seen->second);
+    } else {
+      answers_[i] = RequestIdReused(call);
+    }
+  }
+  ALLOT_ASSIGN_OR_RETURN(const auto records, tx_.FindRequests(names));
+  std::vector<AllocationId> made;
+  for (const store::RequestRecord& record : records) {
+    for (AllocationId& id : SplitNames(record.response)) made.push_back(std::move(id));
+  }
+  if (!made.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(auto found, tx_.FindAllocations(made));
+    for (Allocation& one : found) known_.emplace(one.id, std::move(one));
+  }
+  for (const store::RequestRecord& record : records) {
+    const std::size_t i = first.at({record.key, record.request_id});
+    answers_[i] = Answered(*calls_[i], record);
+  }
+  return Ok{};
+}
+
+Submitted Admission::Answered(const PreparedSubmissions& call, const store::RequestRecord& record) {
+  if (record.body_sha256 != call.call.body_sha256) return RequestIdReused(call.call);
+  std::vector<Allocation> made;
+  for (const AllocationId& id : SplitNames(record.response)) {
+    const auto found = known_.find(id);
+    if (found == known_.end()) return NotFound("name", id.str());
+    made.push_back(found->second);
+  }
+  return made;
+}
+
+Status Admission::LookUp() {
+  std::set<ProjectId> projects;
+  std::vector<AllocationId> ids;
+  for (std::size_t c = 0; c < calls_.size(); ++c) {
+    if (answers_[c] || repeats_of_.contains(c)) continue;
+    const PreparedSubmissions& call = *calls_[c];
+    projects.insert(call.submissions.front().project);
+    for (std::size_t i = 0; i < call.submissions.size(); ++i) {
+      ids.push_back(call.ids[i]);
+      if (call.submissions[i].after) ids.push_back(*call.submissions[i].after);
+      const std::size_t steps = GrowthSteps(call.requests[i]).size();
+      for (std::size_t step = 1; step <= steps; ++step) ids.push_back(GrowthId(call.ids[i], step));
+    }
+  }
+  if (projects.empty()) return Ok{};
+  const std::vector<ProjectId> wanted(projects.begin(), projects.end());
+  ALLOT_ASSIGN_OR_RETURN(auto locked, tx_.LockProjects(wanted));
+  for (Project& project : locked) {
+    if (!largest_.contains(project.programme)) {
+      ALLOT_ASSIGN_OR_RETURN(largest_[project.programme], tx_.LargestClusters(project.programme));
+    }
+    projects_.emplace(project.id, std::move(project));
+  }
+  ALLOT_ASSIGN_OR_RETURN(auto budgets, tx_.BudgetsOf(wanted));
+  for (store::Budget& budget : budgets) budgets_.emplace(budget.quota.project, std::move(budget));
+  ALLOT_ASSIGN_OR_RETURN(auto found, tx_.FindAllocations(ids));
+  for (Allocation& one : found) known_.insert_or_assign(one.id, std::move(one));
+  return Ok{};
+}
+
+Result<std::vector<Allocation>> Admission::Admit(const PreparedSubmissions& call) {
+  const ProjectId& project = call.submissions.front().project;
+  const std::size_t before = entered_.size();
+  const store::Budget budget = budgets_[project];
+  std::vector<Allocation> made;
+  for (std::size_t i = 0; i < call.submissions.size(); ++i) {
+    auto one = AdmitOne(call, i);
+    if (!one.ok()) {
+      for (std::size_t e = before; e < entered_.size(); ++e) known_.erase(entered_[e].id);
+      entered_.resize(before);
+      budgets_[project] = budget;
+      return one.error();
+    }
+    made.push_back(*std::move(one));
+  }
+  return made;
+}
+
+Result<Allocation> Admission::AdmitOne(const PreparedSubmissions& call, std::size_t i) {
+  const Submission& submission = call.submissions[i];
+  const Request& request = call.requests[i];
+  const auto project = projects_.find(submission.project);
+  if (project == projects_.end()) return NotFound("parent", submission.project.str());
+  if (known_.contains(call.ids[i])) {
+    return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", call.ids[i].str(),
+                      "a name that is not in use in this project");
+  }
+  ALLOT_RETURN_IF_ERROR(CheckPredecessor(project->second, request, submission));
+  const store::Budget& budget = budgets_[submission.project];
+  Usage usage;
+  usage.used = budget.used;
+  usage.committed = budget.committed;
+  auto admitted =
+      allot::Admit(project->second, budget.quota, usage, largest_[project->second.programme],
+                   *context_.policies.At(call.now), request);
+  if (!admitted.ok()) return AsSent(admitted.error(), submission);
+  Allocation allocation;
+  allocation.id = call.ids[i];
+  allocation.project = submission.project;
+  allocation.display_name = submission.display_name;
+  allocation.request = *std::move(admitted);
+  allocation.after = submission.after;
+  allocation.create_time = call.now;
+  allocation.update_time = call.now;
+  allocation.reason = "not_planned_yet";
+  allocation.message = "waits for the next scheduling pass";
+  ALLOT_RETURN_IF_ERROR(Enter(allocation, submission));
+  return allocation;
+}
+
+Status Admission::CheckPredecessor(const Project& project, const Request& request,
+                                   const Submission& submission) const {
+  if (!submission.after) return Ok{};
+  const std::string field = submission.path + kRequestPath + ".after";
+  const auto found = known_.find(*submission.after);
+  if (found == known_.end() || found->second.project != project.id) {
+    return FieldError(Reason::kNotFound, field, submission.after->str(),
+                      "an allocation of " + project.id.str());
+  }
+  const Allocation& predecessor = found->second;
+  // It would have its turn before the one it starts after.
+  if (predecessor.request.borrow && !request.borrow) {
+    return FieldError(Reason::kFieldNotAllowed, field, submission.after->str(),
+                      "one that does not borrow, or borrow here too: what borrows comes last");
+  }
+  if (predecessor.grows) {
+    return FieldError(Reason::kFieldNotAllowed, field, submission.after->str(),
+                      predecessor.grows->str() + ", which that one is added to");
+  }
+  return Ok{};
+}
+
+Status Admission::Enter(const Allocation& allocation, const Submission& submission) {
+  std::vector<Allocation> rows = MakeGrowths(allocation);
+  for (const Allocation& growth : rows) {
+    if (!known_.contains(growth.id)) continue;
+    return FieldError(Reason::kAlreadyExists, submission.path + "allocation_id", growth.id.str(),
+                      "a name whose -g1, -g2 … are not in use in this project either");
+  }
+  rows.insert(rows.begin(), allocation);
+  GpuSeconds& committed = budgets_[allocation.project].committed;
+  for (Allocation& row : rows) {
+    // Admitted, so it can be counted, alone and with the rest.
+    committed = committed.Plus(HighestCost(row.request).value()).value();
+    known_.emplace(row.id, row);
+    entered_.push_back(std::move(row));
+  }
+  return Ok{};
+}
+
+Status Admission::Write() {
+  std::vector<store::RequestRecord> records;
+  for (const std::size_t i : admitted_) {
+    const PreparedSubmissions& call = *calls_[i];
+    for (std::size_t s = 0; s < call.ids.size(); ++s) {
+      ALLOT_RETURN_IF_ERROR(
+          tx_.Audit(Record(call.call, call.now, "allocation.create", call.ids[s].str(),
+                           InstituteOf(call.ids[s]), Asked(call.requests[s]))));
+    }
+    if (call.call.request_id.empty() || call.call.validate_only) continue;
+    records.push_back({.key = call.call.principal.key,
+                       .request_id = call.call.request_id,
+                       .body_sha256 = call.call.body_sha256,
+                       .response = JoinNames(**answers_[i]),
+                       .create_time = call.now});
+  }
+  ALLOT_RETURN_IF_ERROR(tx_.InsertAllocations(entered_));
+  return tx_.InsertRequests(records);
+}
+
+}  // namespace allot::control

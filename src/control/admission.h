@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "allot/control/submit.h"
+
+namespace allot::control {
+
+/// Where a request stands in its submission, for the fields of errors.
+inline const std::string kRequestPath = "allocation.request";
+
+/// Admits the submissions of several calls within one transaction, with a fixed number of
+/// statements however many they are: looks everything up, decides in memory, and writes what was
+/// admitted.
+class Admission {
+ public:
+  /// Requires: all outlive it.
+  Admission(const Context& context, store::Tx& tx,
+            const std::vector<const PreparedSubmissions*>& calls)
+      : context_(context), tx_(tx), calls_(calls), answers_(calls.size()) {}
+
+  /// The calls' answers, side by side with them. An error is one of the store: nothing was done.
+  Result<std::vector<Submitted>> Run();
+
+ private:
+  /// Answers those that were done before.
+  Status AnswerRepeats();
+  Submitted Answered(const PreparedSubmissions& call, const store::RequestRecord& record);
+  /// Locks the projects and looks up all that the decisions depend on.
+  Status LookUp();
+  Result<std::vector<Allocation>> Admit(const PreparedSubmissions& call);
+  Result<Allocation> AdmitOne(const PreparedSubmissions& call, std::size_t i);
+  Status CheckPredecessor(const Project& project, const Request& request,
+                          const Submission& submission) const;
+  /// It counts from now on, for those after it.
+  Status Enter(const Allocation& allocation, const Submission& submission);
+  Status Write();
+
+  const Context& context_;
+  store::Tx& tx_;
+  const std::vector<const PreparedSubmissions*>& calls_;
+  std::vector<std::optional<Submitted>> answers_;
+  /// Those that repeat an earlier one of this transaction, and which.
+  std::map<std::size_t, std::size_t> repeats_of_;
+  std::vector<std::size_t> admitted_;
+
+  std::map<ProjectId, Project> projects_;
+  std::map<ProjectId, store::Budget> budgets_;
+  std::map<ProgrammeId, LargestClusterByModel> largest_;
+  /// What exists, and what was admitted in this transaction.
+  std::map<AllocationId, Allocation> known_;
+  /// What was admitted, with its growths; the rows to write.
+  std::vector<Allocation> entered_;
+};
+
+}  // namespace allot::control

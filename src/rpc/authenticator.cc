@@ -1,0 +1,70 @@
+#include "rpc/authenticator.h"
+
+#include <utility>
+#include <vector>
+
+namespace allot::rpc {
+
+Authenticator::Authenticator(const control::Context& context, const Limits& limits)
+    : context_(context),
+      limits_(limits),
+      waiting_({.queue_max = limits.calls_max, .line_max = limits.calls_a_party_max}),
+      thread_([this] { Run(); }) {}
+
+Authenticator::~Authenticator() { Stop(); }
+
+QueueVerdict Authenticator::TryAsk(const std::string& key_sha256, Done done) {
+  {
+    const std::string party = known_callers_.PartyOf(key_sha256);
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return QueueVerdict::kStopped;
+    const auto verdict = waiting_.Push(party, {.key_sha256 = key_sha256, .done = std::move(done)});
+    if (verdict != QueueVerdict::kTaken) return verdict;
+  }
+  changed_.notify_one();
+  return QueueVerdict::kTaken;
+}
+
+Result<Principal> Authenticator::Ask(const std::string& key_sha256) {
+  auto principal = std::move(control::Authenticate(context_, std::span(&key_sha256, 1)).front());
+  Learn(key_sha256, principal);
+  return principal;
+}
+
+void Authenticator::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Authenticator::Run() {
+  for (;;) {
+    std::vector<Waiting> asking;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      asking = waiting_.Take(limits_.together_max, [](const Waiting&) { return std::size_t{1}; });
+    }
+    std::vector<std::string> keys;
+    for (Waiting& one : asking) keys.push_back(std::move(one.key_sha256));
+    const auto principals = control::Authenticate(context_, keys);
+    for (std::size_t i = 0; i < asking.size(); ++i) {
+      Learn(keys[i], principals[i]);
+      asking[i].done(principals[i]);
+    }
+  }
+}
+
+void Authenticator::Learn(const std::string& key_sha256, const Result<Principal>& principal) {
+  if (principal.ok()) {
+    known_callers_.Learn(key_sha256, *principal);
+  } else if (principal.error().reason == Reason::kCredentialInvalid) {
+    known_callers_.Forget(key_sha256);
+  }
+}
+
+}  // namespace allot::rpc

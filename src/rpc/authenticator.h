@@ -1,0 +1,63 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "allot/base/turn_queue.h"
+#include "allot/control/context.h"
+#include "allot/control/identity.h"
+#include "rpc/known_callers.h"
+
+namespace allot::rpc {
+
+/// Finds out who presents a key. Nobody is remembered: every call's key is looked up, so that one
+/// that was revoked is refused from that moment on; calls that come together share the look.
+/// Thread safe.
+class Authenticator {
+ public:
+  struct Limits {
+    /// Calls that wait, of all parties together, and of one.
+    std::size_t calls_max = 1024;
+    std::size_t calls_a_party_max = 128;
+    /// Calls that share a look.
+    std::size_t together_max = 256;
+  };
+  /// Runs on the authenticator's thread; must not block.
+  using Done = std::function<void(const Result<Principal>&)>;
+
+  /// `context` outlives it.
+  Authenticator(const control::Context& context, const Limits& limits);
+  /// Stops.
+  ~Authenticator();
+
+  /// Whatever it answers but kTaken: `done` will not be called.
+  QueueVerdict TryAsk(const std::string& key_sha256, Done done);
+  /// At once, on the caller's thread.
+  Result<Principal> Ask(const std::string& key_sha256);
+  /// Answers all that wait, then ends.
+  void Stop();
+
+ private:
+  struct Waiting {
+    std::string key_sha256;
+    Done done;
+  };
+
+  void Run();
+  void Learn(const std::string& key_sha256, const Result<Principal>& principal);
+
+  const control::Context& context_;
+  const Limits limits_;
+  KnownCallers known_callers_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  TurnQueue<Waiting> waiting_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace allot::rpc

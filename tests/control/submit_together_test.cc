@@ -1,0 +1,154 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "allot/control/identity.h"
+#include "allot/control/shared_commit.h"
+#include "allot/control/watch.h"
+#include "control/world.h"
+
+namespace allot::control {
+namespace {
+
+class SubmitTogetherTest : public World {
+ protected:
+  static Call CallOf(const std::string& institute, const std::string& request_id,
+                     const std::string& body = "body") {
+    return {.principal = Member(institute),
+            .request_id = request_id,
+            .body_sha256 = Sha256Hex(body),
+            .validate_only = false};
+  }
+  PreparedSubmissions Prepared(const Call& call, const Submission& submission) {
+    return Must(Prepare(*context, call, {submission}));
+  }
+  Revision Present() { return Must(PresentRevision(*context, Operator())); }
+  std::vector<std::string> Names() {
+    std::vector<std::string> names;
+    for (const auto& one : Must(ListAllocations(*context, Operator(), {}, {})).items) {
+      names.push_back(one.id.str());
+    }
+    return names;
+  }
+};
+
+TEST_F(SubmitTogetherTest, EachIsAnsweredAsIfItHadComeAloneAndAllShareACommit) {
+  Must(Submit(*context, CallOf("snu", "done before"), Ask("snu", "old", 1, Hours(1))));
+  const Revision before = Present();
+  const std::vector<PreparedSubmissions> calls = {
+      Prepared(CallOf("snu", "r1"), Ask("snu", "a", 1, Hours(1))),
+      Prepared(CallOf("snu", "done before"), Ask("snu", "old", 1, Hours(1))),
+      Prepared(CallOf("snu", "done before", "other"), Ask("snu", "b", 1, Hours(1))),
+      Prepared(CallOf("kist", "r1"), Ask("kist", "a", 1, Hours(1))),
+      Prepared(CallOf("snu", "r2"), Ask("snu", "a", 1, Hours(1))),
+      Prepared(CallOf("snu", "r1"), Ask("snu", "a", 1, Hours(1))),
+      Prepared(CallOf("snu", "r1", "other"), Ask("snu", "c", 1, Hours(1))),
+      Prepared(CallOf("snu", "r3"), Ask("snu", "too large", 5, Hours(1)))};
+  const auto answers = SubmitTogether(*context, calls);
+  ASSERT_EQ(answers.size(), calls.size());
+  EXPECT_EQ(answers[0].value().front().id.str(), "snu/p/a");
+  EXPECT_EQ(answers[1].value().front().id.str(), "snu/p/old");
+  EXPECT_EQ(ReasonOf(answers[2]), Reason::kRequestIdReused);
+  EXPECT_EQ(answers[3].value().front().id.str(), "kist/p/a");
+  EXPECT_EQ(ReasonOf(answers[4]), Reason::kAlreadyExists) << "the first of them took the name";
+  EXPECT_EQ(answers[5].value(), answers[0].value()) << "the same call, twice in one commit";
+  EXPECT_EQ(ReasonOf(answers[6]), Reason::kRequestIdReused);
+  EXPECT_EQ(ReasonOf(answers[7]), Reason::kLargerThanPool);
+  EXPECT_EQ(Present(), before + 1);
+  EXPECT_THAT(Names(), ::testing::ElementsAre("kist/p/a", "snu/p/a", "snu/p/old"));
+  EXPECT_EQ(SubmitTogether(*context, calls)[0].value(), answers[0].value());
+  EXPECT_EQ(Present(), before + 1) << "all of it was done";
+}
+
+TEST_F(SubmitTogetherTest, WhatOneLeavesOfABudgetIsWhatTheNextFinds) {
+  QuotaUpdate update;
+  update.project = ProjectId("snu/p");
+  update.gpu_time = *GpuSeconds::Of(8, Hours(3));
+  Must(UpdateQuota(*context, As(Operator()), update));
+  std::vector<PreparedSubmissions> calls;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    calls.push_back(Prepared(CallOf("snu", name), Ask("snu", name, 1, Hours(1))));
+  }
+  calls.push_back(Prepared(CallOf("snu", "e"), Ask("snu", "e", 1, Minutes(30))));
+  const auto answers = SubmitTogether(*context, calls);
+  EXPECT_TRUE(answers[2].ok());
+  EXPECT_EQ(ReasonOf(answers[3]), Reason::kGpuHoursExhausted);
+  EXPECT_EQ(ReasonOf(answers[4]), Reason::kGpuHoursExhausted);
+}
+
+TEST_F(SubmitTogetherTest, OneThatIsRefusedTakesNothingFromTheBudget) {
+  QuotaUpdate update;
+  update.project = ProjectId("snu/p");
+  update.gpu_time = *GpuSeconds::Of(8, Hours(3));
+  Must(UpdateQuota(*context, As(Operator()), update));
+  const std::vector<PreparedSubmissions> calls = {
+      Must(Prepare(*context, CallOf("snu", "r1"),
+                   {Ask("snu", "a", 1, Hours(2)), Ask("snu", "b", 1, Hours(2))})),
+      Prepared(CallOf("snu", "r2"), Ask("snu", "a", 1, Hours(3)))};
+  const auto answers = SubmitTogether(*context, calls);
+  EXPECT_EQ(ReasonOf(answers[0]), Reason::kGpuHoursExhausted);
+  EXPECT_EQ(answers[1].value().front().id.str(), "snu/p/a");
+}
+
+TEST_F(SubmitTogetherTest, WhatTheStoreCannotTakeOfOneCostsTheOthersNothing) {
+  Submission unstorable = Ask("snu", "bad", 1, Hours(1));
+  unstorable.display_name = std::string("a\0b", 3);
+  const std::vector<PreparedSubmissions> calls = {
+      Prepared(CallOf("snu", "r1"), Ask("snu", "a", 1, Hours(1))),
+      Prepared(CallOf("snu", "r2"), unstorable),
+      Prepared(CallOf("kist", "r3"), Ask("kist", "b", 1, Hours(1)))};
+  const auto answers = SubmitTogether(*context, calls);
+  EXPECT_TRUE(answers[0].ok());
+  EXPECT_FALSE(answers[1].ok());
+  EXPECT_TRUE(answers[2].ok());
+  EXPECT_THAT(Names(), ::testing::ElementsAre("kist/p/b", "snu/p/a"));
+}
+
+TEST_F(SubmitTogetherTest, WhoComesTogetherSharesCommitsAndEverybodyIsAnswered) {
+  constexpr int kCalls = 200;
+  const Revision before = Present();
+  std::mutex mutex;
+  std::condition_variable answered;
+  int made = 0;
+  {
+    SharedCommit shared(*context, {.calls_max = 1024, .calls_a_party_max = 1024});
+    for (int i = 0; i < kCalls; ++i) {
+      const std::string id = "a" + std::to_string(i);
+      const auto taken =
+          shared.Submit("snu", Prepared(CallOf("snu", id), Ask("snu", id, 1, Minutes(1))),
+                        [&](const Submitted& answer) {
+                          const std::lock_guard lock(mutex);
+                          made += answer.ok() ? 1 : 0;
+                          answered.notify_one();
+                        });
+      ASSERT_EQ(taken, QueueVerdict::kTaken);
+    }
+  }
+  EXPECT_EQ(made, kCalls) << "Stop answers all that wait";
+  EXPECT_EQ(Names().size(), 100U) << "the first page";
+  EXPECT_LT(Present() - before, kCalls / 2);
+}
+
+TEST_F(SubmitTogetherTest, AFullLineIsRefusedAndAnothersIsNot) {
+  SharedCommit shared(*context, {.calls_max = 1024, .calls_a_party_max = 1});
+  const auto nothing = [](const Submitted&) {};
+  int refused = 0;
+  for (int i = 0; i < 50; ++i) {
+    const std::string id = "a" + std::to_string(i);
+    const auto verdict =
+        shared.Submit("snu", Prepared(CallOf("snu", id), Ask("snu", id, 1, Minutes(1))), nothing);
+    if (verdict == QueueVerdict::kLineFull) ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  shared.Stop();
+  EXPECT_EQ(
+      shared.Submit("snu", Prepared(CallOf("snu", "z"), Ask("snu", "z", 1, Minutes(1))), nothing),
+      QueueVerdict::kStopped);
+}
+
+}  // namespace
+}  // namespace allot::control
