@@ -14,6 +14,8 @@ namespace allot::cli {
 namespace {
 
 constexpr int kAuditPageSize = 1000;
+constexpr char kRoleWords[] =
+    "ministry_admin, operator, auditor, institute_admin, member, viewer or provider";
 /// What the API takes (access.proto).
 constexpr Seconds kLifetimeMax = Days(1098);
 
@@ -38,8 +40,7 @@ Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
   }
   v1::Role role{};
   if (!v1::Role_Parse(role_name, &role) || role == v1::ROLE_UNSPECIFIED) {
-    return FailureOf(FieldError(Reason::kEnumUnknown, "--role", Printable(flags.role),
-                                "member, institute_admin, operator, auditor or provider"));
+    return FailureOf(FieldError(Reason::kEnumUnknown, "--role", Printable(flags.role), kRoleWords));
   }
   key.set_role(role);
   key.set_display_name(flags.display_name);
@@ -242,10 +243,8 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
       AddCommand(*keys, "create", "Makes a key; its secret alone goes to stdout, this once",
                  "  umask 077; allot keys create --role member --institute snu > member.key\n"
                  "  allot keys create --role provider --provider naver --display-name agents");
-  create
-      ->add_option("--role", flags->role, "member, institute_admin, operator, auditor or provider")
-      ->required();
-  create->add_option("--institute", flags->institute, "Of members and institute admins");
+  create->add_option("--role", flags->role, kRoleWords)->required();
+  create->add_option("--institute", flags->institute, "Of institute admins, members and viewers");
   create->add_option("--provider", flags->provider, "Of providers");
   create->add_option("--display-name", flags->display_name, "Who holds it");
   create->add_option("--expires", flags->expires,

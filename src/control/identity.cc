@@ -57,12 +57,12 @@ Status ExpiresInTime(const NewKey& key, Instant now) {
 
 /// A role comes with exactly the tenant it belongs to.
 Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
-  const bool of_institute = key.role == Role::kMember || key.role == Role::kInstituteAdmin;
+  const bool of_institute = IsOfInstitute(key.role);
   const bool of_provider = key.role == Role::kProvider;
   if (of_institute != !key.institute.empty()) {
     return FieldError(of_institute ? Reason::kFieldRequired : Reason::kFieldNotAllowed,
                       "api_key.institute", key.institute.str(),
-                      "an institute for members and institute admins, and only for them");
+                      "an institute for institute admins, members and viewers, and only for them");
   }
   if (of_provider != !key.provider.empty()) {
     return FieldError(of_provider ? Reason::kFieldRequired : Reason::kFieldNotAllowed,
@@ -78,6 +78,15 @@ Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
     if (!provider) return NotFound("api_key.provider", key.provider.str());
   }
   return Ok{};
+}
+
+/// Staff's keys are the ministry admins'. An installation that never had one goes on as it was: its
+/// operators stand in, and make the first.
+Status MayManageKeysOf(store::Tx& tx, const Principal& principal, Role role, Instant now) {
+  if (!IsStaff(role) || Holds(principal.role, Permission::kManageStaff)) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const store::StaffKeys staff, tx.LockStaffKeys(now));
+  if (!staff.had_ministry_admin) return Ok{};
+  return Require(principal, Permission::kManageStaff);
 }
 
 Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
@@ -143,6 +152,7 @@ Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const 
   // Of a key that will not exist.
   if (call.validate_only) created.secret.clear();
   return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
+    ALLOT_RETURN_IF_ERROR(MayManageKeysOf(tx, call.principal, asked.role, now));
     ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
     ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
     ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
@@ -154,7 +164,7 @@ Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const 
 Result<CreatedKey> CreateFirstKey(const Context& context) {
   const Instant now = context.clock.Now();
   const CreatedKey created = Mint(context,
-                                  {.role = Role::kOperator,
+                                  {.role = Role::kMinistryAdmin,
                                    .institute = {},
                                    .provider = {},
                                    .display_name = "first",
@@ -163,8 +173,9 @@ Result<CreatedKey> CreateFirstKey(const Context& context) {
   return context.store.Transact<CreatedKey>(
       store::Access::kWrite, [&](store::Tx& tx) -> Result<CreatedKey> {
         ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
-        ALLOT_RETURN_IF_ERROR(tx.Audit(RecordSystem(now, "key.create", created.key.id.str(), {},
-                                                    "first operator key of this installation")));
+        ALLOT_RETURN_IF_ERROR(
+            tx.Audit(RecordSystem(now, "key.create", created.key.id.str(), {},
+                                  "first key of this installation, a ministry admin's")));
         return created;
       });
 }
@@ -176,14 +187,16 @@ Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal&
       store::Access::kRead, [&](store::Tx& tx) { return tx.ListApiKeys(page); });
 }
 
-/// Without one nobody could make keys any more. Under the keys' lock, so that two who revoke each
-/// other's do not both succeed.
-Status LeavesAnOperator(store::Tx& tx, const ApiKey& revoked, Instant now) {
-  if (revoked.role != Role::kOperator || !WorksAt(revoked, now)) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const int operators, tx.LockOperatorKeys(now));
-  if (operators > 1) return Ok{};
+/// Somebody must be left who can make staff's keys: a ministry admin, or where none ever was an
+/// operator. Under the keys' lock, so that two who revoke each other's do not both succeed.
+Status LeavesAMaker(store::Tx& tx, const ApiKey& revoked, Instant now) {
+  if (!IsStaff(revoked.role) || !WorksAt(revoked, now)) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const store::StaffKeys staff, tx.LockStaffKeys(now));
+  const Role maker = staff.had_ministry_admin ? Role::kMinistryAdmin : Role::kOperator;
+  const int left = staff.had_ministry_admin ? staff.ministry_admins : staff.operators;
+  if (revoked.role != maker || left > 1) return Ok{};
   return FieldError(Reason::kLastOperatorKey, "name", revoked.id.str(),
-                    "a key that is not the last of an operator");
+                    "a key that is not the last of the role " + std::string(Name(maker)));
 }
 
 Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const KeyId& id,
@@ -195,6 +208,7 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
   if (call.validate_only) minted.secret.clear();
   return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
     ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
+    ALLOT_RETURN_IF_ERROR(MayManageKeysOf(tx, call.principal, old.role, now));
     if (!WorksAt(old, now)) {
       return FieldError(Reason::kFieldNotAllowed, "name", id.str(),
                         "a key that works; make a new one instead");
@@ -225,8 +239,9 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
       context, call, now,
       [&](store::Tx& tx) -> Result<ApiKey> {
         ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, id));
+        ALLOT_RETURN_IF_ERROR(MayManageKeysOf(tx, call.principal, key.role, now));
         if (key.revoke_time) return key;
-        ALLOT_RETURN_IF_ERROR(LeavesAnOperator(tx, key, now));
+        ALLOT_RETURN_IF_ERROR(LeavesAMaker(tx, key, now));
         ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(id, now));
         ALLOT_RETURN_IF_ERROR(
             tx.Audit(Record(call, now, "key.revoke", id.str(), key.institute, DisplayName(key))));

@@ -140,11 +140,7 @@ Result<store::Page<Order>> ListOrders(const Context& context, const Principal& p
                                       const ProviderId& provider, const ClusterId& cluster,
                                       const std::optional<OrderState>& state,
                                       const store::PageRequest& page) {
-  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
-  if (!principal.institute.empty()) {
-    return StateError(Reason::kRoleInsufficient,
-                      "orders are shown to operators, auditors and their provider");
-  }
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadNodes));
   return context.store.Transact<store::Page<Order>>(
       store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<Order>> {
         ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindCluster(cluster));

@@ -71,11 +71,7 @@ Status DrainCluster(store::Tx& tx, const DrainRequest& request) {
 
 /// Institutes may ask what capacity there is, not which machine does what.
 Status MayNameNodes(const Principal& principal, const ProviderId& provider) {
-  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
-  if (!principal.institute.empty()) {
-    return StateError(Reason::kRoleInsufficient,
-                      "nodes by name are shown to operators, auditors and their provider");
-  }
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadNodes));
   if (!MaySee(principal, provider)) return NotFound("name", provider.str());
   return Ok{};
 }

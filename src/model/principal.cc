@@ -1,33 +1,24 @@
 #include "allot/model/principal.h"
 
-#include <array>
-#include <cstddef>
-#include <initializer_list>
-
 #include "model/name_table.h"
 
 namespace allot {
 namespace {
 
-constexpr NameTable<Role, 5> kRoles = {
-    {"member", "institute_admin", "operator", "auditor", "provider"}};
-constexpr NameTable<Permission, 8> kPermissions = {{"read_tenant", "submit", "read_pool",
-                                                    "manage_tenants", "manage_pool", "enact",
-                                                    "read_audit", "manage_policy"}};
+constexpr NameTable<Role, kRoleCount> kRoles = {
+    {"ministry_admin", "operator", "auditor", "institute_admin", "member", "viewer", "provider"}};
+constexpr NameTable<Permission, kPermissionCount> kPermissions = {
+    {"read_tenant", "submit", "read_pool", "read_nodes", "enact", "manage_tenants", "manage_pool",
+     "manage_policy", "manage_staff", "read_audit"}};
 
-using enum Permission;
-
-/// By role, in the order of the enumeration: exactly what each may attempt.
-constexpr std::array<std::initializer_list<Permission>, 5> kGranted = {{
-    {kReadTenant, kSubmit, kReadPool},
-    {kReadTenant, kSubmit, kReadPool},
-    {kReadTenant, kSubmit, kReadPool, kManageTenants, kManagePool, kReadAudit, kManagePolicy},
-    {kReadTenant, kReadPool, kReadAudit},
-    {kReadPool, kEnact},
-}};
-
-/// Operators and auditors serve the whole nation.
-bool SeesAll(Role role) { return role == Role::kOperator || role == Role::kAuditor; }
+/// Whether the table can be read by position.
+constexpr bool IsInOrder() {
+  for (std::size_t i = 0; i < kGrants.size(); ++i) {
+    if (static_cast<std::size_t>(kGrants[i].permission) != i) return false;
+  }
+  return true;
+}
+static_assert(IsInOrder());
 
 }  // namespace
 
@@ -35,29 +26,35 @@ std::string_view Name(Role role) { return kRoles.NameOf(role); }
 std::optional<Role> ParseRole(std::string_view name) { return kRoles.Parse(name); }
 std::string_view Name(Permission permission) { return kPermissions.NameOf(permission); }
 
+bool IsOfInstitute(Role role) {
+  return role == Role::kInstituteAdmin || role == Role::kMember || role == Role::kViewer;
+}
+
+bool IsStaff(Role role) { return !IsOfInstitute(role) && role != Role::kProvider; }
+
 bool WorksAt(const ApiKey& key, Instant t) {
   return !key.revoke_time && (!key.expire_time || t < *key.expire_time);
 }
 
-bool Holds(Role role, Permission permission) {
-  const auto index = static_cast<std::size_t>(role);
-  ALLOT_CHECK(index < kGranted.size());
-  for (const Permission granted : kGranted[index]) {
-    if (granted == permission) return true;
-  }
-  return false;
+Reach ReachOf(Role role, Permission permission) {
+  const auto row = static_cast<std::size_t>(permission);
+  const auto column = static_cast<std::size_t>(role);
+  ALLOT_CHECK(row < kGrants.size() && column < kRoleCount);
+  return kGrants[row].reach[column];
 }
 
+bool Holds(Role role, Permission permission) { return ReachOf(role, permission) != Reach::kNone; }
+
 bool MaySee(const Principal& principal, const InstituteId& institute) {
-  if (SeesAll(principal.role)) return true;
-  if (principal.role == Role::kProvider) return false;
-  return !institute.empty() && principal.institute == institute;
+  const Reach reach = ReachOf(principal.role, Permission::kReadTenant);
+  if (reach == Reach::kAll) return true;
+  return reach == Reach::kOwn && !institute.empty() && principal.institute == institute;
 }
 
 bool MaySee(const Principal& principal, const ProviderId& provider) {
-  if (SeesAll(principal.role)) return true;
-  if (principal.role != Role::kProvider) return false;
-  return !provider.empty() && principal.provider == provider;
+  const Reach reach = ReachOf(principal.role, Permission::kReadNodes);
+  if (reach == Reach::kAll) return true;
+  return reach == Reach::kOwn && !provider.empty() && principal.provider == provider;
 }
 
 }  // namespace allot

@@ -24,7 +24,9 @@ constexpr Pairs<v1::Sector, Sector, 4> kSectors = {{
     {v1::SECTOR_RESEARCH, Sector::kResearch},
     {v1::SECTOR_NATIONAL, Sector::kNational},
 }};
-constexpr Pairs<v1::Role, Role, 5> kRoles = {{
+constexpr Pairs<v1::Role, Role, kRoleCount> kRoles = {{
+    {v1::ROLE_MINISTRY_ADMIN, Role::kMinistryAdmin},
+    {v1::ROLE_VIEWER, Role::kViewer},
     {v1::ROLE_MEMBER, Role::kMember},
     {v1::ROLE_INSTITUTE_ADMIN, Role::kInstituteAdmin},
     {v1::ROLE_OPERATOR, Role::kOperator},

@@ -145,8 +145,7 @@ Result<control::NewKey> Parse(const v1::CreateApiKeyRequest& request) {
   control::NewKey key;
   const v1::ApiKey& asked = request.api_key();
   ALLOT_ASSIGN_OR_RETURN(key.role, Parse(asked.role(), "api_key.role"));
-  const bool of_institute = key.role == Role::kMember || key.role == Role::kInstituteAdmin;
-  if (of_institute || !asked.institute().empty()) {
+  if (IsOfInstitute(key.role) || !asked.institute().empty()) {
     ALLOT_ASSIGN_OR_RETURN(key.institute,
                            ParseInstituteName(asked.institute(), "api_key.institute"));
   }

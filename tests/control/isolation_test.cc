@@ -116,6 +116,32 @@ TEST_F(Isolation, AKeyEndsOnItsDateAndTellsNothing) {
   }
 }
 
+TEST_F(Isolation, WhereNoMinistryAdminEverWasOperatorsMakeKeysOfStaff) {
+  const auto make = [&](const Principal& who, Role role) {
+    return CreateApiKey(*context, As(who), {.role = role, .display_name = ""});
+  };
+  Must(make(Operator(), Role::kOperator));
+  const auto first = Must(make(Operator(), Role::kMinistryAdmin));
+  for (const Role role : {Role::kMinistryAdmin, Role::kOperator, Role::kAuditor}) {
+    EXPECT_EQ(ReasonOf(make(Operator(), role)), Reason::kRoleInsufficient) << Name(role);
+  }
+  const Principal admin = Must(Authenticate(*context, first.secret));
+  const auto auditor = Must(make(admin, Role::kAuditor));
+  EXPECT_EQ(ReasonOf(RotateApiKey(*context, As(Operator()), auditor.key.id, Days(1))),
+            Reason::kRoleInsufficient);
+  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(Operator()), auditor.key.id)),
+            Reason::kRoleInsufficient);
+  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(admin), first.key.id)), Reason::kLastOperatorKey);
+  const auto second = Must(CreateApiKey(
+      *context, As(admin),
+      {.role = Role::kMinistryAdmin, .display_name = "", .expire_time = clock.Now() + Days(1)}));
+  EXPECT_TRUE(RevokeApiKey(*context, As(admin), first.key.id).ok());
+  clock.Advance(Days(1));
+  ASSERT_EQ(ReasonOf(Authenticate(*context, second.secret)), Reason::kCredentialInvalid);
+  EXPECT_EQ(ReasonOf(make(Operator(), Role::kOperator)), Reason::kRoleInsufficient)
+      << "that none works any more lets nobody in";
+}
+
 TEST_F(Isolation, AKeyIsExchangedWithoutAMomentInWhichNeitherWorks) {
   const auto old = Must(CreateApiKey(*context, As(Operator()),
                                      {.role = Role::kMember,

@@ -260,7 +260,7 @@ TEST_F(ServerTest, EveryCallIsInTheLogAndInTheMetrics) {
   EXPECT_EQ(line["code"], "INVALID_ARGUMENT");
   EXPECT_EQ(line["reason"], "name_invalid");
   EXPECT_EQ(line["request_id"], "r-1");
-  EXPECT_EQ(line["role"], "operator");
+  EXPECT_EQ(line["role"], "ministry_admin");
   EXPECT_FALSE(line["key"].get<std::string>().empty());
   EXPECT_EQ(lines.str().find(operator_key_), std::string::npos) << "the secret is in the log";
 

@@ -325,7 +325,7 @@ TEST_F(TenantsTest, AKeyThatExpiredIsNotTheOneThatIsLeft) {
   v1::CreateApiKeyResponse second;
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(
                 operator_key_, &Operators::CreateApiKey,
-                "api_key { role: ROLE_OPERATOR expire_time { seconds: " +
+                "api_key { role: ROLE_MINISTRY_ADMIN expire_time { seconds: " +
                     std::to_string((clock_.Now() + Hours(1)).seconds()) + " } }",
                 &second)),
             "OK");
@@ -334,17 +334,17 @@ TEST_F(TenantsTest, AKeyThatExpiredIsNotTheOneThatIsLeft) {
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListApiKeys, "", &keys)),
             "OK");
   for (const v1::ApiKey& key : keys.api_keys()) {
-    if (key.role() != v1::ROLE_OPERATOR || key.name() == second.api_key().name()) continue;
+    if (key.role() != v1::ROLE_MINISTRY_ADMIN || key.name() == second.api_key().name()) continue;
     EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
                                                  "name: '" + key.name() + "'")),
               "LAST_OPERATOR_KEY");
   }
 }
 
-TEST_F(TenantsTest, TheLastOperatorsKeyIsNotRevoked) {
+TEST_F(TenantsTest, TheLastMinistryAdminsKeyIsNotRevoked) {
   v1::CreateApiKeyResponse second;
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::CreateApiKey,
-                                               "api_key { role: ROLE_OPERATOR }", &second)),
+                                               "api_key { role: ROLE_MINISTRY_ADMIN }", &second)),
             "OK");
   const auto revoke = [&](const std::string& key, const std::string& with) {
     return ReasonOf(
@@ -356,7 +356,7 @@ TEST_F(TenantsTest, TheLastOperatorsKeyIsNotRevoked) {
             "OK");
   int refused = 0;
   for (const v1::ApiKey& key : keys.api_keys()) {
-    if (key.role() != v1::ROLE_OPERATOR || key.has_revoke_time()) continue;
+    if (key.role() != v1::ROLE_MINISTRY_ADMIN || key.has_revoke_time()) continue;
     EXPECT_EQ(revoke(key.name(), operator_key_), "LAST_OPERATOR_KEY");
     ++refused;
   }

@@ -187,6 +187,23 @@ TEST_P(StoreConformance, KeysAreFoundByHashListedAndRevokedOnce) {
                }).ok());
 }
 
+TEST_P(StoreConformance, AKeyOfEveryRoleIsKeptWithItsTenant) {
+  for (std::size_t i = 0; i < kRoleCount; ++i) {
+    const auto role = static_cast<Role>(i);
+    const ApiKey key{.id = KeyId("k" + std::to_string(i)),
+                     .role = role,
+                     .institute = InstituteId(IsOfInstitute(role) ? "snu" : ""),
+                     .provider = ProviderId(role == Role::kProvider ? "naver" : ""),
+                     .secret_sha256 = std::string(64, static_cast<char>('0' + i)),
+                     .create_time = kNow};
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertApiKey(key); }));
+    EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+      EXPECT_EQ(tx.FindApiKey(key.id).value(), key) << Name(role);
+      return Ok{};
+    }));
+  }
+}
+
 TEST_P(StoreConformance, KeysExpireAndNeverLater) {
   const auto operator_key = [](const std::string& id, char digit,
                                const std::optional<Instant>& expire_time) {
@@ -201,8 +218,15 @@ TEST_P(StoreConformance, KeysExpireAndNeverLater) {
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
     ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(lasting));
     ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(ending));
-    EXPECT_EQ(tx.LockOperatorKeys(kNow).value(), 2);
-    EXPECT_EQ(tx.LockOperatorKeys(kNow + Days(1)).value(), 1);
+    EXPECT_EQ(tx.LockStaffKeys(kNow).value(), (StaffKeys{.operators = 2}));
+    EXPECT_EQ(tx.LockStaffKeys(kNow + Days(1)).value(), (StaffKeys{.operators = 1}));
+    ALLOT_RETURN_IF_ERROR(tx.InsertApiKey({.id = KeyId("k9"),
+                                           .role = Role::kMinistryAdmin,
+                                           .secret_sha256 = std::string(64, '9'),
+                                           .create_time = kNow}));
+    EXPECT_EQ(tx.LockStaffKeys(kNow).value(), (StaffKeys{true, 1, 2}));
+    ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(KeyId("k9"), kNow));
+    EXPECT_EQ(tx.LockStaffKeys(kNow).value(), (StaffKeys{true, 0, 2})) << "revoked, it was there";
     return Ok{};
   }));
   EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {

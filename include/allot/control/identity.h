@@ -30,7 +30,7 @@ inline constexpr Seconds kKeyOverlapMax = Days(30);
 
 struct NewKey {
   Role role = Role::kMember;
-  /// Required for members and institute admins.
+  /// Required for those who belong to an institute.
   InstituteId institute;
   /// Required for providers.
   ProviderId provider;
@@ -43,14 +43,16 @@ struct CreatedKey {
   /// Shown once; empty when the call was a repeat, because it is not kept.
   std::string secret;
 };
+/// Keys of ministry admins, operators and auditors are made, exchanged and revoked by ministry
+/// admins: role_insufficient for others, but for operators of an installation that never had one.
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& key);
 /// Another key for the same holder, good for as long as the old one was made for; the old one goes
 /// on for `overlap`, if it does not expire sooner. Requires: 0 to kKeyOverlapMax. field_not_allowed
 /// for a key that does not work any more.
 Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const KeyId& id,
                                 Seconds overlap);
-/// The first key of a new installation, without a caller: an operator's. Made by whoever runs the
-/// server.
+/// The first key of a new installation, without a caller: a ministry admin's. Made by whoever runs
+/// the server.
 Result<CreatedKey> CreateFirstKey(const Context& context);
 Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal& principal,
                                         const store::PageRequest& page);

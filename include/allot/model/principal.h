@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,16 +12,29 @@
 
 namespace allot {
 
-enum class Role : uint8_t { kMember, kInstituteAdmin, kOperator, kAuditor, kProvider };
-/// "member", "institute_admin", "operator", "auditor", "provider".
+enum class Role : uint8_t {
+  kMinistryAdmin,
+  kOperator,
+  kAuditor,
+  kInstituteAdmin,
+  kMember,
+  kViewer,
+  kProvider
+};
+inline constexpr std::size_t kRoleCount = 7;
+/// "ministry_admin", "operator", "auditor", "institute_admin", "member", "viewer", "provider".
 std::string_view Name(Role role);
 std::optional<Role> ParseRole(std::string_view name);
+/// Belongs to one institute: institute admins, members, viewers.
+bool IsOfInstitute(Role role);
+/// Serves the whole nation: ministry admins, operators, auditors.
+bool IsStaff(Role role);
 
 /// Who asks. Made from a credential only; the tenant never comes from a request's body.
 struct Principal {
   KeyId key;
   Role role = Role::kMember;
-  /// Of members and institute admins.
+  /// Of those who belong to an institute.
   InstituteId institute;
   /// Of providers.
   ProviderId provider;
@@ -48,19 +63,81 @@ struct ApiKey {
 /// Neither revoked nor expired.
 bool WorksAt(const ApiKey& key, Instant t);
 
-/// What a principal may attempt; one row of the table in docs/api.md each.
+/// What a principal may attempt.
 enum class Permission : uint8_t {
-  kReadTenant,     ///< own projects, quotas, allocations (operators, auditors: all)
-  kSubmit,         ///< create, cancel, release allocations of the own institute (operators: of all)
-  kReadPool,       ///< clusters, capacity (nodes by name: operators, auditors, providers)
-  kManageTenants,  ///< institutes, projects, quotas, merit, keys
-  kManagePool,     ///< providers, clusters, drain
-  kEnact,          ///< inventory, orders, acknowledgements, heartbeats of the own provider
+  kReadTenant,
+  kSubmit,
+  kReadPool,
+  kReadNodes,
+  kEnact,
+  kManageTenants,
+  kManagePool,
+  kManagePolicy,
+  kManageStaff,
   kReadAudit,
-  kManagePolicy,  ///< publish and withdraw policies (who reads the pool reads them)
 };
-bool Holds(Role role, Permission permission);
+inline constexpr std::size_t kPermissionCount = 10;
 std::string_view Name(Permission permission);
+
+/// On what a permission is good: for what is the principal's own (its institute's, its provider's),
+/// or for all. What is neither does not exist for it.
+enum class Reach : uint8_t { kNone, kOwn, kAll };
+
+/// A row of the table of roles: what a permission allows, and to whom.
+struct Grant {
+  Permission permission;
+  std::string_view allows;
+  /// By role, in the order of the enumeration.
+  std::array<Reach, kRoleCount> reach;
+};
+
+namespace grants {
+inline constexpr Reach kNo = Reach::kNone;
+inline constexpr Reach kOwn = Reach::kOwn;
+inline constexpr Reach kAll = Reach::kAll;
+}  // namespace grants
+
+/// The one table of who may do what: all code asks it, and docs/api.md shows it (a test compares).
+/// In the order of the enumeration; its columns are the roles in theirs.
+// clang-format off
+inline constexpr std::array<Grant, kPermissionCount> kGrants = {{
+    //                                            ministry_admin, operator, auditor,
+    //                                            institute_admin, member, viewer, provider
+    {Permission::kReadTenant,
+     "read institutes, projects, quotas and allocations; explain; watch",
+     {grants::kAll, grants::kAll, grants::kAll, grants::kOwn, grants::kOwn, grants::kOwn, grants::kNo}},
+    {Permission::kSubmit,
+     "create, cancel and release allocations",
+     {grants::kAll, grants::kAll, grants::kNo, grants::kOwn, grants::kOwn, grants::kNo, grants::kNo}},
+    {Permission::kReadPool,
+     "read providers, clusters, capacity and policies; reservations as below",
+     {grants::kAll, grants::kAll, grants::kAll, grants::kAll, grants::kAll, grants::kAll, grants::kAll}},
+    {Permission::kReadNodes,
+     "read nodes and orders by name",
+     {grants::kAll, grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kOwn}},
+    {Permission::kEnact,
+     "register as an agent; bring the inventory, heartbeats and acknowledgements; pull orders",
+     {grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kOwn}},
+    {Permission::kManageTenants,
+     "create institutes and projects; change projects, quotas, merit and urgency; reject; keys of institutes and providers",
+     {grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
+    {Permission::kManagePool,
+     "create providers and clusters; change clusters; drain; reserve",
+     {grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
+    {Permission::kManagePolicy,
+     "publish and withdraw policies",
+     {grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
+    {Permission::kManageStaff,
+     "keys of ministry admins, operators and auditors",
+     {grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
+    {Permission::kReadAudit,
+     "read the audit; record a pass; ask what would be",
+     {grants::kAll, grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
+}};
+// clang-format on
+
+Reach ReachOf(Role role, Permission permission);
+bool Holds(Role role, Permission permission);
 /// Whether the tenant's resources exist for this principal at all.
 bool MaySee(const Principal& principal, const InstituteId& institute);
 /// Whether the provider's nodes by name and its orders do. Clusters and capacity are no secret:

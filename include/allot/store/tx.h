@@ -78,6 +78,15 @@ struct Budget {
   friend bool operator==(const Budget&, const Budget&) = default;
 };
 
+/// The keys of those who may make keys of staff; the numbers are of those that work.
+struct StaffKeys {
+  /// Whether there ever was a ministry admin's, working or not.
+  bool had_ministry_admin = false;
+  int ministry_admins = 0;
+  int operators = 0;
+  friend bool operator==(const StaffKeys&, const StaffKeys&) = default;
+};
+
 struct ProjectUsage {
   ProjectId project;
   /// Charged for released claims.
@@ -292,8 +301,8 @@ class Tx {
   virtual Status RevokeApiKey(const KeyId& id, Instant at) = 0;
   /// It expires at `at`, if it would not have sooner.
   virtual Status ExpireApiKey(const KeyId& id, Instant at) = 0;
-  /// Locks the operators' keys that are not revoked, and counts those that work at `at`.
-  virtual Result<int> LockOperatorKeys(Instant at) = 0;
+  /// Locks the keys of ministry admins and operators, and counts those that work at `at`.
+  virtual Result<StaffKeys> LockStaffKeys(Instant at) = 0;
   /// In no order; unknown ones are left out.
   virtual Result<std::vector<RequestRecord>> FindRequests(std::span<const RequestName> names) = 0;
   Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,

@@ -25,7 +25,7 @@ constexpr const char* kExamples = R"(Examples:
   allotd serve --database postgresql:///allot     with a database that others look after
   allotd serve --data-dir /tmp/try --listen 127.0.0.1:0 --metrics-listen off
   allotd migrate --database postgresql:///allot   bring the schema up to this release
-  allotd create-operator-key --database URL       print a new operator's key, once
+  allotd create-operator-key --database URL       print a new ministry admin's key, once
   allotd check-config /etc/allot/allotd.yaml      refuse a broken file before a restart does
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
@@ -133,8 +133,8 @@ int Main(int argc, char** argv) {
   CLI::App* serve = AddServe(app, flags);
   CLI::App* migrate = app.add_subcommand("migrate", "Bring a database up to this release.");
   migrate->add_option("--database", flags.database_url, "PostgreSQL URL")->required();
-  CLI::App* key = app.add_subcommand("create-operator-key",
-                                     "Make an operator's key in a database and print it, once.");
+  CLI::App* key = app.add_subcommand(
+      "create-operator-key", "Make a ministry admin's key in a database and print it, once.");
   key->add_option("--database", flags.database_url, "PostgreSQL URL")->required();
   CLI::App* check = app.add_subcommand("check-config", "Read a configuration file and judge it.");
   check->add_option("file", flags.config_file, "YAML file")->required();

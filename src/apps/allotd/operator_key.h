@@ -12,8 +12,8 @@ namespace allot::allotd {
 /// Requires: the folder's lock is held.
 Status EnsureOperatorKey(const control::Context& context, const DataFolder& folder);
 
-/// A new operator's key for a database that others look after: whoever can reach the database may
-/// make one. Returns the secret, which is not kept.
+/// A new ministry admin's key for a database that others look after: whoever can reach the database
+/// may make one. Returns the secret, which is not kept.
 Result<std::string> CreateOperatorKey(const std::string& database_url);
 
 }  // namespace allot::allotd

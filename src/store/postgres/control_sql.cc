@@ -41,10 +41,10 @@ const Statement kExpireApiKey{
     "expire_api_key",
     "UPDATE api_keys SET expire_time = LEAST(expire_time, instant($2)) WHERE id = $1"};
 
-const Statement kLockOperatorKeys{
-    "lock_operator_keys",
-    "SELECT COALESCE(expire_time > instant($1), true) FROM api_keys"
-    " WHERE role = 'operator' AND revoke_time IS NULL ORDER BY id FOR UPDATE"};
+const Statement kLockStaffKeys{
+    "lock_staff_keys",
+    "SELECT role = 'operator', revoke_time IS NULL AND COALESCE(expire_time > instant($1), true)"
+    " FROM api_keys WHERE role IN ('ministry_admin', 'operator') ORDER BY id FOR UPDATE"};
 
 const Statement kFindRequests{
     "find_requests",
@@ -166,12 +166,16 @@ Status PostgresTx::ExpireApiKey(const KeyId& id, Instant at) {
   });
 }
 
-Result<int> PostgresTx::LockOperatorKeys(Instant at) {
-  return Verb([&]() -> Result<int> {
-    const pqxx::result working = Execute(kLockOperatorKeys, Arguments(at));
-    return static_cast<int>(std::count_if(working.begin(), working.end(), [](const auto& row) {
-      return row[0].template as<bool>();
-    }));
+Result<StaffKeys> PostgresTx::LockStaffKeys(Instant at) {
+  return Verb([&]() -> Result<StaffKeys> {
+    StaffKeys keys;
+    for (const pqxx::row& row : Execute(kLockStaffKeys, Arguments(at))) {
+      const bool is_operator = row[0].as<bool>();
+      const int working = row[1].as<bool>() ? 1 : 0;
+      (is_operator ? keys.operators : keys.ministry_admins) += working;
+      keys.had_ministry_admin |= !is_operator;
+    }
+    return keys;
   });
 }
 

@@ -162,7 +162,7 @@ class PostgresTx final : public Tx {
   Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
   Status RevokeApiKey(const KeyId& id, Instant at) override;
   Status ExpireApiKey(const KeyId& id, Instant at) override;
-  Result<int> LockOperatorKeys(Instant at) override;
+  Result<StaffKeys> LockStaffKeys(Instant at) override;
   Result<std::vector<RequestRecord>> FindRequests(std::span<const RequestName> names) override;
   Status InsertRequests(std::span<const RequestRecord> records) override;
   Status Audit(const AuditEntry& entry) override;
