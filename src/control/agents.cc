@@ -10,6 +10,13 @@
 
 namespace allot::control {
 
+Status MayEnact(const Principal& principal, const ProviderId& provider, const std::string& field,
+                const std::string& name) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kEnact));
+  if (!MaySee(principal, provider)) return NotFound(field, name);
+  return Ok{};
+}
+
 Status SpeaksFor(const Principal& principal, const std::optional<Cluster>& cluster,
                  const ClusterId& id, std::optional<int64_t> session) {
   if (!cluster || !MaySee(principal, cluster->provider)) return NotFound("cluster", id.str());

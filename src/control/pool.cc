@@ -160,10 +160,10 @@ Result<Node> GetNode(const Context& context, const Principal& principal, const P
                      const NodeId& id) {
   ALLOT_RETURN_IF_ERROR(MayNameNodes(principal, provider));
   return context.store.Transact<Node>(store::Access::kRead, [&](store::Tx& tx) -> Result<Node> {
+    ALLOT_ASSIGN_OR_RETURN(const auto cluster, tx.FindCluster(ClusterOf(id)));
     ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(id));
-    if (!node) return NotFound("name", id.str());
-    ALLOT_ASSIGN_OR_RETURN(const auto cluster, ReadClusterOf(tx, provider, node->cluster));
-    return AsItCounts(cluster, *std::move(node));
+    if (!cluster || cluster->provider != provider || !node) return NotFound("name", id.str());
+    return AsItCounts(*cluster, *std::move(node));
   });
 }
 

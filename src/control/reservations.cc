@@ -15,6 +15,10 @@ namespace {
 
 constexpr int kMintedNameLength = 16;
 
+ClusterId ClusterOf(const ReservationId& id) {
+  return ClusterId(id.str().substr(0, id.str().rfind('/')));
+}
+
 std::string IdOf(const ReservationDetail& detail) { return detail.reservation.id.str(); }
 
 Error Refuse(const std::string& field, const std::vector<BookingConflict>& conflicts) {
@@ -40,9 +44,10 @@ ReservationDetail Detail(const Principal& principal, const ProviderId& provider,
 
 Result<ReservationDetail> Read(store::Tx& tx, const Principal& principal,
                                const std::optional<ProviderId>& provider, const ReservationId& id) {
+  // Both, whether there is one or not: an answer takes no more steps when there is.
   ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindReservation(id));
+  ALLOT_ASSIGN_OR_RETURN(const auto cluster, tx.FindCluster(ClusterOf(id)));
   if (!found) return NotFound("name", id.str());
-  ALLOT_ASSIGN_OR_RETURN(const auto cluster, tx.FindCluster(found->cluster));
   ReservationDetail detail =
       Detail(principal, cluster ? cluster->provider : ProviderId(), *std::move(found));
   if ((provider && detail.provider != *provider) || !MaySee(principal, detail)) {

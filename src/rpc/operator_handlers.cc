@@ -165,6 +165,8 @@ class Handlers {
 
   Result<v1::WhatIfResponse> WhatIf(const Caller& caller, const v1::WhatIfRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto question, Parse(request));
+    // Before names are looked up: who may not ask learns of none.
+    ALLOT_RETURN_IF_ERROR(control::Require(caller.principal, Permission::kReadAudit));
     for (int i = 0; i < request.changes_size(); ++i) {
       const std::string& place = request.changes(i).drain();
       if (place.empty()) continue;
@@ -179,6 +181,7 @@ class Handlers {
   Result<v1::ListAuditEntriesResponse> ListAuditEntries(
       const Caller& caller, const v1::ListAuditEntriesRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto resource, ParseAuditedName(request.resource(), "resource"));
+    ALLOT_RETURN_IF_ERROR(control::Require(caller.principal, Permission::kReadAudit));
     ALLOT_RETURN_IF_ERROR(
         s_.cluster_names.Confirm(caller.principal, request.resource(), "resource"));
     ALLOT_ASSIGN_OR_RETURN(const auto query, ParsePage(request));

@@ -18,7 +18,7 @@ class Handlers {
                                                   const v1::RegisterAgentRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto name, ParseClusterName(request.cluster(), "cluster"));
     ALLOT_ASSIGN_OR_RETURN(const auto model, Parse(request.gpu_model(), "gpu_model"));
-    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
+    ALLOT_RETURN_IF_ERROR(MayEnactAt(caller, request.cluster()));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto cluster,
                            control::RegisterAgent(s_.context, call, name.cluster, model));
@@ -31,7 +31,7 @@ class Handlers {
   Result<v1::SyncInventoryResponse> SyncInventory(const Caller& caller,
                                                   const v1::SyncInventoryRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto inventory, Parse(request));
-    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
+    ALLOT_RETURN_IF_ERROR(MayEnactAt(caller, request.cluster()));
     ALLOT_ASSIGN_OR_RETURN(const auto cluster,
                            control::SyncInventory(s_.context, caller.principal, inventory));
     v1::SyncInventoryResponse response;
@@ -42,7 +42,7 @@ class Handlers {
   Result<v1::HeartbeatResponse> Heartbeat(const Caller& caller,
                                           const v1::HeartbeatRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto message, Parse(request));
-    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
+    ALLOT_RETURN_IF_ERROR(MayEnactAt(caller, request.cluster()));
     ALLOT_ASSIGN_OR_RETURN(const auto answer,
                            control::Heartbeat(s_.context, caller.principal, message));
     v1::HeartbeatResponse response;
@@ -54,7 +54,7 @@ class Handlers {
 
   Result<Awaited> PullOrders(const Caller& caller, const v1::PullOrdersRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto pull, Parse(request));
-    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.cluster(), "cluster"));
+    ALLOT_RETURN_IF_ERROR(MayEnactAt(caller, request.cluster()));
     return Awaited{pull.wait, [this, caller, pull] { return Look(caller, pull); },
                    v1::PullOrdersResponse().SerializeAsString()};
   }
@@ -62,7 +62,9 @@ class Handlers {
   Result<v1::Order> AcknowledgeOrder(const Caller& caller,
                                      const v1::AcknowledgeOrderRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto acknowledgement, Parse(request));
-    ALLOT_RETURN_IF_ERROR(Confirm(caller, request.name(), "name"));
+    ALLOT_ASSIGN_OR_RETURN(const auto name, ParseOrderName(request.name(), "name"));
+    ALLOT_RETURN_IF_ERROR(
+        control::MayEnact(caller.principal, name.provider, "name", request.name()));
     ALLOT_ASSIGN_OR_RETURN(const auto order,
                            control::Acknowledge(s_.context, caller.principal, acknowledgement));
     return Render(order, ClusterNamesFor(s_.cluster_names, caller.principal));
@@ -84,8 +86,9 @@ class Handlers {
   }
 
  private:
-  Status Confirm(const Caller& caller, const std::string& name, const std::string& field) {
-    return s_.cluster_names.Confirm(caller.principal, name, field);
+  static Status MayEnactAt(const Caller& caller, const std::string& cluster) {
+    ALLOT_ASSIGN_OR_RETURN(const auto name, ParseClusterName(cluster, "cluster"));
+    return control::MayEnact(caller.principal, name.provider, "cluster", cluster);
   }
 
   Result<std::optional<std::string>> Look(const Caller& caller, const OrderPull& pull) {

@@ -71,7 +71,8 @@ class Api : public ::testing::Test {
     policy_.tie_seed = 0;
     policy_.gathering_time = Seconds{0};
     policy_.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
-    store_ = testing::OpenTestStore();
+    database_ = testing::FreshDatabase();
+    store_ = testing::OpenTestStore(StoreUrl());
     context_.emplace(control::Context{*store_, clock_, ids_, policies_});
     planner_ = std::make_unique<control::Planner>(*context_);
     operator_key_ = control::CreateFirstKey(*context_).value().secret;
@@ -82,6 +83,9 @@ class Api : public ::testing::Test {
     options_.steady_micros = SteadyMicros;
     options_.poll_ms = 20;
   }
+
+  /// By which way the store reaches the database.
+  virtual std::string StoreUrl() { return database_; }
 
   void TearDown() override {
     if (server_) server_->Drain(1'000);
@@ -201,6 +205,7 @@ class Api : public ::testing::Test {
   SystemIdSource ids_;
   Policy policy_;
   control::PolicyBook policies_{policy_};
+  std::string database_;
   std::unique_ptr<store::Store> store_;
   std::optional<control::Context> context_;
   std::unique_ptr<control::Planner> planner_;

@@ -1,59 +1,29 @@
 #include "allot/rpc/server.h"
 
-#include <google/protobuf/descriptor.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <prometheus/text_serializer.h>
 #include <spdlog/sinks/ostream_sink.h>
 
-#include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
+#include "rpc/any_call.h"
 #include "rpc/api_fixture.h"
 #include "rpc/bytes.h"
 
 namespace allot::rpc {
 namespace {
 
-/// Every method of the API by its path.
-std::vector<std::string> AllMethods() {
-  std::vector<std::string> paths;
-  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const char* name : {"AllocationService", "ProjectService", "QuotaService", "PoolService",
-                           "ProviderService", "OperatorService"}) {
-    const auto* service = pool->FindServiceByName(std::string("allot.v1.") + name);
-    for (int i = 0; i < service->method_count(); ++i) {
-      paths.push_back('/' + service->full_name() + '/' + service->method(i)->name());
-    }
-  }
-  return paths;
-}
-
-/// One call of bytes, whatever the method; a stream's status too, because it comes before any
-/// message.
-grpc::Status CallBytes(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
-                       const std::string& bytes, grpc::ClientContext* context,
-                       std::string* answer = nullptr) {
-  grpc::GenericStub stub(channel);
-  const grpc::ByteBuffer request = ToByteBuffer(bytes);
-  grpc::ByteBuffer response;
-  std::promise<grpc::Status> ended;
-  stub.UnaryCall(context, path, grpc::StubOptions(), &request, &response,
-                 [&](grpc::Status status) { ended.set_value(std::move(status)); });
-  grpc::Status status = ended.get_future().get();
-  if (status.ok() && answer != nullptr) *answer = FromByteBuffer(response).value_or("");
-  return status;
-}
-
 using ServerTest = Api;
 
 TEST_F(ServerTest, NoMethodAnswersWithoutAKey) {
   Serve();
-  const auto paths = AllMethods();
-  EXPECT_GE(paths.size(), 40U);
-  for (const std::string& path : paths) {
+  const auto methods = AllMethods();
+  EXPECT_GE(methods.size(), 58U);
+  for (const auto& [name, method] : methods) {
+    const std::string path = PathOf(*method);
     const auto anonymous = CallBytes(channel_, path, "", As("").get());
     EXPECT_EQ(ReasonOf(anonymous), "CREDENTIAL_MISSING") << path;
     EXPECT_EQ(anonymous.error_code(), grpc::StatusCode::UNAUTHENTICATED) << path;

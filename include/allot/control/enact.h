@@ -13,6 +13,11 @@ namespace allot::control {
 // What a provider's agent says. Every message names the session it registered; a newer agent of the
 // cluster gets a higher one, and messages of the older are agent_superseded from then on.
 
+/// Whether the principal acts for this provider: role_insufficient, or for another's `name` the
+/// same not_found as for what is nowhere. Needs no look at the store.
+Status MayEnact(const Principal& principal, const ProviderId& provider, const std::string& field,
+                const std::string& name);
+
 /// Opens a session for a cluster of the principal's provider. gpu_model_mismatch when the agent's
 /// nodes have another model than the cluster was entered with.
 Result<Cluster> RegisterAgent(const Context& context, const Call& call, const ClusterId& cluster,
