@@ -3,6 +3,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "allot/base/result.h"
+#include "allot/base/text.h"
 #include "fake_server.h"
 #include "run.h"
 #include "support/temp_dir.h"
@@ -39,6 +41,33 @@ class Command : public ::testing::Test {
   FakeServer server_;
   Runner runner_{server_.address()};
 };
+
+TEST_F(Command, AServersWordsMakeNoLinesAndColoursOfTheirOwn) {
+  const std::string hostile =
+      "x\n\x1b[31mred\r\xc2\x9b"
+      "31m\xe2\x80\xaey\xe2\x80\xa8z";
+  v1::Allocation allocation = AllocationIn(v1::Allocation::STATE_PENDING);
+  allocation.set_urgent(true);
+  for (const char* field :
+       {"display_name", "setback", "urgent_reason", "reason", "message", "cluster"}) {
+    const auto* descriptor = v1::Allocation::descriptor()->FindFieldByName(field);
+    allocation.GetReflection()->SetString(&allocation, descriptor, hostile);
+  }
+  server_.state.allocations[kName] = allocation;
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"get", kName}, std::vector<std::string>{"list", "snu"},
+        std::vector<std::string>{"list", "snu", "-o", "wide"}}) {
+    const Ran ran = runner_.Run(command);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    std::istringstream lines(ran.out + ran.err);
+    int seen = 0;
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(IsPlainText(line)) << Printable(line);
+      seen += line.find("red") != std::string::npos ? 1 : 0;
+    }
+    EXPECT_GE(seen, 1) << "it is shown, harmless: " << ran.out;
+  }
+}
 
 TEST_F(Command, SubmitSendsTheRequestWithKeyDeadlineAndARequestId) {
   const Ran ran = runner_.Run({"submit", "snu/llm", "--name", "main", "--nodes", "4", "--models",

@@ -104,7 +104,7 @@ constexpr MethodRow kRows[] = {
      .permission = kManagePool,
      .whose = kProviders,
      .request = "cluster { name: '$CLUSTER' programmes: 'call' } update_mask { paths: 'programmes' "
-                "} reason: 'as before' validate_only: true"},
+                "paths: 'display_name' } reason: 'as before' validate_only: true"},
     {.method = "PoolService/GetCluster",
      .permission = kReadPool,
      .whose = kProviders,

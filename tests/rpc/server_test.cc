@@ -168,6 +168,63 @@ TEST_F(ServerTest, BytesThatAreNoMessageAndTooManyBytesAreRefused) {
             grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+/// `depth` groups in each other, or messages: of a field that no request has, number 15.
+std::string Nested(int depth, bool groups) {
+  if (groups) return std::string(static_cast<std::size_t>(depth), '\x7b');
+  std::string bytes;
+  for (int i = 0; i < depth; ++i) {
+    std::string length;
+    for (std::size_t rest = bytes.size(); rest > 0 || length.empty(); rest >>= 7) {
+      length += static_cast<char>((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+    }
+    bytes.insert(0, "\x7a" + length);
+  }
+  return bytes;
+}
+
+TEST_F(ServerTest, WhatIsNestedDeeplyIsRefusedOrPassedOver) {
+  Serve();
+  const auto list = [&](const std::string& bytes) {
+    return ReasonOf(CallBytes(channel_, "/allot.v1.ProjectService/ListInstitutes", bytes,
+                              As(operator_key_).get()));
+  };
+  EXPECT_EQ(list(Nested(4 << 20, true)), "REQUEST_MALFORMED") << "as many as fit";
+  EXPECT_EQ(list(Nested(1'000, true)), "REQUEST_MALFORMED");
+  EXPECT_EQ(list(Nested(2'000, false)), "OK") << "a field that is not known is bytes";
+  // Where the field is known: what a message of its type never holds.
+  const std::string inside = Nested(1'000, true);
+  EXPECT_EQ(ReasonOf(CallBytes(channel_, "/allot.v1.ProjectService/CreateInstitute",
+                               "\x12" + std::string("\xe8\x07") + inside, As(operator_key_).get())),
+            "REQUEST_MALFORMED");
+  EXPECT_EQ(list(""), "OK");
+}
+
+TEST_F(ServerTest, CallsWhoseMessageNeverComesHoldNoWorker) {
+  options_.workers = 1;
+  options_.workers_a_party = 1;
+  Serve();
+  grpc::CompletionQueue queue;
+  grpc::GenericStub stub(channel_);
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::GenericClientAsyncReaderWriter>> calls;
+  for (int i = 0; i < 50; ++i) {
+    contexts.push_back(As(operator_key_));
+    calls.push_back(
+        stub.PrepareCall(contexts.back().get(), "/allot.v1.ProjectService/ListInstitutes", &queue));
+    calls.back()->StartCall(&queue);
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  }
+  EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(operator_key_, &Projects::ListInstitutes, "")), "OK");
+  for (const auto& context : contexts) context->TryCancel();
+  calls.clear();
+  queue.Shutdown();
+  void* tag = nullptr;
+  for (bool ok = false; queue.Next(&tag, &ok);) {
+  }
+}
+
 TEST_F(ServerTest, AMethodThatDoesNotExistIsNamed) {
   Serve();
   for (const std::string& path :
