@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <utility>
 
 #include "allot/control/retention.h"
 #include "allot/control/sweep.h"
@@ -14,6 +15,8 @@ namespace {
 /// Planned starts far out become finer as they come near, also when nothing else happens.
 constexpr Seconds kReplanAfter = Minutes(1);
 constexpr Seconds kRemoveEvery = Minutes(1);
+/// In the leader row: it is free.
+constexpr const char* kNobody = "";
 
 }  // namespace
 
@@ -34,6 +37,7 @@ void SchedulerLoop::Stop() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
+  Resign();
 }
 
 void SchedulerLoop::Wake() {
@@ -45,20 +49,48 @@ void SchedulerLoop::Wake() {
 }
 
 Status SchedulerLoop::Lead(Instant now) {
-  // Renewing at half time leaves the other half for a slow turn. Writes assert the epoch anyway.
-  const Seconds half{options_.lease.count / 2};
-  if (epoch_ != 0 && now + half < lease_until_) return Ok{};
+  const int64_t steady_micros = options_.steady_micros();
+  if (epoch_ != 0 && steady_micros < renew_micros_) return Ok{};
   const int64_t held = epoch_.exchange(0);
-  ALLOT_ASSIGN_OR_RETURN(const auto leadership,
-                         context_.store.Transact<std::optional<store::Leadership>>(
-                             store::Access::kWrite, [&](store::Tx& tx) {
-                               return tx.AcquireLeadership(options_.holder, held, now,
-                                                           options_.lease);
-                             }));
+  ALLOT_ASSIGN_OR_RETURN(
+      const auto leadership,
+      context_.store.Transact<std::optional<store::Leadership>>(
+          store::Access::kWrite, [&](store::Tx& tx) -> Result<std::optional<store::Leadership>> {
+            ALLOT_ASSIGN_OR_RETURN(const store::Leadership current, tx.FindLeadership());
+            if (!MayLead(current, steady_micros)) return std::optional<store::Leadership>();
+            // Should it be renewed in this moment, it goes on beyond what was seen of it.
+            const bool own = current.holder == options_.holder;
+            return tx.AcquireLeadership(options_.holder, held,
+                                        own ? now : std::max(now, current.lease_until),
+                                        options_.lease);
+          }));
   if (!leadership) return Ok{};
   epoch_ = leadership->epoch;
-  lease_until_ = leadership->lease_until;
+  // Two thirds of it are left for a slow turn. Writes assert the epoch anyway.
+  renew_micros_ = steady_micros + options_.lease.count * 1'000'000 / 3;
   return Ok{};
+}
+
+bool SchedulerLoop::MayLead(const store::Leadership& current, int64_t steady_micros) {
+  if (current.holder == options_.holder || current.holder == kNobody) return true;
+  if (seen_ != current) {
+    seen_ = current;
+    seen_since_micros_ = steady_micros;
+  }
+  return steady_micros - seen_since_micros_ >= options_.lease.count * 1'000'000;
+}
+
+void SchedulerLoop::Resign() {
+  const int64_t held = epoch_.exchange(0);
+  if (held == 0) return;
+  // Nobody takes it over, in an epoch of its own. When that fails the lease runs out by itself.
+  static_cast<void>(
+      context_.store.Transact<Ok>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Ok> {
+        ALLOT_ASSIGN_OR_RETURN(const store::Leadership current, tx.FindLeadership());
+        if (current.epoch != held) return Ok{};
+        ALLOT_RETURN_IF_ERROR(tx.AcquireLeadership(kNobody, 0, current.lease_until, Seconds{0}));
+        return Ok{};
+      }));
 }
 
 void SchedulerLoop::Listen(Instant now) {
@@ -81,7 +113,16 @@ Result<std::optional<PassReport>> SchedulerLoop::Turn() {
   // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn. Any
   // other failure leaves the lease with whom it is.
   if (!report.ok() && report.error().reason == Reason::kNotLeader) epoch_ = 0;
+  TellWhoLeads();
   return report;
+}
+
+void SchedulerLoop::TellWhoLeads() {
+  const int64_t epoch = epoch_;
+  if (epoch == told_epoch_) return;
+  const int64_t before = std::exchange(told_epoch_, epoch);
+  if (before != 0 && options_.on_deposed) options_.on_deposed(before);
+  if (epoch != 0 && options_.on_lead) options_.on_lead(epoch);
 }
 
 Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {

@@ -105,6 +105,48 @@ TEST_F(Planning, OfTwoServersOneLeads) {
   EXPECT_TRUE(other.leading());
 }
 
+TEST_F(Planning, AServerWhoseClockIsADayAheadWaitsForTheLeaseLikeOthers) {
+  testing::ManualClock ahead(clock.Now() + Days(1));
+  const Context far{*store, ahead, ids, policies};
+  Planner far_planner(far);
+  SchedulerLoop other(far, far_planner, LoopOptions("server-2"));
+  Must(loop->Turn());
+  for (int second = 0; second < 10; ++second) {
+    Must(other.Turn());
+    ASSERT_FALSE(other.leading()) << "took it from one that renews it, after " << second << " s";
+    clock.Advance(Seconds{1});
+    Must(loop->Turn());
+    ASSERT_TRUE(loop->leading());
+  }
+  Must(other.Turn());
+  clock.Advance(Seconds{4});
+  Must(other.Turn());
+  EXPECT_TRUE(other.leading());
+}
+
+TEST_F(Planning, WhoLedWithAClockADayAheadIsReplacedAsSoonAsOthers) {
+  testing::ManualClock ahead(clock.Now() + Days(1));
+  const Context far{*store, ahead, ids, policies};
+  Planner far_planner(far);
+  SchedulerLoop other(far, far_planner, LoopOptions("server-2"));
+  Must(other.Turn());
+  ASSERT_TRUE(other.leading());
+  Must(loop->Turn());
+  clock.Advance(Seconds{4});
+  Must(loop->Turn());
+  EXPECT_TRUE(loop->leading());
+}
+
+TEST_F(Planning, WhoStopsLeavesTheLeadToTheNext) {
+  SchedulerLoop other(*context, *planner, LoopOptions("server-2"));
+  Must(loop->Turn());
+  Must(other.Turn());
+  loop->Stop();
+  EXPECT_FALSE(loop->leading());
+  Must(other.Turn());
+  EXPECT_TRUE(other.leading());
+}
+
 TEST_F(Planning, WhatChangedSinceTheSnapshotIsLeftAlone) {
   SubmitAs("snu", "gone", 1, Hours(1));
   SubmitAs("snu", "stays", 1, Hours(1));

@@ -37,6 +37,18 @@ TEST_P(StoreConformance, TheLeaseIsTakenRenewedAndLostOnlyByTime) {
   EXPECT_EQ(restarted->epoch, taken->epoch + 1) << "what it sent before it died is fenced off";
 }
 
+TEST_P(StoreConformance, WhoLeadsIsReadAsItWasWritten) {
+  const auto find = [&] {
+    return Read(store(), [](Tx& tx) { return tx.FindLeadership(); }).value();
+  };
+  EXPECT_EQ(find().holder, "");
+  const auto first = Acquire(store(), "one", kNow);
+  EXPECT_EQ(find(), first);
+  const auto renewed = Acquire(store(), "one", kNow + Seconds{1}, first->epoch);
+  EXPECT_EQ(find(), renewed);
+  EXPECT_NE(find(), first) << "others could not tell that it lives";
+}
+
 TEST_P(StoreConformance, AnOlderEpochCannotWrite) {
   const int64_t old_epoch = Acquire(store(), "one", kNow)->epoch;
   const Allocation allocation = Submit("snu/llm/a");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/conformance.h"
+#include "store/postgres/session_pool.h"
 #include "support/postgres_server.h"
 
 namespace allot::store {
@@ -49,6 +50,57 @@ class Postgres : public ::testing::Test {
   std::string url_;
   std::unique_ptr<Store> store_;
 };
+
+// A primary that crashed while it waited for its standby shows what the standby may not have: an
+// answer that is given again must wait for it, too.
+TEST_F(Postgres, AnAnswerGivenAgainIsCommittedLikeAWrite) {
+  const RequestRecord record{.key = KeyId("k1"),
+                             .request_id = "r1",
+                             .body_sha256 = std::string(64, 'a'),
+                             .response = "answer",
+                             .create_time = kNow};
+  ASSERT_TRUE(Write(*store_, [&](Tx& tx) { return tx.InsertRequest(record); }).ok());
+  const auto next_transaction = [&] {
+    pqxx::connection connection(url_);
+    return pqxx::nontransaction(connection)
+        .exec1("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")[0]
+        .as<int64_t>();
+  };
+  const int64_t before = next_transaction();
+  EXPECT_TRUE(Write(*store_, [&](Tx& tx) -> Status {
+                EXPECT_TRUE(tx.FindRequest(KeyId("k1"), "r1").value().has_value());
+                return Ok{};
+              }).ok());
+  EXPECT_GT(next_transaction(), before);
+}
+
+TEST_F(Postgres, WhoSitsOnATransactionIsCutOffAndRunsAgain) {
+  int runs = 0;
+  pqxx::connection connection(url_);
+  const Status done = Write(*store_, [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.Audit({.action = "x", .resource = "r"}));
+    ALLOT_RETURN_IF_ERROR(tx.LockPool(ClusterId("naver-a")));
+    if (++runs > 1) return Ok{};
+    // Until the database has let go of what we hold.
+    pqxx::work waiting(connection);
+    waiting.exec("SELECT pg_advisory_xact_lock(1, hashtext('naver-a'))");
+    return tx.LockPool(ClusterId("naver-a"));
+  });
+  EXPECT_TRUE(done.ok()) << Describe(done.error());
+  EXPECT_EQ(runs, 2);
+}
+
+TEST_F(Postgres, WhoWaitsForADatabaseThatDoesNotAnswerIsFreed) {
+  SessionPool pool(url_, 1, 5, [](const std::string&) {});
+  auto lease = pool.Acquire();
+  ASSERT_TRUE(lease.ok());
+  Session& session = lease->session();
+  session.SetPatience(100);
+  pqxx::work work(session.connection());
+  // Less than a statement may take: without the watch it ends by itself.
+  EXPECT_THROW(session.Execute(work, {"sleep", "SELECT pg_sleep(8)"}, Arguments()),
+               pqxx::broken_connection);
+}
 
 TEST_F(Postgres, NobodyCanDoubleBookAGpuNotEvenByHand) {
   EXPECT_EQ(TryClaim("snu/llm/a", "15", "01:00", "02:00"), "");

@@ -30,9 +30,10 @@ struct PassReport {
 class SchedulerLoop {
  public:
   struct Options {
-    /// Names this server in the leader row.
+    /// Names this server in the leader row. Not empty.
     std::string holder;
-    Seconds lease{10};
+    /// Another server that sees the leader row unchanged for so long takes its place.
+    Seconds lease{3};
     /// Longest sleep; also how soon another server's commits are noticed.
     int64_t poll_ms = 500;
     /// Commits that come within this time share a pass.
@@ -41,6 +42,10 @@ class SchedulerLoop {
     std::function<int64_t()> steady_micros;
     /// After every pass, and with the error of one that failed; on the loop's thread.
     std::function<void(const PassReport&)> on_pass;
+    /// When this server begins to lead in an epoch, and when it finds that it does not any more; on
+    /// the loop's thread.
+    std::function<void(int64_t epoch)> on_lead;
+    std::function<void(int64_t epoch)> on_deposed;
     std::function<void(const Error&)> on_error;
   };
 
@@ -48,7 +53,7 @@ class SchedulerLoop {
   ~SchedulerLoop();
 
   void Start();
-  /// Ends the pass under way, then returns.
+  /// Ends the pass under way, gives the lead up if it has it, then returns.
   void Stop();
   /// Something changed; never blocks.
   void Wake();
@@ -61,6 +66,11 @@ class SchedulerLoop {
 
  private:
   Status Lead(Instant now);
+  /// Whether the lease that stands may be asked for: nobody's, its own, or run out by the steady
+  /// clock. Servers' clocks may be a day apart, and may be set.
+  bool MayLead(const store::Leadership& current, int64_t steady_micros);
+  void Resign();
+  void TellWhoLeads();
   /// Notes that agents could be heard at `now`, and since when without a break, by one clock.
   void Listen(Instant now);
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
@@ -76,7 +86,13 @@ class SchedulerLoop {
   bool stopping_ = false;
   std::atomic<int64_t> epoch_{0};
   // Of the loop's thread alone.
-  Instant lease_until_;
+  /// By the steady clock: when the lease is renewed.
+  int64_t renew_micros_ = 0;
+  /// Another's lease as it was read last, and since when it has been the same.
+  std::optional<store::Leadership> seen_;
+  int64_t seen_since_micros_ = 0;
+  /// The last epoch that was told to `on_lead`; 0 when `on_deposed` was told since.
+  int64_t told_epoch_ = 0;
   Revision planned_revision_ = -1;
   Instant last_pass_;
   /// When to look again for what is no longer kept.

@@ -122,8 +122,12 @@ struct Changes {
 
 struct Leadership {
   int64_t epoch = 0;
+  /// Empty: nobody.
   std::string holder;
+  /// By the holder's clock. Moves with every renewal.
   Instant lease_until;
+
+  friend bool operator==(const Leadership&, const Leadership&) = default;
 };
 
 /// One transaction: domain verbs, no SQL. Every verb fails with a store reason when the database
@@ -278,9 +282,12 @@ class Tx {
                                          const PageRequest& page) = 0;
 
   // Leadership. The epoch grows with every change of holder and every start of one.
+  /// Who holds it now, as it was written last; locks nothing.
+  virtual Result<Leadership> FindLeadership() = 0;
   /// Takes the lease, or renews it for whoever has held it without a break since `epoch` (0: not
   /// yet): a holder that comes back after a restart gets an epoch of its own. Nothing when another
-  /// holds it.
+  /// holds it beyond `now`. Servers' clocks differ: who would take another's lease passes the end
+  /// of the one that it saw run out by its own steady clock (control::SchedulerLoop).
   virtual Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder,
                                                               int64_t epoch, Instant now,
                                                               Seconds lease) = 0;
@@ -303,7 +310,8 @@ class Tx {
   virtual Status ExpireApiKey(const KeyId& id, Instant at) = 0;
   /// Locks the keys of ministry admins and operators, and counts those that work at `at`.
   virtual Result<StaffKeys> LockStaffKeys(Instant at) = 0;
-  /// In no order; unknown ones are left out.
+  /// In no order; unknown ones are left out. What is found is as durable, once the transaction has
+  /// committed, as what is written.
   virtual Result<std::vector<RequestRecord>> FindRequests(std::span<const RequestName> names) = 0;
   Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
                                                    const std::string& request_id) {

@@ -34,7 +34,7 @@ struct Config {
   /// How long calls under way may take to end after SIGTERM.
   Seconds drain_timeout{10};
   /// A leader silent for this long may be replaced by another server.
-  Seconds leader_lease{10};
+  Seconds leader_lease{3};
   /// How soon another server's commits are noticed.
   int scheduler_poll_ms = 500;
   Policy policy = DefaultPolicy();

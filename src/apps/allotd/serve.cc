@@ -148,6 +148,8 @@ class Serving {
     options.lease = config_.leader_lease;
     options.poll_ms = config_.scheduler_poll_ms;
     options.steady_micros = SteadyMicros;
+    options.on_lead = [](int64_t epoch) { LogInfo("leading", {{"epoch", epoch}}); };
+    options.on_deposed = [](int64_t epoch) { LogInfo("leading_ended", {{"epoch", epoch}}); };
     options.on_pass = [this](const control::PassReport& report) { OnPass(report); };
     options.on_error = [this](const Error& error) { OnPassFailed(error); };
     return options;

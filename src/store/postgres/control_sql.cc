@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kSelectLeadership[] = "SELECT epoch, holder, micros(lease_until) FROM leadership";
 
+const Statement kFindLeadership{"find_leadership", kSelectLeadership};
 const Statement kLockLeadership{"lock_leadership",
                                 std::string(kSelectLeadership) + " FOR NO KEY UPDATE"};
 // Shared: the leader's own transactions do not wait for each other, a new leader waits for all.
@@ -53,6 +54,10 @@ const Statement kFindRequests{
     " FROM unnest($1::text[], $2::text[]) AS n(key_id, request_id)"
     " CROSS JOIN LATERAL (SELECT * FROM requests r WHERE r.key_id = n.key_id"
     "                     AND r.request_id = n.request_id OFFSET 0) AS r"};
+// Makes the transaction one that writes, so that its commit waits until all before it is durable,
+// on the standby too. A primary that crashed while it waited for the standby shows the request when
+// it is back, and the standby may still not have it.
+const Statement kMakeDurable{"make_durable", "SELECT pg_logical_emit_message(true, 'allot', '')"};
 const Statement kInsertRequests{
     "insert_requests",
     "INSERT INTO requests (key_id, request_id, body_sha256, response, create_time)"
@@ -101,6 +106,13 @@ RequestRecord ReadRequestRecord(RowReader& row) {
 }
 
 }  // namespace
+
+Result<Leadership> PostgresTx::FindLeadership() {
+  ALLOT_ASSIGN_OR_RETURN(const std::optional<Leadership> current,
+                         FindOne(ReadLeadership, kFindLeadership, Arguments()));
+  if (!current) return StateError(Reason::kInternal, "The leadership row is missing.");
+  return *current;
+}
 
 Result<std::optional<Leadership>> PostgresTx::AcquireLeadership(const std::string& holder,
                                                                 int64_t epoch, Instant now,
@@ -181,9 +193,15 @@ Result<StaffKeys> PostgresTx::LockStaffKeys(Instant at) {
 
 Result<std::vector<RequestRecord>> PostgresTx::FindRequests(std::span<const RequestName> names) {
   if (names.empty()) return std::vector<RequestRecord>();
-  return FindAll(
-      ReadRequestRecord, kFindRequests,
-      Arguments(SqlArray(names, &RequestName::key), SqlArray(names, &RequestName::request_id)));
+  ALLOT_ASSIGN_OR_RETURN(
+      auto found, FindAll(ReadRequestRecord, kFindRequests,
+                          Arguments(SqlArray(names, &RequestName::key),
+                                    SqlArray(names, &RequestName::request_id))));
+  if (found.empty()) return found;
+  return Verb([&]() -> Result<std::vector<RequestRecord>> {
+    Execute(kMakeDurable, Arguments());
+    return std::move(found);
+  });
 }
 
 Status PostgresTx::InsertRequests(std::span<const RequestRecord> records) {

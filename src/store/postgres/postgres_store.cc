@@ -24,6 +24,7 @@ void BackOff(int run) {
 }
 
 std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access) {
+  const Session::Awaited awaited(session);
   if (access == Access::kRead) {
     return std::make_unique<pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>>(
         session.connection());
@@ -88,7 +89,9 @@ class PostgresStore final : public Store {
       } catch (const pqxx::failure&) {
         failure = FailureNow();
       }
-      if (transaction && !failure) failure = Commit(*transaction);
+      if (transaction && !failure) failure = Commit(session, *transaction);
+      const Session::Awaited awaited(session);
+      transaction.reset();  // Rolls back what was not committed.
     }
     if (!session.connection().is_open() ||
         (failure && failure->remedy == Remedy::kRerunOnFreshServer)) {
@@ -119,8 +122,9 @@ class PostgresStore final : public Store {
     return std::nullopt;
   }
 
-  std::optional<Failure> Commit(pqxx::transaction_base& transaction) const {
+  std::optional<Failure> Commit(Session& session, pqxx::transaction_base& transaction) const {
     try {
+      const Session::Awaited awaited(session);
       transaction.commit();
       return std::nullopt;
     } catch (...) {

@@ -151,6 +151,7 @@ class PostgresTx final : public Tx {
                                  const PageRequest& page) override;
 
   // Leadership, identity, idempotency, records: control_sql.cc.
+  Result<Leadership> FindLeadership() override;
   Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, int64_t epoch,
                                                       Instant now, Seconds lease) override;
   Status AssertLeader(int64_t epoch) override;
@@ -181,6 +182,9 @@ class PostgresTx final : public Tx {
   Result<Changes> ChangesAfter(Revision after) override;
 
  private:
+  /// Reads all there is: more time than others have, and more patience.
+  Status TakeTime();
+
   pqxx::result Execute(const Statement& statement, const Arguments& arguments) {
     return session_.Execute(transaction_, statement, arguments);
   }

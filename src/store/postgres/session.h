@@ -1,5 +1,8 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <pqxx/pqxx>
 #include <set>
@@ -43,15 +46,48 @@ class Session {
  public:
   /// Throws pqxx's exceptions, as all of it does.
   Session(const std::string& url, int connect_timeout_s);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   pqxx::connection& connection() { return connection_; }
   pqxx::result Execute(pqxx::transaction_base& transaction, const Statement& statement,
                        const Arguments& arguments);
 
+  /// While one lives, the database owes an answer. Longer than any statement may run there: who
+  /// gives none by then hangs, was stopped, or waits for a standby that does not come.
+  class Awaited {
+   public:
+    explicit Awaited(Session& session) : session_(session) {
+      session_.answer_due_ms_ = SteadyMs() + session_.patience_ms_;
+    }
+    ~Awaited() { session_.answer_due_ms_ = kNothingDue; }
+    Awaited(const Awaited&) = delete;
+    Awaited& operator=(const Awaited&) = delete;
+
+   private:
+    Session& session_;
+  };
+  /// Cuts the connection when an answer is overdue: whoever waits for it gets a broken connection.
+  /// On any thread.
+  void InterruptIfOverdue(int64_t now_ms) const;
+  static int64_t SteadyMs();
+
+  static constexpr int64_t kPatienceMs = 20'000;
+  /// For what comes next on it, until it is set again.
+  void SetPatience(int64_t ms) { patience_ms_ = ms; }
+
  private:
+  static constexpr int64_t kNothingDue = std::numeric_limits<int64_t>::max();
+
   pqxx::connection connection_;
   pqxx::quiet_errorhandler quiet_;
   std::set<std::string> prepared_;
+  /// Another descriptor of the connection's socket: libpq may close its own at any time, and its
+  /// number may be another file's by the time it is interrupted.
+  const int socket_;
+  int64_t patience_ms_ = kPatienceMs;
+  std::atomic<int64_t> answer_due_ms_ = kNothingDue;
 };
 
 }  // namespace allot::store

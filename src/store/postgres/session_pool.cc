@@ -6,10 +6,24 @@
 #include "store/postgres/failure.h"
 
 namespace allot::store {
+namespace {
+
+constexpr std::chrono::seconds kLookEvery{1};
+
+}  // namespace
 
 SessionPool::SessionPool(std::string url, int size, int timeout_s,
                          std::function<void(const std::string&)> report)
-    : url_(std::move(url)), size_(size), timeout_s_(timeout_s), report_(std::move(report)) {}
+    : url_(std::move(url)),
+      size_(size),
+      timeout_s_(timeout_s),
+      report_(std::move(report)),
+      watch_([this](const std::stop_token& stop) { InterruptOverdue(stop); }) {}
+
+SessionPool::~SessionPool() {
+  watch_.request_stop();
+  watch_.join();
+}
 
 Result<SessionPool::Lease> SessionPool::Acquire() {
   std::unique_ptr<Session> session;
@@ -37,10 +51,33 @@ Result<SessionPool::Lease> SessionPool::Acquire() {
   }
 }
 
+void SessionPool::Watch(const Session& session) {
+  const std::scoped_lock lock(mutex_);
+  watched_.insert(&session);
+}
+
+void SessionPool::Unwatch(const Session& session) {
+  const std::scoped_lock lock(mutex_);
+  watched_.erase(&session);
+}
+
+void SessionPool::InterruptOverdue(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const int64_t now_ms = Session::SteadyMs();
+    for (const Session* session : watched_) session->InterruptIfOverdue(now_ms);
+    wake_.wait_for(lock, stop, kLookEvery, [] { return false; });
+  }
+}
+
 void SessionPool::Return(std::unique_ptr<Session> session) {
   {
     const std::scoped_lock lock(mutex_);
     --leased_;
+    if (session) {
+      watched_.erase(session.get());
+      session->SetPatience(Session::kPatienceMs);
+    }
     if (session) idle_.push_back(std::move(session));
   }
   returned_.notify_one();

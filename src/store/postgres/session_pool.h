@@ -4,7 +4,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,17 +16,20 @@
 
 namespace allot::store {
 
-/// At most `size` sessions, opened when they are first needed and kept. Thread safe.
+/// At most `size` sessions, opened when they are first needed and kept. Whoever waits for a
+/// database that gives no answer is freed after Session::kPatienceMs. Thread safe.
 class SessionPool {
  public:
   SessionPool(std::string url, int size, int timeout_s,
               std::function<void(const std::string&)> report);
+  ~SessionPool();
 
   /// A session of the pool for one caller; goes back at the end of the lease.
   class Lease {
    public:
-    Lease(SessionPool& pool, std::unique_ptr<Session> session)
-        : pool_(&pool), session_(std::move(session)) {}
+    Lease(SessionPool& pool, std::unique_ptr<Session> session) : pool_(&pool) {
+      Put(std::move(session));
+    }
     Lease(Lease&& other) noexcept
         : pool_(std::exchange(other.pool_, nullptr)), session_(std::move(other.session_)) {}
     Lease& operator=(Lease&&) = delete;
@@ -32,9 +38,15 @@ class SessionPool {
     }
     Session& session() { return *session_; }
     bool holds_session() const { return session_ != nullptr; }
-    void Put(std::unique_ptr<Session> session) { session_ = std::move(session); }
+    void Put(std::unique_ptr<Session> session) {
+      session_ = std::move(session);
+      if (session_) pool_->Watch(*session_);
+    }
     /// The session is lost: the next lease opens another.
-    void Discard() { session_.reset(); }
+    void Discard() {
+      if (session_) pool_->Unwatch(*session_);
+      session_.reset();
+    }
 
    private:
     SessionPool* pool_;
@@ -46,6 +58,9 @@ class SessionPool {
 
  private:
   void Return(std::unique_ptr<Session> session);
+  void Watch(const Session& session);
+  void Unwatch(const Session& session);
+  void InterruptOverdue(const std::stop_token& stop);
 
   const std::string url_;
   const int size_;
@@ -55,6 +70,9 @@ class SessionPool {
   std::condition_variable returned_;
   int leased_ = 0;
   std::vector<std::unique_ptr<Session>> idle_;
+  std::set<const Session*> watched_;
+  std::condition_variable_any wake_;
+  std::jthread watch_;
 };
 
 }  // namespace allot::store
