@@ -8,6 +8,7 @@
 #include "agent/call_failure.h"
 #include "agent/order_message.h"
 #include "allot/base/text.h"
+#include "allot/transport/channel_credentials.h"
 
 namespace allot::agent {
 namespace {
@@ -24,19 +25,19 @@ gpr_timespec In(int64_t ms) {
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(
-    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-  grpc::ChannelArguments arguments;
+    const transport::ServerAddress& server,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  grpc::ChannelArguments arguments = transport::ChannelArgumentsFor(server);
   // The agent paces its calls itself; the channel must be ready to try when they come.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
-  // Finds out that the other side is gone without a word. Heartbeats are more frequent, so a ping
-  // is sent only when they bring nothing back.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  // A key is for the server only, never for a proxy that the environment happens to name.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(target, credentials, arguments);
+  // Finds out that the other side is gone without a word, and leaves time to reach another server
+  // before this agent counts as silent. Heartbeats are more frequent, so a ping is sent only when
+  // they bring nothing back.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 12'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3'000);
+  return grpc::CreateCustomChannel(server.target, credentials, arguments);
 }
 
 /// The start of a text, as plain text within the API's bound.
@@ -102,7 +103,7 @@ GrpcConnection::GrpcConnection(Options options)
 
 std::shared_ptr<GrpcConnection::Link> GrpcConnection::MakeLink(
     const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
-  auto channel = MakeChannel(options_.target, credentials);
+  auto channel = MakeChannel(options_.server, credentials);
   auto stub = v1::ProviderService::NewStub(channel);
   return std::make_shared<Link>(Link{std::move(channel), std::move(stub)});
 }

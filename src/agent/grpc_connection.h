@@ -11,6 +11,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include "allot/agent/connection.h"
+#include "allot/transport/server_address.h"
 #include "allot/v1/provider_service.grpc.pb.h"
 
 namespace allot::agent {
@@ -19,8 +20,7 @@ namespace allot::agent {
 class GrpcConnection final : public Connection {
  public:
   struct Options {
-    /// As gRPC dials it.
-    std::string target;
+    transport::ServerAddress server;
     std::shared_ptr<grpc::ChannelCredentials> credentials;
     std::string api_key;
     ProviderId provider;

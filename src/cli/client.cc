@@ -3,21 +3,21 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include "allot/transport/channel_credentials.h"
+
 namespace allot::cli {
 namespace {
 
 constexpr int kAnswerBytesMax = 64 << 20;
 
 std::shared_ptr<grpc::Channel> Connect(const Connection& connection) {
-  grpc::ChannelArguments arguments;
+  grpc::ChannelArguments arguments = transport::ChannelArgumentsFor(connection.server);
   // A command is short: it tries again soon, within its own deadline.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
-  // A key is for the server only, never for a proxy that the environment happens to name.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(connection.server.target, connection.credentials, arguments);
 }
 

@@ -63,7 +63,8 @@ struct Program {
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
   app.add_option("-o,--output", flags.format, "table, wide, json, yaml or name (table)");
   app.add_option("--server", flags.connection.server,
-                 "HOST:PORT; TLS, but not on this machine: https:// asks for it there");
+                 "HOST:PORT, or several with commas; TLS, but not on this machine: https:// asks "
+                 "for it there");
   app.add_option("--key-file", flags.connection.key_file, "A file with an API key");
   app.add_option("--data-dir", flags.connection.data_dir, "The folder of a local server");
   app.add_option("--ca-file", flags.connection.ca_file,

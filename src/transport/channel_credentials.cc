@@ -32,4 +32,15 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(
   return grpc::SslCredentials(options);
 }
 
+grpc::ChannelArguments ChannelArgumentsFor(const ServerAddress& address) {
+  grpc::ChannelArguments arguments;
+  // A key is for the server only, never for a proxy that the environment happens to name.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!address.name.empty()) {
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, address.name);
+    if (address.encrypted) arguments.SetSslTargetNameOverride(address.name);
+  }
+  return arguments;
+}
+
 }  // namespace allot::transport

@@ -18,7 +18,7 @@ using Kind = Failure::Kind;
 class GrpcConnectionTest : public ::testing::Test {
  protected:
   GrpcConnection::Options Options() const {
-    return {.target = service_.address(),
+    return {.server = {service_.address(), false, ""},
             .credentials = grpc::InsecureChannelCredentials(),
             .api_key = "allot_key",
             .provider = ProviderId("naver"),

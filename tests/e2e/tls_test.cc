@@ -45,6 +45,18 @@ TEST_F(TlsTest, AClientThatCannotTrustTheServerSaysSo) {
   EXPECT_EQ(plain.exit_code, 6);
 }
 
+TEST_F(TlsTest, OfSeveralServersTheNextIsTakenIfItsCertificateNamesTheFirst) {
+  const std::string address = nation_->address().substr(8);
+  const auto list = [&](const std::string& servers) {
+    return RunToEnd({Binary("allot"), "--data-dir", nation_->data_dir(), "--ca-file",
+                     authority_.ca(), "--server", servers, "--timeout", "5s", "clusters"});
+  };
+  // Nobody listens at the first of each.
+  const Ended named = list("https://127.0.0.1:1," + address);
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(list("https://127.0.0.99:1," + address).exit_code, 6);
+}
+
 TEST_F(TlsTest, AnAgentWithAnotherProvidersCertificateIsRefused) {
   // Kakao's certificate with Naver's key.
   std::filesystem::copy_file(authority_.certificate("kakao"), authority_.certificate("naver"),

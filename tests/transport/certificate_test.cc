@@ -118,8 +118,8 @@ TEST_F(CertificateTest, AClientNamesBothFilesOrNeitherAndOnlyForTls) {
   const PemFile key{"--certificate-key", authority_.key("naver")};
   const PemFile no_certificate{"--certificate", ""};
   const PemFile no_key{"--certificate-key", ""};
-  const ServerAddress tls{"pool.example:8443", true};
-  const ServerAddress plain{"127.0.0.1:8443", false};
+  const ServerAddress tls{"pool.example:8443", true, ""};
+  const ServerAddress plain{"127.0.0.1:8443", false, ""};
   EXPECT_TRUE(MakeChannelCredentials(tls, {ca, certificate, key}, Now()).ok());
   EXPECT_TRUE(MakeChannelCredentials(tls, {{}, no_certificate, no_key}, Now()).ok());
   EXPECT_TRUE(MakeChannelCredentials(plain, {{}, no_certificate, no_key}, Now()).ok());

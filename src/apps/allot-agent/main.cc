@@ -139,7 +139,7 @@ int Serve(const Flags& flags, const sigset_t& signals) {
                                 .health_folder = (*state)->health_folder(),
                                 .steady_ms = SteadyMs,
                                 .log = log});
-  GrpcConnection connection({.target = server->target,
+  GrpcConnection connection({.server = *server,
                              .credentials = *credentials,
                              .api_key = *api_key,
                              .provider = site->provider,
@@ -189,7 +189,8 @@ int Main(int argc, char** argv) {
       "allot-agent");
   app.set_version_flag("--version", std::string("allot-agent ") + kVersion);
   app.footer(kFooter);
-  app.add_option("--server", flags.server, "The server, HOST:PORT; TLS, but not on this machine")
+  app.add_option("--server", flags.server,
+                 "The server, HOST:PORT, or several with commas; TLS, but not on this machine")
       ->required();
   app.add_option("--site", flags.site, "The site file: which nodes the cluster has")->required();
   app.add_option("--state", flags.state, "The agent's own folder; made when it is missing")
