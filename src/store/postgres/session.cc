@@ -34,7 +34,8 @@ std::string WithDefaults(const std::string& url, int connect_timeout_s) {
 }
 
 // Idle in a transaction: a server that hangs must not keep its rows, the leader's and the revision
-// above all, from those who would take over: they are to lead within five seconds.
+// above all, from those who would take over: they are to lead within five seconds. Several of its
+// transactions may wait for each other, and each has the rows for that long in its turn.
 // A statement ends here before whoever waits for its answer gives up (SessionPool).
 // synchronous_commit: what was acknowledged is durable, whatever the database's default says.
 // enable_seqscan: a prepared statement keeps the plan that was best when its tables were small,
@@ -46,7 +47,7 @@ constexpr char kSetUp[] =
     "SET enable_seqscan = off;"
     "SET lock_timeout = '10s';"
     "SET statement_timeout = '15s';"
-    "SET idle_in_transaction_session_timeout = '3s';"
+    "SET idle_in_transaction_session_timeout = '1s';"
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off';";
 
