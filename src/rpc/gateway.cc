@@ -4,8 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include <grpc/grpc_security_constants.h>
-
 #include "allot/control/identity.h"
 #include "rpc/bytes.h"
 #include "rpc/status.h"
@@ -13,21 +11,8 @@
 namespace allot::rpc {
 namespace {
 
-constexpr std::string_view kScheme = "Bearer ";
-/// Longer than any key, far shorter than what metadata may carry.
-constexpr std::size_t kCredentialLengthMax = 256;
 /// A message that is read in some microseconds; a larger one would hold up those behind it.
 constexpr std::size_t kReadAtOnceBytesMax = 16 * 1024;
-
-std::string KeySha256Of(const grpc::CallbackServerContext& context) {
-  const auto& metadata = context.client_metadata();
-  const auto [first, last] = metadata.equal_range("authorization");
-  if (first == last) return {};
-  const std::string_view value(first->second.data(), first->second.size());
-  const bool sound = std::next(first) == last && value.starts_with(kScheme) &&
-                     value.size() > kScheme.size() && value.size() <= kCredentialLengthMax;
-  return control::Sha256Hex(sound ? value.substr(kScheme.size()) : "not a key");
-}
 
 /// Beyond kReceivedBytesMax gRPC refuses by itself, without a reason.
 Result<std::string> BytesOf(const grpc::ByteBuffer& message) {
@@ -72,7 +57,7 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
                                                     .expiry_micros = 0});
   grpc::ServerUnaryReactor* reactor = call->reactor;
   Admit(
-      CredentialOf(*context),
+      CredentialOf(*context, tls_),
       [this, call](const Principal& principal) {
         call->record.principal = principal;
         Dispatch(call);
@@ -88,14 +73,6 @@ CallRecord Gateway::NewRecord(const std::string& name) {
           .request_id = {},
           .principal = {},
           .start_micros = journal_.NowMicros()};
-}
-
-Credential Gateway::CredentialOf(const grpc::CallbackServerContext& context) const {
-  Credential credential{.key_sha256 = KeySha256Of(context), .certificate_name = {}};
-  if (tls_ == nullptr) return credential;
-  const auto names = context.auth_context()->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
-  if (!names.empty()) credential.certificate_name.assign(names[0].data(), names[0].size());
-  return credential;
 }
 
 void Gateway::Admit(const Credential& credential, std::function<void(const Principal&)> serve,
@@ -220,7 +197,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
   context->AddTrailingMetadata(kCallIdHeader, record.call_id);
   auto stream = WatchStream::Make(journal_, record);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
-  const Credential credential = CredentialOf(*context);
+  const Credential credential = CredentialOf(*context, tls_);
   const auto refuse = [stream](const Error& error) { stream->End(error); };
   const auto begin = [this, stream, record, &method, bytes = BytesOf(*request),
                       credential](const Principal& principal) {

@@ -13,6 +13,7 @@
 #include "rpc/authenticator.h"
 #include "rpc/awaiting_calls.h"
 #include "rpc/call_record.h"
+#include "rpc/credential.h"
 #include "rpc/method_table.h"
 #include "rpc/watch_hub.h"
 #include "rpc/worker_pool.h"
@@ -26,15 +27,6 @@ inline constexpr int kReceivedBytesMax = 8 * 1024 * 1024;
 /// Trailing metadata of every answer, and the length of the id in it.
 inline constexpr char kCallIdHeader[] = "allot-call-id";
 inline constexpr int kCallIdLength = 16;
-
-/// What a caller proves who it is with.
-struct Credential {
-  /// Of the key in "authorization: Bearer KEY", hexadecimal; empty when there is none, and of a
-  /// text that is no key for every other form.
-  std::string key_sha256;
-  /// The SPIFFE ID in the certificate that the caller's connection was made with; empty without.
-  std::string certificate_name;
-};
 
 /// What every call goes through, whatever its method: the credential, a worker in the caller's
 /// turn, the handler, the answer or the mapped error, the journal.
@@ -67,7 +59,6 @@ class Gateway {
   using UnaryCallPtr = std::shared_ptr<UnaryCall>;
 
   CallRecord NewRecord(const std::string& name);
-  Credential CredentialOf(const grpc::CallbackServerContext& context) const;
   /// Finds out who calls, and then runs `serve` on the authenticator's thread; or `refuse` is told
   /// why not, at once or later. One of the two runs, once, and neither may block.
   void Admit(const Credential& credential, std::function<void(const Principal&)> serve,

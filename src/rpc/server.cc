@@ -18,8 +18,14 @@
 namespace allot::rpc {
 namespace {
 
+/// Who pings more often than this, twice, is let go: a ping costs its sender nothing.
 constexpr int kPingIntervalLeastMs = 10'000;
+/// A connection with calls under way and nothing to read is asked whether anybody is there, and
+/// let go without an answer: watches would hold it for ever.
 constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveAnswerMs = 20'000;
+/// All headers of a call. The certificate that the edge hands on takes 1 to 4 KiB of them.
+constexpr int kMetadataBytesMax = 16 * 1024;
 
 /// Reflection for this server, as asked; gRPC's own switch is for all servers of a process, and its
 /// library turns it on by being linked.
@@ -91,6 +97,10 @@ class GrpcServer final : public Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                                kPingIntervalLeastMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswerMs);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax);
+    // No oldest age of a connection: agents and watches have one for weeks, and are cut by it.
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, options_.idle_connection_ms);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, options_.handshake_ms);
     // Two servers on one port would share its calls at random.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

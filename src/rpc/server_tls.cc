@@ -103,6 +103,10 @@ std::optional<std::string> ServerTls::ProviderName(const std::string& provider) 
   return "spiffe://" + files_.trust_domain + "/provider/" + provider;
 }
 
+bool ServerTls::IsEdge(const std::string& name) const {
+  return !files_.client_ca.path.empty() && name == "spiffe://" + files_.trust_domain + "/edge";
+}
+
 std::shared_ptr<grpc::ServerCredentials> ServerTls::Credentials() {
   return std::make_shared<ReloadingCredentials>(*this);
 }

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,6 +147,23 @@ Result<std::string> ReadAuthorities(const PemFile& file) {
                   "PEM: the certificates of the authorities to believe");
   }
   return std::move(pem.text);
+}
+
+std::optional<std::string> SpiffeIdOf(const std::string& certificate) {
+  const X509Ptr read = FirstCertificate(certificate);
+  if (!read) return std::nullopt;
+  const std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>> names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(read.get(), NID_subject_alt_name, nullptr, nullptr)));
+  std::optional<std::string> id;
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    if (id) return std::nullopt;
+    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
+    id.emplace(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+               static_cast<std::size_t>(ASN1_STRING_length(uri)));
+  }
+  return id && id->starts_with("spiffe://") ? id : std::nullopt;
 }
 
 }  // namespace allot::transport

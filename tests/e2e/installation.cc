@@ -98,14 +98,15 @@ Ended Installation::Allot(std::vector<std::string> arguments) const {
 }
 
 Ended Installation::AllotAs(const std::string& key_file, std::vector<std::string> arguments) const {
-  return RunToEnd(Joined({{Binary("allot"), "--server", address(), "--key-file", key_file},
+  return RunToEnd(Joined({{Binary("allot"), "--server", Server(), "--key-file", key_file},
                           TlsFlags(),
                           std::move(arguments)}));
 }
 
 std::unique_ptr<Process> Installation::StartAllot(std::vector<std::string> arguments) const {
-  return std::make_unique<Process>(
-      Joined({{Binary("allot"), "--data-dir", data_dir()}, TlsFlags(), std::move(arguments)}));
+  std::vector<std::string> command = {Binary("allot"), "--data-dir", data_dir()};
+  if (!front_.empty()) command.insert(command.end(), {"--server", front_});
+  return std::make_unique<Process>(Joined({std::move(command), TlsFlags(), std::move(arguments)}));
 }
 
 nlohmann::json Installation::AllotJson(std::vector<std::string> arguments) const {
@@ -159,12 +160,16 @@ std::unique_ptr<Process> Installation::LaunchAgent(const std::string& cluster,
   WriteFile(site, "provider: " + provider + "\ncluster: " + cluster +
                       "\ngpu_model: " + (naver ? "H200" : "B200") + "\nnodes: [\"node-[1-" +
                       (naver ? "4" : "2") + "]\"]\n" + site_lines);
-  const std::string key = dir_ / (provider + ".key");
-  if (!std::filesystem::exists(key)) MakeKey(provider, {"provider", "--provider", provider});
   return std::make_unique<Process>(
-      Joined({{Binary("allot-agent"), "--server", address(), "--site", site, "--key-file", key,
-               "--state", AgentState(state_name)},
+      Joined({{Binary("allot-agent"), "--server", Server(), "--site", site, "--key-file",
+               ProviderKey(provider), "--state", AgentState(state_name)},
               TlsFlags(provider)}));
+}
+
+std::string Installation::ProviderKey(const std::string& provider) const {
+  std::string key = dir_ / (provider + ".key");
+  if (!std::filesystem::exists(key)) MakeKey(provider, {"provider", "--provider", provider});
+  return key;
 }
 
 std::vector<std::string> Installation::TlsFlags(const std::string& provider) const {

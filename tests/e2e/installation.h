@@ -31,6 +31,8 @@ class Installation {
   Process& server() { return *server_; }
   std::string data_dir() const { return dir_ / "data"; }
   std::string address() const;
+  /// From now on clients connect there, instead of to the server itself.
+  void PutBehind(const std::string& address) { front_ = address; }
   pid_t postgres_pid() const;
 
   /// `allot`, as the operator; or with another key.
@@ -50,6 +52,8 @@ class Installation {
   /// Two providers with a cluster each, naver-a of four nodes of H200 and kakao-a of two of B200,
   /// and two institutes with a project each, snu/llm and kaist/vision, with ample quotas.
   void RegisterSmallNation() const;
+  /// A provider's key, made when it is first asked for.
+  std::string ProviderKey(const std::string& provider) const;
   /// The agent of a cluster of the small nation, online when this returns. `site_lines` are added
   /// to its site file.
   std::unique_ptr<Process> StartAgent(const std::string& cluster,
@@ -64,11 +68,14 @@ class Installation {
   Installation(const std::string& config, const Authority* authority);
   void WriteFile(const std::string& path, std::string_view text) const;
 
+  /// Where clients connect.
+  std::string Server() const { return front_.empty() ? address() : front_; }
   /// What every client is started with besides.
   std::vector<std::string> TlsFlags(const std::string& provider = "") const;
 
   TempDir dir_;
   const Authority* authority_ = nullptr;
+  std::string front_;
   std::vector<std::string> server_command_;
   std::unique_ptr<Process> server_;
 };

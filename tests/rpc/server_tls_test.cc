@@ -10,6 +10,7 @@
 
 #include "rpc/api_fixture.h"
 #include "support/authority.h"
+#include "support/percent_encoded.h"
 #include "support/process.h"
 
 namespace allot::rpc {
@@ -73,6 +74,19 @@ class ServerTlsTest : public Api {
   std::string List(const std::string& key) {
     return ReasonOf(Call<v1::PoolService>(key, &Pool::ListProviders, ""));
   }
+  /// With the provider's key, and what an edge would say of its callers' certificates.
+  std::string ListForwarding(const std::vector<std::string>& certificates) {
+    auto context = As(agent_key_);
+    for (const std::string& certificate : certificates) {
+      context->AddMetadata("allot-client-certificate", certificate);
+    }
+    v1::ListProvidersResponse ignored;
+    return ReasonOf(Pool(channel_).ListProviders(context.get(), {}, &ignored));
+  }
+  /// As nginx writes a certificate into a header.
+  std::string PercentEncoded(const std::string& provider) const {
+    return testing::PercentEncoded(ReadWhole(authority_.certificate(provider)));
+  }
   /// What a stranger's TLS client is told.
   std::string Handshake(std::vector<std::string> options) const {
     options.insert(options.begin(), {"openssl", "s_client", "-connect", server_->address(),
@@ -134,6 +148,36 @@ TEST_F(ServerTlsTest, AnotherDomainsNameIsNotTheProviders) {
   AddProvider();
   ConnectAs(authority_, "prov");
   EXPECT_EQ(List(agent_key_), "CERTIFICATE_REQUIRED");
+}
+
+TEST_F(ServerTlsTest, TheEdgeSaysWhoseCertificateItsCallersHave) {
+  ServeTls(authority_.ca());
+  AddProvider();
+  authority_.MakeEdge();
+  ConnectAs(authority_, "edge");
+  EXPECT_EQ(ListForwarding({PercentEncoded("prov")}), "OK");
+  EXPECT_EQ(ListForwarding({PercentEncoded("other")}), "CERTIFICATE_REQUIRED");
+  EXPECT_EQ(ListForwarding({}), "CERTIFICATE_REQUIRED") << "the edge itself is no provider";
+  EXPECT_EQ(ListForwarding({PercentEncoded("prov"), PercentEncoded("other")}),
+            "CERTIFICATE_REQUIRED");
+  for (const char* bad : {"-", "%", "%4", "%zz", "%2", "spiffe://allot/provider/prov"}) {
+    EXPECT_EQ(ListForwarding({bad}), "CERTIFICATE_REQUIRED") << bad;
+  }
+}
+
+TEST_F(ServerTlsTest, NobodyElseDoes) {
+  ServeTls(authority_.ca());
+  AddProvider();
+  authority_.MakeEdge({"--trust-domain", "elsewhere"});
+  for (const char* name : {"", "other", "edge"}) {
+    ConnectAs(authority_, name);
+    EXPECT_EQ(ListForwarding({PercentEncoded("prov")}), "CERTIFICATE_REQUIRED") << name;
+  }
+  // An edge that is signed by somebody else makes no connection at all.
+  const testing::Authority stranger;
+  stranger.MakeEdge();
+  ConnectAs(stranger, "edge");
+  EXPECT_THAT(ListForwarding({PercentEncoded("prov")}), HasSubstr("without a reason"));
 }
 
 TEST_F(ServerTlsTest, ACertificateOfAnotherAuthorityOrOutsideItsTimeMakesNoConnection) {

@@ -30,6 +30,11 @@ class Authority {
     options.insert(options.begin(), {"provider", folder(), provider});
     Run(options);
   }
+  /// Makes edge.crt.
+  void MakeEdge(std::vector<std::string> options = {}) const {
+    options.insert(options.begin(), {"edge", folder()});
+    Run(options);
+  }
 
  private:
   static void Run(std::vector<std::string> arguments) {

@@ -111,6 +111,33 @@ TEST_F(CertificateTest, AuthoritiesAreOneOrMoreCertificates) {
   EXPECT_EQ(none.error().field, "--ca-file");
 }
 
+TEST_F(CertificateTest, ASpiffeIdIsTheOnlyUriOfACertificate) {
+  const auto id_of = [&](const std::string& name) {
+    const auto read = ReadCertificate(Chain(name), Key(name), Now());
+    return read.ok() ? SpiffeIdOf(read->chain).value_or("none") : "unread";
+  };
+  authority_.MakeProvider("naver");
+  authority_.MakeEdge({"--trust-domain", "gpu.example"});
+  authority_.MakeServer();
+  EXPECT_EQ(id_of("naver"), "spiffe://allot/provider/naver");
+  EXPECT_EQ(id_of("edge"), "spiffe://gpu.example/edge");
+  EXPECT_EQ(id_of("server"), "none");
+  const auto id_of_uris = [&](const std::string& uris) {
+    const testing::Ended made = testing::RunToEnd(
+        {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=x", "-addext", "subjectAltName=" + uris, "-keyout", "/dev/null"});
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    return SpiffeIdOf(made.out).value_or("none");
+  };
+  EXPECT_EQ(id_of_uris("DNS:naver.example,URI:spiffe://allot/provider/naver"),
+            "spiffe://allot/provider/naver");
+  EXPECT_EQ(id_of_uris("URI:spiffe://allot/provider/naver,URI:spiffe://allot/provider/kakao"),
+            "none");
+  EXPECT_EQ(id_of_uris("URI:https://allot/provider/naver"), "none");
+  EXPECT_EQ(SpiffeIdOf("spiffe://allot/provider/naver"), std::nullopt);
+  EXPECT_EQ(SpiffeIdOf(""), std::nullopt);
+}
+
 TEST_F(CertificateTest, AClientNamesBothFilesOrNeitherAndOnlyForTls) {
   authority_.MakeProvider("naver");
   const PemFile ca{"--ca-file", authority_.ca()};

@@ -41,6 +41,8 @@ class Server {
     int streams_per_connection_max = 100;
     /// Who has connected and not spoken TLS and HTTP/2 by then is let go.
     int handshake_ms = 10'000;
+    /// Who has no call under way for so long is, too. The edge lets go of its connections sooner.
+    int idle_connection_ms = 300'000;
     int watches_max = 1024;
     /// Of one key, so that nobody shuts the others out.
     int watches_per_key_max = 128;
@@ -58,6 +60,12 @@ class Server {
     std::shared_ptr<spdlog::logger> log;
     /// Counters and histograms by method; none: no metrics.
     std::shared_ptr<prometheus::Registry> registry;
+
+    /// How many this process may need: behind the edge every call has a connection of its own.
+    uint64_t descriptors_needed() const {
+      constexpr int kDatabaseFilesAndSpare = 1'024;
+      return static_cast<uint64_t>(watches_max + queued_calls_max + kDatabaseFilesAndSpare);
+    }
   };
 
   /// Listens when it returns. `context` and `planner` outlive the server. config_invalid when the

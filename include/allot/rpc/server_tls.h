@@ -29,7 +29,8 @@ class ServerTls {
     transport::PemFile key;
     /// Of those who sign providers' certificates. Empty: clients are asked for none.
     transport::PemFile client_ca;
-    /// Whose names count in those: a provider is spiffe://TRUST_DOMAIN/provider/NAME.
+    /// Whose names count in those: a provider is spiffe://TRUST_DOMAIN/provider/NAME, the edge
+    /// spiffe://TRUST_DOMAIN/edge.
     std::string trust_domain;
   };
 
@@ -46,6 +47,8 @@ class ServerTls {
 
   /// The name a provider's certificate must have; nothing when none is needed.
   std::optional<std::string> ProviderName(const std::string& provider) const;
+  /// Whether this is the name of the edge, which is believed whose certificate its callers have.
+  bool IsEdge(const std::string& name) const;
 
   /// For one server, which does not outlive this.
   std::shared_ptr<grpc::ServerCredentials> Credentials();

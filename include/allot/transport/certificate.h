@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "allot/base/result.h"
@@ -31,5 +32,9 @@ Result<Certificate> ReadCertificate(const PemFile& chain, const PemFile& key, In
 /// The PEM of one or more certificates of authorities. config_invalid when there is none, or one
 /// that cannot be read.
 Result<std::string> ReadAuthorities(const PemFile& file);
+
+/// The SPIFFE ID that a certificate in PEM is for. Nothing when there is none, or more than one
+/// URI, or it cannot be read. Whether the certificate is to be believed is not looked at.
+std::optional<std::string> SpiffeIdOf(const std::string& certificate);
 
 }  // namespace allot::transport

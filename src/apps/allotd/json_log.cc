@@ -65,6 +65,12 @@ void LogForGrpc(gpr_log_func_args* remark) {
   }
 }
 
+void Log(spdlog::level::level_enum level, std::string_view event, const ordered_json& fields) {
+  ordered_json line{{"event", event}};
+  for (const auto& [key, value] : fields.items()) line[key] = value;
+  spdlog::log(level, "{}", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+}
+
 }  // namespace
 
 void LogAsJson(const std::string& level) {
@@ -77,10 +83,12 @@ void LogAsJson(const std::string& level) {
   gpr_set_log_function(LogForGrpc);
 }
 
-void LogInfo(std::string_view event, ordered_json fields) {
-  ordered_json line{{"event", event}};
-  for (const auto& [key, value] : fields.items()) line[key] = value;
-  spdlog::info("{}", line.dump());
+void LogInfo(std::string_view event, const ordered_json& fields) {
+  Log(spdlog::level::info, event, fields);
+}
+
+void LogWarning(std::string_view event, const ordered_json& fields) {
+  Log(spdlog::level::warn, event, fields);
 }
 
 void LogError(std::string_view event, const Error& error) {

@@ -16,7 +16,9 @@ namespace allot::allotd {
 void LogAsJson(const std::string& level);
 
 /// A line {"time":…,"level":"info","event":event, …fields}.
-void LogInfo(std::string_view event, nlohmann::ordered_json fields);
+void LogInfo(std::string_view event, const nlohmann::ordered_json& fields);
+/// The same with level "warning", for what somebody should look at.
+void LogWarning(std::string_view event, const nlohmann::ordered_json& fields);
 /// The same with level "error" and the reason, message and advice of `error`.
 void LogError(std::string_view event, const Error& error);
 

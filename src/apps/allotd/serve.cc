@@ -10,6 +10,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
 
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
@@ -23,10 +24,12 @@
 #include "allot/store/store.h"
 #include "apps/allotd/cluster_watch.h"
 #include "apps/allotd/data_folder.h"
+#include "apps/allotd/descriptors.h"
 #include "apps/allotd/json_log.h"
 #include "apps/allotd/metrics.h"
 #include "apps/allotd/metrics_endpoint.h"
 #include "apps/allotd/operator_key.h"
+#include "apps/allotd/self_probe.h"
 #include "apps/allotd/signals.h"
 
 namespace allot::allotd {
@@ -100,6 +103,7 @@ class Serving {
   Status Start() {
     ALLOT_RETURN_IF_ERROR(LoadCertificates());
     ALLOT_RETURN_IF_ERROR(StartMetrics());
+    RaiseDescriptorLimit(ServerOptions().descriptors_needed());
     // Before the first call: it may be judged by a published policy.
     ALLOT_RETURN_IF_ERROR(planner_.Read([](const control::PoolView&) {}));
     ALLOT_ASSIGN_OR_RETURN(server_, rpc::Server::Start(context_, planner_, ServerOptions()));
@@ -108,6 +112,7 @@ class Serving {
       server_->NotifyCommit();
     });
     loop_.Start();
+    probe_.emplace(ProbeOptions(), *registry_);
     return Ok{};
   }
 
@@ -137,6 +142,8 @@ class Serving {
   /// ended.
   void End(int64_t grace_ms) {
     if (!server_) return;
+    // From here on new connections are not answered, as they should not be.
+    probe_.reset();
     server_->Drain(grace_ms);
     loop_.Stop();
   }
@@ -167,6 +174,19 @@ class Serving {
     options.steady_micros = SteadyMicros;
     options.log = spdlog::default_logger();
     options.registry = registry_;
+    return options;
+  }
+
+  /// systemd's watchdog, where there is one, restarts a server that does not answer for long: it is
+  /// told of answers four times in the time that it waits.
+  SelfProbe::Options ProbeOptions() const {
+    SelfProbe::Options options{.target = server_->address(), .encrypted = tls_ != nullptr};
+    uint64_t watchdog_micros = 0;
+    if (sd_watchdog_enabled(0, &watchdog_micros) > 0) {
+      options.period = std::min(options.period, std::chrono::milliseconds(watchdog_micros / 4'000));
+      options.patience = std::min(options.patience, options.period);
+      options.on_answer = [] { sd_notify(0, "WATCHDOG=1"); };
+    }
     return options;
   }
 
@@ -257,6 +277,7 @@ class Serving {
   std::shared_ptr<rpc::ServerTls> tls_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;
+  std::optional<SelfProbe> probe_;
 };
 
 Status Run(const ServeOptions& options, const Signals& signals) {
@@ -272,8 +293,10 @@ Status Run(const ServeOptions& options, const Signals& signals) {
   LogInfo("serving", {{"listen", serving.address()},
                       {"metrics_listen", serving.metrics_address()},
                       {"policy", serving.policy_version()}});
+  sd_notify(0, "READY=1");
 
   const int signal = signals.AwaitEnd([&] { serving.ReloadCertificates(); });
+  sd_notify(0, "STOPPING=1");
   LogInfo("draining", {{"signal", signal}});
   // Who cannot wait still gets an orderly end of the database.
   const std::jthread impatience = signals.EndAtOnceOnTheNext([&] {

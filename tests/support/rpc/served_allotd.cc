@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
+#include <string_view>
 
 namespace allot::testing {
 namespace {
@@ -16,6 +18,11 @@ std::string ReadLine(const std::string& path) {
   std::string line;
   if (!std::getline(file, line)) throw std::runtime_error("cannot read " + path);
   return line;
+}
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -42,12 +49,28 @@ double Quantile(std::vector<double> values, std::size_t permille) {
   return values[(values.size() * permille + 999) / 1000 - 1];
 }
 
-ServedAllotd::ServedAllotd(const std::string& bin_dir)
-    : server_(std::vector<std::string>{bin_dir + "/allotd", "serve", "--data-dir", dir_ / "data",
-                                       "--listen", "127.0.0.1:0", "--metrics-listen", "off"}) {
-  if (!server_.AwaitErr("\"serving\"")) throw std::runtime_error("allotd: " + server_.err());
+ServedAllotd::ServedAllotd(const std::string& bin_dir) : ServedAllotd(bin_dir, nullptr) {}
+
+ServedAllotd::ServedAllotd(const std::string& bin_dir, const Authority& authority)
+    : ServedAllotd(bin_dir, &authority) {}
+
+ServedAllotd::ServedAllotd(const std::string& bin_dir, const Authority* authority)
+    : credentials_(grpc::InsecureChannelCredentials()) {
+  std::vector<std::string> command = {bin_dir + "/allotd", "serve",    "--data-dir",
+                                      dir_ / "data",       "--listen", "127.0.0.1:0",
+                                      "--metrics-listen",  "off"};
+  if (authority != nullptr) {
+    std::ofstream(dir_ / "allotd.yaml")
+        << "server:\n  tls: {certificate: " << authority->certificate("server")
+        << ", key: " << authority->key("server") << ", client_ca: " << authority->ca() << "}\n";
+    command.insert(command.end(), {"--config", dir_ / "allotd.yaml"});
+    credentials_ = grpc::SslCredentials({.pem_root_certs = ReadWhole(authority->ca())});
+  }
+  server_.emplace(command);
+  if (!server_->AwaitErr("\"serving\"")) throw std::runtime_error("allotd: " + server_->err());
   operator_key_ = ReadLine(dir_ / "data/keys/operator.key");
   address_ = ReadLine(dir_ / "data/server.address");
+  address_.erase(0, authority != nullptr ? std::string_view("https://").size() : 0);
   stubs_ = std::make_unique<Stubs>(Connect());
 }
 
@@ -55,11 +78,11 @@ std::string ServedAllotd::database_url() const {
   return "host=" + (dir_ / "data/run") + " user=allot dbname=allot";
 }
 
-std::shared_ptr<grpc::Channel> ServedAllotd::Connect() const {
+std::shared_ptr<grpc::Channel> ServedAllotd::Connect(const std::string& address) const {
   grpc::ChannelArguments arguments;
   // Channels to one address share a connection otherwise.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials_, arguments);
 }
 
 std::string ServedAllotd::CreateProvider() {

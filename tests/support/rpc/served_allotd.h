@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "allot/v1/project_service.grpc.pb.h"
 #include "allot/v1/provider_service.grpc.pb.h"
 #include "allot/v1/quota_service.grpc.pb.h"
+#include "support/authority.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 
@@ -52,12 +54,17 @@ class ServedAllotd {
  public:
   /// Serves when it returns; throws std::runtime_error otherwise.
   explicit ServedAllotd(const std::string& bin_dir);
+  /// With TLS, and providers' certificates, all made by `authority`, which outlives the object.
+  ServedAllotd(const std::string& bin_dir, const Authority& authority);
 
-  pid_t pid() const { return server_.pid(); }
+  pid_t pid() const { return server_->pid(); }
+  /// "127.0.0.1:PORT".
+  const std::string& address() const { return address_; }
   const std::string& operator_key() const { return operator_key_; }
   std::string database_url() const;
-  /// A connection of its own.
-  std::shared_ptr<grpc::Channel> Connect() const;
+  /// A connection of its own; to the server itself, or to what stands in front of it.
+  std::shared_ptr<grpc::Channel> Connect() const { return Connect(address_); }
+  std::shared_ptr<grpc::Channel> Connect(const std::string& address) const;
   Stubs& stubs() { return *stubs_; }
 
   /// The provider "bench"; its key.
@@ -71,8 +78,11 @@ class ServedAllotd {
   std::string CreateMemberKey(const std::string& institute);
 
  private:
+  ServedAllotd(const std::string& bin_dir, const Authority* authority);
+
   TempDir dir_;
-  Process server_;
+  std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  std::optional<Process> server_;
   std::string operator_key_;
   std::string address_;
   std::unique_ptr<Stubs> stubs_;

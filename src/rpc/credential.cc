@@ -1,0 +1,82 @@
+#include "rpc/credential.h"
+
+#include <charconv>
+#include <iterator>
+#include <optional>
+#include <string_view>
+
+#include <grpc/grpc_security_constants.h>
+
+#include "allot/control/identity.h"
+#include "allot/transport/certificate.h"
+
+namespace allot::rpc {
+namespace {
+
+constexpr std::string_view kScheme = "Bearer ";
+/// Longer than any key, far shorter than what metadata may carry.
+constexpr std::size_t kCredentialLengthMax = 256;
+/// The PEM of the certificate that a caller showed to the edge, percent-encoded.
+constexpr const char* kForwardedCertificateHeader = "allot-client-certificate";
+
+/// Of metadata that stands there once; nothing otherwise.
+std::optional<std::string_view> OnlyValue(const grpc::CallbackServerContext& context,
+                                          const char* header) {
+  const auto [first, last] = context.client_metadata().equal_range(header);
+  if (first == last || std::next(first) != last) return std::nullopt;
+  return std::string_view(first->second.data(), first->second.size());
+}
+
+/// What was percent-encoded; nothing when a '%' is not followed by two digits.
+std::optional<std::string> PercentDecoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    const std::string_view digits = text.substr(i + 1, 2);
+    unsigned char byte = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, code] = std::from_chars(digits.data(), end, byte, 16);
+    if (digits.size() != 2 || code != std::errc() || stop != end) return std::nullopt;
+    decoded += static_cast<char>(byte);
+    i += 2;
+  }
+  return decoded;
+}
+
+std::string NameOfConnection(const grpc::CallbackServerContext& context) {
+  const auto names = context.auth_context()->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
+  return names.empty() ? std::string() : std::string(names[0].data(), names[0].size());
+}
+
+std::string NameThatTheEdgeForwards(const grpc::CallbackServerContext& context) {
+  const auto value = OnlyValue(context, kForwardedCertificateHeader);
+  const auto certificate = value ? PercentDecoded(*value) : std::nullopt;
+  return certificate ? transport::SpiffeIdOf(*certificate).value_or("") : "";
+}
+
+std::string KeySha256Of(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  if (metadata.find("authorization") == metadata.end()) return {};
+  const std::string_view value = OnlyValue(context, "authorization").value_or("");
+  const bool sound = value.starts_with(kScheme) && value.size() > kScheme.size() &&
+                     value.size() <= kCredentialLengthMax;
+  return control::Sha256Hex(sound ? value.substr(kScheme.size()) : "not a key");
+}
+
+}  // namespace
+
+Credential CredentialOf(const grpc::CallbackServerContext& context, const ServerTls* tls) {
+  Credential credential{.key_sha256 = KeySha256Of(context), .certificate_name = {}};
+  if (tls == nullptr) return credential;
+  const std::string name = NameOfConnection(context);
+  // Anybody may send the header; it says something only where the edge itself is the sender, which
+  // sets it anew on every call.
+  credential.certificate_name = tls->IsEdge(name) ? NameThatTheEdgeForwards(context) : name;
+  return credential;
+}
+
+}  // namespace allot::rpc
