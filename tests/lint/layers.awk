@@ -16,13 +16,13 @@ BEGIN {
   row("cli",            "base transport proto cli",                       "grpc openssl yaml cli11 nlohmann");
   row("sim",            "base model scheduler replay store control sim", "nlohmann");
   row("apps",           "base model scheduler replay store store/postgres control transport proto rpc agent cli sim apps",
-                        "grpc openssl spdlog prometheus nlohmann yaml cli11");
+                        "grpc openssl spdlog prometheus nlohmann yaml cli11 systemd");
 
   # How a third party is recognised: by how its includes begin.
   party("grpcpp/", "grpc"); party("grpc/", "grpc"); party("grpc++/", "grpc"); party("google/", "grpc");
   party("pqxx/", "pqxx"); party("libpq", "pqxx"); party("postgresql/", "pqxx");
   party("absl/", "absl"); party("openssl/", "openssl"); party("nlohmann/", "nlohmann");
-  party("spdlog/", "spdlog"); party("fmt/", "spdlog"); party("prometheus/", "prometheus");
+  party("spdlog/", "spdlog"); party("fmt/", "spdlog"); party("prometheus/", "prometheus"); party("systemd/", "systemd");
   party("yaml-cpp/", "yaml"); party("CLI/", "cli11"); party("boost/", "boost");
 
   # Pure layers: no clock, no randomness, no I/O, no threads, and nothing whose order of iteration is chance.
