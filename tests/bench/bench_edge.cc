@@ -93,8 +93,10 @@ class Members {
           const Settings& settings) {
     for (int i = 0; i < settings.callers; ++i) {
       threads_.emplace_back(
-          [this, key, settings, channel = served.Connect(address)](const std::stop_token& stop) {
+          [this, i, key, settings, channel = served.Connect(address)](const std::stop_token& stop) {
             const auto stub = v1::ProjectService::NewStub(channel);
+            // Not all at once.
+            std::this_thread::sleep_for(milliseconds(settings.pause_ms * i / settings.callers));
             while (!stop.stop_requested()) {
               Note(Look(*stub, key), calls_);
               std::this_thread::sleep_for(milliseconds(settings.pause_ms));
