@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "allot/control/scheduler_loop.h"
 #include "allot/control/submit.h"
 #include "allot/control/tenants.h"
+#include "allot/store/memory.h"
 #include "allot/store/store.h"
 #include "support/counting_id_source.h"
 #include "support/manual_clock.h"
@@ -35,6 +37,9 @@ Reason ReasonOf(const Result<T>& result) {
   return result.ok() ? Reason::kInternal : result.error().reason;
 }
 
+/// Set: the tests run on a store in memory instead of PostgreSQL.
+inline constexpr char kStoreVariable[] = "ALLOT_TEST_IN_MEMORY";
+
 /// A small nation on a fresh database: provider "prov" with cluster "c" (H200, four nodes n1 to n4,
 /// programme "call"), institutes "snu" and "kist" with a project "p" each.
 class World : public ::testing::Test {
@@ -45,7 +50,8 @@ class World : public ::testing::Test {
     policy.tie_seed = 0;
     policy.gathering_time = Seconds{0};
     policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
-    store = testing::OpenTestStore();
+    const char* const kind = std::getenv(kStoreVariable);
+    store = kind == nullptr ? testing::OpenTestStore() : store::OpenMemory(clock);
     context.emplace(Context{*store, clock, ids, policies});
     planner = std::make_unique<Planner>(*context);
     loop = std::make_unique<SchedulerLoop>(*context, *planner, LoopOptions("server-1"));

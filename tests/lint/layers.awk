@@ -9,13 +9,15 @@ BEGIN {
   row("replay",         "base model scheduler replay",                "nlohmann");
   row("store",          "base model store",                           "openssl nlohmann");
   row("store/postgres", "base model store store/postgres",            "pqxx openssl nlohmann");
+  row("store/memory",   "base model store store/memory",              "openssl");
   row("control",        "base model scheduler replay store control",  "openssl");
   row("transport",      "base transport",                             "grpc openssl");
   row("rpc",            "base model control transport proto rpc",               "grpc openssl spdlog prometheus nlohmann");
   row("agent",          "base model transport proto agent",                   "grpc openssl spdlog prometheus nlohmann yaml");
   row("cli",            "base transport proto cli",                       "grpc openssl yaml cli11 nlohmann");
   row("sim",            "base model scheduler replay store control sim", "nlohmann");
-  row("apps",           "base model scheduler replay store store/postgres control transport proto rpc agent cli sim apps",
+  row("chaos",          "base model scheduler store control agent chaos", "");
+  row("apps",           "base model scheduler replay store store/postgres control transport proto rpc agent cli sim chaos apps",
                         "grpc openssl spdlog prometheus nlohmann yaml cli11 systemd");
 
   # How a third party is recognised: by how its includes begin.
@@ -43,7 +45,7 @@ function party(prefix, name) { parties[prefix] = name }
 
 # The layer of a path below src/ or include/allot/.
 function layer_of(path) {
-  if (path ~ /^store\/postgres\//) return "store/postgres";
+  if (path ~ /^store\/(postgres|memory)\//) return path ~ /^store\/p/ ? "store/postgres" : "store/memory";
   sub(/\/.*/, "", path);
   return path;
 }

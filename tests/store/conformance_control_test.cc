@@ -90,6 +90,22 @@ TEST_P(StoreConformance, ATakeoverWaitsForTheLeadersTransaction) {
   EXPECT_EQ(successor.get(), AllocationState::kProvisioning);
 }
 
+TEST_P(StoreConformance, WhatOneHoldsLockedAnotherWaitsFor) {
+  using Lock = Status (*)(Tx&);
+  const Lock locks[] = {[](Tx& tx) { return tx.LockPool(ClusterId("naver-a")); },
+                        [](Tx& tx) { return tx.LockPolicies(); }};
+  for (const Lock lock : locks) {
+    std::future<Status> other;
+    EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+      ALLOT_RETURN_IF_ERROR(lock(tx));
+      other = std::async(std::launch::async, [&] { return Write(store(), lock); });
+      EXPECT_EQ(other.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+      return Ok{};
+    }));
+    EXPECT_OK(other.get());
+  }
+}
+
 TEST_P(StoreConformance, OneRequestIdLeadsToOneAnswer) {
   const auto record = [](const std::string& response) {
     return RequestRecord{.key = KeyId("k1"),

@@ -48,6 +48,13 @@ TEST_P(StoreConformance, PromisesAreBookedAheadOfWhatIsHeldAndHoldNothing) {
   EXPECT_EQ(open.value()[0].allocation, running.id);
   EXPECT_TRUE(ClaimsOf(waiting.id).empty());
 
+  const auto on_node = [&](const std::string& node) {
+    const NodeId id(node);
+    return Read(store(), [&](Tx& tx) { return tx.PromisesOnNodes(std::span(&id, 1)); }).value();
+  };
+  EXPECT_EQ(on_node("naver-a/n1"), PromisesTo(store(), waiting.id));
+  EXPECT_TRUE(on_node("naver-a/n2").empty());
+
   const auto changes = Read(store(), [](Tx& tx) { return tx.ChangesAfter(0); }).value();
   EXPECT_EQ(changes.claims.size(), 1u);
   EXPECT_EQ(changes.promises, PromisesTo(store(), waiting.id));

@@ -26,18 +26,9 @@ Failure OfSqlstate(const std::string& code) {
   // Exclusion, and a unique key that no verb expects: somebody else was first.
   if (code == "23P01" || code == "23505") return {StoreConflict(), Remedy::kRerun};
   if (code == "40001" || code == "40P01") return {StoreConflict(), Remedy::kRerun};
-  if (code == "23503") {
-    return {StateError(Reason::kNotFound, "Something that this refers to does not exist."),
-            Remedy::kReport};
-  }
-  if (code == "AL001") {
-    return {StateError(Reason::kTransitionNotAllowed,
-                       "The allocation's state does not allow this change."),
-            Remedy::kReport};
-  }
-  if (code == "22021") {
-    return {StateError(Reason::kTextInvalid, "A text is not valid UTF-8."), Remedy::kReport};
-  }
+  if (code == "23503") return RefersToNothing();
+  if (code == "AL001") return IllegalTransition();
+  if (code == "22021") return NotUtf8();
   // Waited for a lock, or ran, for longer than the session allows; nothing was changed.
   if (code == "55P03" || code == "57014") {
     return {StoreUnavailable("The database is too busy."), Remedy::kReport};
@@ -54,14 +45,6 @@ Failure OfSqlstate(const std::string& code) {
 }
 
 }  // namespace
-
-Error StoreConflict() {
-  return StateError(Reason::kStoreConflict, "Others changed the same rows at the same time.");
-}
-
-Error StoreUnavailable(std::string_view what) {
-  return StateError(Reason::kStoreUnavailable, std::string(what));
-}
 
 Status CheckDatabaseUrl(const std::string& url) {
   char* problem = nullptr;
@@ -100,7 +83,7 @@ Failure FailureOfCurrentException(std::string& own_words) {
             Remedy::kReport};
   } catch (const UnstorableText& e) {
     own_words = e.what();
-    return {StateError(Reason::kTextInvalid, "A text contains a zero byte."), Remedy::kReport};
+    return ZeroByte();
   } catch (const std::exception& e) {
     own_words = e.what();
     return {StateError(Reason::kInternal, "The store failed unexpectedly."), Remedy::kReport};

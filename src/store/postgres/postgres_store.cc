@@ -16,7 +16,6 @@ namespace allot::store {
 namespace {
 
 using Remedy = Failure::Remedy;
-constexpr int kRunsMax = 8;
 
 // Without randomness: whoever was first commits while we sleep, and the others wait in its queue.
 void BackOff(int run) {
@@ -104,17 +103,7 @@ class PostgresStore final : public Store {
   static std::optional<Failure> Work(PostgresTx& tx, const std::function<Status(Tx&)>& work,
                                      Revision& revision) {
     const Status done = work(tx);
-    // A failed verb lost the transaction, whatever the work made of it.
-    if (tx.failure()) {
-      if (tx.failure()->remedy == Remedy::kReport && !done.ok()) {
-        return Failure{done.error(), Remedy::kReport};
-      }
-      return tx.failure();
-    }
-    if (!done.ok()) {
-      const bool conflict = done.error().reason == Reason::kStoreConflict;
-      return Failure{done.error(), conflict ? Remedy::kRerun : Remedy::kReport};
-    }
+    if (auto failure = Judge(done, tx.failure())) return failure;
     if (!tx.WriteAudit().ok()) return tx.failure();
     const Result<Revision> written = tx.WriteEvents();
     if (!written.ok()) return tx.failure();

@@ -24,8 +24,8 @@ std::string ListQuery::sql() const {
   return sql_ + " ORDER BY " + id_ + " LIMIT " + std::to_string(size_ + 1);
 }
 
-Error PostgresTx::Fail(Error error, Failure::Remedy remedy) {
-  failure_ = Failure{std::move(error), remedy};
+Error PostgresTx::Fail(Failure failure) {
+  failure_ = std::move(failure);
   return failure_->error;
 }
 
@@ -33,8 +33,7 @@ Status PostgresTx::Insert(const Statement& statement, const Arguments& arguments
                           std::size_t count) {
   return Verb([&]() -> Status {
     if (Execute(statement, arguments).affected_rows() == count) return Ok{};
-    if (run_ == 0) return Fail(StoreConflict(), Failure::Remedy::kRerun);
-    return Fail(StateError(Reason::kAlreadyExists, "It exists already."), Failure::Remedy::kReport);
+    return Fail(AlreadyThere(run_));
   });
 }
 
@@ -42,7 +41,7 @@ Status PostgresTx::Update(const Statement& statement, const Arguments& arguments
                           std::size_t count) {
   return Verb([&]() -> Status {
     if (Execute(statement, arguments).affected_rows() == count) return Ok{};
-    return Fail(StoreConflict(), Failure::Remedy::kRerun);
+    return Fail({StoreConflict(), Failure::Remedy::kRerun});
   });
 }
 

@@ -267,7 +267,7 @@ class PostgresTx final : public Tx {
   Status Insert(const Statement& statement, const Arguments& arguments, std::size_t count = 1);
   /// Runs an UPDATE of `count` rows by version: fewer is a conflict.
   Status Update(const Statement& statement, const Arguments& arguments, std::size_t count = 1);
-  Error Fail(Error error, Failure::Remedy remedy);
+  Error Fail(Failure failure);
 
   template <class Id>
   void Changed(ResourceKind kind, const Id& id) {

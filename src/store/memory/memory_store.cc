@@ -1,0 +1,77 @@
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "allot/store/memory.h"
+#include "store/memory/memory_tx.h"
+
+namespace allot::store {
+namespace {
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(const Clock& clock) : clock_(clock) {}
+
+  void OnCommit(std::function<void(Revision)> callback) override {
+    const std::lock_guard lock(callbacks_mutex_);
+    callbacks_.push_back(std::move(callback));
+  }
+
+ protected:
+  Status Run(Access access, const std::function<Status(Tx&)>& work) override {
+    for (int run = 0;; ++run) {
+      const auto failure = access == Access::kRead ? ReadOnce(work, run) : WriteOnce(work, run);
+      if (!failure) return Ok{};
+      if (failure->remedy == Failure::Remedy::kReport || run + 1 == kRunsMax) return failure->error;
+    }
+  }
+
+ private:
+  std::optional<Failure> ReadOnce(const std::function<Status(Tx&)>& work, int run) {
+    std::unique_lock lock(mutex_);
+    State moment = state_;
+    lock.unlock();
+    MemoryTx tx(moment, Access::kRead, run, clock_.Now());
+    const Status done = work(tx);
+    return Judge(done, tx.failure());
+  }
+
+  std::optional<Failure> WriteOnce(const std::function<Status(Tx&)>& work, int run) {
+    Revision revision = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      MemoryTx tx(state_, Access::kWrite, run, clock_.Now());
+      const Status done = work(tx);
+      auto failure = Judge(done, tx.failure());
+      if (!failure) failure = tx.Finish(revision);
+      if (failure) {
+        tx.Rollback();
+        return failure;
+      }
+    }
+    if (revision > 0) Announce(revision);
+    return std::nullopt;
+  }
+
+  // Commits of several threads can arrive here out of order; those who are woken see the newest.
+  void Announce(Revision revision) {
+    const std::lock_guard lock(callbacks_mutex_);
+    newest_ = std::max(newest_, revision);
+    for (const auto& callback : callbacks_) callback(newest_);
+  }
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  State state_;
+  std::mutex callbacks_mutex_;
+  std::vector<std::function<void(Revision)>> callbacks_;
+  Revision newest_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> OpenMemory(const Clock& clock) {
+  return std::make_unique<MemoryStore>(clock);
+}
+
+}  // namespace allot::store

@@ -1,0 +1,98 @@
+#include "store/memory/memory_tx.h"
+
+namespace allot::store {
+namespace {
+
+bool IsStorable(const Order& order) {
+  const bool in_order = std::ranges::adjacent_find(order.nodes, [](const auto& a, const auto& b) {
+                          return b.node <= a.node;
+                        }) == order.nodes.end();
+  return !order.nodes.empty() && in_order && order.epoch >= 0;
+}
+
+}  // namespace
+
+void MemoryTx::PutOrder(const Order& order) {
+  state_.orders.Put(undo_, order.id, order);
+  const std::tuple key(order.cluster, order.create_time, order.id);
+  if (order.state == OrderState::kOpen) {
+    state_.open_orders.Put(undo_, key, order.id);
+  } else {
+    state_.open_orders.Erase(undo_, key);
+  }
+}
+
+Status MemoryTx::InsertOrders(std::span<const Order> orders) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  for (const Order& order : orders) {
+    if (!IsStorable(order)) return Refuse();
+    if (state_.clusters.Find(order.cluster) == nullptr ||
+        state_.allocations.Find(order.allocation) == nullptr) {
+      return Fail(RefersToNothing());
+    }
+    const std::tuple of_attempt(order.allocation, order.attempt, order.kind);
+    if (state_.orders.Find(order.id) != nullptr ||
+        state_.orders_of_attempts.Find(of_attempt) != nullptr) {
+      return Fail(AlreadyThere(run_));
+    }
+    state_.orders_of_attempts.Put(undo_, of_attempt, order.id);
+    PutOrder(order);
+  }
+  return Ok{};
+}
+
+Result<std::optional<Order>> MemoryTx::FindOrder(const OrderId& id) {
+  return FindOne(state_.orders, id);
+}
+
+Result<std::optional<Order>> MemoryTx::LockOrder(const OrderId& id) { return FindOrder(id); }
+
+Status MemoryTx::UpdateOrder(const Order& order) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  ALLOT_RETURN_IF_ERROR(CheckText(order.message));
+  const Order* const found = state_.orders.Find(order.id);
+  if (found == nullptr) return Conflict();
+  Order next = *found;
+  next.state = order.state;
+  next.acknowledge_time = order.acknowledge_time;
+  next.message = order.message;
+  next.epoch = order.epoch;
+  PutOrder(next);
+  return Ok{};
+}
+
+Status MemoryTx::SupersedeProvisionOrders(const AllocationId& allocation, int attempt) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  const OrderId* const id =
+      state_.orders_of_attempts.Find({allocation, attempt, OrderKind::kProvision});
+  if (id == nullptr) return Ok{};
+  Order order = *state_.orders.Find(*id);
+  if (order.state != OrderState::kOpen) return Ok{};
+  order.state = OrderState::kSuperseded;
+  PutOrder(order);
+  return Ok{};
+}
+
+Result<std::vector<Order>> MemoryTx::OpenOrders(const ClusterId& cluster, int limit) {
+  return Verb([&] {
+    std::vector<Order> open;
+    const auto& rows = state_.open_orders.rows();
+    for (auto row = rows.lower_bound({cluster, Instant{INT64_MIN}, OrderId()});
+         row != rows.end() && std::get<0>(row->first) == cluster &&
+         static_cast<int>(open.size()) < limit;
+         ++row) {
+      open.push_back(*state_.orders.Find(*row->second));
+    }
+    return open;
+  });
+}
+
+Result<Page<Order>> MemoryTx::ListOrders(const std::optional<ClusterId>& cluster,
+                                         const std::optional<OrderState>& state,
+                                         const PageRequest& page) {
+  return FindPage(state_.orders, page, [&](const Order& row) {
+    return (!cluster || row.cluster == *cluster) && (!state || row.state == *state);
+  });
+}
+
+}  // namespace allot::store
