@@ -42,8 +42,8 @@ int64_t Backoff::NextMs() {
   return random_.Between(ceiling / 2, ceiling);
 }
 
-Agent::Agent(Adapter& adapter, StateFolder& state, Connection& connection, const Clock& clock,
-             Log log, Options options)
+Agent::Agent(Adapter& adapter, State& state, Connection& connection, const Clock& clock, Log log,
+             Options options)
     : adapter_(adapter),
       state_(state),
       connection_(connection),

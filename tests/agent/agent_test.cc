@@ -1,4 +1,5 @@
 #include "allot/agent/agent.h"
+#include "allot/agent/state_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

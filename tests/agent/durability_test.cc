@@ -11,6 +11,8 @@
 
 #include "agent/fake_server.h"
 #include "allot/agent/agent.h"
+
+#include "allot/agent/state_folder.h"
 #include "support/manual_clock.h"
 #include "support/temp_dir.h"
 

@@ -10,7 +10,7 @@
 #include "allot/agent/adapter.h"
 #include "allot/agent/connection.h"
 #include "allot/agent/log.h"
-#include "allot/agent/state_folder.h"
+#include "allot/agent/state.h"
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
 
@@ -63,7 +63,7 @@ class Agent {
   };
 
   /// All outlive the agent.
-  Agent(Adapter& adapter, StateFolder& state, Connection& connection, const Clock& clock, Log log,
+  Agent(Adapter& adapter, State& state, Connection& connection, const Clock& clock, Log log,
         Options options);
 
   /// Registers, sends the inventory when it changed, and the heartbeat when it is due or a node's
@@ -98,7 +98,7 @@ class Agent {
   void Note(const char* call, const Failure& failure);
 
   Adapter& adapter_;
-  StateFolder& state_;
+  State& state_;
   Connection& connection_;
   const Clock& clock_;
   const Log log_;

@@ -8,6 +8,7 @@
 
 #include "allot/sim/national_call.h"
 #include "allot/sim/seed.h"
+#include "apps/allot-sim/chaos.h"
 #include "apps/allot-sim/recordings.h"
 #include "apps/allot-sim/simulation.h"
 
@@ -41,8 +42,7 @@ std::string NamesOfCommands(const CLI::App& app) {
 int Main(int argc, char** argv) {
   CLI::App app{
       "Tries the scheduler on the national pool: workloads from a seed, simulations, comparisons, "
-      "and "
-      "recorded passes decided again."};
+      "recorded passes decided again, and the whole service under faults."};
   app.require_subcommand(1);
 
   uint64_t seed = allot::sim::kNationalCallSeed;
@@ -62,6 +62,7 @@ int Main(int argc, char** argv) {
   });
   allot::apps::AddSimulationCommands(app, exit_code);
   allot::apps::AddRecordingCommands(app, exit_code);
+  allot::apps::AddChaosCommand(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

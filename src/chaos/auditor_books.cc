@@ -1,0 +1,202 @@
+// What is held, what was charged, and where GPUs really are.
+#include <algorithm>
+
+#include "allot/control/pool.h"
+#include "allot/control/tenants.h"
+#include "chaos/auditor.h"
+
+namespace allot::chaos {
+namespace {
+
+constexpr int kPage = 1'000;
+
+bool Holds(AllocationState state) {
+  return state == AllocationState::kProvisioning || state == AllocationState::kActive ||
+         state == AllocationState::kReleasing;
+}
+
+/// "a/n1 GPU 3".
+std::string NameOf(const NodeId& node, std::size_t gpu) {
+  return node.str() + " GPU " + std::to_string(gpu);
+}
+
+template <class What>
+void ForEachGpu(const std::vector<OrderedNode>& nodes, What what) {
+  for (const OrderedNode& node : nodes) {
+    for (std::size_t gpu = 0; gpu < kGpusPerNode; ++gpu) {
+      if ((node.gpus >> gpu & 1) != 0) what(node.node, gpu);
+    }
+  }
+}
+
+}  // namespace
+
+void Auditor::ReadClusters() {
+  const auto page = control::ListClusters(context_, reader_, std::nullopt, {.size = kPage});
+  if (!page.ok()) return;
+  for (const Cluster& cluster : page->items) clusters_.insert_or_assign(cluster.id, cluster);
+}
+
+void Auditor::ReadOrders() {
+  std::map<OrderId, Order> open;
+  for (const auto& [id, cluster] : clusters_) {
+    const auto page = control::ListOrders(context_, reader_, cluster.provider, id,
+                                          OrderState::kOpen, {.size = kPage});
+    if (!page.ok()) continue;
+    for (const Order& order : page->items) open.emplace(order.id, order);
+  }
+  std::vector<Order> closed;
+  for (const auto& [id, order] : open_orders_) {
+    if (!open.contains(id)) closed.push_back(order);
+  }
+  std::vector<Order> opened;
+  for (const auto& [id, order] : open) {
+    if (!open_orders_.contains(id)) opened.push_back(order);
+  }
+  open_orders_ = std::move(open);
+  // What is given back in a commit may be taken in it.
+  for (const Order& order : closed) OrderClosed(order);
+  for (const Order& order : opened) OrderOpened(order);
+}
+
+int Auditor::open_orders() const { return static_cast<int>(open_orders_.size()); }
+
+void Auditor::OrderOpened(const Order& order) {
+  const std::string of = order.allocation.str() + " attempt " + std::to_string(order.attempt);
+  world_.Trace("order to " + std::string(Name(order.kind)) + " " + of + " on " +
+               order.nodes.front().node.str() + " and " + std::to_string(order.nodes.size() - 1) +
+               " more, epoch " + std::to_string(order.epoch));
+  // No leader decides when an owner hands back.
+  if (order.epoch != 0) {
+    Expect(order.epoch >= newest_epoch_, "epoch_newest",
+           "an order for " + of + " has epoch " + std::to_string(order.epoch) + " after epoch " +
+               std::to_string(newest_epoch_) + " had begun");
+    newest_epoch_ = std::max(newest_epoch_, order.epoch);
+  }
+  const AttemptKey key(order.allocation, order.attempt);
+  const auto held = holdings_.find(key);
+  if (order.kind == OrderKind::kRelease) {
+    Expect(held != holdings_.end() && !held->second.freed, "release_what_is_held",
+           "an order takes back what " + of + " does not hold");
+    Expect(held == holdings_.end() || held->second.order.nodes == order.nodes,
+           "release_what_is_held", "an order takes back other GPUs than " + of + " has");
+    return;
+  }
+  Expect(held == holdings_.end(), "provision_once", of + " is handed GPUs twice");
+  holdings_.emplace(key, Holding{.order = order});
+  ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) {
+    auto& holder = held_[node][gpu];
+    Expect(!holder.has_value(), "gpu_once",
+           NameOf(node, gpu) + " was given to " + of + " while " +
+               (holder ? holder->first.str() : "") + " holds it");
+    holder = key;
+  });
+}
+
+Order Auditor::Find(const Order& order) {
+  // Ids that begin alike are few, and a page begins behind any text.
+  const std::string& id = order.id.str();
+  const auto page =
+      control::ListOrders(context_, reader_, clusters_.at(order.cluster).provider, order.cluster,
+                          std::nullopt, {.size = 100, .after = id.substr(0, id.size() - 1)});
+  if (!page.ok()) return order;
+  const auto found = std::ranges::find(page->items, order.id, &Order::id);
+  return found == page->items.end() ? order : *found;
+}
+
+void Auditor::OrderClosed(const Order& open) {
+  const Order order = Find(open);
+  world_.Trace("order to " + std::string(Name(order.kind)) + " " + order.allocation.str() +
+               " attempt " + std::to_string(order.attempt) + " is " +
+               std::string(Name(order.state)));
+  if (order.kind != OrderKind::kRelease) return;
+  Expect(
+      order.state == OrderState::kDone, "release_until_done",
+      "the release of " + order.allocation.str() + " ended as " + std::string(Name(order.state)));
+  const AttemptKey key(order.allocation, order.attempt);
+  const auto held = holdings_.find(key);
+  if (held == holdings_.end() || held->second.freed) return;
+  held->second.freed = true;
+  ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) { held_[node][gpu].reset(); });
+  Charge(held->second, order);
+}
+
+void Auditor::Charge(const Holding& holding, const Order& release) {
+  const AllocationId& id = release.allocation;
+  const auto earlier = before_.find(id);
+  const auto present = allocations_.find(id);
+  if (present == allocations_.end()) return;
+  const Allocation& was = earlier == before_.end() ? present->second : earlier->second;
+  // What an attempt lost with its node cost is nobody's, unless the allocation ended with it.
+  const bool is_current = was.attempt == release.attempt;
+  const bool charged = is_current && (was.state == AllocationState::kReleasing ||
+                                      was.state == AllocationState::kFailed);
+  if (!charged || !was.window || !release.acknowledge_time) return;
+  const Instant freed = Instant::FromSeconds(release.acknowledge_time->seconds());
+  const Instant until = std::min({release.create_time, freed, was.window->end()});
+  const Instant from = holding.order.window.start();
+  if (until <= from) return;
+  const int64_t seconds = (until.micros - from.micros) / 1'000'000;
+  int64_t gpus = 0;
+  ForEachGpu(holding.order.nodes, [&](const NodeId&, std::size_t) { ++gpus; });
+  charged_[was.project] += gpus * seconds;
+}
+
+void Auditor::CheckProjects() {
+  for (const ProjectId& project : touched_) {
+    const auto detail = control::GetQuota(context_, reader_, project);
+    if (!detail.ok()) continue;
+    std::array<int, kGpuModelCount> held{};
+    std::array<int, kGpuModelCount> borrowed{};
+    const std::string prefix = project.str() + "/";
+    for (auto row = allocations_.lower_bound(AllocationId(prefix));
+         row != allocations_.end() && row->first.str().starts_with(prefix); ++row) {
+      const Allocation& one = row->second;
+      if (!Holds(one.state)) continue;
+      const auto holding = holdings_.find({one.id, one.attempt});
+      if (holding == holdings_.end() || holding->second.freed) continue;
+      const Order& order = holding->second.order;
+      const auto model = static_cast<std::size_t>(clusters_.at(order.cluster).model);
+      auto& gpus = one.request.borrow ? borrowed : held;
+      ForEachGpu(order.nodes, [&](const NodeId&, std::size_t) { ++gpus[model]; });
+    }
+    for (std::size_t model = 0; model < held.size(); ++model) {
+      const std::string counted = project.str() + " holds " + std::to_string(held[model]) + " " +
+                                  std::string(Name(kGpuModels[model]));
+      Expect(held[model] <= detail->quota.concurrent_gpus[model], "quota_held",
+             counted + " of a quota of " + std::to_string(detail->quota.concurrent_gpus[model]));
+      Expect(held[model] == detail->usage.held_gpus[model] &&
+                 borrowed[model] == detail->usage.borrowed_gpus[model],
+             "usage_true",
+             counted + " and its usage says " + std::to_string(detail->usage.held_gpus[model]));
+    }
+    const int64_t used = detail->usage.used.count();
+    Expect(used == charged_[project], "charged_what_was_held",
+           project.str() + " was charged " + std::to_string(used) + " GPU-seconds for " +
+               std::to_string(charged_[project]) + " held");
+    Expect(used <= detail->quota.gpu_time.count(), "budget_held",
+           project.str() + " was charged more than its budget");
+  }
+}
+
+void Auditor::HandedOver(const Order& order) {
+  const AttemptKey key(order.allocation, order.attempt);
+  ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) {
+    auto& holder = handed_[node][gpu];
+    Expect(!holder || *holder == key, "gpu_once",
+           NameOf(node, gpu) + " was handed to " + order.allocation.str() + " while " +
+               (holder ? holder->first.str() : "") + " has it");
+    holder = key;
+  });
+}
+
+void Auditor::TakenBack(const Order& order) {
+  const AttemptKey key(order.allocation, order.attempt);
+  for (auto& [node, gpus] : handed_) {
+    for (auto& holder : gpus) {
+      if (holder == key) holder.reset();
+    }
+  }
+}
+
+}  // namespace allot::chaos

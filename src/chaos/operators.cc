@@ -1,0 +1,109 @@
+// What operators do.
+#include "allot/control/allocations.h"
+#include "allot/control/pool.h"
+#include "allot/control/reservations.h"
+#include "allot/control/tenants.h"
+#include "chaos/tenants.h"
+
+namespace allot::chaos {
+namespace {
+
+/// What has no allocation to show.
+template <class T>
+Question::Answer Nothing(const Result<T>& result) {
+  if (!result.ok()) return result.error();
+  return std::vector<Allocation>{};
+}
+
+Question::Answer One(Result<Allocation> result) {
+  if (!result.ok()) return result.error();
+  return std::vector{*std::move(result)};
+}
+
+}  // namespace
+
+void Tenants::Operate() {
+  SeededRandom& random = in_.world.random;
+  const auto what = random.Between(0, 9);
+  const Cluster cluster = clusters_[random.Below(clusters_.size())];
+  if (what < 4) {
+    const std::string node = "n" + std::to_string(random.Between(1, 4));
+    control::DrainRequest drain{.provider = cluster.provider,
+                                .cluster = cluster.id,
+                                .node = NodeId(cluster.id.str() + "/" + node),
+                                .draining = random.Below(2) == 0,
+                                .reason = "a fan is replaced"};
+    if (random.Below(6) == 0) drain.node.reset();
+    Send(Make(std::string(drain.draining ? "drains " : "takes back ") +
+                  (drain.node ? drain.node->str() : cluster.id.str()),
+              operator_secret_,
+              [drain](const control::Context& context, const control::Call& call) {
+                return Nothing(control::Drain(context, call, drain));
+              }));
+    return;
+  }
+  if (what > 4) return OperateOnTenants(what);
+  control::ReservationRequest wanted{.provider = cluster.provider,
+                                     .reservation = {},
+                                     .node_count = 1,
+                                     .override_promises = random.Below(2) == 0,
+                                     .reason = "maintenance"};
+  Reservation& reservation = wanted.reservation;
+  reservation.cluster = cluster.id;
+  if (random.Below(2) == 0) reservation.project = Any().project;
+  const Instant start = in_.world.now() + Seconds{random.Between(700, 2'400)};
+  reservation.window =
+      *TimeWindow::Make(Instant::FromSeconds(start.seconds()),
+                        Instant::FromSeconds(start.seconds()) + Seconds{random.Between(60, 900)});
+  const auto question = Make("reserves on " + cluster.id.str(), operator_secret_,
+                             [wanted](const control::Context& context, const control::Call& call) {
+                               return Nothing(control::CreateReservation(context, call, wanted));
+                             });
+  question->answered = [this](const Principal&, const Question::Answer& answer) {
+    if (answer.ok()) in_.world.Probe("reservation_made");
+    if (!answer.ok() && answer.error().reason == Reason::kBookingConflict) {
+      in_.world.Probe("reservation_refused");
+    }
+  };
+  Send(question);
+}
+
+void Tenants::OperateOnTenants(int64_t what) {
+  SeededRandom& random = in_.world.random;
+  const Tenant& tenant = Any();
+  if (what < 7) {
+    control::QuotaUpdate update{.project = tenant.project};
+    update.concurrent_gpus[random.Below(kGpuModelCount)] = random.Between(8, 40);
+    Send(Make("sets the quota of " + tenant.project.str(), operator_secret_,
+              [update](const control::Context& context, const control::Call& call) {
+                return Nothing(control::UpdateQuota(context, call, update));
+              }));
+    return;
+  }
+  if (what == 7) {
+    const control::ProjectUpdate update{.id = tenant.project,
+                                        .merit = static_cast<int>(random.Between(0, 1'000)),
+                                        .reason = "the panel"};
+    Send(Make("sets the merit of " + tenant.project.str(), operator_secret_,
+              [update](const control::Context& context, const control::Call& call) {
+                return Nothing(control::UpdateProject(context, call, update));
+              }));
+    return;
+  }
+  const auto id = AnyOf(tenant.project, false);
+  if (!id) return;
+  const control::EndRequest end{.id = *id, .version = 0, .reason = "the review"};
+  if (what == 8) {
+    Send(Make("puts first " + id->str(), operator_secret_,
+              [end](const control::Context& context, const control::Call& call) {
+                return One(control::SetUrgency(context, call, end, true));
+              }));
+    return;
+  }
+  Send(Make("turns down " + id->str(), operator_secret_,
+            [end](const control::Context& context, const control::Call& call) {
+              return One(control::Reject(context, call, end));
+            }));
+}
+
+}  // namespace allot::chaos

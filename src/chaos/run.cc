@@ -1,0 +1,396 @@
+#include <algorithm>
+#include <utility>
+
+#include "allot/base/check.h"
+#include "allot/control/identity.h"
+#include "allot/control/pool.h"
+#include "allot/control/tenants.h"
+#include "allot/model/policy_settings.h"
+#include "allot/store/memory.h"
+#include "chaos/site.h"
+#include "chaos/tenants.h"
+
+namespace allot::chaos {
+namespace {
+
+/// After this many passes with nothing in the way, all that waits has a start or an end.
+constexpr int kPassesToPlace = 12;
+constexpr Seconds kFaultsEvery{30};
+/// By so much a clock is set at the most, one way or the other.
+constexpr Seconds kJumpMax = Minutes(8);
+/// What was amiss is over by then: leases, silences, and clocks that were ahead.
+constexpr Seconds kRecovery = Minutes(25);
+constexpr Seconds kSlack = Hours(2);
+
+Policy DrawPolicy(SeededRandom& random) {
+  Policy policy = DefaultPolicy();
+  policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
+  policy.tie_seed = static_cast<int>(random.Below(100));
+  policy.gathering_time = Seconds{random.Below(2) == 0 ? 0 : random.Between(1, 20)};
+  policy.release_time = Seconds{random.Below(2) == 0 ? 0 : random.Between(1, 30)};
+  policy.planning_horizon = Days(2);
+  policy.promise_within = Days(1);
+  policy.promise_nodes = static_cast<int>(random.Between(1, 4));
+  policy.preemption_grace = Seconds{random.Between(0, 60)};
+  policy.preemption_min_run = Seconds{random.Between(10, 120)};
+  policy.preemption_gain = Seconds{random.Between(1, 120)};
+  policy.preemptions_max = static_cast<int>(random.Between(1, 3));
+  policy.borrowed_gpus_max = static_cast<int>(random.Between(0, 24));
+  policy.growth_min = Seconds{random.Between(30, 300)};
+  policy.improver_rounds = random.Below(4) == 0 ? 10 : 0;
+  policy.heartbeat_expiry = Seconds{random.Between(60, 150)};
+  policy.node_down_after = policy.heartbeat_expiry + Seconds{random.Between(30, 300)};
+  policy.node_loss = random.Below(4) == 0 ? NodeLoss::kFail : NodeLoss::kRequeue;
+  policy.failures_max = static_cast<int>(random.Between(1, 4));
+  policy.event_retention = Hours(1);
+  ALLOT_CHECK(CheckPolicy(policy).ok());
+  return policy;
+}
+
+class Simulation {
+ public:
+  Simulation(uint64_t seed, const std::function<void(std::string_view)>& trace)
+      : world_(seed, trace),
+        policy_(DrawPolicy(world_.random)),
+        clock_(world_),
+        store_(store::OpenMemory(clock_)),
+        book_(policy_),
+        context_{*store_, clock_, ids_, book_},
+        auditor_(world_, context_),
+        database_{.store = *store_, .committed = [this] { auditor_.Committed(); }},
+        installation_{world_, database_, auditor_, policy_, ids_} {
+    world_.rates = DrawRates(world_.random);
+    store_->OnCommit([this](Revision revision) { database_.newest = revision; });
+  }
+
+  Report Run() {
+    SetUp();
+    Break();
+    if (!world_.violated()) Heal();
+    if (!world_.violated()) Await();
+    if (!world_.violated()) {
+      auditor_.CheckRecord();
+      tenants_->CheckWatchers();
+    }
+    return std::move(world_.report);
+  }
+
+ private:
+  template <class T>
+  T Must(Result<T> result) {
+    if (!result.ok()) world_.Violate("set_up", Describe(result.error()));
+    ALLOT_CHECK(result.ok());
+    return std::move(result).value();
+  }
+  control::Call AsOperator() const {
+    return {.principal = operator_, .request_id = {}, .body_sha256 = {}, .validate_only = false};
+  }
+  /// Without the auditor's look at every step of it: it sees what is there at the end.
+  void SetUp();
+  std::vector<Cluster> MakeSites();
+  std::vector<Tenant> MakeTenants();
+  std::string MakeKey(Role role, const InstituteId& institute, const ProviderId& provider);
+  void Break();
+  void Befall();
+  void BefallServers();
+  void BefallNodes(Site& site);
+  void Later(Seconds least, Seconds most, const char* name, std::function<void()> what);
+  /// Until everything is healed.
+  void Repeat(Seconds least, Seconds most, const char* name, std::function<void()> what);
+  void Heal();
+  void Await();
+  void RunUntil(Instant time);
+  bool IsOver() const;
+  void ExpectPlaced();
+
+  World world_;
+  const Policy policy_;
+  LocalClock clock_;
+  CountedIds ids_;
+  std::unique_ptr<store::Store> store_;
+  control::PolicyBook book_;
+  control::Context context_;
+  Auditor auditor_;
+  Database database_;
+  Installation installation_;
+  Principal operator_;
+  std::vector<ProjectId> projects_;
+  Actor actors_ = 0;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<std::unique_ptr<Site>> sites_;
+  std::unique_ptr<Tenants> tenants_;
+};
+
+std::string Simulation::MakeKey(Role role, const InstituteId& institute,
+                                const ProviderId& provider) {
+  return Must(control::CreateApiKey(context_, AsOperator(),
+                                    {.role = role,
+                                     .institute = institute,
+                                     .provider = provider,
+                                     .display_name = "key",
+                                     .expire_time = {}}))
+      .secret;
+}
+
+std::vector<Cluster> Simulation::MakeSites() {
+  SeededRandom& random = world_.random;
+  std::vector<Cluster> clusters;
+  const auto count = random.Between(1, 3);
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string name(1, static_cast<char>('a' + i));
+    const ProviderId provider("prov-" + name);
+    Must(control::CreateProvider(context_, AsOperator(), {.id = provider, .display_name = ""}));
+    Cluster cluster;
+    cluster.id = ClusterId("c" + name);
+    cluster.provider = provider;
+    cluster.model =
+        (i + static_cast<int64_t>(random.Below(2))) % 2 == 0 ? GpuModel::kH200 : GpuModel::kB200;
+    cluster.programmes = {ProgrammeId("call")};
+    clusters.push_back(Must(control::CreateCluster(context_, AsOperator(), cluster)));
+    std::vector<std::string> nodes;
+    for (auto node = random.Between(2, 5); node > 0; --node) {
+      nodes.insert(nodes.begin(), "n" + std::to_string(node));
+    }
+    const Actor reports = actors_++;
+    const Actor orders = actors_++;
+    sites_.push_back(
+        std::make_unique<Site>(installation_, servers_, clusters.back(), std::move(nodes),
+                               MakeKey(Role::kProvider, {}, provider), reports, orders));
+  }
+  return clusters;
+}
+
+std::vector<Tenant> Simulation::MakeTenants() {
+  SeededRandom& random = world_.random;
+  std::vector<Tenant> tenants;
+  for (const std::string institute : {"kaist", "snu"}) {
+    Must(control::CreateInstitute(context_, AsOperator(), {.id = InstituteId(institute)}));
+    const std::string secret = MakeKey(Role::kMember, InstituteId(institute), {});
+    for (auto number = random.Between(1, 2); number > 0; --number) {
+      Project project;
+      project.id = ProjectId(institute + "/p" + std::to_string(number));
+      project.institute = InstituteId(institute);
+      project.programme = ProgrammeId("call");
+      project.merit = static_cast<int>(random.Between(0, 1'000));
+      Must(control::CreateProject(context_, AsOperator(), project));
+      control::QuotaUpdate quota{.project = project.id};
+      quota.concurrent_gpus = {random.Between(8, 40), random.Between(8, 40)};
+      // Some run out of it.
+      quota.gpu_time = GpuSeconds::FromCount(random.Between(1, 40) * 16 * 1'000);
+      Must(control::UpdateQuota(context_, AsOperator(), quota));
+      projects_.push_back(project.id);
+      tenants.push_back({.project = project.id, .secret = secret});
+    }
+  }
+  return tenants;
+}
+
+void Simulation::SetUp() {
+  const auto first = Must(control::CreateFirstKey(context_));
+  operator_ = Must(control::Authenticate(context_, first.secret));
+  for (auto number = world_.random.Between(1, 3); number > 0; --number) {
+    servers_.push_back(
+        std::make_unique<Server>(installation_, actors_++, "server-" + std::to_string(number)));
+  }
+  const std::vector<Cluster> clusters = MakeSites();
+  tenants_ =
+      std::make_unique<Tenants>(installation_, servers_, MakeTenants(), clusters, first.secret);
+  auditor_.Begin();
+  for (const auto& server : servers_) server->Start();
+  for (const auto& site : sites_) site->Start();
+}
+
+void Simulation::RunUntil(Instant time) {
+  while (!world_.violated() && world_.now() < time && world_.Step()) continue;
+}
+
+void Simulation::Later(Seconds least, Seconds most, const char* name, std::function<void()> what) {
+  world_.After(Micros(Seconds{world_.random.Between(least.count, most.count)}), kNobody, name,
+               std::move(what));
+}
+
+void Simulation::Break() {
+  const Instant end = world_.now() + Seconds{world_.random.Between(900, 3'000)};
+  const Seconds pause{world_.random.Between(15, 100)};
+  Repeat(Seconds{1}, pause, "somebody acts", [this] { tenants_->Act(); });
+  Repeat(kFaultsEvery, kFaultsEvery, "something befalls", [this] { Befall(); });
+  Repeat(Seconds{5}, Minutes(1), "somebody watches", [this] { tenants_->Watch(); });
+  RunUntil(end);
+  world_.healed = true;
+}
+
+void Simulation::Repeat(Seconds least, Seconds most, const char* name, std::function<void()> what) {
+  Later(least, most, name, [this, least, most, name, what = std::move(what)] {
+    if (world_.healed) return;
+    what();
+    Repeat(least, most, name, what);
+  });
+}
+
+void Simulation::BefallServers() {
+  SeededRandom& random = world_.random;
+  const Rates& rates = world_.rates;
+  if (!database_.out && world_.Strikes(rates.store_outage, "store_outage")) {
+    world_.Trace("the database is out");
+    database_.out = true;
+    Later(Seconds{1}, Seconds{200}, "database", [this] { database_.out = false; });
+  }
+  if (!database_.full && world_.Strikes(rates.store_full, "store_disk_full")) {
+    world_.Trace("the database's disk is full");
+    database_.full = true;
+    Later(Seconds{1}, Seconds{200}, "database", [this] { database_.full = false; });
+  }
+  Server& server = *servers_[random.Below(servers_.size())];
+  if (world_.Strikes(rates.server_dies, "server_dies")) {
+    server.Die(static_cast<int>(random.Between(0, 12)));
+    Later(Seconds{1}, Seconds{90}, "server starts", [&server] {
+      server.Die(0);
+      server.Start();
+    });
+  }
+  if (world_.Strikes(rates.clock_jumps, "clock_jumps")) {
+    const int64_t by = random.Between(-Micros(kJumpMax), Micros(kJumpMax));
+    world_.Trace("the clock of " + server.name() + " is set by " + std::to_string(by));
+    server.SetClock(by);
+    Later(Seconds{10}, Minutes(10), "clock", [&server] { server.RightClock(); });
+  }
+}
+
+void Simulation::BefallNodes(Site& site) {
+  const Rates& rates = world_.rates;
+  Machines& machines = site.machines();
+  const std::size_t node = world_.random.Below(machines.size());
+  const std::string name = site.cluster().id.str() + "'s node " + std::to_string(node + 1);
+  if (world_.Strikes(rates.node_dies, "node_dies")) {
+    world_.Trace(name + " breaks");
+    machines.Break(node);
+    Later(Seconds{5}, Minutes(12), "node", [&machines, node] { machines.Mend(node); });
+  }
+  if (world_.Strikes(rates.node_leaves, "node_leaves")) {
+    world_.Trace(name + " leaves");
+    machines.TakeAway(node);
+    Later(Seconds{5}, Minutes(12), "node", [&machines, node] { machines.BringBack(node); });
+  }
+}
+
+void Simulation::Befall() {
+  BefallServers();
+  const Rates& rates = world_.rates;
+  Site& site = *sites_[world_.random.Below(sites_.size())];
+  BefallNodes(site);
+  if (world_.Strikes(rates.agent_dies, "agent_dies")) {
+    site.Die();
+    Later(Seconds{1}, Minutes(world_.random.Below(4) == 0 ? 12 : 2), "agent starts",
+          [&site] { site.Start(); });
+  }
+  if (world_.Strikes(rates.agent_disk_full, "agent_disk_full")) {
+    site.memory().full = true;
+    Later(Seconds{5}, Minutes(4), "agent's disk", [&site] { site.memory().full = false; });
+  }
+  if (world_.Strikes(rates.partition, "partition")) {
+    world_.Trace(site.cluster().id.str() + " is cut off");
+    site.line().partitioned = true;
+    Later(Seconds{5}, Minutes(12), "network", [&site] { site.line().partitioned = false; });
+  }
+}
+
+void Simulation::Heal() {
+  world_.Trace("everything heals");
+  database_.out = database_.full = false;
+  for (const auto& server : servers_) {
+    server->RightClock();
+    server->Start();
+  }
+  for (const auto& site : sites_) {
+    for (std::size_t node = 0; node < site->machines().size(); ++node) {
+      site->machines().Mend(node);
+      site->machines().BringBack(node);
+    }
+    site->memory().full = false;
+    site->line().partitioned = false;
+    site->Start();
+  }
+  // Whatever operators asked for arrives until then.
+  RunUntil(world_.now() + kRecovery);
+  for (const auto& site : sites_) {
+    control::DrainRequest drain{.provider = site->cluster().provider,
+                                .cluster = site->cluster().id,
+                                .node = {},
+                                .draining = false,
+                                .reason = {}};
+    Must(control::Drain(context_, AsOperator(), drain));
+    auditor_.Committed();
+    const auto nodes = Must(control::ListNodes(context_, operator_, drain.provider, drain.cluster,
+                                               std::nullopt, {.size = 100}));
+    for (const Node& node : nodes.items) {
+      drain.node = node.id;
+      Must(control::Drain(context_, AsOperator(), drain));
+      auditor_.Committed();
+    }
+  }
+  // What nobody may hold at the same time, or has no hours left for, waits for ever.
+  for (const ProjectId& project : projects_) {
+    control::QuotaUpdate quota{.project = project};
+    quota.concurrent_gpus = {64, 64};
+    quota.gpu_time = GpuSeconds::FromCount(1'000'000'000);
+    Must(control::UpdateQuota(context_, AsOperator(), quota));
+    auditor_.Committed();
+  }
+  RunUntil(world_.now() + Minutes(1));
+}
+
+bool Simulation::IsOver() const {
+  return auditor_.open_orders() == 0 &&
+         std::ranges::all_of(auditor_.allocations(),
+                             [](const auto& row) { return IsFinal(row.second.state); });
+}
+
+void Simulation::ExpectPlaced() {
+  for (const auto& [id, one] : auditor_.allocations()) {
+    if (one.state != AllocationState::kPending) continue;
+    // What takes only what is left may have to wait until there is some.
+    const bool has_a_claim = !one.grows && !one.request.borrow;
+    const bool its_own = one.reason == "quota_exhausted" || one.reason == "gpu_hours_exhausted" ||
+                         one.reason == "predecessor_unfinished" ||
+                         one.reason == "deadline_unreachable";
+    if (has_a_claim && !its_own) {
+      world_.Violate("placed_in_time", id.str() + " has no start after " +
+                                           std::to_string(kPassesToPlace) +
+                                           " passes: " + one.reason + ": " + one.message);
+    }
+  }
+}
+
+void Simulation::Await() {
+  const int64_t passes = auditor_.passes() + kPassesToPlace;
+  const Instant placed_by = world_.now() + Minutes(5 * kPassesToPlace);
+  while (!world_.violated() && !IsOver() && auditor_.passes() < passes) {
+    if (world_.now() > placed_by) {
+      world_.Violate("leader_there", "there are no passes any more");
+    }
+    world_.Step();
+  }
+  if (!world_.violated() && !IsOver()) ExpectPlaced();
+  int64_t left = kSlack.count;
+  for (const auto& [id, one] : auditor_.allocations()) {
+    if (!IsFinal(one.state)) left += one.request.duration.count + 120;
+  }
+  const Instant end = world_.now() + Seconds{left};
+  while (!world_.violated() && !IsOver() && world_.now() < end) world_.Step();
+  if (world_.violated() || IsOver()) return;
+  std::string what = std::to_string(auditor_.open_orders()) + " orders are open";
+  for (const auto& [id, one] : auditor_.allocations()) {
+    if (IsFinal(one.state)) continue;
+    what += "; " + id.str() + " is " + std::string(Name(one.state)) + " (" + one.reason + ": " +
+            one.message + ")";
+  }
+  world_.Violate("served_in_time", what);
+}
+
+}  // namespace
+
+Report RunSeed(uint64_t seed, const std::function<void(std::string_view line)>& trace) {
+  return Simulation(seed, trace).Run();
+}
+
+}  // namespace allot::chaos

@@ -1,0 +1,93 @@
+#include "chaos/server.h"
+
+namespace allot::chaos {
+namespace {
+
+/// How soon another server's commits are noticed, and what time alone makes due.
+constexpr int64_t kPollMicros = Micros(Seconds{5});
+/// Nothing but time goes on.
+constexpr int64_t kCalmPollMicros = Micros(Seconds{15});
+constexpr int64_t kCoalesceMicros = 5 * kMillisecond;
+constexpr int64_t kRetryMicros = 100 * kMillisecond;
+
+}  // namespace
+
+Server::Server(Installation& installation, Actor actor, std::string name)
+    : in_(installation), actor_(actor), name_(std::move(name)), clock_(installation.world) {}
+
+Server::Life::Life(Server& server)
+    : store(server.in_.world, server.in_.database),
+      policies(server.in_.policy),
+      context{store, server.clock_, server.in_.ids, policies},
+      planner(context),
+      loop(context, planner,
+           {.holder = server.name_,
+            .lease = Seconds{10},
+            .steady_micros = [&world = server.in_.world] { return world.now().micros; },
+            .on_pass = {},
+            .on_error = {}}) {
+  store.OnCommit([&server](Revision) { server.Wake(); });
+}
+
+void Server::Start() {
+  if (alive()) return;
+  if (visits_ > 0 || in_.world.AtWork(actor_)) {
+    in_.world.After(kRetryMicros, kNobody, "server starts", [this] { Start(); });
+    return;
+  }
+  life_ = std::make_unique<Life>(*this);
+  ++lives_;
+  in_.world.Trace(name_ + " starts");
+  TurnLater(kCoalesceMicros);
+}
+
+void Server::Die(int transactions) {
+  if (!alive()) return;
+  in_.world.Trace(name_ + " dies at transaction " + std::to_string(transactions));
+  if (transactions > 0) {
+    life_->store.CutAt(transactions);
+  } else {
+    life_->store.Cut();
+  }
+}
+
+void Server::Wake() {
+  if (std::exchange(woken_, true)) return;
+  in_.world.After(kCoalesceMicros, actor_, "turn", [this] {
+    woken_ = false;
+    Turn();
+  });
+}
+
+void Server::TurnLater(int64_t micros) {
+  in_.world.After(micros, actor_, "turn", [this, life = lives_] {
+    // What an earlier life had in mind is forgotten.
+    if (life != lives_) return;
+    Turn();
+    if (alive()) TurnLater(in_.world.healed ? kCalmPollMicros : kPollMicros);
+  });
+}
+
+void Server::Turn() {
+  if (!alive()) return;
+  const auto turn = life_->loop.Turn();
+  if (!alive()) return;
+  if (turn.ok()) {
+    if (!*turn) return;
+    const control::PassReport& pass = **turn;
+    const control::Applied& applied = pass.applied;
+    in_.world.Trace(name_ + " passes: epoch " + std::to_string(pass.epoch) + ", " +
+                    std::to_string(pass.pending) + " wait, " + std::to_string(applied.reserved) +
+                    " start, " + std::to_string(applied.planned) + " planned, " +
+                    std::to_string(applied.skipped) + " skipped");
+    in_.auditor.PassMade(name_, pass);
+    return;
+  }
+  const Error& error = turn.error();
+  in_.world.Trace(name_ + " passes: " + Describe(error));
+  if (error.reason == Reason::kNotLeader) in_.world.Probe("leader_changed_within_a_pass");
+  in_.auditor.PassFailed(name_, error);
+  Wake();
+}
+
+}  // namespace allot::chaos

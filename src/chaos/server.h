@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "allot/control/context.h"
+#include "allot/control/planner.h"
+#include "allot/control/scheduler_loop.h"
+#include "chaos/auditor.h"
+#include "chaos/faulty_store.h"
+#include "chaos/world.h"
+
+namespace allot::chaos {
+
+/// What all servers have in common.
+struct Installation {
+  World& world;
+  Database& database;
+  Auditor& auditor;
+  const Policy& policy;
+  CountedIds& ids;
+};
+
+/// One allotd. What it keeps in memory is lost when it dies; its name and its clock are not.
+class Server {
+ public:
+  Server(Installation& installation, Actor actor, std::string name);
+
+  bool alive() const { return life_ != nullptr && !life_->store.is_cut(); }
+  const control::Context& context() const { return life_->context; }
+  const std::string& name() const { return name_; }
+  /// Alive from now on, and until it dies.
+  void Start();
+  /// At once when it is idle, or at its so many-th transaction from now.
+  void Die(int transactions);
+  void SetClock(int64_t by_micros) { clock_.set_by_micros += by_micros; }
+  void RightClock() { clock_.set_by_micros = 0; }
+  /// A call is at work here until it ends: what it uses is not taken from under it.
+  class Visit {
+   public:
+    explicit Visit(Server& server) : server_(server) { ++server_.visits_; }
+    ~Visit() { --server_.visits_; }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+   private:
+    Server& server_;
+  };
+
+ private:
+  struct Life {
+    explicit Life(Server& server);
+    FaultyStore store;
+    control::PolicyBook policies;
+    control::Context context;
+    control::Planner planner;
+    control::SchedulerLoop loop;
+  };
+  void Wake();
+  void Turn();
+  void TurnLater(int64_t micros);
+
+  Installation& in_;
+  const Actor actor_;
+  const std::string name_;
+  LocalClock clock_;
+  int visits_ = 0;
+  bool woken_ = false;
+  int64_t lives_ = 0;
+  std::unique_ptr<Life> life_;
+};
+
+}  // namespace allot::chaos

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allot/agent/agent.h"
+#include "chaos/server.h"
+#include "chaos/world.h"
+
+namespace allot::chaos {
+
+/// The machines of a cluster, and what is done on them. They outlive their agent.
+class Machines final : public agent::Adapter {
+ public:
+  Machines(World& world, Auditor& auditor, std::vector<std::string> names);
+
+  Result<std::vector<agent::NodeReport>> Inventory() override;
+  agent::Progress Provision(const Order& order) override;
+  agent::Progress Release(const Order& order) override;
+  Status Reload() override { return Ok{}; }
+
+  std::size_t size() const { return nodes_.size(); }
+  void Break(std::size_t node) { nodes_[node].healthy = false; }
+  void Mend(std::size_t node) { nodes_[node].healthy = true; }
+  void TakeAway(std::size_t node) { nodes_[node].listed = false; }
+  void BringBack(std::size_t node) { nodes_[node].listed = true; }
+  /// The agent is gone: nothing is done for it.
+  bool cut = false;
+
+ private:
+  struct Machine {
+    std::string name;
+    bool healthy = true;
+    bool listed = true;
+  };
+  /// Whether an order goes on for some time still; decided once for each.
+  bool TakesTime(const Order& order);
+
+  World& world_;
+  Auditor& auditor_;
+  std::vector<Machine> nodes_;
+  std::map<OrderId, Instant> ready_at_;
+  std::set<std::pair<AllocationId, int>> handed_;
+};
+
+/// What an agent remembers. It outlives the agent.
+class Memory final : public agent::State {
+ public:
+  explicit Memory(World& world) : world_(world) {}
+
+  Result<int64_t> GenerationOf(const std::vector<std::string>& nodes) override;
+  Status RaiseGenerationAbove(int64_t generation) override;
+  Result<std::optional<agent::Enactment>> Find(const AllocationId& allocation,
+                                               int attempt) const override;
+  Status Write(const agent::Enactment& enactment) override;
+  Result<int> RemoveEndedBefore(Instant t) override;
+
+  bool full = false;
+  bool cut = false;
+
+ private:
+  Status MayWrite();
+
+  World& world_;
+  int64_t generation_ = 0;
+  std::vector<std::string> nodes_;
+  std::map<std::pair<AllocationId, int>, agent::Enactment> records_;
+};
+
+/// An agent's way to the servers: whichever lives, through a network that loses, delays, repeats
+/// and reorders.
+class Line final : public agent::Connection {
+ public:
+  Line(Installation& installation, std::vector<std::unique_ptr<Server>>& servers, Cluster cluster,
+       std::string secret);
+
+  agent::Answer<agent::Registration> Register() override;
+  agent::Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
+                                       const std::vector<agent::NodeReport>& nodes) override;
+  agent::Answer<agent::HeartbeatAnswer> Heartbeat(
+      int64_t session, int64_t generation,
+      const std::vector<agent::NodeReport>& unhealthy) override;
+  agent::Answer<agent::PulledOrders> PullOrders(int64_t session, Seconds wait) override;
+  agent::Answer<Ok> Acknowledge(int64_t session, const OrderId& order,
+                                const agent::Outcome& outcome) override;
+  void Interrupt() override {}
+
+  bool cut = false;
+  bool partitioned = false;
+  /// How many orders the last pull brought.
+  std::size_t pulled = 0;
+
+ private:
+  template <class T>
+  using Handler = std::function<Result<T>(const control::Context&, const Principal&)>;
+  template <class T>
+  agent::Answer<T> Call(const char* method, int64_t session, Handler<T> handler, bool repeats);
+  template <class T>
+  std::optional<Result<T>> Deliver(const char* method, int64_t session, const Handler<T>& handler);
+  Server* Pick();
+
+  Installation& in_;
+  std::vector<std::unique_ptr<Server>>& servers_;
+  const Cluster cluster_;
+  const std::string secret_;
+};
+
+/// One cluster: its machines, and the agent that comes and goes.
+class Site {
+ public:
+  Site(Installation& installation, std::vector<std::unique_ptr<Server>>& servers, Cluster cluster,
+       std::vector<std::string> nodes, std::string secret, Actor reports, Actor orders);
+
+  void Start();
+  void Die();
+  bool alive() const { return agent_ != nullptr && !line_.cut; }
+  Machines& machines() { return machines_; }
+  Memory& memory() { return memory_; }
+  Line& line() { return line_; }
+  const Cluster& cluster() const { return cluster_; }
+
+ private:
+  void ReportLater(int64_t micros);
+  void OrderLater(int64_t micros);
+  /// What it dies of is seen where it is next at rest.
+  bool Bury();
+
+  Installation& in_;
+  const Cluster cluster_;
+  Machines machines_;
+  Memory memory_;
+  Line line_;
+  LocalClock clock_;
+  const Actor reports_;
+  const Actor orders_;
+  int64_t lives_ = 0;
+  std::unique_ptr<agent::Agent> agent_;
+};
+
+}  // namespace allot::chaos

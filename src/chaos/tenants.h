@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "allot/control/submit.h"
+#include "chaos/server.h"
+#include "chaos/world.h"
+
+namespace allot::chaos {
+
+/// A project and whose it is.
+struct Tenant {
+  ProjectId project;
+  /// Of a member's key.
+  std::string secret;
+};
+
+/// What somebody asks of the service, until an answer has come: with the same request id again when
+/// none comes, or one that says it may or may not have happened.
+struct Question {
+  std::string what;
+  std::string secret;
+  std::string request_id;
+  using Answer = Result<std::vector<Allocation>>;
+  std::function<Answer(const control::Context&, const control::Call&)> ask;
+  /// At the server, whether the answer arrives or not.
+  std::function<void(const Principal&, const Answer&)> answered;
+  int tries_left = 60;
+  bool settled = false;
+};
+
+/// Everybody who asks: members of the institutes, operators, and whoever watches.
+class Tenants {
+ public:
+  Tenants(Installation& installation, std::vector<std::unique_ptr<Server>>& servers,
+          std::vector<Tenant> tenants, std::vector<Cluster> clusters, std::string operator_secret);
+
+  /// Somebody does something.
+  void Act();
+  /// Somebody reads on.
+  void Watch() { Watch(in_.world.random.Below(tenants_.size())); }
+  /// Who has followed the stream knows what there is.
+  void CheckWatchers();
+  /// Nobody asks for anything any more.
+  bool idle() const { return unsettled_ == 0; }
+
+ private:
+  using Ask = std::function<Question::Answer(const control::Context&, const control::Call&)>;
+  struct Watcher {
+    Revision after = 0;
+    bool started = false;
+    std::map<AllocationId, AllocationState> seen;
+  };
+
+  void Watch(std::size_t tenant);
+  /// What it was to be told of is not kept any more.
+  void ListAnew(const control::Context& context, const Principal& principal, Watcher& watcher);
+  std::shared_ptr<Question> Make(std::string what, std::string secret, Ask ask);
+  void Send(const std::shared_ptr<Question>& question);
+  void Deliver(const std::shared_ptr<Question>& question);
+  void Settle(Question& question);
+  Server* Pick();
+  const Tenant& Any() { return tenants_[in_.world.random.Below(tenants_.size())]; }
+  std::optional<AllocationId> AnyOf(const ProjectId& project, bool foreign);
+
+  void Submit(const Tenant& tenant);
+  control::Submission Draw(const Tenant& tenant, const std::string& tag);
+  void End(const Tenant& tenant, bool release);
+  void LookAround(const Tenant& tenant);
+  void LookAtAnothers(const Tenant& tenant);
+  void Operate();
+  void OperateOnTenants(int64_t what);
+
+  Installation& in_;
+  std::vector<std::unique_ptr<Server>>& servers_;
+  const std::vector<Tenant> tenants_;
+  const std::vector<Cluster> clusters_;
+  const std::string operator_secret_;
+  int64_t requests_ = 0;
+  int64_t unsettled_ = 0;
+  std::vector<Watcher> watchers_;
+};
+
+}  // namespace allot::chaos

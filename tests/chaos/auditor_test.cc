@@ -1,0 +1,113 @@
+// What the auditor is told, and what it makes of it: each rule is seen to be broken once.
+#include "chaos/auditor.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "allot/control/policy_book.h"
+#include "allot/store/memory.h"
+
+namespace allot::chaos {
+namespace {
+
+class AuditorTest : public ::testing::Test {
+ protected:
+  std::string Rule() const { return world_.violated() ? world_.report.violation->rule : ""; }
+
+  static Order OrderOf(const std::string& allocation, GpuMask gpus) {
+    return {.id = OrderId("o-" + allocation),
+            .cluster = ClusterId("c"),
+            .allocation = AllocationId("snu/p/" + allocation),
+            .attempt = 1,
+            .nodes = {{NodeId("c/n1"), gpus}},
+            .create_time = Instant{1}};
+  }
+  static Principal Member() {
+    return {.key = KeyId("k"),
+            .role = Role::kMember,
+            .institute = InstituteId("snu"),
+            .provider = {},
+            .display_name = ""};
+  }
+  static control::PassReport PassOf(int64_t epoch, int reserved) {
+    control::PassReport pass;
+    pass.epoch = epoch;
+    pass.applied.reserved = reserved;
+    return pass;
+  }
+
+  const std::function<void(std::string_view)> silent_;
+  World world_{1, silent_};
+  LocalClock clock_{world_};
+  CountedIds ids_;
+  std::unique_ptr<store::Store> store_ = store::OpenMemory(clock_);
+  const Policy policy_ = DefaultPolicy();
+  control::PolicyBook book_{policy_};
+  control::Context context_{*store_, clock_, ids_, book_};
+  Auditor auditor_{world_, context_};
+};
+
+TEST_F(AuditorTest, AGpuIsWithOneAttemptUntilItIsTakenBack) {
+  auditor_.HandedOver(OrderOf("a", 0x0f));
+  auditor_.HandedOver(OrderOf("b", 0xf0));
+  auditor_.HandedOver(OrderOf("a", 0x0f));
+  auditor_.TakenBack(OrderOf("b", 0xf0));
+  auditor_.HandedOver(OrderOf("c", 0xf0));
+  EXPECT_EQ(Rule(), "");
+  auditor_.HandedOver(OrderOf("d", 0x01));
+  EXPECT_EQ(Rule(), "gpu_once");
+}
+
+TEST_F(AuditorTest, NothingOfAnOlderSessionIsAccepted) {
+  auditor_.Registered(ClusterId("c"), 1);
+  auditor_.Answered("Heartbeat", ClusterId("c"), 1, true);
+  auditor_.Registered(ClusterId("c"), 2);
+  auditor_.Answered("Heartbeat", ClusterId("c"), 1, false);
+  EXPECT_EQ(Rule(), "");
+  auditor_.Answered("Heartbeat", ClusterId("c"), 1, true);
+  EXPECT_EQ(Rule(), "session_newest");
+}
+
+TEST_F(AuditorTest, NothingOfAnOlderEpochIsWritten) {
+  auditor_.PassMade("one", PassOf(1, 1));
+  auditor_.PassMade("two", PassOf(2, 1));
+  auditor_.PassMade("one", PassOf(1, 0));
+  EXPECT_EQ(Rule(), "") << "a pass that writes nothing may be of any epoch";
+  auditor_.PassMade("one", PassOf(1, 1));
+  EXPECT_EQ(Rule(), "epoch_newest");
+}
+
+TEST_F(AuditorTest, NobodyIsShownAnothers) {
+  Allocation own;
+  own.id = AllocationId("snu/p/a");
+  auditor_.Shown(Member(), own);
+  auditor_.AskedForAnothers("a look", StateError(Reason::kNotFound, ""));
+  EXPECT_EQ(Rule(), "");
+  Allocation foreign;
+  foreign.id = AllocationId("kaist/p/a");
+  auditor_.Shown(Member(), foreign);
+  EXPECT_EQ(Rule(), "tenant_apart");
+}
+
+TEST_F(AuditorTest, AnothersIsNotThereRatherThanForbidden) {
+  auditor_.AskedForAnothers("a look", StateError(Reason::kTransitionNotAllowed, ""));
+  EXPECT_EQ(Rule(), "tenant_apart");
+}
+
+TEST_F(AuditorTest, WhatIsAcknowledgedIsThere) {
+  Allocation lost;
+  lost.id = AllocationId("snu/p/a");
+  auditor_.Submitted("r1", {lost});
+  EXPECT_EQ(Rule(), "acknowledged_is_there");
+}
+
+TEST_F(AuditorTest, APassThatIsRefusedByTheCheckerIsABug) {
+  auditor_.PassFailed("one", StateError(Reason::kNotLeader, ""));
+  EXPECT_EQ(Rule(), "");
+  auditor_.PassFailed("one", StateError(Reason::kInternal, "the checker refused the plan"));
+  EXPECT_EQ(Rule(), "pass_is_sound");
+}
+
+}  // namespace
+}  // namespace allot::chaos
