@@ -12,6 +12,8 @@ using agent::Failure;
 
 constexpr int64_t kRestartMicros = Micros(Seconds{10});
 constexpr int64_t kIdleMicros = Micros(Seconds{6});
+/// An agent without a session looks for one 50 times a second, which shows nothing.
+constexpr int64_t kOrderPauseMicros = 200 * kMillisecond;
 /// Nothing but time goes on.
 constexpr int64_t kCalmIdleMicros = Micros(Seconds{20});
 constexpr int kOrdersMax = 1'000;
@@ -259,7 +261,8 @@ void Site::OrderLater(int64_t micros) {
     const bool idle = wait_ms == 0 && line_.pulled == 0;
     if (Bury()) return;
     const int64_t most = in_.world.healed ? kCalmIdleMicros : kIdleMicros;
-    OrderLater(idle ? in_.world.random.Between(kMillisecond, most) : wait_ms * kMillisecond);
+    OrderLater(idle ? in_.world.random.Between(kMillisecond, most)
+                    : std::max(wait_ms * kMillisecond, kOrderPauseMicros));
   });
 }
 

@@ -29,7 +29,7 @@ make_sim() {
   cmake -S "$tree" -B "$build/planted/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo >"$build/planted/configure.log" 2>&1 &&
     ninja -C "$build/planted/build" -j "$jobs" allot-sim >"$build/planted/build.log" 2>&1
 }
-run_sim() { "$build/planted/build/bin/allot-sim" chaos --seed 1 --seeds "$seeds" --jobs "$jobs" --quiet 2>&1 >/dev/null; }
+run_sim() { "$build/planted/build/bin/allot-sim" chaos --seed 1 --seeds "$seeds" --jobs "$jobs" --quiet --json 2>&1; }
 
 caught=0 missed=0
 say_missed() { printf '%-40s %s\n' "$1" "$2"; missed=$((missed + 1)); }
