@@ -1,5 +1,6 @@
 // What operators do.
 #include "allot/control/allocations.h"
+#include "allot/control/policies.h"
 #include "allot/control/pool.h"
 #include "allot/control/reservations.h"
 #include "allot/control/tenants.h"
@@ -24,7 +25,7 @@ Question::Answer One(Result<Allocation> result) {
 
 void Tenants::Operate() {
   SeededRandom& random = in_.world.random;
-  const auto what = random.Between(0, 9);
+  const auto what = random.Between(0, 11);
   const Cluster cluster = clusters_[random.Below(clusters_.size())];
   if (what < 4) {
     const std::string node = "n" + std::to_string(random.Between(1, 4));
@@ -42,7 +43,13 @@ void Tenants::Operate() {
               }));
     return;
   }
-  if (what > 4) return OperateOnTenants(what);
+  if (what == 4) return Reserve(cluster);
+  if (what == 5) return Publish();
+  OperateOnTenants(what);
+}
+
+void Tenants::Reserve(const Cluster& cluster) {
+  SeededRandom& random = in_.world.random;
   control::ReservationRequest wanted{.provider = cluster.provider,
                                      .reservation = {},
                                      .node_count = 1,
@@ -68,10 +75,42 @@ void Tenants::Operate() {
   Send(question);
 }
 
+void Tenants::Publish() {
+  SeededRandom& random = in_.world.random;
+  control::NewPolicy asked{.id = PolicyId("policy-" + std::to_string(++policies_)),
+                           .policy = in_.policy,
+                           .effective_time = {},
+                           .reason = "a trial"};
+  asked.policy.promise_nodes = static_cast<int>(random.Between(1, 4));
+  asked.policy.tie_seed = static_cast<int>(random.Below(100));
+  if (random.Below(2) == 0) {
+    asked.effective_time = in_.world.now() + Seconds{random.Between(600, 1'800)};
+  }
+  const auto question = Make("publishes " + asked.id.str(), operator_secret_, nullptr);
+  question->ask_planner = [asked](const control::Context& context, control::Planner& planner,
+                                  const control::Call& call) {
+    return Nothing(control::CreatePolicy(context, planner, call, asked));
+  };
+  question->answered = [this](const Principal&, const Question::Answer& answer) {
+    if (answer.ok()) in_.world.Probe("policy_published");
+  };
+  Send(question);
+}
+
+void Tenants::Consolidate(const AllocationId& id) {
+  const control::EndRequest end{.id = id, .version = 0, .reason = "the review"};
+  const auto question = Make("makes room for " + id.str(), operator_secret_, nullptr);
+  question->ask_planner = [end](const control::Context& context, control::Planner& planner,
+                                const control::Call& call) {
+    return One(control::SetConsolidation(context, call, planner, end, true));
+  };
+  Send(question);
+}
+
 void Tenants::OperateOnTenants(int64_t what) {
   SeededRandom& random = in_.world.random;
   const Tenant& tenant = Any();
-  if (what < 7) {
+  if (what < 8) {
     control::QuotaUpdate update{.project = tenant.project};
     update.concurrent_gpus[random.Below(kGpuModelCount)] = random.Between(8, 40);
     Send(Make("sets the quota of " + tenant.project.str(), operator_secret_,
@@ -80,7 +119,7 @@ void Tenants::OperateOnTenants(int64_t what) {
               }));
     return;
   }
-  if (what == 7) {
+  if (what == 8) {
     const control::ProjectUpdate update{.id = tenant.project,
                                         .merit = static_cast<int>(random.Between(0, 1'000)),
                                         .reason = "the panel"};
@@ -93,7 +132,8 @@ void Tenants::OperateOnTenants(int64_t what) {
   const auto id = AnyOf(tenant.project, false);
   if (!id) return;
   const control::EndRequest end{.id = *id, .version = 0, .reason = "the review"};
-  if (what == 8) {
+  if (what == 9) return Consolidate(*id);
+  if (what == 10) {
     Send(Make("puts first " + id->str(), operator_secret_,
               [end](const control::Context& context, const control::Call& call) {
                 return One(control::SetUrgency(context, call, end, true));

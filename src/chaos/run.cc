@@ -116,7 +116,7 @@ class Simulation {
   Principal operator_;
   std::vector<ProjectId> projects_;
   Actor actors_ = 0;
-  std::vector<std::unique_ptr<Server>> servers_;
+  Servers servers_;
   std::vector<std::unique_ptr<Site>> sites_;
   std::unique_ptr<Tenants> tenants_;
 };

@@ -90,4 +90,13 @@ void Server::Turn() {
   Wake();
 }
 
+Server* AnyAlive(World& world, const Servers& servers) {
+  std::vector<Server*> alive;
+  for (const auto& server : servers) {
+    if (server->alive()) alive.push_back(server.get());
+  }
+  if (alive.empty()) return nullptr;
+  return alive[world.random.Below(alive.size())];
+}
+
 }  // namespace allot::chaos

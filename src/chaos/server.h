@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
@@ -30,6 +31,9 @@ class Server {
 
   bool alive() const { return life_ != nullptr && !life_->store.is_cut(); }
   const control::Context& context() const { return life_->context; }
+  control::Planner& planner() { return life_->planner; }
+  /// Of what plans here: one at a time.
+  Actor actor() const { return actor_; }
   const std::string& name() const { return name_; }
   /// Alive from now on, and until it dies.
   void Start();
@@ -71,5 +75,9 @@ class Server {
   int64_t lives_ = 0;
   std::unique_ptr<Life> life_;
 };
+
+using Servers = std::vector<std::unique_ptr<Server>>;
+/// Any of those that live; null when none does.
+Server* AnyAlive(World& world, const Servers& servers);
 
 }  // namespace allot::chaos

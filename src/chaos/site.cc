@@ -51,26 +51,16 @@ std::vector<control::ReportedNode> Reported(const std::vector<agent::NodeReport>
 
 }  // namespace
 
-Line::Line(Installation& installation, std::vector<std::unique_ptr<Server>>& servers,
-           Cluster cluster, std::string secret)
+Line::Line(Installation& installation, Servers& servers, Cluster cluster, std::string secret)
     : in_(installation),
       servers_(servers),
       cluster_(std::move(cluster)),
       secret_(std::move(secret)) {}
 
-Server* Line::Pick() {
-  std::vector<Server*> alive;
-  for (const auto& server : servers_) {
-    if (server->alive()) alive.push_back(server.get());
-  }
-  if (alive.empty()) return nullptr;
-  return alive[in_.world.random.Below(alive.size())];
-}
-
 template <class T>
 std::optional<Result<T>> Line::Deliver(const char* method, int64_t session,
                                        const Handler<T>& handler) {
-  Server* const server = Pick();
+  Server* const server = AnyAlive(in_.world, servers_);
   if (server == nullptr) return std::nullopt;
   const Server::Visit visit(*server);
   const auto principal = control::Authenticate(server->context(), secret_);
@@ -194,9 +184,8 @@ Answer<Ok> Line::Acknowledge(int64_t session, const OrderId& order, const agent:
   return Call<Ok>("AcknowledgeOrder", session, handler, true);
 }
 
-Site::Site(Installation& installation, std::vector<std::unique_ptr<Server>>& servers,
-           Cluster cluster, std::vector<std::string> nodes, std::string secret, Actor reports,
-           Actor orders)
+Site::Site(Installation& installation, Servers& servers, Cluster cluster,
+           std::vector<std::string> nodes, std::string secret, Actor reports, Actor orders)
     : in_(installation),
       cluster_(cluster),
       machines_(installation.world, installation.auditor, std::move(nodes)),

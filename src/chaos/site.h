@@ -77,8 +77,7 @@ class Memory final : public agent::State {
 /// and reorders.
 class Line final : public agent::Connection {
  public:
-  Line(Installation& installation, std::vector<std::unique_ptr<Server>>& servers, Cluster cluster,
-       std::string secret);
+  Line(Installation& installation, Servers& servers, Cluster cluster, std::string secret);
 
   agent::Answer<agent::Registration> Register() override;
   agent::Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
@@ -103,10 +102,9 @@ class Line final : public agent::Connection {
   agent::Answer<T> Call(const char* method, int64_t session, Handler<T> handler, bool repeats);
   template <class T>
   std::optional<Result<T>> Deliver(const char* method, int64_t session, const Handler<T>& handler);
-  Server* Pick();
 
   Installation& in_;
-  std::vector<std::unique_ptr<Server>>& servers_;
+  Servers& servers_;
   const Cluster cluster_;
   const std::string secret_;
 };
@@ -114,7 +112,7 @@ class Line final : public agent::Connection {
 /// One cluster: its machines, and the agent that comes and goes.
 class Site {
  public:
-  Site(Installation& installation, std::vector<std::unique_ptr<Server>>& servers, Cluster cluster,
+  Site(Installation& installation, Servers& servers, Cluster cluster,
        std::vector<std::string> nodes, std::string secret, Actor reports, Actor orders);
 
   void Start();

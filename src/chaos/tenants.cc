@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allot/control/allocations.h"
+#include "allot/control/explain_allocation.h"
 #include "allot/control/identity.h"
 #include "allot/control/watch.h"
 
@@ -20,24 +21,14 @@ bool IsToBeRepeated(const Error& error) {
 
 }  // namespace
 
-Tenants::Tenants(Installation& installation, std::vector<std::unique_ptr<Server>>& servers,
-                 std::vector<Tenant> tenants, std::vector<Cluster> clusters,
-                 std::string operator_secret)
+Tenants::Tenants(Installation& installation, Servers& servers, std::vector<Tenant> tenants,
+                 std::vector<Cluster> clusters, std::string operator_secret)
     : in_(installation),
       servers_(servers),
       tenants_(std::move(tenants)),
       clusters_(std::move(clusters)),
       operator_secret_(std::move(operator_secret)),
       watchers_(tenants_.size()) {}
-
-Server* Tenants::Pick() {
-  std::vector<Server*> alive;
-  for (const auto& server : servers_) {
-    if (server->alive()) alive.push_back(server.get());
-  }
-  if (alive.empty()) return nullptr;
-  return alive[in_.world.random.Below(alive.size())];
-}
 
 std::shared_ptr<Question> Tenants::Make(std::string what, std::string secret, Ask ask) {
   auto question = std::make_shared<Question>();
@@ -81,11 +72,18 @@ void Tenants::Send(const std::shared_ptr<Question>& question) {
 }
 
 void Tenants::Deliver(const std::shared_ptr<Question>& question) {
-  World& world = in_.world;
-  Server* const server = Pick();
+  Server* const server = AnyAlive(in_.world, servers_);
   if (server == nullptr) return;
-  const Server::Visit visit(*server);
-  const auto principal = control::Authenticate(server->context(), question->secret);
+  if (!question->ask_planner) return DeliverAt(*server, question);
+  in_.world.After(0, server->actor(), "call of the planner",
+                  [this, server, question] { DeliverAt(*server, question); });
+}
+
+void Tenants::DeliverAt(Server& server, const std::shared_ptr<Question>& question) {
+  World& world = in_.world;
+  if (!server.alive()) return;
+  const Server::Visit visit(server);
+  const auto principal = control::Authenticate(server.context(), question->secret);
   if (!principal.ok()) {
     if (!IsToBeRepeated(principal.error())) {
       world.Violate("keys_work", question->what + ": " + Describe(principal.error()));
@@ -97,13 +95,15 @@ void Tenants::Deliver(const std::shared_ptr<Question>& question) {
                            .body_sha256 = std::string(64, 'b'),
                            .validate_only = false};
   const int64_t unheard = world.report.faults["commit_unheard"];
-  const Question::Answer answer = question->ask(server->context(), call);
+  const Question::Answer answer =
+      question->ask_planner ? question->ask_planner(server.context(), server.planner(), call)
+                            : question->ask(server.context(), call);
   if (answer.ok() && world.report.faults["commit_unheard"] > unheard) {
     world.Probe("commit_unheard_and_found_again");
   }
-  world.Trace(question->what + " at " + server->name() + ": " +
+  world.Trace(question->what + " at " + server.name() + ": " +
               (answer.ok() ? "OK" : Describe(answer.error())));
-  if (!server->alive()) return;
+  if (!server.alive()) return;
   if (question->answered) question->answered(*principal, answer);
   if (answer.ok()) {
     for (const Allocation& shown : *answer) in_.auditor.Shown(*principal, shown);
@@ -134,7 +134,8 @@ void Tenants::Act() {
   if (what < 55) return Submit(Any());
   if (what < 63) return End(Any(), false);
   if (what < 72) return End(Any(), true);
-  if (what < 80) return LookAround(Any());
+  if (what < 76) return LookAround(Any());
+  if (what < 80) return AskWhy(Any());
   if (what < 86) return LookAtAnothers(Any());
   Operate();
 }
@@ -218,6 +219,18 @@ void Tenants::LookAround(const Tenant& tenant) {
             }));
 }
 
+void Tenants::AskWhy(const Tenant& tenant) {
+  const auto id = AnyOf(tenant.project, false);
+  if (!id) return;
+  const auto question = Make("asks why of " + id->str(), tenant.secret, nullptr);
+  question->ask_planner = [id = *id](const control::Context& context, control::Planner& planner,
+                                     const control::Call& call) -> Question::Answer {
+    ALLOT_RETURN_IF_ERROR(control::ExplainAllocation(context, call.principal, planner, id));
+    return std::vector<Allocation>{};
+  };
+  Send(question);
+}
+
 void Tenants::LookAtAnothers(const Tenant& tenant) {
   const auto id = AnyOf(tenant.project, true);
   if (!id) return;
@@ -241,7 +254,7 @@ void Tenants::LookAtAnothers(const Tenant& tenant) {
 }
 
 void Tenants::Watch(std::size_t tenant) {
-  Server* const server = Pick();
+  Server* const server = AnyAlive(in_.world, servers_);
   if (server == nullptr) return;
   const Server::Visit visit(*server);
   Watcher& watcher = watchers_[tenant];

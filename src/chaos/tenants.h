@@ -29,7 +29,10 @@ struct Question {
   std::string secret;
   std::string request_id;
   using Answer = Result<std::vector<Allocation>>;
+  /// One of the two; what asks the planner waits for its turn there.
   std::function<Answer(const control::Context&, const control::Call&)> ask;
+  std::function<Answer(const control::Context&, control::Planner&, const control::Call&)>
+      ask_planner;
   /// At the server, whether the answer arrives or not.
   std::function<void(const Principal&, const Answer&)> answered;
   int tries_left = 60;
@@ -39,8 +42,8 @@ struct Question {
 /// Everybody who asks: members of the institutes, operators, and whoever watches.
 class Tenants {
  public:
-  Tenants(Installation& installation, std::vector<std::unique_ptr<Server>>& servers,
-          std::vector<Tenant> tenants, std::vector<Cluster> clusters, std::string operator_secret);
+  Tenants(Installation& installation, Servers& servers, std::vector<Tenant> tenants,
+          std::vector<Cluster> clusters, std::string operator_secret);
 
   /// Somebody does something.
   void Act();
@@ -65,8 +68,8 @@ class Tenants {
   std::shared_ptr<Question> Make(std::string what, std::string secret, Ask ask);
   void Send(const std::shared_ptr<Question>& question);
   void Deliver(const std::shared_ptr<Question>& question);
+  void DeliverAt(Server& server, const std::shared_ptr<Question>& question);
   void Settle(Question& question);
-  Server* Pick();
   const Tenant& Any() { return tenants_[in_.world.random.Below(tenants_.size())]; }
   std::optional<AllocationId> AnyOf(const ProjectId& project, bool foreign);
 
@@ -77,13 +80,18 @@ class Tenants {
   void LookAtAnothers(const Tenant& tenant);
   void Operate();
   void OperateOnTenants(int64_t what);
+  void Reserve(const Cluster& cluster);
+  void Publish();
+  void Consolidate(const AllocationId& id);
+  void AskWhy(const Tenant& tenant);
 
   Installation& in_;
-  std::vector<std::unique_ptr<Server>>& servers_;
+  Servers& servers_;
   const std::vector<Tenant> tenants_;
   const std::vector<Cluster> clusters_;
   const std::string operator_secret_;
   int64_t requests_ = 0;
+  int policies_ = 0;
   int64_t unsettled_ = 0;
   std::vector<Watcher> watchers_;
 };

@@ -120,7 +120,7 @@ std::string CountedIds::Mint(int length) {
 }
 
 std::span<const std::string_view> ProbeNames() {
-  static constexpr std::array<std::string_view, 34> kNames = {
+  static constexpr std::array<std::string_view, 35> kNames = {
       "agent_died_within_an_order",
       "agent_superseded",
       "allocation_added_to_another",
@@ -143,6 +143,7 @@ std::span<const std::string_view> ProbeNames() {
       "order_not_current",
       "order_took_time",
       "pass_found_things_changed",
+      "policy_published",
       "promise_made",
       "promise_slipped",
       "provision_failed",

@@ -1,8 +1,8 @@
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "allot/store/memory.h"
+#include "store/commit_listeners.h"
 #include "store/memory/memory_tx.h"
 
 namespace allot::store {
@@ -13,8 +13,7 @@ class MemoryStore final : public Store {
   explicit MemoryStore(const Clock& clock) : clock_(clock) {}
 
   void OnCommit(std::function<void(Revision)> callback) override {
-    const std::lock_guard lock(callbacks_mutex_);
-    callbacks_.push_back(std::move(callback));
+    listeners_.Add(std::move(callback));
   }
 
  protected:
@@ -49,23 +48,14 @@ class MemoryStore final : public Store {
         return failure;
       }
     }
-    if (revision > 0) Announce(revision);
+    if (revision > 0) listeners_.Tell(revision);
     return std::nullopt;
-  }
-
-  // Commits of several threads can arrive here out of order; those who are woken see the newest.
-  void Announce(Revision revision) {
-    const std::lock_guard lock(callbacks_mutex_);
-    newest_ = std::max(newest_, revision);
-    for (const auto& callback : callbacks_) callback(newest_);
   }
 
   const Clock& clock_;
   std::mutex mutex_;
   State state_;
-  std::mutex callbacks_mutex_;
-  std::vector<std::function<void(Revision)>> callbacks_;
-  Revision newest_ = 0;
+  CommitListeners listeners_;
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <pqxx/pqxx>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "allot/store/store.h"
+#include "store/commit_listeners.h"
 #include "store/postgres/failure.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/postgres_tx.h"
@@ -51,8 +51,7 @@ class PostgresStore final : public Store {
   }
 
   void OnCommit(std::function<void(Revision)> callback) override {
-    const std::scoped_lock lock(callbacks_mutex_);
-    callbacks_.push_back(std::move(callback));
+    listeners_.Add(std::move(callback));
   }
 
  protected:
@@ -96,7 +95,7 @@ class PostgresStore final : public Store {
         (failure && failure->remedy == Remedy::kRerunOnFreshServer)) {
       lease->Discard();
     }
-    if (!failure && revision > 0) Announce(revision);
+    if (!failure && revision > 0) listeners_.Tell(revision);
     return failure;
   }
 
@@ -128,18 +127,9 @@ class PostgresStore final : public Store {
     }
   }
 
-  // Commits of several threads can arrive here out of order; those who are woken see the newest.
-  void Announce(Revision revision) {
-    const std::scoped_lock lock(callbacks_mutex_);
-    newest_ = std::max(newest_, revision);
-    for (const auto& callback : callbacks_) callback(newest_);
-  }
-
   const std::function<void(const std::string&)> report_;
   SessionPool sessions_;
-  std::mutex callbacks_mutex_;
-  std::vector<std::function<void(Revision)>> callbacks_;
-  Revision newest_ = 0;
+  CommitListeners listeners_;
 };
 
 }  // namespace
