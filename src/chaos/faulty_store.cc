@@ -22,7 +22,7 @@ Status FaultyStore::Run(store::Access access, const std::function<Status(store::
   }
   if (cut_) return Unavailable("The server is dead.");
   if (database_.out) return Unavailable("The connection to the database was lost.");
-  if (access == store::Access::kRead) return RunInner(access, work);
+  if (access != store::Access::kWrite) return RunInner(access, work);
   if (database_.full) return Unavailable("The database is out of resources.");
   if (world_.Strikes(world_.rates.commit_lost, "commit_lost")) {
     static_cast<void>(database_.store.Transact<Ok>(access, [&](store::Tx& tx) -> Status {
@@ -49,7 +49,7 @@ Status FaultyStore::RunInner(store::Access access, const std::function<Status(st
     return Ok{};
   });
   if (conflicts > 0 && !done.ok()) world_.Probe("commit_conflicted_to_the_end");
-  if (!done.ok() || access == store::Access::kRead) return done;
+  if (!done.ok() || access != store::Access::kWrite) return done;
   const Revision before = database_.newest;
   database_.committed();
   if (database_.newest == before) return done;

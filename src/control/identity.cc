@@ -114,8 +114,13 @@ std::string Sha256Hex(std::string_view text) {
   return Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-std::vector<Result<Principal>> Authenticate(const Context& context,
-                                            std::span<const std::string> keys_sha256) {
+Result<Principal> Authenticate(const Context& context, const std::string& key) {
+  const std::string hash = key.empty() ? std::string() : Sha256Hex(key);
+  return std::move(AuthenticateAll(context, std::span(&hash, 1)).front());
+}
+
+std::vector<Result<Principal>> AuthenticateAll(const Context& context,
+                                               std::span<const std::string> keys_sha256) {
   const Instant now = context.clock.Now();
   std::set<std::string> distinct(keys_sha256.begin(), keys_sha256.end());
   distinct.erase("");

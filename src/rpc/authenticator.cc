@@ -26,7 +26,7 @@ QueueVerdict Authenticator::TryAsk(const std::string& key_sha256, Done done) {
 }
 
 Result<Principal> Authenticator::Ask(const std::string& key_sha256) {
-  auto principal = std::move(control::Authenticate(context_, std::span(&key_sha256, 1)).front());
+  auto principal = std::move(control::AuthenticateAll(context_, std::span(&key_sha256, 1)).front());
   Learn(key_sha256, principal);
   return principal;
 }
@@ -51,7 +51,7 @@ void Authenticator::Run() {
     }
     std::vector<std::string> keys;
     for (Waiting& one : asking) keys.push_back(std::move(one.key_sha256));
-    const auto principals = control::Authenticate(context_, keys);
+    const auto principals = control::AuthenticateAll(context_, keys);
     for (std::size_t i = 0; i < asking.size(); ++i) {
       Learn(keys[i], principals[i]);
       asking[i].done(principals[i]);

@@ -6,11 +6,6 @@
 namespace allot::control {
 namespace {
 
-Result<Principal> Present(const Context& context, const std::string& key) {
-  const std::string hash = key.empty() ? std::string() : Sha256Hex(key);
-  return Authenticate(context, std::span(&hash, 1)).front();
-}
-
 class Isolation : public World {
  protected:
   void SetUp() override {
@@ -84,12 +79,12 @@ TEST_F(Isolation, KeysAreHashedRevocableAndTellNothing) {
                                           .provider = {},
                                           .display_name = "ci"}));
   EXPECT_NE(created.key.secret_sha256, created.secret);
-  const Principal who = Must(Present(*context, created.secret));
+  const Principal who = Must(Authenticate(*context, created.secret));
   EXPECT_EQ(who.institute.str(), "kist");
-  EXPECT_EQ(ReasonOf(Present(*context, "")), Reason::kCredentialMissing);
-  const auto unknown = Present(*context, created.secret + "x");
+  EXPECT_EQ(ReasonOf(Authenticate(*context, "")), Reason::kCredentialMissing);
+  const auto unknown = Authenticate(*context, created.secret + "x");
   Must(RevokeApiKey(*context, As(Operator()), created.key.id));
-  const auto revoked = Present(*context, created.secret);
+  const auto revoked = Authenticate(*context, created.secret);
   EXPECT_EQ(ReasonOf(revoked), Reason::kCredentialInvalid);
   EXPECT_EQ(revoked.error(), unknown.error());
 }
@@ -102,11 +97,11 @@ TEST_F(Isolation, AKeyEndsOnItsDateAndTellsNothing) {
                                           .display_name = "ci",
                                           .expire_time = clock.Now() + Days(90)}));
   clock.Advance(Days(90) - Seconds{1});
-  EXPECT_TRUE(Present(*context, created.secret).ok());
+  EXPECT_TRUE(Authenticate(*context, created.secret).ok());
   clock.Advance(Seconds{1});
-  const auto expired = Present(*context, created.secret);
+  const auto expired = Authenticate(*context, created.secret);
   ASSERT_EQ(ReasonOf(expired), Reason::kCredentialInvalid);
-  EXPECT_EQ(expired.error(), Present(*context, "allot_nobody").error());
+  EXPECT_EQ(expired.error(), Authenticate(*context, "allot_nobody").error());
   const Principal who = Operator();
   for (const Instant wrong : {clock.Now(), clock.Now() + kKeyLifetimeMax + Seconds{1}}) {
     const auto refused = CreateApiKey(
@@ -151,15 +146,15 @@ TEST_F(Isolation, AKeyIsExchangedWithoutAMomentInWhichNeitherWorks) {
                                       .expire_time = clock.Now() + Days(90)}));
   clock.Advance(Days(80));
   const auto next = Must(RotateApiKey(*context, As(Operator()), old.key.id, Days(1)));
-  const Principal before = Must(Present(*context, old.secret));
-  const Principal after = Must(Present(*context, next.secret));
+  const Principal before = Must(Authenticate(*context, old.secret));
+  const Principal after = Must(Authenticate(*context, next.secret));
   EXPECT_EQ(after.role, before.role);
   EXPECT_EQ(after.institute, before.institute);
   EXPECT_NE(after.key, before.key);
   EXPECT_EQ(next.key.expire_time, clock.Now() + Days(90)) << "as long as the old one was made for";
   clock.Advance(Days(1));
-  EXPECT_EQ(ReasonOf(Present(*context, old.secret)), Reason::kCredentialInvalid);
-  EXPECT_TRUE(Present(*context, next.secret).ok());
+  EXPECT_EQ(ReasonOf(Authenticate(*context, old.secret)), Reason::kCredentialInvalid);
+  EXPECT_TRUE(Authenticate(*context, next.secret).ok());
   const auto again = RotateApiKey(*context, As(Operator()), old.key.id, Days(1));
   ASSERT_EQ(ReasonOf(again), Reason::kFieldNotAllowed) << "it does not work any more";
   EXPECT_EQ(again.error().field, "name");
@@ -173,7 +168,7 @@ TEST_F(Isolation, ARotationNeverMakesAKeyGoOnForLonger) {
       {.role = Role::kAuditor, .display_name = "", .expire_time = clock.Now() + Hours(1)}));
   Must(RotateApiKey(*context, As(Operator()), old.key.id, Days(30)));
   clock.Advance(Hours(1));
-  EXPECT_EQ(ReasonOf(Present(*context, old.secret)), Reason::kCredentialInvalid);
+  EXPECT_EQ(ReasonOf(Authenticate(*context, old.secret)), Reason::kCredentialInvalid);
 }
 
 }  // namespace

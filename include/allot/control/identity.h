@@ -18,11 +18,13 @@ inline constexpr int kKeySecretLength = 40;
 /// SHA-256, 64 lower-case hexadecimal digits.
 std::string Sha256Hex(std::string_view text);
 
-/// Who presents each of these keys, side by side with their Sha256Hex, with one look at the store
-/// for all. credential_missing for an empty text, credential_invalid for any other key that is
-/// unknown or revoked or expired: the answer tells nothing more.
-std::vector<Result<Principal>> Authenticate(const Context& context,
-                                            std::span<const std::string> keys_sha256);
+/// Who presents a key. credential_missing for an empty one, credential_invalid for any other that
+/// is unknown or revoked or expired: the answer tells nothing more.
+Result<Principal> Authenticate(const Context& context, const std::string& key);
+/// The same for several, side by side with their Sha256Hex (empty for no key), with one look at the
+/// store for all.
+std::vector<Result<Principal>> AuthenticateAll(const Context& context,
+                                               std::span<const std::string> keys_sha256);
 
 /// How far ahead a key may expire, and for how long one that was rotated may go on.
 inline constexpr Seconds kKeyLifetimeMax = Days(1098);

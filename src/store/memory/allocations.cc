@@ -111,8 +111,13 @@ Result<std::vector<StartEstimate>> MemoryTx::EstimatesOf(const AllocationId& id,
   });
 }
 
-Status MemoryTx::InsertAllocation(const Allocation& allocation) {
+Status MemoryTx::InsertAllocations(std::span<const Allocation> allocations) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
+  for (const Allocation& one : allocations) ALLOT_RETURN_IF_ERROR(InsertOne(one));
+  return Ok{};
+}
+
+Status MemoryTx::InsertOne(const Allocation& allocation) {
   ALLOT_RETURN_IF_ERROR(CheckText(allocation.display_name));
   if (allocation.state != AllocationState::kPending) return Fail(IllegalTransition());
   if (!MayBeStored(allocation)) return Refuse();

@@ -4,8 +4,7 @@ namespace allot::store {
 namespace {
 
 bool IsStorable(const ApiKey& key) {
-  const bool of_institute = key.role == Role::kMember || key.role == Role::kInstituteAdmin;
-  return key.institute.empty() != of_institute &&
+  return key.institute.empty() != IsOfInstitute(key.role) &&
          key.provider.empty() != (key.role == Role::kProvider) &&
          (!key.expire_time || *key.expire_time >= key.create_time);
 }
@@ -34,11 +33,15 @@ Status MemoryTx::AssertLeader(int64_t epoch) {
 
 Status MemoryTx::LockPool(const ClusterId&) { return MayWrite(); }
 
-Result<std::optional<ApiKey>> MemoryTx::FindApiKeyByHash(const std::string& secret_sha256) {
-  return Verb([&]() -> std::optional<ApiKey> {
-    const KeyId* const id = state_.keys_by_hash.Find(secret_sha256);
-    if (id == nullptr) return std::nullopt;
-    return *state_.keys.Find(*id);
+Result<std::vector<ApiKey>> MemoryTx::FindApiKeysByHash(
+    std::span<const std::string> secrets_sha256) {
+  return Verb([&] {
+    std::vector<ApiKey> found;
+    for (const std::string& hash : std::set(secrets_sha256.begin(), secrets_sha256.end())) {
+      const KeyId* const id = state_.keys_by_hash.Find(hash);
+      if (id != nullptr) found.push_back(*state_.keys.Find(*id));
+    }
+    return found;
   });
 }
 
@@ -81,24 +84,37 @@ Status MemoryTx::ExpireApiKey(const KeyId& id, Instant at) {
   return Ok{};
 }
 
-Result<int> MemoryTx::LockOperatorKeys(Instant at) {
+Result<StaffKeys> MemoryTx::LockStaffKeys(Instant at) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
-  return static_cast<int>(std::ranges::count_if(state_.keys.rows(), [&](const auto& row) {
-    const ApiKey& key = *row.second;
-    return key.role == Role::kOperator && WorksAt(key, at);
-  }));
+  StaffKeys staff;
+  for (const auto& [id, key] : state_.keys.rows()) {
+    const int works = WorksAt(*key, at) ? 1 : 0;
+    if (key->role == Role::kOperator) staff.operators += works;
+    if (key->role != Role::kMinistryAdmin) continue;
+    staff.had_ministry_admin = true;
+    staff.ministry_admins += works;
+  }
+  return staff;
 }
 
-Result<std::optional<RequestRecord>> MemoryTx::FindRequest(const KeyId& key,
-                                                           const std::string& request_id) {
-  return FindOne(state_.requests, std::pair(key, request_id));
+Result<std::vector<RequestRecord>> MemoryTx::FindRequests(std::span<const RequestName> names) {
+  return Verb([&] {
+    std::vector<RequestRecord> found;
+    for (const RequestName& name : names) {
+      const RequestRecord* const row = state_.requests.Find({name.key, name.request_id});
+      if (row != nullptr) found.push_back(*row);
+    }
+    return found;
+  });
 }
 
-Status MemoryTx::InsertRequest(const RequestRecord& record) {
+Status MemoryTx::InsertRequests(std::span<const RequestRecord> records) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
-  const std::pair key(record.key, record.request_id);
-  if (state_.requests.Find(key) != nullptr) return Conflict();
-  state_.requests.Put(undo_, key, record);
+  for (const RequestRecord& record : records) {
+    const std::pair key(record.key, record.request_id);
+    if (state_.requests.Find(key) != nullptr) return Conflict();
+    state_.requests.Put(undo_, key, record);
+  }
   return Ok{};
 }
 

@@ -19,7 +19,7 @@ class MemoryStore final : public Store {
  protected:
   Status Run(Access access, const std::function<Status(Tx&)>& work) override {
     for (int run = 0;; ++run) {
-      const auto failure = access == Access::kRead ? ReadOnce(work, run) : WriteOnce(work, run);
+      const auto failure = access == Access::kWrite ? WriteOnce(work, run) : ReadOnce(work, run);
       if (!failure) return Ok{};
       if (failure->remedy == Failure::Remedy::kReport || run + 1 == kRunsMax) return failure->error;
     }

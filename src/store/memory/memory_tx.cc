@@ -16,7 +16,7 @@ Error MemoryTx::Refuse() {
 
 Status MemoryTx::MayWrite() {
   if (failure_) return failure_->error;
-  if (access_ == Access::kRead) return Refuse();
+  if (access_ != Access::kWrite) return Refuse();
   return Ok{};
 }
 

@@ -73,7 +73,7 @@ class MemoryTx final : public Tx {
   Status InsertInstitute(const Institute& institute) override;
   Status UpdateInstitute(Institute& institute) override;
   Result<std::optional<Project>> FindProject(const ProjectId& id) override;
-  Result<std::optional<Project>> LockProject(const ProjectId& id) override;
+  Result<std::vector<Project>> LockProjects(std::span<const ProjectId> ids) override;
   Result<Page<Project>> ListProjects(const std::optional<InstituteId>& institute,
                                      const PageRequest& page) override;
   Status InsertProject(const Project& project) override;
@@ -82,6 +82,7 @@ class MemoryTx final : public Tx {
   Result<Page<Quota>> ListQuotas(const std::optional<InstituteId>& institute,
                                  const PageRequest& page) override;
   Status UpdateQuota(Quota& quota) override;
+  Result<std::vector<Budget>> BudgetsOf(std::span<const ProjectId> ids) override;
   Result<Usage> UsageOf(const ProjectId& id) override;
   Result<ProjectUsage> ProjectUsageOf(const ProjectId& id) override;
   Status UpdateProjectUsage(const ProjectUsage& usage) override;
@@ -94,7 +95,7 @@ class MemoryTx final : public Tx {
   Result<Page<Allocation>> ListAllocations(const AllocationFilter& filter,
                                            const PageRequest& page) override;
   Result<std::vector<StartEstimate>> EstimatesOf(const AllocationId& id, int limit) override;
-  Status InsertAllocation(const Allocation& allocation) override;
+  Status InsertAllocations(std::span<const Allocation> allocations) override;
   Status UpdateAllocations(std::span<Allocation> allocations) override;
   Result<std::vector<Claim>> OpenClaims(std::span<const AllocationId> allocations) override;
   Result<std::vector<Claim>> OpenClaimsOnNodes(std::span<const NodeId> nodes) override;
@@ -121,16 +122,16 @@ class MemoryTx final : public Tx {
                                                       Instant now, Seconds lease) override;
   Status AssertLeader(int64_t epoch) override;
   Status LockPool(const ClusterId& cluster) override;
-  Result<std::optional<ApiKey>> FindApiKeyByHash(const std::string& secret_sha256) override;
+  Result<std::vector<ApiKey>> FindApiKeysByHash(
+      std::span<const std::string> secrets_sha256) override;
   Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) override;
   Status InsertApiKey(const ApiKey& key) override;
   Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
   Status RevokeApiKey(const KeyId& id, Instant at) override;
   Status ExpireApiKey(const KeyId& id, Instant at) override;
-  Result<int> LockOperatorKeys(Instant at) override;
-  Result<std::optional<RequestRecord>> FindRequest(const KeyId& key,
-                                                   const std::string& request_id) override;
-  Status InsertRequest(const RequestRecord& record) override;
+  Result<StaffKeys> LockStaffKeys(Instant at) override;
+  Result<std::vector<RequestRecord>> FindRequests(std::span<const RequestName> names) override;
+  Status InsertRequests(std::span<const RequestRecord> records) override;
   Status Audit(const AuditEntry& entry) override;
   Result<AuditChain> AuditAfter(int64_t number, int limit) override;
   Result<Page<AuditEntry>> AuditOf(const AuditedResource& resource, int64_t before,
@@ -205,6 +206,7 @@ class MemoryTx final : public Tx {
   }
   Status CheckText(std::string_view text);
 
+  Status InsertOne(const Allocation& allocation);
   Status CheckTransition(const Allocation& before, const Allocation& after);
   bool MayBeStored(const Allocation& allocation) const;
   void KeepEstimate(const Allocation& before, const Allocation& after);

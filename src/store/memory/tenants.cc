@@ -39,8 +39,15 @@ Result<std::optional<Project>> MemoryTx::FindProject(const ProjectId& id) {
   return FindOne(state_.projects, id);
 }
 
-Result<std::optional<Project>> MemoryTx::LockProject(const ProjectId& id) {
-  return FindProject(id);
+Result<std::vector<Project>> MemoryTx::LockProjects(std::span<const ProjectId> ids) {
+  return Verb([&] {
+    std::vector<Project> found;
+    for (const ProjectId& id : std::set(ids.begin(), ids.end())) {
+      const Project* const row = state_.projects.Find(id);
+      if (row != nullptr) found.push_back(*row);
+    }
+    return found;
+  });
 }
 
 Result<Page<Project>> MemoryTx::ListProjects(const std::optional<InstituteId>& institute,

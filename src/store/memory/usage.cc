@@ -66,6 +66,17 @@ Result<Usage> MemoryTx::UsageOf(const ProjectId& id) {
   });
 }
 
+Result<std::vector<Budget>> MemoryTx::BudgetsOf(std::span<const ProjectId> ids) {
+  std::vector<Budget> budgets;
+  for (const ProjectId& id : std::set(ids.begin(), ids.end())) {
+    ALLOT_ASSIGN_OR_RETURN(const auto quota, FindQuota(id));
+    if (!quota) continue;
+    ALLOT_ASSIGN_OR_RETURN(const Usage usage, UsageOf(id));
+    budgets.push_back({.quota = *quota, .used = usage.used, .committed = usage.committed});
+  }
+  return budgets;
+}
+
 Result<ProjectUsage> MemoryTx::ProjectUsageOf(const ProjectId& id) {
   ALLOT_ASSIGN_OR_RETURN(const auto usage, FindOne(state_.usages, id));
   if (!usage) return StateError(Reason::kNotFound, "There is no such project.");
