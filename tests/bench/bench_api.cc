@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -192,21 +193,45 @@ class Load {
   int under_way_ = 0;
 };
 
-/// From now on another server leads, and this one only serves: what is measured is the API.
-void LeadElsewhere(const std::string& database_url) {
-  auto store = store::OpenPostgres({.url = database_url, .connections = 1});
-  if (!store.ok()) throw std::runtime_error(Describe(store.error()));
-  const Instant beyond_any_lease = SystemClock().Now() + Hours(1);
-  const auto led = (*store)->Transact<std::optional<store::Leadership>>(
-      store::Access::kWrite, [&](store::Tx& tx) {
-        return tx.AcquireLeadership("bench-api", 0, beyond_any_lease, Days(1));
-      });
-  if (!led.ok() || !*led) throw std::runtime_error("the leadership could not be taken");
-}
+/// Another server that leads, as long as it exists: the one measured only serves.
+class LeadingElsewhere {
+ public:
+  explicit LeadingElsewhere(const std::string& database_url) {
+    auto opened = store::OpenPostgres({.url = database_url, .connections = 1});
+    if (!opened.ok()) throw std::runtime_error(Describe(opened.error()));
+    store_ = *std::move(opened);
+    Lead();
+    renewing_ = std::jthread([this](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any stopped;
+      std::unique_lock lock(mutex);
+      while (!stopped.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; })) {
+        if (stop.stop_requested()) return;
+        Lead();
+      }
+    });
+  }
+
+ private:
+  void Lead() {
+    // Beyond any lease that stands.
+    const Instant now = SystemClock().Now() + Hours(1);
+    const auto led = store_->Transact<std::optional<store::Leadership>>(
+        store::Access::kWrite,
+        [&](store::Tx& tx) { return tx.AcquireLeadership("bench-api", epoch_, now, Seconds{60}); });
+    if (!led.ok() || !*led) throw std::runtime_error("the leadership could not be taken");
+    epoch_ = (*led)->epoch;
+  }
+
+  std::unique_ptr<store::Store> store_;
+  int64_t epoch_ = 0;
+  std::jthread renewing_;
+};
 
 nlohmann::ordered_json Measure(const Settings& settings, const std::string& bin_dir) {
   testing::ServedAllotd served(bin_dir);
-  if (!settings.planned) LeadElsewhere(served.database_url());
+  std::optional<LeadingElsewhere> leading;
+  if (!settings.planned) leading.emplace(served.database_url());
   const std::string provider = served.CreateProvider();
   served.BringOnline(provider, "b", 64, v1::GPU_MODEL_B200);
   const auto projects = CreateProjects(served, std::max(settings.watchers, settings.busy_projects));

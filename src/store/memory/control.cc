@@ -11,6 +11,10 @@ bool IsStorable(const ApiKey& key) {
 
 }  // namespace
 
+Result<Leadership> MemoryTx::FindLeadership() {
+  return Verb([&] { return state_.counters.leadership; });
+}
+
 Result<std::optional<Leadership>> MemoryTx::AcquireLeadership(const std::string& holder,
                                                               int64_t epoch, Instant now,
                                                               Seconds lease) {

@@ -118,6 +118,7 @@ class MemoryTx final : public Tx {
                                  const PageRequest& page) override;
 
   // Leadership, identity, idempotency: control.cc; the audit: audit.cc.
+  Result<Leadership> FindLeadership() override;
   Result<std::optional<Leadership>> AcquireLeadership(const std::string& holder, int64_t epoch,
                                                       Instant now, Seconds lease) override;
   Status AssertLeader(int64_t epoch) override;
