@@ -203,12 +203,12 @@ TEST_P(EdgeUnderFlood, OthersAreServedMeanwhileAndAfter) {
   const std::string name = "a-" + std::to_string(static_cast<int>(GetParam()));
   const auto agent = nation_->StartAgent("naver-a");
   {
-    const Flood flood({.kind = GetParam(), .port = edge_->port(), .connections = 200});
+    const Flood flood({.kind = GetParam(), .port = edge_->port(), .connections = 100, .nice = 19});
     while (flood.counts().connected < 40) usleep(1'000);
     // Each by a connection of its own.
     for (int i = 0; i < 5; ++i) {
       const Ended listed = nation_->Allot({"clusters"});
-      EXPECT_EQ(listed.exit_code, 0) << listed.err;
+      EXPECT_EQ(listed.exit_code, 0) << listed.err << edge_->process().err();
     }
     const Ended submitted = nation_->Allot(
         {"submit", "snu/llm", "--gpus", "8", "--for", "1h", "--name", name, "--wait"});

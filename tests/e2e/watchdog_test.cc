@@ -136,5 +136,16 @@ TEST(Watchdog, HearsNothingOfAServerThatAnswersOldConnectionsOnly) {
   EXPECT_EQ(nation.AllotJson({"providers"})["providers"].size(), 2U);
 }
 
+TEST(Watchdog, AServerThatMayHaveFewDescriptorsSaysSoAtItsStart) {
+  const TempDir dir;
+  Process server({"bash", "-c", "ulimit -n 1500 && exec \"$@\"", "-", Binary("allotd"), "serve",
+                  "--data-dir", dir / "data", "--listen", "127.0.0.1:0", "--metrics-listen",
+                  "off"});
+  const auto warned = server.AwaitErr(R"("event":"descriptors_few")");
+  ASSERT_TRUE(warned) << server.err();
+  EXPECT_THAT(*warned, HasSubstr("\"limit\":1500"));
+  EXPECT_TRUE(server.AwaitErr(R"("event":"serving")")) << "and serves";
+}
+
 }  // namespace
 }  // namespace allot::testing
