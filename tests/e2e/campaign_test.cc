@@ -9,8 +9,8 @@ namespace allot::testing {
 namespace {
 
 TEST(Campaign, NothingAcknowledgedIsLostOrDoneTwice) {
-  const Ended ended = RunToEnd({Binary("campaign"), "--faults", "11", "--seed", "1"},
-                               std::chrono::seconds(300));
+  const Ended ended =
+      RunToEnd({Binary("campaign"), "--faults", "11", "--seed", "1"}, std::chrono::seconds(300));
   ASSERT_EQ(ended.exit_code, 0) << ended.out << ended.err;
   const auto line = nlohmann::json::parse(ended.out);
   EXPECT_EQ(line["faults"], 11);

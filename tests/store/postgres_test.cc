@@ -250,12 +250,12 @@ TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {
 TEST_F(Postgres, WhoeverFindsNoFreeConnectionIsToldInTime) {
   auto store = OpenPostgres({.url = url_, .connections = 1, .connect_timeout_s = 1});
   ASSERT_TRUE(store.ok());
-  const auto outer = Read(**store, [&](Tx&) -> Status {
+  // The one that has it is idle for so long that the database may cut it off.
+  static_cast<void>(Read(**store, [&](Tx&) -> Status {
     EXPECT_REASON(Read(**store, [](Tx& tx) { return tx.CurrentRevision(); }),
                   Reason::kStoreUnavailable);
     return Ok{};
-  });
-  EXPECT_OK(outer);
+  }));
   EXPECT_OK(Read(**store, [](Tx& tx) { return tx.CurrentRevision(); }));
 }
 
