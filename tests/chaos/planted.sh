@@ -20,10 +20,16 @@ if [ "${#names[@]}" -eq 0 ]; then
   for patch in tests/chaos/planted/*.patch; do names+=("$(basename "$patch" .patch)"); done
 fi
 
-rm -rf "$tree" && mkdir -p "$tree" || exit 2
-# What is tracked, and what is new and not ignored.
-git ls-files -z --cached --others --exclude-standard -- CMakeLists.txt include src proto migrations tests |
-  tar --null --files-from=- --create --file=- | tar --extract --directory="$tree" || exit 2
+# What is tracked, and what is new and not ignored. Only what differs is written, with a new date: Ninja would take a
+# file of an older date for the one with the bug that it was compiled with.
+mkdir -p "$tree" || exit 2
+files() { git ls-files --cached --others --exclude-standard -- CMakeLists.txt include src proto migrations tests; }
+(cd "$tree" && find . -type f -printf '%P\n') | sort | comm -23 - <(files | sort) | (cd "$tree" && xargs -r rm --)
+while IFS= read -r file; do
+  if [ -e "$file" ] && ! cmp -s "$file" "$tree/$file"; then
+    mkdir -p "$tree/$(dirname "$file")" && cp "$file" "$tree/$file" || exit 2
+  fi
+done < <(files)
 
 make_sim() {
   cmake -S "$tree" -B "$build/planted/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo >"$build/planted/configure.log" 2>&1 &&

@@ -19,7 +19,8 @@ TEST(Usage, WrongUsageExitsWithTwoAndSaysWhatIsExpected) {
   using Words = std::vector<std::string>;
   const std::string seeds = "expected a whole number of 0 to 9223372036854775807";
   const std::string load = "expected a number of 0.01 to 10";
-  const std::string commands = "Its subcommands: national-call, run, compare, replay, what-if\n";
+  const std::string commands =
+      "Its subcommands: national-call, run, compare, replay, what-if, chaos\n";
   for (const auto& [words, told] : std::vector<std::pair<Words, std::string>>{
            {{}, commands},
            {{"nonsense"}, commands},
