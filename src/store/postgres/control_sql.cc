@@ -193,10 +193,9 @@ Result<StaffKeys> PostgresTx::LockStaffKeys(Instant at) {
 
 Result<std::vector<RequestRecord>> PostgresTx::FindRequests(std::span<const RequestName> names) {
   if (names.empty()) return std::vector<RequestRecord>();
-  ALLOT_ASSIGN_OR_RETURN(
-      auto found, FindAll(ReadRequestRecord, kFindRequests,
-                          Arguments(SqlArray(names, &RequestName::key),
-                                    SqlArray(names, &RequestName::request_id))));
+  ALLOT_ASSIGN_OR_RETURN(auto found, FindAll(ReadRequestRecord, kFindRequests,
+                                             Arguments(SqlArray(names, &RequestName::key),
+                                                       SqlArray(names, &RequestName::request_id))));
   if (found.empty()) return found;
   return Verb([&]() -> Result<std::vector<RequestRecord>> {
     Execute(kMakeDurable, Arguments());
