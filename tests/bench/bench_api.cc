@@ -244,8 +244,9 @@ nlohmann::ordered_json Measure(const Settings& settings, const std::string& bin_
     }
     watchers.push_back(
         std::make_unique<Watcher>(*watching.back(), projects[static_cast<std::size_t>(i)]));
+    // Keys that the server has not seen yet share one line.
+    watchers.back()->AwaitBegun();
   }
-  for (const auto& watcher : watchers) watcher->AwaitBegun();
 
   std::vector<std::unique_ptr<v1::AllocationService::Stub>> creators;
   std::vector<std::unique_ptr<grpc::GenericStub>> checkers;
