@@ -1,27 +1,8 @@
-#include <openssl/sha.h>
-
-#include <array>
-
 #include "allot/base/text.h"
+#include "store/audit_link.h"
 #include "store/memory/memory_tx.h"
 
 namespace allot::store {
-namespace {
-
-/// As ChainedAuditEntry defines it, in bytes.
-std::string HashOf(const std::string& before, const AuditEntry& entry) {
-  std::string text = before;
-  for (const std::string& part : {std::to_string(entry.number), std::to_string(entry.time.micros),
-                                  entry.key.str(), entry.actor, entry.action, entry.resource,
-                                  entry.institute.str(), entry.detail, entry.request_id}) {
-    text += std::to_string(part.size()) + ":" + part + ",";
-  }
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  return {digest.begin(), digest.end()};
-}
-
-}  // namespace
 
 Status MemoryTx::Audit(const AuditEntry& entry) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
@@ -33,7 +14,7 @@ void MemoryTx::WriteAudit() {
   for (AuditEntry& entry : audit_) {
     Counters& counters = state_.counters;
     entry.number = ++counters.audit_number;
-    counters.audit_hash = HashOf(counters.audit_hash, entry);
+    counters.audit_hash = AuditLink(counters.audit_hash, entry);
     state_.audit.Put(undo_, entry.number,
                      ChainedAuditEntry{.entry = entry, .hash = Hex(counters.audit_hash)});
   }

@@ -3,7 +3,7 @@
 #include <pqxx/pqxx>
 
 #include "allot/base/text.h"
-#include "store/postgres/audit_link.h"
+#include "store/audit_link.h"
 #include "store/postgres/postgres_tx.h"
 #include "store/postgres/rows.h"
 

@@ -1,4 +1,4 @@
-#include "store/postgres/audit_link.h"
+#include "store/audit_link.h"
 
 #include <openssl/sha.h>
 
