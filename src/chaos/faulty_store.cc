@@ -10,40 +10,42 @@ constexpr int kConflictsMax = 10;
 
 }  // namespace
 
-Status FaultyStore::Run(store::Access access, const std::function<Status(store::Tx&)>& work) {
+Status FaultyStore::Run(store::Access access, const store::Scope& scope,
+                        const std::function<Status(store::Tx&)>& work) {
   world_.Interleave();
   if (cut_at_ > 0 && --cut_at_ == 0) {
     // Half of the deaths come before the commit, half between it and the answer.
     const bool commits = world_.Chance(500);
     world_.CountFault("server_died_at_a_transaction");
     world_.Probe("server_died_within_a_call");
-    if (commits) static_cast<void>(RunInner(access, work));
+    if (commits) static_cast<void>(RunInner(access, scope, work));
     cut_ = true;
   }
   if (cut_) return Unavailable("The server is dead.");
   if (database_.out) return Unavailable("The connection to the database was lost.");
-  if (access != store::Access::kWrite) return RunInner(access, work);
+  if (access != store::Access::kWrite) return RunInner(access, scope, work);
   if (database_.full) return Unavailable("The database is out of resources.");
   if (world_.Strikes(world_.rates.commit_lost, "commit_lost")) {
-    static_cast<void>(database_.store.Transact<Ok>(access, [&](store::Tx& tx) -> Status {
+    static_cast<void>(database_.store.Transact<Ok>(access, scope, [&](store::Tx& tx) -> Status {
       ALLOT_RETURN_IF_ERROR(work(tx));
       return Unavailable("The connection was lost.");
     }));
     return StateError(Reason::kCommitOutcomeUnknown, "The connection was lost, and the change.");
   }
-  const Status done = RunInner(access, work);
+  const Status done = RunInner(access, scope, work);
   if (done.ok() && world_.Strikes(world_.rates.commit_unheard, "commit_unheard")) {
     return StateError(Reason::kCommitOutcomeUnknown, "The connection was lost after the commit.");
   }
   return done;
 }
 
-Status FaultyStore::RunInner(store::Access access, const std::function<Status(store::Tx&)>& work) {
+Status FaultyStore::RunInner(store::Access access, const store::Scope& scope,
+                             const std::function<Status(store::Tx&)>& work) {
   int conflicts = 0;
   if (access == store::Access::kWrite && world_.Strikes(world_.rates.conflict, "conflict")) {
     conflicts = static_cast<int>(world_.random.Between(1, kConflictsMax));
   }
-  const Status done = database_.store.Transact<Ok>(access, [&](store::Tx& tx) -> Status {
+  const Status done = database_.store.Transact<Ok>(access, scope, [&](store::Tx& tx) -> Status {
     ALLOT_RETURN_IF_ERROR(work(tx));
     if (conflicts-- > 0) return StateError(Reason::kStoreConflict, "Somebody else was first.");
     return Ok{};

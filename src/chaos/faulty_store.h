@@ -36,10 +36,12 @@ class FaultyStore final : public store::Store {
   void CutAt(int transactions) { cut_at_ = transactions; }
 
  protected:
-  Status Run(store::Access access, const std::function<Status(store::Tx&)>& work) override;
+  Status Run(store::Access access, const store::Scope& scope,
+             const std::function<Status(store::Tx&)>& work) override;
 
  private:
-  Status RunInner(store::Access access, const std::function<Status(store::Tx&)>& work);
+  Status RunInner(store::Access access, const store::Scope& scope,
+                  const std::function<Status(store::Tx&)>& work);
 
   World& world_;
   Database& database_;

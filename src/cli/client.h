@@ -17,6 +17,7 @@
 #include "allot/v1/policy_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "allot/v1/project_service.grpc.pb.h"
+#include "allot/v1/proposal_service.grpc.pb.h"
 #include "allot/v1/provider_service.grpc.pb.h"
 #include "allot/v1/quota_service.grpc.pb.h"
 #include "cli/call_loop.h"
@@ -33,6 +34,7 @@ using Pool = v1::PoolService::StubInterface::async_interface;
 using Providers = v1::ProviderService::StubInterface::async_interface;
 using Policies = v1::PolicyService::StubInterface::async_interface;
 using Operators = v1::OperatorService::StubInterface::async_interface;
+using Proposals = v1::ProposalService::StubInterface::async_interface;
 
 template <class Service, class Request, class Response>
 using Method = void (Service::*)(grpc::ClientContext*, const Request*, Response*,
@@ -121,9 +123,11 @@ class Client {
              std::unique_ptr<v1::PoolService::StubInterface>,
              std::unique_ptr<v1::ProviderService::StubInterface>,
              std::unique_ptr<v1::PolicyService::StubInterface>,
-             std::unique_ptr<v1::OperatorService::StubInterface>>
+             std::unique_ptr<v1::OperatorService::StubInterface>,
+             std::unique_ptr<v1::ProposalService::StubInterface>>
       stubs_;
-  std::tuple<Allocations*, Projects*, Quotas*, Pool*, Providers*, Policies*, Operators*> services_;
+  std::tuple<Allocations*, Projects*, Quotas*, Pool*, Providers*, Policies*, Operators*, Proposals*>
+      services_;
 };
 
 }  // namespace allot::cli

@@ -148,8 +148,10 @@ ExitCode RevokeKey(Session& session, const std::string& text) {
 /// Short names of tenants by how many parts they have; everything else in full.
 Outcome<std::string> AuditedResource(const std::string& text) {
   const std::string first = text.substr(0, text.find('/'));
-  if (first == "institutes" || first == "providers" || first == "apiKeys" || first == "policies")
+  if (first == "institutes" || first == "providers" || first == "apiKeys" || first == "policies" ||
+      first == "proposals") {
     return text;
+  }
   switch (Split(text, '/').size()) {
     case 1:
       return InstituteName(text);

@@ -171,6 +171,7 @@ void Build(Program& program) {
   AddReservationCommands(root, program.chosen);
   AddAccessCommands(root, program.chosen);
   AddPolicyCommands(root, program.chosen);
+  AddProposalCommands(root, program.chosen);
   AddWhatIfCommand(root, program.chosen);
   AddApplyCommand(root, program.chosen);
   AddSummaryCommand(root, program.chosen);

@@ -29,6 +29,7 @@ void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, c
 void AddTenantCommands(CLI::App& root, Action& chosen);       // institutes, projects, quota, merit
 void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, audit, record
 void AddPolicyCommands(CLI::App& root, Action& chosen);
+void AddProposalCommands(CLI::App& root, Action& chosen);
 void AddWhatIfCommand(CLI::App& root, Action& chosen);
 void AddApplyCommand(CLI::App& root, Action& chosen);
 void AddSummaryCommand(CLI::App& root, Action& chosen);

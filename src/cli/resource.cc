@@ -106,6 +106,10 @@ std::string Word(v1::Node::Health health) {
   return SmallWord(v1::Node::Health_Name(health), "HEALTH_", health);
 }
 
+std::string Word(v1::Proposal::State state) {
+  return SmallWord(v1::Proposal::State_Name(state), "STATE_", state);
+}
+
 int GpusOf(const v1::AllocationRequest& request) {
   if (request.has_node_shape()) {
     return request.node_shape().nodes() * request.node_shape().gpus_per_node();

@@ -12,6 +12,7 @@
 #include "allot/base/time.h"
 #include "allot/v1/allocation.pb.h"
 #include "allot/v1/pool.pb.h"
+#include "allot/v1/proposal_service.pb.h"
 #include "allot/v1/tenant.pb.h"
 
 namespace allot::cli {
@@ -40,6 +41,7 @@ std::string Word(v1::Sector sector);
 std::string Word(v1::GpuModel model);
 std::string Word(v1::Allocation::State state);
 std::string Word(v1::Node::Health health);
+std::string Word(v1::Proposal::State state);
 
 /// "2 nodes x 8 GPUs", "12 GPUs": what was asked for.
 std::string SizeText(const v1::AllocationRequest& request);

@@ -43,6 +43,7 @@ Outcome<std::string> Expand(std::string_view text, std::span<const std::string_v
 constexpr std::string_view kTenant[] = {"institutes", "projects", "allocations"};
 constexpr std::string_view kPool[] = {"providers", "clusters", "nodes"};
 constexpr std::string_view kKeys[] = {"apiKeys"};
+constexpr std::string_view kProposals[] = {"proposals"};
 constexpr std::string_view kPolicies[] = {"policies"};
 
 }  // namespace
@@ -63,6 +64,9 @@ Outcome<std::string> AllocationName(std::string_view text) {
   return Expand(text, kTenant, "allocation");
 }
 Outcome<std::string> ApiKeyName(std::string_view text) { return Expand(text, kKeys, "key"); }
+Outcome<std::string> ProposalName(std::string_view text) {
+  return Expand(text, kProposals, "proposal");
+}
 Outcome<std::string> PolicyName(std::string_view text) { return Expand(text, kPolicies, "policy"); }
 
 std::string ShortName(std::string_view full) {

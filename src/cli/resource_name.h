@@ -16,6 +16,7 @@ Outcome<std::string> InstituteName(std::string_view text);
 Outcome<std::string> ProjectName(std::string_view text);
 Outcome<std::string> AllocationName(std::string_view text);
 Outcome<std::string> ApiKeyName(std::string_view text);
+Outcome<std::string> ProposalName(std::string_view text);
 Outcome<std::string> PolicyName(std::string_view text);
 
 /// "providers/<p>/clusters/<c>" from its full name or "<p>/<c>". A cluster's id alone is unique in

@@ -12,6 +12,7 @@
 #include "allot/v1/order.pb.h"
 #include "allot/v1/policy.pb.h"
 #include "allot/v1/pool_service.pb.h"
+#include "allot/v1/proposal_service.pb.h"
 #include "allot/v1/tenant.pb.h"
 #include "cli/table.h"
 
@@ -57,6 +58,10 @@ Table PolicyTable(const Repeated<v1::Policy>& policies, Instant now);
 std::string PolicyDetails(const v1::Policy& policy, Instant now, bool colours);
 
 std::string WhatIfText(const v1::WhatIfResponse& answer, Instant now, bool colours);
+
+Table ProposalTable(const Repeated<v1::Proposal>& proposals, Instant now);
+/// With what it asks for.
+std::string ProposalDetails(const v1::Proposal& proposal, Instant now);
 
 Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now);
 Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now);

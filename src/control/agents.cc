@@ -145,7 +145,7 @@ Result<Cluster> SyncInventory(const Context& context, const Principal& principal
   }
   const Instant now = context.clock.Now();
   return context.store.Transact<Cluster>(
-      store::Access::kWrite, [&](store::Tx& tx) -> Result<Cluster> {
+      store::Access::kWrite, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Cluster> {
         ALLOT_ASSIGN_OR_RETURN(auto cluster,
                                LockForAgent(tx, principal, inventory.cluster, inventory.session));
         if (inventory.generation < cluster.inventory_generation) {
@@ -166,7 +166,8 @@ Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& princ
                                   const HeartbeatMessage& message) {
   const Instant now = context.clock.Now();
   return context.store.Transact<HeartbeatAnswer>(
-      store::Access::kWrite, [&](store::Tx& tx) -> Result<HeartbeatAnswer> {
+      store::Access::kWrite, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<HeartbeatAnswer> {
         ALLOT_ASSIGN_OR_RETURN(auto cluster,
                                LockForAgent(tx, principal, message.cluster, message.session));
         HeartbeatAnswer answer;

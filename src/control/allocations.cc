@@ -96,7 +96,8 @@ Result<AllocationDetail> GetAllocation(const Context& context, const Principal& 
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
   if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
   return context.store.Transact<AllocationDetail>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<AllocationDetail> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<AllocationDetail> {
         AllocationDetail detail;
         ALLOT_ASSIGN_OR_RETURN(detail.allocation, ReadAllocation(tx, id.str()));
         if (detail.allocation.request.gpus_max) {
@@ -120,7 +121,8 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
   if (filter.institute && !MaySee(principal, *filter.institute)) return store::Page<Allocation>{};
   if (!filter.institute && !principal.institute.empty()) filter.institute = principal.institute;
   return context.store.Transact<store::Page<Allocation>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ListAllocations(filter, page); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListAllocations(filter, page); });
 }
 
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {

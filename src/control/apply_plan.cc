@@ -548,9 +548,9 @@ class Application {
 Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch) {
   const std::vector<Decision> decisions = Differences(context, pass);
   if (decisions.empty() && pass.plan.preemptions.empty()) return Applied{};
-  return context.store.Transact<Applied>(store::Access::kWrite, [&](store::Tx& tx) {
-    return Application(pass, tx, epoch).Run(decisions);
-  });
+  return context.store.Transact<Applied>(
+      store::Access::kWrite, store::Scope::Everything(),
+      [&](store::Tx& tx) { return Application(pass, tx, epoch).Run(decisions); });
 }
 
 }  // namespace allot::control

@@ -12,13 +12,15 @@ struct Known {
   std::vector<StartEstimate> estimates;
 };
 
-Result<Known> ReadKnown(const Context& context, const AllocationId& id) {
-  return context.store.Transact<Known>(store::Access::kRead, [&](store::Tx& tx) -> Result<Known> {
-    ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindAllocation(id));
-    if (!found) return NotFound("name", id.str());
-    ALLOT_ASSIGN_OR_RETURN(auto estimates, tx.EstimatesOf(id, kEstimatesShown));
-    return Known{*std::move(found), std::move(estimates)};
-  });
+Result<Known> ReadKnown(const Context& context, const Principal& principal,
+                        const AllocationId& id) {
+  return context.store.Transact<Known>(
+      store::Access::kRead, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Known> {
+        ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindAllocation(id));
+        if (!found) return NotFound("name", id.str());
+        ALLOT_ASSIGN_OR_RETURN(auto estimates, tx.EstimatesOf(id, kEstimatesShown));
+        return Known{*std::move(found), std::move(estimates)};
+      });
 }
 
 std::optional<Instant> Earliest(const scheduler::Explanation& why) {
@@ -55,7 +57,7 @@ Result<AllocationExplanation> ExplainAllocation(const Context& context, const Pr
   AllocationExplanation explanation;
   ALLOT_ASSIGN_OR_RETURN(explanation.pass, planner.Latest());
   const Pass& pass = *explanation.pass;
-  ALLOT_ASSIGN_OR_RETURN(Known known, ReadKnown(context, id));
+  ALLOT_ASSIGN_OR_RETURN(Known known, ReadKnown(context, principal, id));
   const auto pending = scheduler::FindPending(pass.snapshot, id);
   // What is being stopped is planned for, too; until it waits, its row says what happens to it.
   if (pending && IsWaiting(known.allocation.state)) {

@@ -128,7 +128,8 @@ std::vector<Result<Principal>> AuthenticateAll(const Context& context,
   Result<std::vector<ApiKey>> found = std::vector<ApiKey>();
   if (!wanted.empty()) {
     found = context.store.Transact<std::vector<ApiKey>>(
-        store::Access::kGlance, [&](store::Tx& tx) { return tx.FindApiKeysByHash(wanted); });
+        store::Access::kGlance, store::Scope::Everything(),
+        [&](store::Tx& tx) { return tx.FindApiKeysByHash(wanted); });
   }
   std::map<std::string_view, const ApiKey*> rows;
   if (found.ok()) {
@@ -176,7 +177,7 @@ Result<CreatedKey> CreateFirstKey(const Context& context) {
                                    .expire_time = std::nullopt},
                                   now);
   return context.store.Transact<CreatedKey>(
-      store::Access::kWrite, [&](store::Tx& tx) -> Result<CreatedKey> {
+      store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<CreatedKey> {
         ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
         ALLOT_RETURN_IF_ERROR(
             tx.Audit(RecordSystem(now, "key.create", created.key.id.str(), {},
@@ -189,7 +190,8 @@ Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal&
                                         const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kManageTenants));
   return context.store.Transact<store::Page<ApiKey>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ListApiKeys(page); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListApiKeys(page); });
 }
 
 /// Somebody must be left who can make staff's keys: a ministry admin, or where none ever was an
@@ -262,7 +264,8 @@ Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principa
                                           int size) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   return context.store.Transact<store::Page<AuditEntry>>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<AuditEntry>> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<AuditEntry>> {
         ALLOT_ASSIGN_OR_RETURN(auto page, tx.AuditOf(resource, before, size));
         if (!page.items.empty() || before != 0) return page;
         // Whatever was created has an entry; nodes and orders come and go without one.
@@ -278,7 +281,8 @@ Result<AuditChain> ReadAuditChain(const Context& context, const Principal& princ
                                   int64_t number, int limit) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   return context.store.Transact<AuditChain>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.AuditAfter(number, limit); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.AuditAfter(number, limit); });
 }
 
 }  // namespace allot::control

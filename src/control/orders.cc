@@ -114,7 +114,8 @@ Result<std::vector<Order>> PullOrders(const Context& context, const Principal& p
   }
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kEnact));
   return context.store.Transact<std::vector<Order>>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<std::vector<Order>> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<std::vector<Order>> {
         ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindCluster(cluster));
         ALLOT_RETURN_IF_ERROR(SpeaksFor(principal, found, cluster, session));
         return tx.OpenOrders(cluster, limit);
@@ -124,16 +125,18 @@ Result<std::vector<Order>> PullOrders(const Context& context, const Principal& p
 Result<Order> Acknowledge(const Context& context, const Principal& principal,
                           const Acknowledgement& ack) {
   const Instant now = context.clock.Now();
-  return context.store.Transact<Order>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Order> {
-    ALLOT_ASSIGN_OR_RETURN(auto cluster, LockForAgent(tx, principal, ack.cluster, ack.session));
-    ALLOT_ASSIGN_OR_RETURN(const auto named, tx.FindOrder(ack.order));
-    if (!named || named->cluster != cluster.id) return NotFound("name", ack.order.str());
-    // The allocation before its orders, as everybody locks them.
-    ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(std::span(&named->allocation, 1)));
-    ALLOT_ASSIGN_OR_RETURN(auto order, tx.LockOrder(ack.order));
-    if (rows.empty() || !order) return StateError(Reason::kInternal, "an order without its rows");
-    return Settle(tx, context, ack, *std::move(order), rows[0], now);
-  });
+  return context.store.Transact<Order>(
+      store::Access::kWrite, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Order> {
+        ALLOT_ASSIGN_OR_RETURN(auto cluster, LockForAgent(tx, principal, ack.cluster, ack.session));
+        ALLOT_ASSIGN_OR_RETURN(const auto named, tx.FindOrder(ack.order));
+        if (!named || named->cluster != cluster.id) return NotFound("name", ack.order.str());
+        // The allocation before its orders, as everybody locks them.
+        ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(std::span(&named->allocation, 1)));
+        ALLOT_ASSIGN_OR_RETURN(auto order, tx.LockOrder(ack.order));
+        if (rows.empty() || !order)
+          return StateError(Reason::kInternal, "an order without its rows");
+        return Settle(tx, context, ack, *std::move(order), rows[0], now);
+      });
 }
 
 Result<store::Page<Order>> ListOrders(const Context& context, const Principal& principal,
@@ -142,7 +145,8 @@ Result<store::Page<Order>> ListOrders(const Context& context, const Principal& p
                                       const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadNodes));
   return context.store.Transact<store::Page<Order>>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<Order>> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<Order>> {
         ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindCluster(cluster));
         if (!found || found->provider != provider || !MaySee(principal, provider)) {
           return NotFound("parent", cluster.str());

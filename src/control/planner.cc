@@ -12,7 +12,8 @@ namespace allot::control {
 Status Planner::Refresh() {
   const Revision after = view_.revision();
   auto changes = context_.store.Transact<store::Changes>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ChangesAfter(after); });
+      store::Access::kRead, store::Scope::Everything(),
+      [&](store::Tx& tx) { return tx.ChangesAfter(after); });
   if (!changes.ok()) return changes.error();
   if (changes->revision == after && after != 0) return Ok{};
   view_.Apply(*changes);

@@ -142,7 +142,7 @@ Result<PolicyDetail> GetPolicy(const Context& context, const Principal& principa
                                const PolicyId& id) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   const Instant now = context.clock.Now();
-  return context.store.Transact<PolicyDetail>(store::Access::kRead,
+  return context.store.Transact<PolicyDetail>(store::Access::kRead, store::Scope::For(principal),
                                               [&](store::Tx& tx) { return Read(tx, id, now); });
 }
 
@@ -150,7 +150,8 @@ Result<PolicyDetail> GetPolicyInForce(const Context& context, const Principal& p
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   const Instant now = context.clock.Now();
   return context.store.Transact<PolicyDetail>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<PolicyDetail> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<PolicyDetail> {
         ALLOT_ASSIGN_OR_RETURN(const auto live, tx.LivePolicies());
         const std::string in_force = InForce(live, now);
         if (!in_force.empty()) return Read(tx, PolicyId(in_force), now);
@@ -165,7 +166,8 @@ Result<store::Page<PolicyDetail>> ListPolicies(const Context& context, const Pri
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   const Instant now = context.clock.Now();
   return context.store.Transact<store::Page<PolicyDetail>>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<PolicyDetail>> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<PolicyDetail>> {
         ALLOT_ASSIGN_OR_RETURN(auto rows, tx.ListPolicies(page));
         ALLOT_ASSIGN_OR_RETURN(const auto live, tx.LivePolicies());
         const std::string in_force = InForce(live, now);

@@ -102,14 +102,16 @@ Result<Provider> GetProvider(const Context& context, const Principal& principal,
                              const ProviderId& id) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   return context.store.Transact<Provider>(
-      store::Access::kRead, [&](store::Tx& tx) { return ReadProvider(tx, id.str()); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return ReadProvider(tx, id.str()); });
 }
 
 Result<store::Page<Provider>> ListProviders(const Context& context, const Principal& principal,
                                             const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   return context.store.Transact<store::Page<Provider>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ListProviders(page); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListProviders(page); });
 }
 
 Result<Cluster> CreateCluster(const Context& context, const Call& call, const Cluster& cluster) {
@@ -145,7 +147,8 @@ Result<Cluster> GetCluster(const Context& context, const Principal& principal,
                            const ProviderId& provider, const ClusterId& id) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   return context.store.Transact<Cluster>(
-      store::Access::kRead, [&](store::Tx& tx) { return ReadClusterOf(tx, provider, id); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return ReadClusterOf(tx, provider, id); });
 }
 
 Result<store::Page<Cluster>> ListClusters(const Context& context, const Principal& principal,
@@ -153,18 +156,20 @@ Result<store::Page<Cluster>> ListClusters(const Context& context, const Principa
                                           const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   return context.store.Transact<store::Page<Cluster>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ListClusters(provider, page); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListClusters(provider, page); });
 }
 
 Result<Node> GetNode(const Context& context, const Principal& principal, const ProviderId& provider,
                      const NodeId& id) {
   ALLOT_RETURN_IF_ERROR(MayNameNodes(principal, provider));
-  return context.store.Transact<Node>(store::Access::kRead, [&](store::Tx& tx) -> Result<Node> {
-    ALLOT_ASSIGN_OR_RETURN(const auto cluster, tx.FindCluster(ClusterOf(id)));
-    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(id));
-    if (!cluster || cluster->provider != provider || !node) return NotFound("name", id.str());
-    return AsItCounts(*cluster, *std::move(node));
-  });
+  return context.store.Transact<Node>(
+      store::Access::kRead, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Node> {
+        ALLOT_ASSIGN_OR_RETURN(const auto cluster, tx.FindCluster(ClusterOf(id)));
+        ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(id));
+        if (!cluster || cluster->provider != provider || !node) return NotFound("name", id.str());
+        return AsItCounts(*cluster, *std::move(node));
+      });
 }
 
 Result<store::Page<Node>> ListNodes(const Context& context, const Principal& principal,
@@ -173,7 +178,8 @@ Result<store::Page<Node>> ListNodes(const Context& context, const Principal& pri
                                     const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(MayNameNodes(principal, provider));
   return context.store.Transact<store::Page<Node>>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<Node>> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<Node>> {
         ALLOT_ASSIGN_OR_RETURN(const auto row, ReadClusterOf(tx, provider, cluster));
         ALLOT_ASSIGN_OR_RETURN(auto nodes, tx.ListNodes(cluster, health, page));
         for (Node& node : nodes.items) node = AsItCounts(row, std::move(node));

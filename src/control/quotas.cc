@@ -61,7 +61,8 @@ Result<QuotaDetail> GetQuota(const Context& context, const Principal& principal,
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
   if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
   return context.store.Transact<QuotaDetail>(
-      store::Access::kRead, [&](store::Tx& tx) { return ReadQuota(tx, id.str()); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return ReadQuota(tx, id.str()); });
 }
 
 Result<store::Page<Quota>> ListQuotas(const Context& context, const Principal& principal,
@@ -72,7 +73,8 @@ Result<store::Page<Quota>> ListQuotas(const Context& context, const Principal& p
   const auto narrowed =
       institute || principal.institute.empty() ? institute : std::optional(principal.institute);
   return context.store.Transact<store::Page<Quota>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ListQuotas(narrowed, page); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListQuotas(narrowed, page); });
 }
 
 Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call,

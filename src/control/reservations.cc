@@ -248,7 +248,8 @@ Result<ReservationDetail> GetReservation(const Context& context, const Principal
                                          const ProviderId& provider, const ReservationId& id) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
   return context.store.Transact<ReservationDetail>(
-      store::Access::kRead, [&](store::Tx& tx) { return Read(tx, principal, provider, id); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return Read(tx, principal, provider, id); });
 }
 
 Result<store::Page<ReservationDetail>> ListReservations(const Context& context,
@@ -265,7 +266,8 @@ Result<store::Page<ReservationDetail>> ListReservations(const Context& context,
     filter.provider = principal.provider;
   }
   return context.store.Transact<store::Page<ReservationDetail>>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<store::Page<ReservationDetail>> {
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<ReservationDetail>> {
         ALLOT_ASSIGN_OR_RETURN(auto rows, tx.ListReservations(filter, page));
         store::Page<ReservationDetail> details{.more = rows.more};
         std::map<ClusterId, ProviderId> providers;

@@ -12,7 +12,7 @@ Result<Removed> RemoveExpired(const Context& context, int64_t epoch) {
   const Instant now = context.clock.Now();
   const auto policy = context.policies.At(now);
   return context.store.Transact<Removed>(
-      store::Access::kWrite, [&](store::Tx& tx) -> Result<Removed> {
+      store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<Removed> {
         ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
         Removed removed;
         ALLOT_ASSIGN_OR_RETURN(

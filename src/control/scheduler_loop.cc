@@ -55,7 +55,8 @@ Status SchedulerLoop::Lead(Instant now) {
   ALLOT_ASSIGN_OR_RETURN(
       const auto leadership,
       context_.store.Transact<std::optional<store::Leadership>>(
-          store::Access::kWrite, [&](store::Tx& tx) -> Result<std::optional<store::Leadership>> {
+          store::Access::kWrite, store::Scope::Everything(),
+          [&](store::Tx& tx) -> Result<std::optional<store::Leadership>> {
             ALLOT_ASSIGN_OR_RETURN(const store::Leadership current, tx.FindLeadership());
             if (!MayLead(current, steady_micros)) return std::optional<store::Leadership>();
             // Should it be renewed in this moment, it goes on beyond what was seen of it.
@@ -84,8 +85,8 @@ void SchedulerLoop::Resign() {
   const int64_t held = epoch_.exchange(0);
   if (held == 0) return;
   // Nobody takes it over, in an epoch of its own. When that fails the lease runs out by itself.
-  static_cast<void>(
-      context_.store.Transact<Ok>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Ok> {
+  static_cast<void>(context_.store.Transact<Ok>(
+      store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<Ok> {
         ALLOT_ASSIGN_OR_RETURN(const store::Leadership current, tx.FindLeadership());
         if (current.epoch != held) return Ok{};
         ALLOT_RETURN_IF_ERROR(tx.AcquireLeadership(kNobody, 0, current.lease_until, Seconds{0}));
@@ -130,11 +131,11 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   ALLOT_RETURN_IF_ERROR(planner_.Read([](const PoolView&) {}));
   ALLOT_RETURN_IF_ERROR(Lead(now));
   if (epoch_ == 0) return std::optional<PassReport>();
-  ALLOT_ASSIGN_OR_RETURN(
-      const auto clusters,
-      context_.store.Transact<store::Page<Cluster>>(store::Access::kRead, [](store::Tx& tx) {
-        return tx.ListClusters(std::nullopt, {.size = 1000, .after = {}});
-      }));
+  ALLOT_ASSIGN_OR_RETURN(const auto clusters,
+                         context_.store.Transact<store::Page<Cluster>>(
+                             store::Access::kRead, store::Scope::Everything(), [](store::Tx& tx) {
+                               return tx.ListClusters(std::nullopt, {.size = 1000, .after = {}});
+                             }));
   Listen(now);
   Due due;
   Instant next_due = kEndOfTime;

@@ -39,12 +39,20 @@ Status CheckSteps(std::span<const Request> requests, std::span<const Submission>
 
 using CallPointers = std::vector<const PreparedSubmissions*>;
 
+store::Scope ScopeOf(const CallPointers& calls) {
+  store::Scope scope = store::Scope::For(calls.front()->call.principal);
+  for (const PreparedSubmissions* one : calls) {
+    scope.Join(store::Scope::For(one->call.principal));
+  }
+  return scope;
+}
+
 /// One transaction. With validate_only it is rolled back, and answered as if it were not.
 Result<std::vector<Submitted>> Transact(const Context& context, const CallPointers& calls) {
   const bool validate_only = calls.front()->call.validate_only;
   std::optional<std::vector<Submitted>> validated;
   auto done = context.store.Transact<std::vector<Submitted>>(
-      store::Access::kWrite, [&](store::Tx& tx) -> Result<std::vector<Submitted>> {
+      store::Access::kWrite, ScopeOf(calls), [&](store::Tx& tx) -> Result<std::vector<Submitted>> {
         ALLOT_ASSIGN_OR_RETURN(auto answers, Admission(context, tx, calls).Run());
         if (!validate_only) return answers;
         validated = std::move(answers);

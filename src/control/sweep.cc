@@ -191,34 +191,35 @@ Result<std::string> LostNodes(store::Tx& tx, const Allocation& allocation) {
 Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
   const Instant now = context.clock.Now();
   const auto policy = context.policies.At(now);
-  return context.store.Transact<Swept>(store::Access::kWrite, [&](store::Tx& tx) -> Result<Swept> {
-    Swept swept;
-    ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
-    for (const ClusterId& id : due.silent) {
-      ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, *policy, id, now, due.listening_since, swept));
-    }
-    std::vector<AllocationId> ids = due.window_over;
-    ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
-    ids.insert(ids.end(), due.without_base.begin(), due.without_base.end());
-    ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(ids));
-    std::vector<Allocation> changed;
-    for (Allocation& row : rows) {
-      const AllocationState before = row.state;
-      ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, row, now, epoch, swept));
-      ALLOT_RETURN_IF_ERROR(FollowBase(tx, context, *policy, row, now, epoch, swept));
-      if (UsesNodes(row)) {
-        ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
-        if (!lost.empty()) {
-          ALLOT_RETURN_IF_ERROR(
-              TakeOff(tx, context.ids, *policy, row, now, epoch, "node_lost", lost));
-          ++swept.taken_off;
+  return context.store.Transact<Swept>(
+      store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<Swept> {
+        Swept swept;
+        ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
+        for (const ClusterId& id : due.silent) {
+          ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, *policy, id, now, due.listening_since, swept));
         }
-      }
-      if (row.state != before) changed.push_back(row);
-    }
-    if (!changed.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(changed));
-    return swept;
-  });
+        std::vector<AllocationId> ids = due.window_over;
+        ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
+        ids.insert(ids.end(), due.without_base.begin(), due.without_base.end());
+        ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(ids));
+        std::vector<Allocation> changed;
+        for (Allocation& row : rows) {
+          const AllocationState before = row.state;
+          ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, row, now, epoch, swept));
+          ALLOT_RETURN_IF_ERROR(FollowBase(tx, context, *policy, row, now, epoch, swept));
+          if (UsesNodes(row)) {
+            ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
+            if (!lost.empty()) {
+              ALLOT_RETURN_IF_ERROR(
+                  TakeOff(tx, context.ids, *policy, row, now, epoch, "node_lost", lost));
+              ++swept.taken_off;
+            }
+          }
+          if (row.state != before) changed.push_back(row);
+        }
+        if (!changed.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(changed));
+        return swept;
+      });
 }
 
 Instant NextDue(const PoolView& view, const Policy& policy, Instant last_pass) {

@@ -59,15 +59,16 @@ Result<Institute> GetInstitute(const Context& context, const Principal& principa
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
   if (!MaySee(principal, id)) return NotFound("name", id.str());
   return context.store.Transact<Institute>(
-      store::Access::kRead, [&](store::Tx& tx) { return ReadInstitute(tx, id.str()); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return ReadInstitute(tx, id.str()); });
 }
 
 Result<store::Page<Institute>> ListInstitutes(const Context& context, const Principal& principal,
                                               const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
-  return context.store.Transact<store::Page<Institute>>(store::Access::kRead, [&](store::Tx& tx) {
-    return tx.ListInstitutes(Narrow(principal, std::nullopt), page);
-  });
+  return context.store.Transact<store::Page<Institute>>(
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListInstitutes(Narrow(principal, std::nullopt), page); });
 }
 
 Result<Project> CreateProject(const Context& context, const Call& call, const Project& asked) {
@@ -99,7 +100,7 @@ Result<Project> GetProject(const Context& context, const Principal& principal,
                            const ProjectId& id) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
   if (!MaySee(principal, InstituteOf(id))) return NotFound("name", id.str());
-  return context.store.Transact<Project>(store::Access::kRead,
+  return context.store.Transact<Project>(store::Access::kRead, store::Scope::For(principal),
                                          [&](store::Tx& tx) { return ReadProject(tx, id.str()); });
 }
 
@@ -108,9 +109,9 @@ Result<store::Page<Project>> ListProjects(const Context& context, const Principa
                                           const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
   if (institute && !MaySee(principal, *institute)) return store::Page<Project>{};
-  return context.store.Transact<store::Page<Project>>(store::Access::kRead, [&](store::Tx& tx) {
-    return tx.ListProjects(Narrow(principal, institute), page);
-  });
+  return context.store.Transact<store::Page<Project>>(
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListProjects(Narrow(principal, institute), page); });
 }
 
 Result<Project> UpdateProject(const Context& context, const Call& call,

@@ -30,7 +30,7 @@ Result<WatchBatch> ChangesSince(const Context& context, const Principal& princip
   const bool visible = !tenant || MaySee(principal, *tenant);
 
   return context.store.Transact<WatchBatch>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<WatchBatch> {
+      store::Access::kRead, store::Scope::For(principal), [&](store::Tx& tx) -> Result<WatchBatch> {
         WatchBatch batch;
         ALLOT_ASSIGN_OR_RETURN(batch.revision, PresentIfKept(tx, after));
         if (!visible) return batch;
@@ -73,7 +73,8 @@ std::optional<InstituteId> WatchedInstitute(const Principal& principal,
 
 Result<ChangedInstitutes> ChangedSince(const Context& context, Revision after) {
   return context.store.Transact<ChangedInstitutes>(
-      store::Access::kRead, [&](store::Tx& tx) -> Result<ChangedInstitutes> {
+      store::Access::kRead, store::Scope::Everything(),
+      [&](store::Tx& tx) -> Result<ChangedInstitutes> {
         ChangedInstitutes changed;
         ALLOT_ASSIGN_OR_RETURN(changed.revision, tx.CurrentRevision());
         if (changed.revision == after) return ChangedInstitutes{after, std::set<InstituteId>()};
@@ -94,7 +95,7 @@ Result<Revision> BeginWatch(const Context& context, const Principal& principal,
                             const std::optional<Revision>& after) {
   if (!after) return PresentRevision(context, principal);
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
-  return context.store.Transact<Revision>(store::Access::kRead,
+  return context.store.Transact<Revision>(store::Access::kRead, store::Scope::For(principal),
                                           [&](store::Tx& tx) -> Result<Revision> {
                                             ALLOT_RETURN_IF_ERROR(PresentIfKept(tx, *after));
                                             return *after;
@@ -103,7 +104,7 @@ Result<Revision> BeginWatch(const Context& context, const Principal& principal,
 
 Result<Revision> PresentRevision(const Context& context, const Principal& principal) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadTenant));
-  return context.store.Transact<Revision>(store::Access::kRead,
+  return context.store.Transact<Revision>(store::Access::kRead, store::Scope::For(principal),
                                           [](store::Tx& tx) { return tx.CurrentRevision(); });
 }
 

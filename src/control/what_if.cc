@@ -125,8 +125,8 @@ class WhatIf {
                                                                policy_, field + ".request"));
     // What cannot be read is no answer; what would be refused is one.
     Result<Request> verdict = Request{};
-    ALLOT_RETURN_IF_ERROR(
-        context_.store.Transact<Ok>(store::Access::kRead, [&](store::Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(context_.store.Transact<Ok>(
+        store::Access::kRead, store::Scope::Everything(), [&](store::Tx& tx) -> Status {
           ALLOT_ASSIGN_OR_RETURN(const auto project, tx.FindProject(submission.project));
           if (!project) return NotFound(field + ".project", submission.project.str());
           ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));

@@ -9,7 +9,7 @@ constexpr NameTable<Role, kRoleCount> kRoles = {
     {"ministry_admin", "operator", "auditor", "institute_admin", "member", "viewer", "provider"}};
 constexpr NameTable<Permission, kPermissionCount> kPermissions = {
     {"read_tenant", "submit", "read_pool", "read_nodes", "enact", "manage_tenants", "manage_pool",
-     "manage_policy", "manage_staff", "read_audit"}};
+     "manage_policy", "manage_staff", "read_audit", "decide_proposals"}};
 
 /// Whether the table can be read by position.
 constexpr bool IsInOrder() {

@@ -8,6 +8,7 @@
 #include "allot/control/pool.h"
 #include "allot/control/tenants.h"
 #include "allot/v1/operator_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
 #include "rpc/render.h"
@@ -54,7 +55,7 @@ class Handlers {
 
   Result<v1::Project> SetMerit(const Caller& caller, const v1::SetMeritRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::UpdateProject(s_.context, call, asked));
     return Render(changed);
   }
@@ -62,14 +63,14 @@ class Handlers {
   Result<v1::Allocation> RejectAllocation(const Caller& caller,
                                           const v1::RejectAllocationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto rejected, control::Reject(s_.context, call, asked));
     return Render(rejected, ClusterNamesFor(s_.cluster_names, caller.principal));
   }
 
   Result<v1::Allocation> SetUrgency(const Caller& caller, const v1::SetUrgencyRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed,
                            control::SetUrgency(s_.context, call, asked, request.urgent()));
     return Render(changed, ClusterNamesFor(s_.cluster_names, caller.principal));
@@ -78,7 +79,7 @@ class Handlers {
   Result<v1::Allocation> SetConsolidation(const Caller& caller,
                                           const v1::SetConsolidationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(
         const auto changed,
         control::SetConsolidation(s_.context, call, s_.planner, asked, request.consolidate()));
@@ -87,7 +88,7 @@ class Handlers {
 
   Result<v1::Node> DrainNode(const Caller& caller, const v1::DrainNodeRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::Drain(s_.context, call, asked));
     return Render(changed.at(0), NameOf(asked.provider, asked.cluster));
   }
@@ -102,7 +103,7 @@ class Handlers {
   Result<v1::DrainClusterResponse> DrainCluster(const Caller& caller,
                                                 const v1::DrainClusterRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::Drain(s_.context, call, asked));
     return RenderNodes<v1::DrainClusterResponse>(asked, changed);
   }
@@ -118,7 +119,7 @@ class Handlers {
   Result<v1::CreateApiKeyResponse> CreateApiKey(const Caller& caller,
                                                 const v1::CreateApiKeyRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created, control::CreateApiKey(s_.context, call, asked));
     return RenderCreated<v1::CreateApiKeyResponse>(created);
   }
@@ -131,7 +132,7 @@ class Handlers {
       ALLOT_ASSIGN_OR_RETURN(overlap, ParseDuration(request.overlap(), Seconds{0},
                                                     control::kKeyOverlapMax, "overlap"));
     }
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created,
                            control::RotateApiKey(s_.context, call, id, overlap));
     return RenderCreated<v1::RotateApiKeyResponse>(created);
@@ -150,7 +151,7 @@ class Handlers {
 
   Result<v1::ApiKey> RevokeApiKey(const Caller& caller, const v1::RevokeApiKeyRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseKeyName(request.name(), "name"));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto key, control::RevokeApiKey(s_.context, call, id));
     return Render(key);
   }

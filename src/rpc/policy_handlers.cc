@@ -2,6 +2,7 @@
 
 #include "allot/control/policies.h"
 #include "allot/v1/policy_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
 #include "rpc/render.h"
@@ -34,7 +35,7 @@ class Handlers {
 
   Result<v1::Policy> CreatePolicy(const Caller& caller, const v1::CreatePolicyRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created,
                            control::CreatePolicy(s_.context, s_.planner, call, asked));
     return Render(created);
@@ -43,7 +44,7 @@ class Handlers {
   Result<v1::Policy> WithdrawPolicy(const Caller& caller,
                                     const v1::WithdrawPolicyRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto withdrawn,
                            control::WithdrawPolicy(s_.context, s_.planner, call, asked));
     return Render(withdrawn);

@@ -2,6 +2,7 @@
 
 #include "allot/control/pool.h"
 #include "allot/v1/pool_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/enums.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
@@ -49,7 +50,7 @@ class Handlers {
 
   Result<v1::Cluster> UpdateCluster(const Caller& caller, const v1::UpdateClusterRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::UpdateCluster(s_.context, call, asked));
     return Render(changed);
   }
@@ -98,7 +99,7 @@ class Handlers {
   Result<v1::Reservation> CreateReservation(const Caller& caller,
                                             const v1::CreateReservationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created, control::CreateReservation(s_.context, call, asked));
     return Render(created);
   }
@@ -128,7 +129,7 @@ class Handlers {
   Result<v1::Reservation> CancelReservation(const Caller& caller,
                                             const v1::CancelReservationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto ended, control::CancelReservation(s_.context, call, asked));
     return Render(ended);
   }

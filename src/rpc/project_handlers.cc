@@ -2,6 +2,7 @@
 
 #include "allot/control/tenants.h"
 #include "allot/v1/project_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
 #include "rpc/render.h"
@@ -41,7 +42,7 @@ class Handlers {
 
   Result<v1::Project> CreateProject(const Caller& caller, const v1::CreateProjectRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::CreateProject(s_.context, call, asked));
     return Render(changed);
   }
@@ -66,7 +67,7 @@ class Handlers {
 
   Result<v1::Project> UpdateProject(const Caller& caller, const v1::UpdateProjectRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::UpdateProject(s_.context, call, asked));
     return Render(changed);
   }

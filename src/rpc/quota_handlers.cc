@@ -2,6 +2,7 @@
 
 #include "allot/control/tenants.h"
 #include "allot/v1/quota_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
 #include "rpc/render.h"
@@ -21,7 +22,7 @@ class Handlers {
 
   Result<v1::Quota> UpdateQuota(const Caller& caller, const v1::UpdateQuotaRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto changed, control::UpdateQuota(s_.context, call, asked));
     return Render(changed);
   }

@@ -18,6 +18,7 @@ constexpr std::string_view kQuotaForm = "institutes/*/projects/*/quota";
 constexpr std::string_view kAllocationForm = "institutes/*/projects/*/allocations/*";
 constexpr std::string_view kPolicyForm = "policies/*";
 constexpr std::string_view kKeyForm = "apiKeys/*";
+constexpr std::string_view kProposalForm = "proposals/*";
 constexpr std::string_view kAll = "-";
 
 enum class Wildcard { kRefused, kAllowed };
@@ -121,6 +122,11 @@ Result<KeyId> ParseKeyName(std::string_view name, const std::string& field) {
   return KeyId(parts[0]);
 }
 
+Result<ProposalId> ParseProposalName(std::string_view name, const std::string& field) {
+  ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kProposalForm));
+  return ProposalId(parts[0]);
+}
+
 Result<std::optional<ProviderId>> ParseProviderScope(std::string_view name,
                                                      const std::string& field) {
   ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kProviderForm, Wildcard::kAllowed));
@@ -183,6 +189,7 @@ Result<AuditedResource> ParseAuditedName(std::string_view name, const std::strin
       {kAllocationForm, {"allocation"}},
       {kPolicyForm, {"policy"}},
       {kKeyForm, {"key"}},
+      {kProposalForm, {"proposal"}},
   };
   for (const Form& form : forms) {
     const auto parts = Match(name, form.pattern, Wildcard::kRefused);
@@ -206,6 +213,7 @@ std::string NameOf(const AllocationId& id) {
 }
 std::string NameOf(const PolicyId& id) { return "policies/" + id.str(); }
 std::string NameOf(const KeyId& id) { return "apiKeys/" + id.str(); }
+std::string NameOf(const ProposalId& id) { return "proposals/" + id.str(); }
 std::string QuotaNameOf(const ProjectId& id) { return NameOf(id) + "/quota"; }
 std::string NameOf(const ProviderId& provider, const ClusterId& id) {
   return NameOf(provider) + "/clusters/" + id.str();

@@ -55,6 +55,7 @@ Result<ProjectId> ParseQuotaName(std::string_view name, const std::string& field
 Result<AllocationId> ParseAllocationName(std::string_view name, const std::string& field);
 Result<PolicyId> ParsePolicyName(std::string_view name, const std::string& field);
 Result<KeyId> ParseKeyName(std::string_view name, const std::string& field);
+Result<ProposalId> ParseProposalName(std::string_view name, const std::string& field);
 
 /// "providers/*", or "providers/-" for all.
 Result<std::optional<ProviderId>> ParseProviderScope(std::string_view name,
@@ -78,6 +79,7 @@ std::string NameOf(const ProjectId& id);
 std::string NameOf(const AllocationId& id);
 std::string NameOf(const PolicyId& id);
 std::string NameOf(const KeyId& id);
+std::string NameOf(const ProposalId& id);
 std::string QuotaNameOf(const ProjectId& id);
 std::string NameOf(const ProviderId& provider, const ClusterId& id);
 /// Of "<cluster>/<node>", under its cluster's name.

@@ -82,7 +82,7 @@ class GrpcServer final : public Server {
     for (const auto& methods :
          {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
           PoolMethods(services), ProviderMethods(services), PolicyMethods(services),
-          OperatorMethods(services)}) {
+          OperatorMethods(services), ProposalMethods(services)}) {
       services_.push_back(std::make_unique<TableService>(methods, gateway_));
     }
   }

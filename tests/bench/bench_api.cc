@@ -217,7 +217,7 @@ class LeadingElsewhere {
     // Beyond any lease that stands.
     const Instant now = SystemClock().Now() + Hours(1);
     const auto led = store_->Transact<std::optional<store::Leadership>>(
-        store::Access::kWrite,
+        store::Access::kWrite, store::Scope::Everything(),
         [&](store::Tx& tx) { return tx.AcquireLeadership("bench-api", epoch_, now, Seconds{60}); });
     if (!led.ok() || !*led) throw std::runtime_error("the leadership could not be taken");
     epoch_ = (*led)->epoch;

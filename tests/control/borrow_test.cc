@@ -25,8 +25,9 @@ class BorrowTest : public World {
     return ask;
   }
   Usage UsageNow() {
-    return Must(store->Transact<Usage>(
-        store::Access::kRead, [](store::Tx& tx) { return tx.UsageOf(ProjectId("snu/p")); }));
+    return Must(
+        store->Transact<Usage>(store::Access::kRead, store::Scope::Everything(),
+                               [](store::Tx& tx) { return tx.UsageOf(ProjectId("snu/p")); }));
   }
   scheduler::SnapshotProject Project(const std::string& id) {
     const auto pass = Must(planner->Plan());
@@ -87,7 +88,8 @@ TEST_F(BorrowTest, ItCostsGpuTimeAndNoRank) {
   Must(Release(*context, As(Member("snu")), {.id = AllocationId("snu/p/extra"), .reason = "done"}));
   EnactAll();
   const auto usage = Must(store->Transact<store::ProjectUsage>(
-      store::Access::kRead, [](store::Tx& tx) { return tx.ProjectUsageOf(ProjectId("snu/p")); }));
+      store::Access::kRead, store::Scope::Everything(),
+      [](store::Tx& tx) { return tx.ProjectUsageOf(ProjectId("snu/p")); }));
   EXPECT_EQ(usage.used, *GpuSeconds::Of(16, Hours(2)));
   EXPECT_EQ(usage.decayed.value, 0);
   EXPECT_EQ(Project("snu/p").usage.value, 0);

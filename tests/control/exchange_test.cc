@@ -22,8 +22,9 @@ class ExchangeTest : public World {
     return ask;
   }
   Usage UsageNow() {
-    return Must(store->Transact<Usage>(
-        store::Access::kRead, [](store::Tx& tx) { return tx.UsageOf(ProjectId("snu/p")); }));
+    return Must(
+        store->Transact<Usage>(store::Access::kRead, store::Scope::Everything(),
+                               [](store::Tx& tx) { return tx.UsageOf(ProjectId("snu/p")); }));
   }
 };
 

@@ -34,8 +34,9 @@ class GrowthTest : public World {
   }
   AllocationState StateOf(const std::string& id) { return Get(id).state; }
   Usage UsageNow() {
-    return Must(store->Transact<Usage>(
-        store::Access::kRead, [](store::Tx& tx) { return tx.UsageOf(ProjectId("snu/p")); }));
+    return Must(
+        store->Transact<Usage>(store::Access::kRead, store::Scope::Everything(),
+                               [](store::Tx& tx) { return tx.UsageOf(ProjectId("snu/p")); }));
   }
 
   int64_t generation_ = 1;

@@ -9,8 +9,9 @@ class Planning : public World {
  protected:
   PoolView Fresh() {
     PoolView view;
-    view.Apply(Must(store->Transact<store::Changes>(
-        store::Access::kRead, [](store::Tx& tx) { return tx.ChangesAfter(0); })));
+    view.Apply(
+        Must(store->Transact<store::Changes>(store::Access::kRead, store::Scope::Everything(),
+                                             [](store::Tx& tx) { return tx.ChangesAfter(0); })));
     return view;
   }
   void ExpectViewIsFresh() {
@@ -82,7 +83,7 @@ TEST_F(Planning, ADeposedLeaderWritesNothing) {
   SubmitAs("snu", "a", 1, Hours(1));
   const auto leadership = [&](const std::string& holder) {
     return Must(store->Transact<std::optional<store::Leadership>>(
-        store::Access::kWrite,
+        store::Access::kWrite, store::Scope::Everything(),
         [&](store::Tx& tx) { return tx.AcquireLeadership(holder, 0, clock.Now(), Seconds{10}); }));
   };
   const int64_t old_epoch = leadership("old")->epoch;
@@ -186,11 +187,12 @@ TEST_F(Planning, GpuTimeSpentSinceTheSnapshotIsHeld) {
   SubmitAs("snu", "a", 2, Hours(1));
   const auto pass = Must(planner->Plan());
   // A release that came late can overdraw a budget: nothing else does.
-  Must(store->Transact<Ok>(store::Access::kWrite, [](store::Tx& tx) -> Status {
-    ALLOT_ASSIGN_OR_RETURN(auto usage, tx.ProjectUsageOf(ProjectId("snu/p")));
-    usage.used = GpuSeconds::FromCount(int64_t{1'000'000} * 3600 - 15 * 3600);
-    return tx.UpdateProjectUsage(usage);
-  }));
+  Must(store->Transact<Ok>(
+      store::Access::kWrite, store::Scope::Everything(), [](store::Tx& tx) -> Status {
+        ALLOT_ASSIGN_OR_RETURN(auto usage, tx.ProjectUsageOf(ProjectId("snu/p")));
+        usage.used = GpuSeconds::FromCount(int64_t{1'000'000} * 3600 - 15 * 3600);
+        return tx.UpdateProjectUsage(usage);
+      }));
   EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
   Settle();
   EXPECT_EQ(Get("snu/p/a").state, AllocationState::kPending);

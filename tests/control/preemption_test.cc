@@ -41,7 +41,7 @@ class PreemptionTest : public World {
   }
   GpuSeconds Used(const std::string& project) {
     return Must(store->Transact<store::ProjectUsage>(
-                    store::Access::kRead,
+                    store::Access::kRead, store::Scope::Everything(),
                     [&](store::Tx& tx) { return tx.ProjectUsageOf(ProjectId(project)); }))
         .used;
   }
@@ -202,8 +202,9 @@ TEST_F(PreemptionTest, TheViewKeptCurrentEqualsAFreshLoad) {
   SubmitUrgent();
   const auto expect_fresh = [&] {
     PoolView fresh;
-    fresh.Apply(Must(store->Transact<store::Changes>(
-        store::Access::kRead, [](store::Tx& tx) { return tx.ChangesAfter(0); })));
+    fresh.Apply(
+        Must(store->Transact<store::Changes>(store::Access::kRead, store::Scope::Everything(),
+                                             [](store::Tx& tx) { return tx.ChangesAfter(0); })));
     Must(planner->Read([&](const PoolView& kept) { EXPECT_TRUE(kept == fresh); }));
   };
   expect_fresh();

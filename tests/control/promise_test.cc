@@ -24,9 +24,9 @@ class PromiseTest : public World {
   }
   std::vector<Claim> Promises(const std::string& id) {
     const AllocationId allocation(id);
-    return Must(store->Transact<std::vector<Claim>>(store::Access::kRead, [&](store::Tx& tx) {
-      return tx.Promises(std::span(&allocation, 1));
-    }));
+    return Must(store->Transact<std::vector<Claim>>(
+        store::Access::kRead, store::Scope::Everything(),
+        [&](store::Tx& tx) { return tx.Promises(std::span(&allocation, 1)); }));
   }
   std::vector<std::string> History(const std::string& id) {
     std::vector<std::string> actions;

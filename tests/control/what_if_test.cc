@@ -26,11 +26,11 @@ class WhatIfTest : public World {
     SubmitAs("kist", "second", 3, Hours(4));
     Settle();
     ASSERT_LT(Start("snu/p/first"), Start("kist/p/second"));
-    revision = Must(store->Transact<Revision>(store::Access::kRead,
+    revision = Must(store->Transact<Revision>(store::Access::kRead, store::Scope::Everything(),
                                               [](store::Tx& tx) { return tx.CurrentRevision(); }));
   }
   void TearDown() override {
-    EXPECT_EQ(Must(store->Transact<Revision>(store::Access::kRead,
+    EXPECT_EQ(Must(store->Transact<Revision>(store::Access::kRead, store::Scope::Everything(),
                                              [](store::Tx& tx) { return tx.CurrentRevision(); })),
               revision)
         << "something was changed";

@@ -20,6 +20,7 @@
 #include "allot/v1/policy_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "allot/v1/project_service.grpc.pb.h"
+#include "allot/v1/proposal_service.grpc.pb.h"
 #include "allot/v1/provider_service.grpc.pb.h"
 #include "allot/v1/quota_service.grpc.pb.h"
 #include "support/manual_clock.h"
@@ -200,6 +201,7 @@ class Api : public ::testing::Test {
   using Agents = v1::ProviderService::Stub;
   using Policies = v1::PolicyService::Stub;
   using Operators = v1::OperatorService::Stub;
+  using Proposals = v1::ProposalService::Stub;
 
   testing::ManualClock clock_;
   SystemIdSource ids_;

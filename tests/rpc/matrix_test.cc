@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "allot/control/proposals.h"
 #include "rpc/matrix_world.h"
 
 namespace allot::rpc {
@@ -219,6 +220,34 @@ TEST_F(Matrix, NobodySeesOrChangesWhatIsAnothers) {
                               {"leaks", wrong_.size()}}
                    .dump()
             << std::endl;
+}
+
+// Whatever an installation may name in `second_person` is put before a second person, and nothing
+// else of it is done.
+TEST_F(Matrix, EveryMethodForTwoWaitsForASecondPerson) {
+  const Methods methods = AllMethods();
+  for (const std::string_view name : control::kMethodsForTwo) {
+    const auto row = std::ranges::find_if(MethodRows(), [&](const MethodRow& each) {
+      return each.method.ends_with("/" + std::string(name)) && each.answer == "OK";
+    });
+    if (row == MethodRows().end()) continue;
+    context_->for_two = {{std::string(name), Days(1)}};
+    const auto& method = *methods.at(std::string(row->method));
+    std::unique_ptr<google::protobuf::Message> request(
+        google::protobuf::MessageFactory::generated_factory()
+            ->GetPrototype(method.input_type())
+            ->New());
+    ASSERT_TRUE(request->ParseFromString(BytesFor(*row, method, Place::kOwn)));
+    request->GetReflection()->SetBool(request.get(),
+                                      method.input_type()->FindFieldByName("validate_only"), false);
+    const auto before = Digests();
+    const Answer answer = Ask(operator_key_, method, request->SerializeAsString());
+    EXPECT_EQ(ReasonOf(answer.status), "SECOND_PERSON_REQUIRED") << name;
+    for (const auto& [table, digest] : Digests()) {
+      if (table == "proposals" || table.starts_with("audit_")) continue;
+      EXPECT_EQ(digest, before.at(table)) << name << " changed " << table;
+    }
+  }
 }
 
 }  // namespace

@@ -63,7 +63,22 @@ void MatrixWorld::SetUp() {
   }
   // Somebody's key, as a thing to be exchanged and revoked.
   key_name_ = "apiKeys/" + MemberKey("birch").substr(6, control::kKeyIdLength);
+  AddProposal();
   database_connection_ = std::make_unique<pqxx::connection>(database_);
+}
+
+void MatrixWorld::AddProposal() {
+  const Proposal proposal{.id = ProposalId("pwaits"),
+                          .method = "WithdrawPolicy",
+                          .digest = std::string(64, 'a'),
+                          .request = "{}",
+                          .proposer = KeyId("somebody"),
+                          .create_time = clock_.Now(),
+                          .expire_time = clock_.Now() + Days(1)};
+  const auto added =
+      store_->Transact<Ok>(store::Access::kWrite, store::Scope::Everything(),
+                           [&](store::Tx& tx) -> Status { return tx.InsertProposal(proposal); });
+  ASSERT_TRUE(added.ok());
 }
 
 void MatrixWorld::AddMachines(const std::string& provider, const std::string& cluster,
@@ -204,6 +219,7 @@ std::map<std::string, std::string> MatrixWorld::Words(Place place) const {
       // What its agent registered with: it keeps its session.
       {"$ONCE", place == kOwn ? "request_id: 'registered'" : ""},
       {"$KEY", key_name_},
+      {"$PROPOSAL", "pwaits"},
       {"$SETTINGS", settings_},
       {"$LATER", "{ seconds: " + std::to_string(clock_.Now().seconds() + 300 * 3600) + " }"},
       {"$MUCH_LATER", "{ seconds: " + std::to_string(clock_.Now().seconds() + 302 * 3600) + " }"},

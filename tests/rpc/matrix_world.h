@@ -66,6 +66,7 @@ class MatrixWorld : public Api {
                const std::string& cluster, const std::string& model, const std::string& agent,
                std::string& order);
   void AddPolicy();
+  void AddProposal();
   Answer Watch(const std::string& key, const std::string& bytes);
   std::map<std::string, std::string> Words(Place place) const;
 

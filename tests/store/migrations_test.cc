@@ -10,6 +10,7 @@
 #include "allot/model/allocation.h"
 #include "allot/store/migrations.h"
 #include "allot/store/store.h"
+#include "store/sample.h"
 #include "support/postgres_server.h"
 
 namespace allot::store {
@@ -116,6 +117,44 @@ TEST(Migrations, AnOlderDatabaseIsRefusedUntilMigrated) {
   EXPECT_EQ(opened.error().reason, Reason::kDatabaseOlder);
   ASSERT_TRUE(Migrate(url).ok());
   EXPECT_TRUE(OpenPostgres({.url = url}).ok());
+}
+
+// A database that others look after belongs to a login that is no superuser, and may make no roles.
+TEST(Migrations, ALoginThatOwnsItsDatabaseAndNoMoreIsEnoughOnceItIsGrantedTheRole) {
+  const std::string of_superuser = FreshDatabase();
+  const std::string login = "owner" + of_superuser.substr(of_superuser.rfind('_') + 1, 1);
+  Execute(of_superuser, "CREATE ROLE " + login + " LOGIN");
+  {
+    pqxx::connection connection(of_superuser);
+    pqxx::nontransaction(connection).exec("CREATE DATABASE " + login + " OWNER " + login);
+  }
+  const std::size_t query = of_superuser.find('?');
+  const std::string url = "postgresql://" + login + "@/" + login + of_superuser.substr(query);
+
+  const auto refused = Migrate(url);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kDatabaseRightsMissing);
+
+  Execute(of_superuser, "GRANT allot_server TO " + login);
+  const auto migrated = Migrate(url);
+  ASSERT_TRUE(migrated.ok()) << Describe(migrated.error());
+  const auto store = OpenPostgres({.url = url});
+  ASSERT_TRUE(store.ok()) << Describe(store.error());
+  ASSERT_TRUE(EnterSample(**store).ok());
+  const auto projects = [&](const std::string& set_up) {
+    pqxx::connection connection(url);
+    pqxx::nontransaction work(connection);
+    if (!set_up.empty()) work.exec(set_up);
+    return work.exec1("SELECT count(*) FROM projects")[0].as<int>();
+  };
+  // As the release before reads, and the owner as any other once it says for whom.
+  EXPECT_EQ(projects(""), 2);
+  EXPECT_EQ(projects("SET allot.everything = 'off'; SET allot.institutes = '{snu}'"), 1);
+
+  Execute(of_superuser, "REVOKE allot_server FROM " + login);
+  const auto opened = OpenPostgres({.url = url});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().reason, Reason::kDatabaseRightsMissing);
 }
 
 TEST(Migrations, AnUnreachableDatabaseIsUnavailable) {

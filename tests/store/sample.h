@@ -32,13 +32,13 @@ template <class Work>
 auto Write(Store& store, Work work) {
   using Outcome = decltype(work(std::declval<Tx&>()));
   using T = std::decay_t<decltype(std::declval<Outcome>().value())>;
-  return store.Transact<T>(Access::kWrite, std::function<Outcome(Tx&)>(work));
+  return store.Transact<T>(Access::kWrite, Scope::Everything(), std::function<Outcome(Tx&)>(work));
 }
 template <class Work>
 auto Read(Store& store, Work work) {
   using Outcome = decltype(work(std::declval<Tx&>()));
   using T = std::decay_t<decltype(std::declval<Outcome>().value())>;
-  return store.Transact<T>(Access::kRead, std::function<Outcome(Tx&)>(work));
+  return store.Transact<T>(Access::kRead, Scope::Everything(), std::function<Outcome(Tx&)>(work));
 }
 
 /// Takes an allocation, as read from the store, through the states to `state` with one claim on

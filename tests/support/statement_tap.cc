@@ -163,7 +163,9 @@ const std::string& StatementTap::url() const { return state_->url; }
 
 std::vector<std::string> StatementTap::Take() {
   const std::lock_guard lock(state_->mutex);
-  return std::exchange(state_->asked, {});
+  auto asked = std::exchange(state_->asked, {});
+  std::erase(asked, "enter_scope");
+  return asked;
 }
 
 }  // namespace allot::testing

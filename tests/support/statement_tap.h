@@ -21,7 +21,8 @@ class StatementTap {
 
   /// The same database, through the tap.
   const std::string& url() const;
-  /// What was asked for since the last call.
+  /// What was asked for since the last call. Without who a connection is told that it works for:
+  /// that depends on whose call it served before, not on what is asked.
   std::vector<std::string> Take();
 
  private:

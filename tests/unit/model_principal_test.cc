@@ -21,10 +21,10 @@ TEST(Permissions, EachRoleHoldsExactlyItsOwn) {
   const std::map<Role, std::set<Permission>> expected = {
       {Role::kMinistryAdmin,
        {kReadTenant, kSubmit, kReadPool, kReadNodes, kManageTenants, kManagePool, kManagePolicy,
-        kManageStaff, kReadAudit}},
+        kManageStaff, kReadAudit, kDecideProposals}},
       {Role::kOperator,
        {kReadTenant, kSubmit, kReadPool, kReadNodes, kManageTenants, kManagePool, kManagePolicy,
-        kReadAudit}},
+        kReadAudit, kDecideProposals}},
       {Role::kAuditor, {kReadTenant, kReadPool, kReadNodes, kReadAudit}},
       {Role::kInstituteAdmin, {kReadTenant, kSubmit, kReadPool}},
       {Role::kMember, {kReadTenant, kSubmit, kReadPool}},

@@ -47,6 +47,8 @@ using ReservationId = Id<struct ReservationTag>;
 /// A policy as it was published ("spring-2027").
 using PolicyId = Id<struct PolicyTag>;
 using KeyId = Id<struct KeyTag>;
+/// A call that waits for a second person; minted.
+using ProposalId = Id<struct ProposalTag>;
 
 // The parts of composite ids. Requires an id of the form above.
 inline InstituteId InstituteOf(const ProjectId& id) {

@@ -1,14 +1,22 @@
 #pragma once
 
+#include <functional>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
+#include "allot/base/time.h"
 #include "allot/control/policy_book.h"
 #include "allot/model/principal.h"
 #include "allot/store/store.h"
 
 namespace allot::control {
+
+/// The methods that nobody calls alone in this installation ("CreatePolicy"; all of them are
+/// kMethodsForTwo's), and how long such a call may take until it went through.
+using CallsForTwo = std::map<std::string, Seconds>;
 
 /// What every use case stands on. Outlives all calls; its parts are thread safe.
 struct Context {
@@ -16,6 +24,17 @@ struct Context {
   const Clock& clock;
   IdSource& ids;
   PolicyBook& policies;
+  CallsForTwo for_two = {};
+};
+
+/// What a second person is shown, and what tells that a call is the same again.
+struct CalledMethod {
+  /// "CreatePolicy".
+  std::string name;
+  /// Of the body without its request_id.
+  std::string digest;
+  /// The body as JSON. Valid as long as the message that came.
+  std::function<std::string()> text;
 };
 
 /// Who calls, and the key that makes a repeat harmless.
@@ -28,6 +47,8 @@ struct Call {
   std::string body_sha256;
   /// Everything is checked as if it were done, and nothing is changed.
   bool validate_only = false;
+  /// Of methods that may take two persons.
+  std::optional<CalledMethod> method = std::nullopt;
 };
 
 /// role_insufficient naming the permission, unless the principal's role holds it.

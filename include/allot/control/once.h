@@ -5,6 +5,7 @@
 #include <string>
 
 #include "allot/control/context.h"
+#include "allot/control/proposals.h"
 #include "allot/store/tx.h"
 
 namespace allot::control {
@@ -20,7 +21,8 @@ Status Remember(store::Tx& tx, const Call& call, Instant now, const std::string&
 /// finds it again for a repeat, which answers with its present state. With validate_only the work
 /// is rolled back. Two at the same time: the second reruns and finds the record of the first. An
 /// unknown commit outcome is settled by running again, which begins with the look-up; without a
-/// request_id it is reported.
+/// request_id it is reported. A call that takes two persons is checked as if it were done, and put
+/// before the second one: second_person_required until that one approved it.
 template <class T>
 Result<T> Once(const Context& context, const Call& call, Instant now,
                const std::function<Result<T>(store::Tx&)>& work,
@@ -32,8 +34,9 @@ Result<T> Once(const Context& context, const Call& call, Instant now,
       ALLOT_ASSIGN_OR_RETURN(auto earlier, FindEarlier(tx, call));
       if (earlier) return read(tx, earlier->response);
     }
+    ALLOT_ASSIGN_OR_RETURN(const bool may_go_through, TakeApproval(context, tx, call, now));
     ALLOT_ASSIGN_OR_RETURN(T made, work(tx));
-    if (call.validate_only) {
+    if (call.validate_only || !may_go_through) {
       validated = std::move(made);
       // Any error rolls the transaction back; this one never leaves the function.
       return StateError(Reason::kInternal, "validated only");
@@ -41,11 +44,13 @@ Result<T> Once(const Context& context, const Call& call, Instant now,
     if (!call.request_id.empty()) ALLOT_RETURN_IF_ERROR(Remember(tx, call, now, id_of(made)));
     return made;
   };
-  Result<T> outcome = context.store.Transact<T>(store::Access::kWrite, attempt);
+  const store::Scope scope = store::Scope::For(call.principal);
+  Result<T> outcome = context.store.Transact<T>(store::Access::kWrite, scope, attempt);
+  if (validated && !call.validate_only) return Propose(context, call, now);
   if (validated) return *std::move(validated);
   if (!outcome.ok() && outcome.error().reason == Reason::kCommitOutcomeUnknown &&
       !call.request_id.empty()) {
-    Result<T> settled = context.store.Transact<T>(store::Access::kWrite, attempt);
+    Result<T> settled = context.store.Transact<T>(store::Access::kWrite, scope, attempt);
     // Without the store nobody knows: "nothing was changed" might be untrue.
     if (settled.ok() || settled.error().reason != Reason::kStoreUnavailable) return settled;
   }

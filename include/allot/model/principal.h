@@ -75,8 +75,9 @@ enum class Permission : uint8_t {
   kManagePolicy,
   kManageStaff,
   kReadAudit,
+  kDecideProposals,
 };
-inline constexpr std::size_t kPermissionCount = 10;
+inline constexpr std::size_t kPermissionCount = 11;
 std::string_view Name(Permission permission);
 
 /// On what a permission is good: for what is the principal's own (its institute's, its provider's),
@@ -133,6 +134,9 @@ inline constexpr std::array<Grant, kPermissionCount> kGrants = {{
     {Permission::kReadAudit,
      "read the audit; record a pass; ask what would be",
      {grants::kAll, grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
+    {Permission::kDecideProposals,
+     "approve and reject what another person proposed",
+     {grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
 }};
 // clang-format on
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "allot/base/result.h"
+#include "allot/store/scope.h"
 #include "allot/store/tx.h"
 
 namespace allot::store {
@@ -28,11 +29,12 @@ class Store {
   /// repeatable read for reads) and commits when it succeeds. Reruns it, a bounded number of times,
   /// on store_conflict, a serialisation failure or a deadlock: so `work` must be safe to rerun,
   /// with ids and times fixed before the call. When the commit's outcome cannot be known the answer
-  /// is commit_outcome_unknown, and the caller looks its request id up.
+  /// is commit_outcome_unknown, and the caller looks its request id up. Rows beyond `scope` are not
+  /// there for it.
   template <class T>
-  Result<T> Transact(Access access, const std::function<Result<T>(Tx&)>& work) {
+  Result<T> Transact(Access access, const Scope& scope, const std::function<Result<T>(Tx&)>& work) {
     std::optional<Result<T>> outcome;
-    Status committed = Run(access, [&](Tx& tx) -> Status {
+    Status committed = Run(access, scope, [&](Tx& tx) -> Status {
       outcome.emplace(work(tx));
       if (!outcome->ok()) return outcome->error();
       return Ok{};
@@ -47,7 +49,7 @@ class Store {
   virtual void OnCommit(std::function<void(Revision)> callback) = 0;
 
  protected:
-  virtual Status Run(Access access, const std::function<Status(Tx&)>& work) = 0;
+  virtual Status Run(Access access, const Scope& scope, const std::function<Status(Tx&)>& work) = 0;
 };
 
 struct PostgresOptions {

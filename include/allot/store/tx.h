@@ -15,6 +15,7 @@
 #include "allot/model/policy.h"
 #include "allot/model/pool.h"
 #include "allot/model/principal.h"
+#include "allot/model/proposal.h"
 #include "allot/model/quota.h"
 #include "allot/model/reservation.h"
 #include "allot/model/tenant.h"
@@ -310,6 +311,18 @@ class Tx {
   virtual Status ExpireApiKey(const KeyId& id, Instant at) = 0;
   /// Locks the keys of ministry admins and operators, and counts those that work at `at`.
   virtual Result<StaffKeys> LockStaffKeys(Instant at) = 0;
+  // Calls that wait for a second person.
+  virtual Result<std::optional<Proposal>> FindProposal(const ProposalId& id) = 0;
+  /// By id; those that are pending at that moment only, if one is given.
+  virtual Result<Page<Proposal>> ListProposals(const std::optional<Instant>& pending_at,
+                                               const PageRequest& page) = 0;
+  /// Of one call, locked, by id: those that it did not go through by yet, expired ones too.
+  virtual Result<std::vector<Proposal>> LockProposalsOf(const std::string& digest) = 0;
+  virtual Status InsertProposal(const Proposal& proposal) = 0;
+  /// The decision and the time it was done are written; nothing else of a proposal changes.
+  virtual Status UpdateProposal(Proposal& proposal) = 0;
+
+  // Of every call.
   /// In no order; unknown ones are left out. What is found is as durable, once the transaction has
   /// committed, as what is written.
   virtual Result<std::vector<RequestRecord>> FindRequests(std::span<const RequestName> names) = 0;

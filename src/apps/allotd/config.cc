@@ -14,6 +14,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "allot/base/text.h"
+#include "allot/control/proposals.h"
 #include "allot/model/name.h"
 #include "allot/model/policy_settings.h"
 #include "allot/model/request.h"
@@ -54,6 +55,23 @@ void ReadTls(YamlFields tls, Config::Tls& result) {
   tls.Finish();
 }
 
+/// Method by method, how long a call waits for a second person.
+void ReadSecondPerson(YamlFields methods, control::CallsForTwo& result) {
+  for (const std::string& name : methods.Keys()) {
+    if (!control::IsMethodForTwo(name)) {
+      std::string known;
+      for (const auto method : control::kMethodsForTwo) {
+        known += (known.empty() ? "" : ", ") + std::string(method);
+      }
+      methods.Refuse(name, "one of " + known);
+    }
+    Seconds valid_for = Days(1);
+    methods.Read(name, valid_for, Minutes(10), Days(30));
+    result[name] = valid_for;
+  }
+  methods.Finish();
+}
+
 void ReadServer(YamlFields server, Config& config) {
   server.Read("listen", config.listen, kListenAddress, IsListenAddress);
   ReadTls(server.Mapping("tls"), config.tls);
@@ -67,6 +85,7 @@ void ReadServer(YamlFields server, Config& config) {
   server.Read("drain_timeout", config.drain_timeout, Seconds{1}, Minutes(10));
   server.Read("leader_lease", config.leader_lease, Seconds{2}, Minutes(5));
   server.Read("scheduler_poll_ms", config.scheduler_poll_ms, 10, 10'000);
+  ReadSecondPerson(server.Mapping("second_person"), config.second_person);
   server.Finish();
 }
 

@@ -5,6 +5,7 @@
 
 #include "allot/base/result.h"
 #include "allot/base/time.h"
+#include "allot/control/context.h"
 #include "allot/model/policy.h"
 
 namespace allot::allotd {
@@ -37,6 +38,7 @@ struct Config {
   Seconds leader_lease{3};
   /// How soon another server's commits are noticed.
   int scheduler_poll_ms = 500;
+  control::CallsForTwo second_person;
   Policy policy = DefaultPolicy();
 };
 

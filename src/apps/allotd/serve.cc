@@ -87,7 +87,7 @@ class Serving {
       : config_(options.config),
         data_dir_(options.data_dir),
         policies_(config_.policy),
-        context_{database.store(), clock_, ids_, policies_},
+        context_{database.store(), clock_, ids_, policies_, config_.second_person},
         planner_(context_),
         registry_(std::make_shared<prometheus::Registry>()),
         scheduler_metrics_(*registry_),

@@ -40,6 +40,7 @@ struct State {
   Table<std::pair<ClusterId, NodeId>, NodeId> nodes_of_cluster;
   Table<ReservationId, Reservation> reservations;
   Table<PolicyId, PublishedPolicy> policies;
+  Table<ProposalId, Proposal> proposals;
   Table<InstituteId, Institute> institutes;
   Table<ProjectId, Project> projects;
   Table<ProjectId, Quota> quotas;

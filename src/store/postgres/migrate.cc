@@ -58,6 +58,8 @@ Result<int> MigrateOn(Session& session) {
     lock.exec("SELECT pg_advisory_lock(" + std::to_string(kMigrationLock) + ")");
     lock.exec(kCreateRecords);
   }
+  // The owner of a table is held to its policies, too, and a migration is for all rows.
+  session.Enter(Scope::Everything());
   const int schema = SchemaOf(session);
   if (schema > SchemaOfThisBinary()) return DatabaseNewer(schema);
   for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
@@ -85,12 +87,16 @@ Result<int> Migrate(const std::string& url) {
   ALLOT_RETURN_IF_ERROR(CheckDatabaseUrl(url));
   std::optional<Session> session;
   try {
-    session.emplace(url, kConnectTimeoutSeconds);
+    session.emplace(url, kConnectTimeoutSeconds, Rights::kOfTheLogin);
   } catch (...) {
     return StoreUnavailable("The database cannot be reached.");
   }
   try {
     return MigrateOn(*session);
+  } catch (const pqxx::insufficient_privilege&) {
+    return StateError(Reason::kDatabaseRightsMissing,
+                      "The login may not bring the schema up: it does not own the database, or can "
+                      "neither make the role allot_server nor act as it.");
   } catch (...) {
     std::string own_words;
     return FailureOfCurrentException(own_words).error;

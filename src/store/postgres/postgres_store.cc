@@ -22,8 +22,9 @@ void BackOff(int run) {
   std::this_thread::sleep_for(std::chrono::milliseconds(std::min(1 << run, 32)));
 }
 
-std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access) {
+std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access, const Scope& scope) {
   const Session::Awaited awaited(session);
+  session.Enter(scope);
   if (access == Access::kRead) {
     return std::make_unique<pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>>(
         session.connection());
@@ -37,15 +38,26 @@ std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access) {
 class PostgresStore final : public Store {
  public:
   explicit PostgresStore(const PostgresOptions& options)
-      : report_(options.report ? options.report : [](const std::string&) {}),
+      : options_(options),
+        report_(options.report ? options.report : [](const std::string&) {}),
         sessions_(options.url, options.connections, options.connect_timeout_s, report_) {}
 
-  Status RequireSchema() {
-    ALLOT_ASSIGN_OR_RETURN(SessionPool::Lease lease, sessions_.Acquire());
+  /// Of this release, and the login may act as a server's role.
+  Status RequireDatabase() const {
     try {
-      return RequireSchemaOfThisBinary(lease.session());
+      // As the login: an older schema has no such role yet.
+      Session session(options_.url, options_.connect_timeout_s, Rights::kOfTheLogin);
+      ALLOT_RETURN_IF_ERROR(RequireSchemaOfThisBinary(session));
+      Session(options_.url, options_.connect_timeout_s, Rights::kOfAServer);
+      return Ok{};
+    } catch (const pqxx::broken_connection& e) {
+      report_(e.what());
+      return StoreUnavailable("The database cannot be reached.");
+    } catch (const pqxx::insufficient_privilege& e) {
+      report_(e.what());
+      return StateError(Reason::kDatabaseRightsMissing,
+                        "The login may not act as the role allot_server.");
     } catch (...) {
-      lease.Discard();
       return FailureNow().error;
     }
   }
@@ -55,9 +67,9 @@ class PostgresStore final : public Store {
   }
 
  protected:
-  Status Run(Access access, const std::function<Status(Tx&)>& work) override {
+  Status Run(Access access, const Scope& scope, const std::function<Status(Tx&)>& work) override {
     for (int run = 0;; ++run) {
-      const std::optional<Failure> failure = RunOnce(access, work, run);
+      const std::optional<Failure> failure = RunOnce(access, scope, work, run);
       if (!failure) return Ok{};
       if (failure->remedy == Remedy::kReport || run + 1 == kRunsMax) return failure->error;
       BackOff(run);
@@ -72,8 +84,9 @@ class PostgresStore final : public Store {
     return failure;
   }
 
-  std::optional<Failure> RunOnce(Access access, const std::function<Status(Tx&)>& work, int run) {
-    Result<SessionPool::Lease> lease = sessions_.Acquire();
+  std::optional<Failure> RunOnce(Access access, const Scope& scope,
+                                 const std::function<Status(Tx&)>& work, int run) {
+    Result<SessionPool::Lease> lease = sessions_.Acquire(scope);
     if (!lease.ok()) return Failure{lease.error(), Remedy::kReport};
     Session& session = lease->session();
     std::optional<Failure> failure;
@@ -81,7 +94,7 @@ class PostgresStore final : public Store {
     {
       std::unique_ptr<pqxx::transaction_base> transaction;
       try {
-        transaction = Begin(session, access);
+        transaction = Begin(session, access, scope);
         PostgresTx tx(session, *transaction, run, report_);
         failure = Work(tx, work, revision);
       } catch (const pqxx::failure&) {
@@ -127,6 +140,7 @@ class PostgresStore final : public Store {
     }
   }
 
+  const PostgresOptions options_;
   const std::function<void(const std::string&)> report_;
   SessionPool sessions_;
   CommitListeners listeners_;
@@ -140,7 +154,7 @@ Result<std::unique_ptr<Store>> OpenPostgres(const PostgresOptions& options) {
                       "A store needs at least one connection and one second to connect.");
   }
   auto store = std::make_unique<PostgresStore>(options);
-  ALLOT_RETURN_IF_ERROR(store->RequireSchema());
+  ALLOT_RETURN_IF_ERROR(store->RequireDatabase());
   return Result<std::unique_ptr<Store>>(std::move(store));
 }
 

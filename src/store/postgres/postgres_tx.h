@@ -95,6 +95,14 @@ class PostgresTx final : public Tx {
   Status InsertPolicy(const PublishedPolicy& policy) override;
   Status WithdrawPolicy(const PolicyId& id, Instant at, const std::string& reason) override;
 
+  // Proposals: proposals_sql.cc.
+  Result<std::optional<Proposal>> FindProposal(const ProposalId& id) override;
+  Result<Page<Proposal>> ListProposals(const std::optional<Instant>& pending_at,
+                                       const PageRequest& page) override;
+  Result<std::vector<Proposal>> LockProposalsOf(const std::string& digest) override;
+  Status InsertProposal(const Proposal& proposal) override;
+  Status UpdateProposal(Proposal& proposal) override;
+
   // Tenants: tenants_sql.cc.
   Result<std::optional<Institute>> FindInstitute(const InstituteId& id) override;
   Result<Page<Institute>> ListInstitutes(const std::optional<InstituteId>& only,

@@ -51,6 +51,16 @@ constexpr char kSetUp[] =
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off';";
 
+constexpr char kActAsServer[] = "SET ROLE allot_server;";
+
+// For the session, not for a transaction: one that was rolled back, or never began, must not leave
+// behind what the one before it could see. What a session is set to is told by its owner alone.
+const Statement kEnterScope{"enter_scope",
+                            "SELECT set_config('allot.everything', $1, false),"
+                            " set_config('allot.institutes', $2, false),"
+                            " set_config('allot.keys', $3, false),"
+                            " set_config('allot.provider', $4, false)"};
+
 }  // namespace
 
 std::vector<const char*> Arguments::pointers() const {
@@ -65,7 +75,7 @@ std::vector<const char*> Arguments::pointers() const {
   return pointers;
 }
 
-Session::Session(const std::string& url, int connect_timeout_s)
+Session::Session(const std::string& url, int connect_timeout_s, Rights rights)
     : connection_(WithDefaults(url, connect_timeout_s)),
       quiet_(connection_),
       socket_(::fcntl(connection_.sock(), F_DUPFD_CLOEXEC, 0)) {
@@ -77,9 +87,21 @@ Session::Session(const std::string& url, int connect_timeout_s)
 #pragma GCC diagnostic pop
   pqxx::nontransaction set_up(connection_);
   set_up.exec(kSetUp);
+  if (rights == Rights::kOfAServer) set_up.exec(kActAsServer);
 }
 
 Session::~Session() { ::close(socket_); }
+
+void Session::Enter(const Scope& scope) {
+  if (scope_ == scope) return;
+  // If this fails half-way nobody knows what was set.
+  scope_.reset();
+  pqxx::nontransaction setting(connection_);
+  Execute(setting, kEnterScope,
+          Arguments(scope.everything() ? "on" : "off", SqlArray(scope.institutes()),
+                    SqlArray(scope.keys()), scope.provider().str()));
+  scope_ = scope;
+}
 
 int64_t Session::SteadyMs() {
   using std::chrono::duration_cast;

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <pqxx/pqxx>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "allot/store/scope.h"
 #include "store/postgres/sql_text.h"
 
 namespace allot::store {
@@ -41,16 +43,27 @@ class Arguments {
   std::vector<SqlValue> values_;
 };
 
+/// As whom a session acts, once it is logged in.
+enum class Rights {
+  /// As the login: whoever owns the schema, to bring it up or to look at its number.
+  kOfTheLogin,
+  /// As the role that every server acts as: it owns nothing, and sees what its scope lets it see.
+  kOfAServer,
+};
+
 /// One connection to PostgreSQL, set up as every transaction of ours expects it.
 class Session {
  public:
   /// Throws pqxx's exceptions, as all of it does.
-  Session(const std::string& url, int connect_timeout_s);
+  Session(const std::string& url, int connect_timeout_s, Rights rights);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   pqxx::connection& connection() { return connection_; }
+  /// What the transactions that begin from now on can touch. Outside of any.
+  void Enter(const Scope& scope);
+  bool IsIn(const Scope& scope) const { return scope_ == scope; }
   pqxx::result Execute(pqxx::transaction_base& transaction, const Statement& statement,
                        const Arguments& arguments);
 
@@ -83,6 +96,8 @@ class Session {
   pqxx::connection connection_;
   pqxx::quiet_errorhandler quiet_;
   std::set<std::string> prepared_;
+  /// Of a new session there is none, and it sees nothing.
+  std::optional<Scope> scope_;
   /// Another descriptor of the connection's socket: libpq may close its own at any time, and its
   /// number may be another file's by the time it is interrupted.
   const int socket_;

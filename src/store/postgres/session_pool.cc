@@ -1,6 +1,8 @@
 #include "store/postgres/session_pool.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "store/postgres/failure.h"
@@ -25,7 +27,7 @@ SessionPool::~SessionPool() {
   watch_.join();
 }
 
-Result<SessionPool::Lease> SessionPool::Acquire() {
+Result<SessionPool::Lease> SessionPool::Acquire(const Scope& scope) {
   std::unique_ptr<Session> session;
   {
     std::unique_lock lock(mutex_);
@@ -34,14 +36,17 @@ Result<SessionPool::Lease> SessionPool::Acquire() {
     if (!free) return StoreUnavailable("All connections to the database are busy.");
     ++leased_;
     if (!idle_.empty()) {
-      session = std::move(idle_.back());
-      idle_.pop_back();
+      auto fitting = std::find_if(idle_.rbegin(), idle_.rend(),
+                                  [&](const auto& idle) { return idle->IsIn(scope); });
+      if (fitting == idle_.rend()) fitting = idle_.rbegin();
+      session = std::move(*fitting);
+      idle_.erase(std::next(fitting).base());
     }
   }
   Lease lease(*this, std::move(session));
   if (lease.holds_session()) return lease;
   try {
-    lease.Put(std::make_unique<Session>(url_, timeout_s_));
+    lease.Put(std::make_unique<Session>(url_, timeout_s_, Rights::kOfAServer));
     return lease;
   } catch (...) {
     std::string own_words;

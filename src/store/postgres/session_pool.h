@@ -53,8 +53,9 @@ class SessionPool {
     std::unique_ptr<Session> session_;
   };
 
+  /// One that was last used in this scope, if there is one: it need not be told again.
   /// store_unavailable when none is free, or none can be opened, within the timeout.
-  Result<Lease> Acquire();
+  Result<Lease> Acquire(const Scope& scope);
 
  private:
   void Return(std::unique_ptr<Session> session);

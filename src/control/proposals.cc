@@ -1,0 +1,131 @@
+#include "allot/control/proposals.h"
+
+#include <algorithm>
+
+#include "allot/control/identity.h"
+#include "allot/control/once.h"
+#include "control/record.h"
+
+namespace allot::control {
+namespace {
+
+constexpr int kProposalIdLength = 12;
+
+bool NeedsSecondPerson(const Context& context, const Call& call) {
+  return !call.validate_only && call.method && context.for_two.contains(call.method->name);
+}
+
+/// The same call by the same person, whatever its request_id.
+std::string DigestOf(const Call& call) {
+  return Sha256Hex(call.principal.key.str() + '\0' + call.method->digest);
+}
+
+Error SecondPersonRequired(const Call& call, const Proposal& proposal) {
+  Error error =
+      FieldError(Reason::kSecondPersonRequired, "proposal", "proposals/" + proposal.id.str(),
+                 "approved by another person before " + FormatRfc3339(proposal.expire_time));
+  error.message = call.method->name + " takes two persons here: it waits as proposals/" +
+                  proposal.id.str() + " until " + FormatRfc3339(proposal.expire_time);
+  return error;
+}
+
+Result<Proposal> ReadProposal(store::Tx& tx, const std::string& id) {
+  ALLOT_ASSIGN_OR_RETURN(auto found, tx.FindProposal(ProposalId(id)));
+  if (!found) return NotFound("name", id);
+  return *std::move(found);
+}
+
+}  // namespace
+
+bool IsMethodForTwo(std::string_view method) {
+  return std::ranges::find(kMethodsForTwo, method) != kMethodsForTwo.end();
+}
+
+Result<bool> TakeApproval(const Context& context, store::Tx& tx, const Call& call, Instant now) {
+  if (!NeedsSecondPerson(context, call)) return true;
+  ALLOT_ASSIGN_OR_RETURN(auto proposals, tx.LockProposalsOf(DigestOf(call)));
+  for (Proposal& proposal : proposals) {
+    if (StateOf(proposal, now) != ProposalState::kApproved) continue;
+    proposal.done_time = now;
+    ALLOT_RETURN_IF_ERROR(tx.UpdateProposal(proposal));
+    ALLOT_RETURN_IF_ERROR(
+        tx.Audit(Record(call, now, "proposal.done", proposal.id.str(), {},
+                        call.method->name + ", approved by key " + proposal.decision->key.str())));
+    return true;
+  }
+  return false;
+}
+
+Error Propose(const Context& context, const Call& call, Instant now) {
+  Proposal proposal{.id = ProposalId("p" + context.ids.Mint(kProposalIdLength)),
+                    .method = call.method->name,
+                    .digest = DigestOf(call),
+                    .request = call.method->text(),
+                    .proposer = call.principal.key,
+                    .create_time = now,
+                    .expire_time = now + context.for_two.at(call.method->name)};
+  if (proposal.request.size() > kProposalRequestMax) {
+    return FieldError(Reason::kTextTooLong, "request", std::to_string(proposal.request.size()),
+                      "at most " + std::to_string(kProposalRequestMax) +
+                          " bytes as JSON, for a second person to read");
+  }
+  const auto waits = context.store.Transact<Proposal>(
+      store::Access::kWrite, store::Scope::For(call.principal),
+      [&](store::Tx& tx) -> Result<Proposal> {
+        ALLOT_ASSIGN_OR_RETURN(const auto open, tx.LockProposalsOf(proposal.digest));
+        for (const Proposal& earlier : open) {
+          if (StateOf(earlier, now) == ProposalState::kPending) return earlier;
+        }
+        ALLOT_RETURN_IF_ERROR(tx.InsertProposal(proposal));
+        ALLOT_RETURN_IF_ERROR(
+            tx.Audit(Record(call, now, "proposal.create", proposal.id.str(), {}, proposal.method)));
+        return proposal;
+      });
+  return waits.ok() ? SecondPersonRequired(call, *waits) : waits.error();
+}
+
+Result<Proposal> GetProposal(const Context& context, const Principal& principal,
+                             const ProposalId& id) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
+  return context.store.Transact<Proposal>(
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return ReadProposal(tx, id.str()); });
+}
+
+Result<store::Page<Proposal>> ListProposals(const Context& context, const Principal& principal,
+                                            bool pending_only, const store::PageRequest& page) {
+  ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
+  const auto pending_at = pending_only ? std::optional(context.clock.Now()) : std::nullopt;
+  return context.store.Transact<store::Page<Proposal>>(
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListProposals(pending_at, page); });
+}
+
+Result<Proposal> DecideProposal(const Context& context, const Call& call, const ProposalId& id,
+                                bool approved, const std::string& reason) {
+  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kDecideProposals));
+  const Instant now = context.clock.Now();
+  return Once<Proposal>(
+      context, call, now,
+      [&](store::Tx& tx) -> Result<Proposal> {
+        ALLOT_ASSIGN_OR_RETURN(Proposal proposal, ReadProposal(tx, id.str()));
+        if (proposal.proposer == call.principal.key) {
+          return FieldError(Reason::kSecondPersonIsTheFirst, "name", id.str(),
+                            "a proposal of another person");
+        }
+        if (const auto state = StateOf(proposal, now); state != ProposalState::kPending) {
+          return FieldError(Reason::kProposalNotPending, "name", id.str(),
+                            "a proposal that is pending; this one is " + std::string(Name(state)));
+        }
+        proposal.decision = {
+            .approved = approved, .key = call.principal.key, .time = now, .reason = reason};
+        ALLOT_RETURN_IF_ERROR(tx.UpdateProposal(proposal));
+        ALLOT_RETURN_IF_ERROR(
+            tx.Audit(Record(call, now, approved ? "proposal.approve" : "proposal.reject", id.str(),
+                            {}, proposal.method + ": " + reason)));
+        return proposal;
+      },
+      [](const Proposal& p) { return p.id.str(); }, ReadProposal);
+}
+
+}  // namespace allot::control

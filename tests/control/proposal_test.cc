@@ -1,0 +1,151 @@
+// Calls that take two persons: the first asks, the second decides, and the same call by the first
+// goes through once.
+#include <gmock/gmock.h>
+
+#include "allot/control/identity.h"
+#include "allot/control/proposals.h"
+#include "allot/control/tenants.h"
+#include "control/world.h"
+
+namespace allot::control {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ProposalTest : public World {
+ protected:
+  void SetUp() override {
+    World::SetUp();
+    context.emplace(Context{*store, clock, ids, policies, {{"UpdateQuota", Days(1)}}});
+  }
+  static Principal Other() {
+    Principal other = Operator();
+    other.key = KeyId("op-2");
+    return other;
+  }
+  Result<QuotaDetail> SetGpus(int64_t gpus, const Principal& who = Operator(),
+                              const std::string& request_id = "", bool validate_only = false) {
+    Call call = As(who);
+    call.request_id = request_id;
+    call.body_sha256 = Sha256Hex(std::to_string(gpus));
+    call.validate_only = validate_only;
+    call.method = CalledMethod{.name = "UpdateQuota",
+                               .digest = Sha256Hex(std::to_string(gpus)),
+                               .text = [gpus] { return std::to_string(gpus); }};
+    QuotaUpdate update;
+    update.project = ProjectId("snu/p");
+    update.concurrent_gpus = {gpus, gpus};
+    return UpdateQuota(*context, call, update);
+  }
+  int64_t Gpus() {
+    return Must(GetQuota(*context, Operator(), ProjectId("snu/p"))).quota.concurrent_gpus[0];
+  }
+  ProposalId Waiting(const Result<QuotaDetail>& refused) {
+    EXPECT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().reason, Reason::kSecondPersonRequired);
+    return ProposalId(refused.error().value.substr(std::string("proposals/").size()));
+  }
+  Result<Proposal> Decide(const ProposalId& id, bool approved, Principal who = Other()) {
+    return DecideProposal(*context, As(std::move(who)), id, approved, "looked at");
+  }
+  ProposalState State(const ProposalId& id) {
+    return StateOf(Must(GetProposal(*context, Operator(), id)), clock.Now());
+  }
+  Reason Refusal(const Result<Proposal>& refused) {
+    EXPECT_FALSE(refused.ok());
+    return refused.ok() ? Reason::kInternal : refused.error().reason;
+  }
+};
+
+TEST_F(ProposalTest, TheSameCallGoesThroughOnceWhenAnotherApprovedIt) {
+  const ProposalId id = Waiting(SetGpus(16, Operator(), "call-1"));
+  EXPECT_EQ(Gpus(), 32);
+  const Proposal asked = Must(GetProposal(*context, Other(), id));
+  EXPECT_EQ(asked.method, "UpdateQuota");
+  EXPECT_EQ(asked.request, "16");
+  EXPECT_EQ(asked.proposer.str(), "op");
+  // It waits; asking again only says so.
+  EXPECT_EQ(Waiting(SetGpus(16, Operator(), "call-2")), id);
+  Must(Decide(id, true));
+  EXPECT_EQ(State(id), ProposalState::kApproved);
+  EXPECT_EQ(Gpus(), 32);
+
+  Must(SetGpus(16, Operator(), "call-3"));
+  EXPECT_EQ(Gpus(), 16);
+  EXPECT_EQ(State(id), ProposalState::kDone);
+  // The repeat of what went through is answered as before; another call is another proposal.
+  Must(SetGpus(16, Operator(), "call-3"));
+  EXPECT_NE(Waiting(SetGpus(16, Operator(), "call-4")), id);
+}
+
+TEST_F(ProposalTest, AnApprovalIsForThatCallOfThatPerson) {
+  const ProposalId id = Waiting(SetGpus(16));
+  Must(Decide(id, true));
+  EXPECT_NE(Waiting(SetGpus(24)), id);
+  EXPECT_NE(Waiting(SetGpus(16, Other())), id);
+  EXPECT_EQ(Gpus(), 32);
+  Must(SetGpus(16));
+  EXPECT_EQ(Gpus(), 16);
+}
+
+TEST_F(ProposalTest, WhoAskedDoesNotDecide) {
+  const ProposalId id = Waiting(SetGpus(16));
+  EXPECT_EQ(Refusal(Decide(id, true, Operator())), Reason::kSecondPersonIsTheFirst);
+  EXPECT_EQ(Refusal(Decide(id, true, Member("snu"))), Reason::kRoleInsufficient);
+  Principal auditor = Other();
+  auditor.role = Role::kAuditor;
+  EXPECT_EQ(Refusal(Decide(id, true, auditor)), Reason::kRoleInsufficient);
+  EXPECT_EQ(State(id), ProposalState::kPending);
+  EXPECT_EQ(Waiting(SetGpus(16)), id);
+}
+
+TEST_F(ProposalTest, ADecisionStandsAndARejectedCallDoesNotGoThrough) {
+  const ProposalId id = Waiting(SetGpus(16));
+  Must(Decide(id, false));
+  Principal third = Other();
+  third.key = KeyId("op-3");
+  EXPECT_EQ(Refusal(Decide(id, true, third)), Reason::kProposalNotPending);
+  EXPECT_EQ(State(id), ProposalState::kRejected);
+  // It may be asked anew.
+  EXPECT_NE(Waiting(SetGpus(16)), id);
+  EXPECT_EQ(Gpus(), 32);
+}
+
+TEST_F(ProposalTest, NeitherAProposalNorAnApprovalOutlivesItsTime) {
+  const ProposalId late = Waiting(SetGpus(16));
+  clock.Advance(Days(1));
+  EXPECT_EQ(State(late), ProposalState::kExpired);
+  EXPECT_EQ(Refusal(Decide(late, true)), Reason::kProposalNotPending);
+  const ProposalId approved = Waiting(SetGpus(16));
+  EXPECT_NE(approved, late);
+  Must(Decide(approved, true));
+  clock.Advance(Days(1));
+  EXPECT_NE(Waiting(SetGpus(16)), approved);
+  EXPECT_EQ(Gpus(), 32);
+}
+
+TEST_F(ProposalTest, WhatWouldBeRefusedIsNotPutBeforeAnyone) {
+  const auto refused = SetGpus(-1);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().reason, Reason::kSecondPersonRequired);
+  Must(SetGpus(16, Operator(), "", /*validate_only=*/true));
+  EXPECT_TRUE(Must(ListProposals(*context, Operator(), false, {})).items.empty());
+}
+
+TEST_F(ProposalTest, TheAuditNamesBothPersons) {
+  const ProposalId id = Waiting(SetGpus(16));
+  Must(Decide(id, true));
+  Must(SetGpus(16));
+  const auto entries =
+      Must(ListAudit(*context, Operator(), {.id = id.str(), .kinds = {"proposal"}}, 0, 10)).items;
+  ASSERT_EQ(entries.size(), 3U);
+  EXPECT_EQ(entries[2].action, "proposal.create");
+  EXPECT_EQ(entries[2].key.str(), "op");
+  EXPECT_EQ(entries[1].action, "proposal.approve");
+  EXPECT_EQ(entries[1].key.str(), "op-2");
+  EXPECT_EQ(entries[0].action, "proposal.done");
+  EXPECT_THAT(entries[0].detail, HasSubstr("approved by key op-2"));
+}
+
+}  // namespace
+}  // namespace allot::control
