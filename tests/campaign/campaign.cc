@@ -221,6 +221,7 @@ class Campaign {
         {"double_bookings", findings.double_bookings},
         {"stray_orders", findings.stray_orders},
         {"revision_gaps", findings.revision_gaps},
+        {"invariants", findings.invariants},
         {"watched", watcher.seen().size()},
         {"watch_missed", findings.watch_missed},
         {"watch_invented", findings.watch_invented},

@@ -1,11 +1,12 @@
 #include "campaign/check.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
+#include <stdexcept>
 
 #include <pqxx/pqxx>
+
+#include "allot/store/verify.h"
 
 namespace allot::campaign {
 namespace {
@@ -24,11 +25,11 @@ class Checker {
  public:
   explicit Checker(pqxx::transaction_base& database) : database_(database) {}
 
-  Findings Judge(const std::vector<Call>& history, const std::set<Watcher::Change>& watched) {
+  Findings Judge(const std::vector<Call>& history, const std::set<Watcher::Change>& watched,
+                 const store::Verification& verification) {
     JudgeCalls(history);
-    JudgeClaims();
-    JudgeOrders();
-    JudgeRevisions(watched);
+    JudgeTables(verification);
+    JudgeChanges(watched);
     return findings_;
   }
 
@@ -73,77 +74,31 @@ class Checker {
     }
   }
 
-  struct Claim {
-    std::string allocation;
-    int mask;
-    int64_t start;
-    int64_t end;
-    bool held;
-  };
-
-  void JudgeClaims() {
-    // A claim given back before its start never kept anybody from anything; one given back later
-    // had its GPUs until then.
-    const auto micros = [](const std::string& column) {
-      return "(extract(epoch FROM " + column + ") * 1000000)::bigint";
-    };
-    std::map<std::string, std::vector<Claim>> by_node;
-    for (const auto& row : database_.exec(
-             "SELECT node_id, allocation_id, gpu_mask, " + micros("start_time") + ", " +
-             micros("CASE WHEN released_at < end_time THEN released_at ELSE end_time END") +
-             ", released_at IS NULL AND NOT promised FROM claims")) {
-      by_node[row[0].as<std::string>()].push_back({row[1].as<std::string>(), row[2].as<int>(),
-                                                   row[3].as<int64_t>(), row[4].as<int64_t>(),
-                                                   row[5].as<bool>()});
-    }
-    for (auto& [node, claims] : by_node) {
-      std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-        return std::tie(a.start, a.end, a.allocation) < std::tie(b.start, b.end, b.allocation);
-      });
-      for (std::size_t i = 0; i < claims.size(); ++i) {
-        for (std::size_t j = i + 1; j < claims.size(); ++j) JudgePair(node, claims[i], claims[j]);
+  /// What the tables say by themselves.
+  void JudgeTables(const store::Verification& verification) {
+    const std::map<std::string, int*> counted = {
+        {"gpu_booked_once", &findings_.double_bookings},
+        {"gpu_held_once", &findings_.double_bookings},
+        {"claims_are_ordered", &findings_.stray_orders},
+        {"orders_once", &findings_.stray_orders},
+        {"revisions_dense", &findings_.revision_gaps}};
+    for (const store::Finding& finding : verification.findings) {
+      const auto count = counted.find(finding.check);
+      int& into = count == counted.end() ? findings_.invariants : *count->second;
+      into += static_cast<int>(finding.violations);
+      for (const std::string& example : finding.examples) {
+        if (findings_.examples.size() < kExamplesMax) {
+          findings_.examples.push_back(finding.check + ": " + example);
+        }
       }
     }
   }
 
-  void JudgePair(const std::string& node, const Claim& a, const Claim& b) {
-    if ((a.mask & b.mask) == 0) return;
-    const bool overlap = a.start < a.end && b.start < b.end && a.start < b.end && b.start < a.end;
-    if (!overlap && !(a.held && b.held)) return;
-    Note(findings_.double_bookings, node + " is given to " + a.allocation + " and " + b.allocation);
-  }
-
-  void JudgeOrders() {
-    for (const auto& row :
-         database_.exec("SELECT allocation_id, attempt, kind, count(*) FROM provider_orders"
-                        " GROUP BY 1, 2, 3 HAVING count(*) > 1")) {
-      Note(findings_.stray_orders,
-           row[0].as<std::string>() + ": several orders to " + row[2].as<std::string>());
-    }
-    for (const auto& row : database_.exec(
-             "SELECT c.allocation_id, c.node_id FROM claims c WHERE NOT c.promised AND NOT EXISTS ("
-             " SELECT FROM provider_orders o WHERE o.allocation_id = c.allocation_id"
-             " AND o.attempt = c.attempt AND o.kind = 'provision' AND c.node_id = ANY "
-             "(o.node_ids))")) {
-      Note(findings_.stray_orders,
-           row[0].as<std::string>() + " has " + row[1].as<std::string>() + " without an order");
-    }
-  }
-
-  void JudgeRevisions(const std::set<Watcher::Change>& watched) {
+  void JudgeChanges(const std::set<Watcher::Change>& watched) {
     std::set<Watcher::Change> written;
-    int64_t before = 0;
     for (const auto& row :
-         database_.exec("SELECT revision, kind, resource FROM events ORDER BY revision")) {
-      const int64_t revision = row[0].as<int64_t>();
-      if (revision > before + 1) {
-        Note(findings_.revision_gaps, "nothing between revisions " + std::to_string(before) +
-                                          " and " + std::to_string(revision));
-      }
-      before = revision;
-      if (row[1].as<std::string>() == "allocation") {
-        written.emplace(revision, ResourceName(row[2].as<std::string>()));
-      }
+         database_.exec("SELECT revision, resource FROM events WHERE kind = 'allocation'")) {
+      written.emplace(row[0].as<int64_t>(), ResourceName(row[1].as<std::string>()));
     }
     for (const auto& [revision, name] : written) {
       if (!watched.contains({revision, name})) {
@@ -168,7 +123,9 @@ Findings Check(const std::vector<Call>& history, const std::set<Watcher::Change>
                const std::string& database_url) {
   pqxx::connection connection(database_url);
   pqxx::work database(connection);
-  return Checker(database).Judge(history, watched);
+  const auto verification = store::Verify(database_url);
+  if (!verification.ok()) throw std::runtime_error(Describe(verification.error()));
+  return Checker(database).Judge(history, watched, *verification);
 }
 
 int64_t NewestRevision(const std::string& database_url) {

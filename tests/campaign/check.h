@@ -9,7 +9,7 @@
 namespace allot::campaign {
 
 /// What the histories and the database say about each other, by SQL and arithmetic of the checker's
-/// own: nothing of the server takes part.
+/// own, and what the tables say by themselves (store::Verify): nothing that serves takes part.
 struct Findings {
   int acknowledged = 0;
   int unknown = 0;
@@ -18,12 +18,14 @@ struct Findings {
   int lost = 0;
   /// Requests that led to more than one allocation, or to another than was acknowledged.
   int twice = 0;
-  /// Pairs of claims that have a GPU in common at the same time, or hold it at once.
+  /// GPUs that are booked for two at the same time, or held by two.
   int double_bookings = 0;
   /// Orders of one kind for one attempt beyond the first, and claims of nodes that no order names.
   int stray_orders = 0;
   /// Revisions that are missing among those of the database.
   int revision_gaps = 0;
+  /// What breaks any other invariant that can be seen in the tables.
+  int invariants = 0;
   /// Changes of the database that the watcher was not sent, or was sent and are not there.
   int watch_missed = 0;
   int watch_invented = 0;
@@ -31,8 +33,8 @@ struct Findings {
   std::vector<std::string> examples;
 
   bool clean() const {
-    return lost + twice + double_bookings + stray_orders + revision_gaps + watch_missed +
-               watch_invented ==
+    return lost + twice + double_bookings + stray_orders + revision_gaps + invariants +
+               watch_missed + watch_invented ==
            0;
   }
 };

@@ -51,7 +51,8 @@ class World : public ::testing::Test {
     policy.gathering_time = Seconds{0};
     policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
     const char* const kind = std::getenv(kStoreVariable);
-    store = kind == nullptr ? testing::OpenTestStore() : store::OpenMemory(clock);
+    if (kind == nullptr) database_url = testing::FreshDatabase();
+    store = kind == nullptr ? testing::OpenTestStore(database_url) : store::OpenMemory(clock);
     context.emplace(Context{*store, clock, ids, policies});
     planner = std::make_unique<Planner>(*context);
     loop = std::make_unique<SchedulerLoop>(*context, *planner, LoopOptions("server-1"));
@@ -212,6 +213,8 @@ class World : public ::testing::Test {
   /// As the server was configured; a test may change it while none is published.
   Policy policy;
   PolicyBook policies{policy};
+  /// Empty when the store is in memory.
+  std::string database_url;
   std::unique_ptr<store::Store> store;
   std::optional<Context> context;
   std::unique_ptr<Planner> planner;

@@ -18,6 +18,7 @@ TEST(Campaign, NothingAcknowledgedIsLostOrDoneTwice) {
   EXPECT_EQ(line["lost"], 0);
   EXPECT_EQ(line["twice"], 0);
   EXPECT_EQ(line["double_bookings"], 0);
+  EXPECT_EQ(line["invariants"], 0);
 }
 
 }  // namespace
