@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/lost_enactments.h"
 #include "allot/base/check.h"
+#include "allot/model/timeline.h"
 
 namespace allot::agent {
 namespace {
@@ -52,7 +54,10 @@ Agent::Agent(Adapter& adapter, State& state, Connection& connection, const Clock
       options_(options),
       report_backoff_(options.retry_first_ms, options.retry_max_ms, options.seed),
       heartbeat_jitter_(options.seed + 1),
+      lost_(std::make_unique<LostEnactments>(adapter_, state_, clock_, log_)),
       order_backoff_(options.retry_first_ms, options.retry_max_ms, options.seed + 2) {}
+
+Agent::~Agent() = default;
 
 void Agent::Stop() {
   stopping_.store(true);
@@ -282,6 +287,10 @@ bool Agent::Acknowledge(int64_t session, const OrderId& order, const Outcome& ou
 // ---- Enactment: what the record allows, the record, the adapter, the record
 
 Result<Progress> Agent::Enact(const Order& order) {
+  if (order.kind == OrderKind::kProvision) {
+    ALLOT_ASSIGN_OR_RETURN(const Progress way, lost_->MakeWayFor(order));
+    if (way.state != Progress::State::kDone) return way;
+  }
   ALLOT_ASSIGN_OR_RETURN(std::optional<Enactment> record,
                          state_.Find(order.allocation, order.attempt));
   // Epoch 0: no leader decided, but the allocation's owner; nothing can be newer than that.
@@ -295,6 +304,17 @@ Result<Progress> Agent::Enact(const Order& order) {
 }
 
 Result<Progress> Agent::Provision(const Order& order, std::optional<Enactment> record) {
+  if (record && IsOfEarlierTimeline(record->epoch, order.epoch)) {
+    // The pool's database was restored since: what it orders now is so, whatever became of it then.
+    const bool has_them = record->state == EnactmentState::kProvisioned ||
+                          record->state == EnactmentState::kProvisioning;
+    if (!has_them || record->nodes != order.nodes) {
+      record.reset();
+    } else {
+      record->epoch = order.epoch;
+      ALLOT_RETURN_IF_ERROR(state_.Write(*record));
+    }
+  }
   if (record) {
     switch (record->state) {
       case EnactmentState::kReleasing:

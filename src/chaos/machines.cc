@@ -96,6 +96,12 @@ Result<std::optional<agent::Enactment>> Memory::Find(const AllocationId& allocat
   return std::optional(found->second);
 }
 
+Result<std::vector<agent::Enactment>> Memory::List() const {
+  std::vector<agent::Enactment> enactments;
+  for (const auto& [attempt, enactment] : records_) enactments.push_back(enactment);
+  return enactments;
+}
+
 Status Memory::Write(const agent::Enactment& enactment) {
   const Status may = MayWrite();
   // A write that failed may be there all the same.

@@ -58,6 +58,7 @@ class Memory final : public agent::State {
   Status RaiseGenerationAbove(int64_t generation) override;
   Result<std::optional<agent::Enactment>> Find(const AllocationId& allocation,
                                                int attempt) const override;
+  Result<std::vector<agent::Enactment>> List() const override;
   Status Write(const agent::Enactment& enactment) override;
   Result<int> RemoveEndedBefore(Instant t) override;
 

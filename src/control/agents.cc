@@ -5,6 +5,7 @@
 
 #include "allot/control/enact.h"
 #include "allot/control/once.h"
+#include "allot/model/timeline.h"
 #include "control/record.h"
 #include "control/session.h"
 
@@ -20,6 +21,11 @@ Status MayEnact(const Principal& principal, const ProviderId& provider, const st
 Status SpeaksFor(const Principal& principal, const std::optional<Cluster>& cluster,
                  const ClusterId& id, std::optional<int64_t> session) {
   if (!cluster || !MaySee(principal, cluster->provider)) return NotFound("cluster", id.str());
+  if (session && IsOfEarlierTimeline(*session, cluster->agent_session)) {
+    // Nobody has taken its place: agents of every release register anew when they are told this.
+    return FieldError(Reason::kInventoryStale, "session", std::to_string(*session),
+                      "one that was opened after the database was restored: register again");
+  }
   if (session && *session != cluster->agent_session) {
     return FieldError(Reason::kAgentSuperseded, "session", std::to_string(*session),
                       "the session of the newest agent of this cluster");

@@ -13,17 +13,28 @@ constexpr int kOrdersMax = 1000;
 /// The provider handed the GPUs over, or could not.
 Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bool done,
                    const std::string& message, Allocation& allocation, Instant now) {
-  if (allocation.attempt != order.attempt || allocation.state != AllocationState::kProvisioning) {
+  // What was active is ordered once more after a restore (store::BeginTimeline): the provider may
+  // have taken it back since.
+  const bool once_more = allocation.state == AllocationState::kActive;
+  if (allocation.attempt != order.attempt ||
+      (allocation.state != AllocationState::kProvisioning && !once_more)) {
     return Ok{};
   }
+  if (done && once_more) return Ok{};
   if (done) {
     allocation.active_time = now;
     return Move(
         allocation, AllocationEvent::kProvisionConfirmed, now, "active",
         "runs on " + order.cluster.str() + " until " + FormatRfc3339(allocation.window->end()));
   }
-  ++allocation.failures;
   const auto policy = context.policies.At(now);
+  if (once_more) {
+    return TakeOff(tx, context.ids, *policy, allocation, now, 0, "lost_with_restore",
+                   "its GPUs were taken back before the pool's database was restored, and could "
+                   "not be handed over again (" +
+                       message + ")");
+  }
+  ++allocation.failures;
   return TakeOff(tx, context.ids, *policy, allocation, now, 0, "provision_failed",
                  "the provider could not hand the GPUs over (" + message + "), failure " +
                      std::to_string(allocation.failures) + " of " +

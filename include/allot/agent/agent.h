@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 #include "allot/base/random.h"
 
 namespace allot::agent {
+
+class LostEnactments;
 
 /// Waits between tries: doubling up to a bound, each between half and all of it, so that agents
 /// that lost the same server do not come back in step.
@@ -65,6 +68,7 @@ class Agent {
   /// All outlive the agent.
   Agent(Adapter& adapter, State& state, Connection& connection, const Clock& clock, Log log,
         Options options);
+  ~Agent();
 
   /// Registers, sends the inventory when it changed, and the heartbeat when it is due or a node's
   /// health changed. `now_ms` is of a steady clock. Returns how long to wait, in milliseconds.
@@ -120,6 +124,7 @@ class Agent {
   SeededRandom heartbeat_jitter_;
 
   // Of order turns only.
+  std::unique_ptr<LostEnactments> lost_;
   Instant next_removal_;
   bool under_way_ = false;
   int64_t under_way_retry_ms_ = 0;

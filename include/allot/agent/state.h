@@ -59,6 +59,8 @@ class State {
 
   virtual Result<std::optional<Enactment>> Find(const AllocationId& allocation,
                                                 int attempt) const = 0;
+  /// All records, in the order of their attempts.
+  virtual Result<std::vector<Enactment>> List() const = 0;
   /// Replaces the record of the same attempt. store_unavailable when it cannot be written; the
   /// record is then the old one or the new one.
   virtual Status Write(const Enactment& enactment) = 0;

@@ -51,7 +51,7 @@ class StateFolder final : public State {
   Result<std::optional<Enactment>> Find(const AllocationId& allocation, int attempt) const override;
   Status Write(const Enactment& enactment) override;
   /// By allocation, then attempt.
-  Result<std::vector<Enactment>> List() const;
+  Result<std::vector<Enactment>> List() const override;
   Result<int> RemoveEndedBefore(Instant t) override;
 
   std::string health_folder() const { return options_.path + "/health"; }

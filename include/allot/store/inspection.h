@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "allot/base/result.h"
+#include "allot/base/time.h"
+#include "allot/model/event.h"
+
+namespace allot::store {
+
+// What tools of the operator ask a database about itself, through a connection of their own, made
+// as the URL says. Each fails with config_invalid for a URL that is none, and store_unavailable.
+
+struct DatabaseState {
+  /// By the database's clock.
+  Instant time;
+  /// PostgreSQL's name for the cluster of this data; copies have the same.
+  std::string system_identifier;
+  int64_t wal_segment_bytes = 0;
+  int schema = 0;
+  Revision revision = 0;
+  /// Number and hash (hexadecimal) of the newest audit entry.
+  int64_t audit_number = 0;
+  std::string audit_hash;
+};
+/// Needs the schema of an Allot database, of whatever release since 0018.
+Result<DatabaseState> ReadDatabaseState(const std::string& url);
+
+/// How the archiving of the write-ahead log goes, since its statistics were reset.
+struct ArchiverState {
+  bool enabled = false;
+  int64_t archived = 0;
+  int64_t failed = 0;
+  std::optional<Instant> last_archived;
+  std::optional<Instant> last_failed;
+};
+Result<ArchiverState> ReadArchiverState(const std::string& url);
+
+/// PostgreSQL's number of the transaction that made a revision; not_found, with the revisions that
+/// are there, when its events are not.
+Result<std::string> TransactionOf(const std::string& url, Revision revision);
+
+struct NewTimeline {
+  /// The newest revision of before the restore that is there.
+  Revision restored = 0;
+  /// Where revisions and epochs go on.
+  Revision revision = 0;
+  int64_t epoch = 0;
+  /// Orders that agents are given once more.
+  int64_t orders_reopened = 0;
+};
+/// Fences a restored database off from what came after the moment it was restored to: revisions,
+/// epochs and sessions go on past all that were given out, watches of before have to list again,
+/// agents register anew, and what holds GPUs is ordered once more. In one transaction, with `detail`
+/// in the audit. Requires: the schema of this release, and that nobody else uses the database.
+Result<NewTimeline> BeginTimeline(const std::string& url, Instant now, const std::string& detail);
+
+}  // namespace allot::store
