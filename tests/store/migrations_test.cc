@@ -99,15 +99,27 @@ TEST(Migrations, AnAuditFromBeforeItWasAChainBecomesOne) {
   EXPECT_EQ(found[4].as<int>(), 15);
 }
 
-TEST(Migrations, ANewerDatabaseIsRefused) {
+TEST(Migrations, ANewerDatabaseThatTookSomethingAwayIsRefused) {
   const std::string url = FreshDatabase();
-  Execute(url, "INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_later')");
+  Execute(url,
+          "INSERT INTO schema_migrations (number, name, oldest_served)"
+          " VALUES (9998, '9998_contracts', 9997), (9999, '9999_adds', 0)");
   const auto opened = OpenPostgres({.url = url});
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().reason, Reason::kDatabaseNewer);
   const auto migrated = Migrate(url);
   ASSERT_FALSE(migrated.ok());
   EXPECT_EQ(migrated.error().reason, Reason::kDatabaseNewer);
+}
+
+TEST(Migrations, ANewerDatabaseThatServesThisReleaseIsServed) {
+  const std::string url = FreshDatabase();
+  Execute(url,
+          "INSERT INTO schema_migrations (number, name, oldest_served)"
+          " VALUES (9998, '9998_adds', 0), (9999, '9999_contracts', " +
+              std::to_string(SchemaOfThisBinary()) + ")");
+  EXPECT_TRUE(OpenPostgres({.url = url}).ok());
+  EXPECT_EQ(Migrate(url).value(), 9999);
 }
 
 TEST(Migrations, AnOlderDatabaseIsRefusedUntilMigrated) {

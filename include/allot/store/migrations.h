@@ -16,4 +16,10 @@ struct EmbeddedMigration {
 /// In ascending order of number; numbers are unique (the build checks both).
 std::span<const EmbeddedMigration> EmbeddedMigrations();
 
+/// The oldest schema whose servers may go on after this migration. 0 of one that expands only, as
+/// nearly all do: whoever knew the schema before goes on. One that takes something away says in its
+/// first line since when nobody uses it: "-- Contract: servers from schema 25 on". See
+/// docs/how-to-add-a-migration.md.
+int OldestServed(const EmbeddedMigration& migration);
+
 }  // namespace allot::store

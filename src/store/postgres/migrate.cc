@@ -1,5 +1,6 @@
 #include "store/postgres/migrate.h"
 
+#include <charconv>
 #include <string>
 
 #include "allot/store/migrations.h"
@@ -17,8 +18,12 @@ const Statement kSchemaExists{"schema_exists",
                               "SELECT to_regclass('schema_migrations') IS NOT NULL"};
 const Statement kSchemaNumber{"schema_number",
                               "SELECT COALESCE(max(number), 0) FROM schema_migrations"};
-const Statement kRecord{"record_migration",
-                        "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)"};
+const Statement kRecord{
+    "record_migration",
+    "INSERT INTO schema_migrations (number, name, oldest_served) VALUES ($1, $2, $3)"};
+// A database that is newer was migrated by a release that has the column.
+const Statement kOldestServed{"oldest_served",
+                              "SELECT max(oldest_served) FROM schema_migrations WHERE number > $1"};
 
 constexpr char kCreateRecords[] = R"(
   CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -26,7 +31,10 @@ constexpr char kCreateRecords[] = R"(
     name       text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
   );
-  COMMENT ON TABLE schema_migrations IS 'Which migrations this database has.')";
+  COMMENT ON TABLE schema_migrations IS 'Which migrations this database has.';
+  ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS oldest_served int NOT NULL DEFAULT 0;
+  COMMENT ON COLUMN schema_migrations.oldest_served IS
+    'Servers of this schema and later may go on after it; 0: all that went on before it.')";
 
 int SchemaOf(Session& session) {
   pqxx::work transaction(session.connection());
@@ -42,10 +50,20 @@ Error DatabaseNewer(int schema) {
                                                 std::to_string(SchemaOfThisBinary()) + ".");
 }
 
+/// A release goes on while the next one's migrations only add.
+Status RequireServed(Session& session, int schema) {
+  pqxx::work transaction(session.connection());
+  const pqxx::result oldest =
+      session.Execute(transaction, kOldestServed, Arguments(SchemaOfThisBinary()));
+  if (RowReader(oldest[0]).Int() > SchemaOfThisBinary()) return DatabaseNewer(schema);
+  return Ok{};
+}
+
 void Apply(Session& session, const EmbeddedMigration& migration) {
   pqxx::work transaction(session.connection());
   transaction.exec(std::string(migration.sql));
-  session.Execute(transaction, kRecord, Arguments(migration.number, migration.name));
+  session.Execute(transaction, kRecord,
+                  Arguments(migration.number, migration.name, OldestServed(migration)));
   transaction.commit();
 }
 
@@ -61,7 +79,10 @@ Result<int> MigrateOn(Session& session) {
   // The owner of a table is held to its policies, too, and a migration is for all rows.
   session.Enter(Scope::Everything());
   const int schema = SchemaOf(session);
-  if (schema > SchemaOfThisBinary()) return DatabaseNewer(schema);
+  if (schema > SchemaOfThisBinary()) {
+    ALLOT_RETURN_IF_ERROR(RequireServed(session, schema));
+    return schema;
+  }
   for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
     if (migration.number > schema) Apply(session, migration);
   }
@@ -72,9 +93,18 @@ Result<int> MigrateOn(Session& session) {
 
 int SchemaOfThisBinary() { return EmbeddedMigrations().back().number; }
 
+int OldestServed(const EmbeddedMigration& migration) {
+  constexpr std::string_view kHeader = "-- Contract: servers from schema ";
+  if (!migration.sql.starts_with(kHeader)) return 0;
+  const std::string_view rest = migration.sql.substr(kHeader.size());
+  int schema = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), schema);
+  return schema;
+}
+
 Status RequireSchemaOfThisBinary(Session& session) {
   const int schema = SchemaOf(session);
-  if (schema > SchemaOfThisBinary()) return DatabaseNewer(schema);
+  if (schema > SchemaOfThisBinary()) return RequireServed(session, schema);
   if (schema < SchemaOfThisBinary()) {
     return StateError(Reason::kDatabaseOlder, "The database has schema " + std::to_string(schema) +
                                                   ", this release needs " +

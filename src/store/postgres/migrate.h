@@ -7,7 +7,8 @@ namespace allot::store {
 
 /// The number of the schema this binary was built with.
 int SchemaOfThisBinary();
-/// database_newer or database_older unless the database has exactly that schema.
+/// database_older for an older one; database_newer for a newer one that this binary cannot serve on
+/// any more.
 /// Throws pqxx's exceptions.
 Status RequireSchemaOfThisBinary(Session& session);
 
