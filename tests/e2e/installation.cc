@@ -87,6 +87,15 @@ void Installation::StartServer() {
   }
 }
 
+void Installation::MoveTo(const std::string& data_dir) {
+  const std::string listen = address();
+  data_dir_ = data_dir;
+  for (std::size_t i = 0; i + 1 < server_command_.size(); ++i) {
+    if (server_command_[i] == "--data-dir") server_command_[i + 1] = data_dir;
+    if (server_command_[i] == "--listen") server_command_[i + 1] = listen;
+  }
+}
+
 std::string Installation::address() const { return FirstLine(data_dir() + "/server.address"); }
 
 pid_t Installation::postgres_pid() const {

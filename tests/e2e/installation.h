@@ -29,7 +29,10 @@ class Installation {
   /// Starts the server (again) and waits until it serves.
   void StartServer();
   Process& server() { return *server_; }
-  std::string data_dir() const { return dir_ / "data"; }
+  std::string data_dir() const { return data_dir_; }
+  /// The server is started on another folder from now on, at the address where it was last. Requires:
+  /// it has ended.
+  void MoveTo(const std::string& data_dir);
   std::string address() const;
   /// From now on clients connect there, instead of to the server itself.
   void PutBehind(const std::string& address) { front_ = address; }
@@ -74,6 +77,7 @@ class Installation {
   std::vector<std::string> TlsFlags(const std::string& provider = "") const;
 
   TempDir dir_;
+  std::string data_dir_ = dir_ / "data";
   const Authority* authority_ = nullptr;
   std::string front_;
   std::vector<std::string> server_command_;

@@ -10,6 +10,7 @@ BEGIN {
   row("store",          "base model store",                           "openssl nlohmann");
   row("store/postgres", "base model store store/postgres",            "pqxx openssl nlohmann");
   row("store/memory",   "base model store store/memory",              "openssl");
+  row("backup",         "base model store store/postgres backup",     "nlohmann");
   row("control",        "base model scheduler replay store control",  "openssl");
   row("transport",      "base transport",                             "grpc openssl");
   row("rpc",            "base model control transport proto rpc",               "grpc openssl spdlog prometheus nlohmann");
@@ -17,7 +18,7 @@ BEGIN {
   row("cli",            "base transport proto cli",                       "grpc openssl yaml cli11 nlohmann");
   row("sim",            "base model scheduler replay store control sim", "nlohmann");
   row("chaos",          "base model scheduler store control agent chaos", "");
-  row("apps",           "base model scheduler replay store store/postgres control transport proto rpc agent cli sim chaos apps",
+  row("apps",           "base model scheduler replay store store/postgres backup control transport proto rpc agent cli sim chaos apps",
                         "grpc openssl spdlog prometheus nlohmann yaml cli11 systemd");
 
   # How a third party is recognised: by how its includes begin.

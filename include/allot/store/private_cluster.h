@@ -1,7 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "allot/base/result.h"
 
@@ -21,10 +24,17 @@ class PrivateCluster {
     std::string user = "postgres";
     /// For tests: nothing in it has to survive a power failure, so nothing waits for the disk.
     bool throwaway = false;
+    /// More of PostgreSQL's settings, "name=value" each, which go before the cluster's own.
+    std::vector<std::string> settings = {};
+    /// Long enough to recover from a crash with a full write-ahead log.
+    std::chrono::seconds start_patience{120};
   };
   /// config_invalid when the folder is in use, not ours or not writable; store_unavailable when
   /// PostgreSQL does not start (with the end of its log).
   static Result<std::unique_ptr<PrivateCluster>> Start(const Options& options);
+
+  /// Of the cluster that a server runs in this folder now; nothing when none does.
+  static std::optional<std::string> RunningUrl(const std::string& data_dir);
 
   virtual ~PrivateCluster() = default;
   /// For OpenPostgres and Migrate.

@@ -34,6 +34,12 @@ bool IsVersionLabel(std::string_view text) {
 
 bool IsPath(std::string_view text) { return !text.empty() && Printable(text) == text; }
 
+/// One that a command of PostgreSQL can carry, whose own folder is another than ours.
+bool IsPathFromTheRoot(std::string_view text) {
+  return IsPath(text) && text.front() == '/' &&
+         text.find_first_of("'%\\") == std::string_view::npos;
+}
+
 /// A SPIFFE trust domain: letters, digits, dots, dashes and underscores, in lower case.
 bool IsTrustDomain(std::string_view text) {
   return !text.empty() && text.size() <= 255 &&
@@ -87,6 +93,16 @@ void ReadServer(YamlFields server, Config& config) {
   server.Read("scheduler_poll_ms", config.scheduler_poll_ms, 10, 10'000);
   ReadSecondPerson(server.Mapping("second_person"), config.second_person);
   server.Finish();
+}
+
+void ReadBackup(YamlFields backup, Config::Backup& result) {
+  backup.Read("folder", result.folder, "a path from the root on, without ', % and \\",
+              IsPathFromTheRoot);
+  backup.Read("archive_timeout", result.archive_timeout, Seconds{1}, Minutes(60));
+  if (backup.Has("archive_timeout") && result.folder.empty()) {
+    backup.Refuse("archive_timeout", "folder beside it");
+  }
+  backup.Finish();
 }
 
 ProgrammeCaps ReadProgramme(YamlFields programme, const std::string& name) {
@@ -173,6 +189,7 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& file) {
   std::optional<Error> error;
   YamlFields top(document, file, "", error);
   ReadServer(top.Mapping("server"), config);
+  ReadBackup(top.Mapping("backup"), config.backup);
   ReadPolicy(top.Mapping("policy"), config.policy);
   top.Finish();
   if (error) return *error;

@@ -23,6 +23,14 @@ struct Config {
     std::string trust_domain = "allot";
   };
 
+  /// Of a server with a cluster of its own.
+  struct Backup {
+    /// Where its log is archived to, in wal/; empty: nowhere.
+    std::string folder;
+    /// A segment of the log that is not full is archived after this long.
+    Seconds archive_timeout = Minutes(1);
+  };
+
   /// Where the API is served; port 0 takes a free one.
   std::string listen = "127.0.0.1:8443";
   Tls tls;
@@ -39,6 +47,7 @@ struct Config {
   /// How soon another server's commits are noticed.
   int scheduler_poll_ms = 500;
   control::CallsForTwo second_person;
+  Backup backup;
   Policy policy = DefaultPolicy();
 };
 

@@ -7,18 +7,19 @@
 
 #include "allot/store/migrations.h"
 #include "allot/store/store.h"
+#include "apps/allotd/complaint.h"
 #include "apps/allotd/config.h"
 #include "apps/allotd/operator_key.h"
 #include "apps/allotd/serve.h"
+#include "apps/allotd/tool_commands.h"
 
 namespace {
 
-using allot::Describe;
 using allot::Result;
+using allot::allotd::Complain;
 using allot::allotd::Config;
-
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
+using allot::allotd::kFailed;
+using allot::allotd::kUsage;
 
 constexpr const char* kExamples = R"(Examples:
   allotd serve --data-dir /var/lib/allot          with a PostgreSQL cluster of its own
@@ -26,15 +27,13 @@ constexpr const char* kExamples = R"(Examples:
   allotd serve --data-dir /tmp/try --listen 127.0.0.1:0 --metrics-listen off
   allotd migrate --database postgresql:///allot   bring the schema up to this release
   allotd create-operator-key --database URL       print a new ministry admin's key, once
+  allotd backup --data-dir DIR --to FOLDER        a checked copy, while it serves
+  allotd restore --from FOLDER --data-dir NEW     a data folder from it, as of any moment since
+  allotd verify --data-dir DIR                    every invariant that can be seen in a database
   allotd check-config /etc/allot/allotd.yaml      refuse a broken file before a restart does
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 Operator's manual: docs/operator.md)";
-
-int Complain(const allot::Error& error) {
-  std::cerr << "allotd: " << Describe(error) << "\n  " << allot::Advice(error.reason) << "\n";
-  return error.reason == allot::Reason::kConfigInvalid ? kUsage : kFailed;
-}
 
 /// What the command line says; everything not given stays as the file, or the default, has it.
 struct Flags {
@@ -139,12 +138,18 @@ int Main(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check-config", "Read a configuration file and judge it.");
   check->add_option("file", flags.config_file, "YAML file")->required();
   CLI::App* version = app.add_subcommand("version", "Print this release and its schema.");
+  const allot::allotd::ToolCommand tools[] = {allot::allotd::AddBackup(app),
+                                              allot::allotd::AddRestore(app),
+                                              allot::allotd::AddVerify(app)};
   for (CLI::App* command : {serve, migrate, key, check, version}) command->footer(kExamples);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : kUsage;
+  }
+  for (const auto& tool : tools) {
+    if (tool.app->parsed()) return tool.run();
   }
   if (serve->parsed()) return RunServe(flags);
   if (migrate->parsed()) return RunMigrate(flags.database_url);

@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 
+#include "allot/backup/backup.h"
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
 #include "allot/control/context.h"
@@ -22,6 +23,7 @@
 #include "allot/rpc/server_tls.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
+#include "apps/allotd/backup_metrics.h"
 #include "apps/allotd/cluster_watch.h"
 #include "apps/allotd/data_folder.h"
 #include "apps/allotd/descriptors.h"
@@ -54,10 +56,10 @@ class Database {
  public:
   static Result<Database> Open(const ServeOptions& options) {
     Database database;
-    std::string url = options.database_url;
+    std::string& url = database.url_;
+    url = options.database_url;
     if (!options.data_dir.empty()) {
-      ALLOT_ASSIGN_OR_RETURN(database.cluster_,
-                             store::PrivateCluster::Start({.data_dir = options.data_dir}));
+      ALLOT_ASSIGN_OR_RETURN(database.cluster_, StartCluster(options));
       url = database.cluster_->url();
       // Nobody else has a say in a database of our own; a shared one is migrated by its operator.
       ALLOT_RETURN_IF_ERROR(store::Migrate(url));
@@ -72,10 +74,23 @@ class Database {
   }
 
   store::Store& store() { return *store_; }
+  const std::string& url() const { return url_; }
   /// Nothing when the database is somebody else's.
   store::PrivateCluster* cluster() { return cluster_.get(); }
 
  private:
+  static Result<std::unique_ptr<store::PrivateCluster>> StartCluster(const ServeOptions& options) {
+    const Config::Backup& backup = options.config.backup;
+    store::PrivateCluster::Options cluster{.data_dir = options.data_dir};
+    if (!backup.folder.empty()) {
+      const std::string log = backup::LogFolderOf(backup.folder);
+      ALLOT_RETURN_IF_ERROR(backup::PrepareLogFolder(log));
+      cluster.settings = backup::ArchiveSettings(log, backup.archive_timeout);
+    }
+    return store::PrivateCluster::Start(cluster);
+  }
+
+  std::string url_;
   std::unique_ptr<store::PrivateCluster> cluster_;
   std::unique_ptr<store::Store> store_;
 };
@@ -92,7 +107,9 @@ class Serving {
         registry_(std::make_shared<prometheus::Registry>()),
         scheduler_metrics_(*registry_),
         loop_(context_, planner_, LoopOptions(database.cluster() != nullptr)),
-        present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)) {
+        present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)),
+        backup_metrics_(
+            std::make_shared<BackupMetrics>(database.url(), config_.backup.folder)) {
     if (database.cluster() != nullptr) watch_.emplace(*database.cluster());
   }
   /// Also when something failed after Start.
@@ -259,6 +276,7 @@ class Serving {
     ALLOT_ASSIGN_OR_RETURN(metrics_, MetricsEndpoint::Listen(config_.metrics_listen));
     metrics_->Add(registry_);
     metrics_->Add(present_metrics_);
+    metrics_->Add(backup_metrics_);
     return Ok{};
   }
 
@@ -274,6 +292,7 @@ class Serving {
   std::optional<ClusterWatch> watch_;
   control::SchedulerLoop loop_;
   std::shared_ptr<PresentMetrics> present_metrics_;
+  std::shared_ptr<BackupMetrics> backup_metrics_;
   std::shared_ptr<rpc::ServerTls> tls_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;

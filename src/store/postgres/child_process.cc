@@ -66,7 +66,8 @@ Result<Account> FindAccount(const std::string& user) {
 }
 
 Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Account>& as,
-                    const std::string& log_path) {
+                    const std::string& log_path,
+                    const std::vector<std::string>& more_environment) {
   const int log_fd = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log_fd < 0) {
     return StateError(Reason::kConfigInvalid, log_path + " cannot be written: " +
@@ -74,6 +75,7 @@ Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Ac
   }
   std::vector<std::string> arguments = argv;
   std::vector<std::string> environment = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"};
+  environment.insert(environment.end(), more_environment.begin(), more_environment.end());
   const std::vector<char*> argument_pointers = Pointers(arguments);
   const std::vector<char*> environment_pointers = Pointers(environment);
   const pid_t pid = ::fork();

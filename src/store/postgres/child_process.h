@@ -21,9 +21,11 @@ struct Account {
 Result<Account> FindAccount(const std::string& user);
 
 /// Starts `argv` in a session of its own, so that Ctrl-C in our terminal is ours to pass on, with a
-/// clean environment and its output appended to `log_path`. `as` needs us to be root.
+/// clean environment, and what is given of it, and its output appended to `log_path`. `as` needs us
+/// to be root.
 Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Account>& as,
-                    const std::string& log_path);
+                    const std::string& log_path,
+                    const std::vector<std::string>& more_environment = {});
 
 /// Whether a child of ours still runs; one that ended is reaped.
 bool ChildRuns(pid_t pid);

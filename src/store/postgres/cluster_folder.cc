@@ -42,24 +42,6 @@ std::string FirstLine(const fs::path& file) {
   return line;
 }
 
-// PostgreSQL runs as another user: each folder on the way must let it through.
-Status RequireReachable(const fs::path& path, const Account& account) {
-  fs::path way;
-  for (const fs::path& part : path) {
-    way /= part;
-    struct stat info {};
-    if (::stat(way.c_str(), &info) != 0) break;
-    const bool in_group = std::ranges::find(account.groups, info.st_gid) != account.groups.end();
-    const mode_t needed = info.st_uid == account.uid ? S_IXUSR : in_group ? S_IXGRP : S_IXOTH;
-    if ((info.st_mode & needed) == 0) {
-      return Unusable(path, "is closed to user '" + account.name +
-                                "', who runs PostgreSQL when we are root: open " + way.string() +
-                                " with chmod o+x, or choose a folder outside it");
-    }
-  }
-  return Ok{};
-}
-
 // Refused while another holds it, also within one process.
 Result<int> TakeLock(const fs::path& path) {
   const fs::path file = path / "lock";
@@ -81,6 +63,25 @@ Result<int> TakeLock(const fs::path& path) {
 }
 
 }  // namespace
+
+// PostgreSQL runs as another user: each folder on the way must let it through.
+Status RequireReachable(const fs::path& path, const Account& account) {
+  fs::path way;
+  for (const fs::path& part : path) {
+    way /= part;
+    struct stat info {};
+    if (::stat(way.c_str(), &info) != 0) break;
+    const bool in_group = std::ranges::find(account.groups, info.st_gid) != account.groups.end();
+    const mode_t needed = info.st_uid == account.uid ? S_IXUSR : in_group ? S_IXGRP : S_IXOTH;
+    if ((info.st_mode & needed) == 0) {
+      return StateError(Reason::kConfigInvalid,
+                        "The folder " + path.string() + " is closed to user '" + account.name +
+                            "', who runs PostgreSQL when we are root: open " + way.string() +
+                            " with chmod o+x, or choose a folder outside it.");
+    }
+  }
+  return Ok{};
+}
 
 ClusterFolder::ClusterFolder(ClusterFolder&& other) noexcept
     : path_(std::move(other.path_)),
@@ -167,6 +168,11 @@ Status ClusterFolder::ChooseSocketDir() {
   ALLOT_RETURN_IF_ERROR(MakePrivate(outside));
   std::ofstream(remembered) << outside << '\n';
   return Ok{};
+}
+
+std::string ClusterFolder::SocketDirOf(const fs::path& path) {
+  const fs::path inside = path / "run";
+  return FitsASocket(inside) ? inside.string() : FirstLine(path / "socket_dir");
 }
 
 std::optional<std::string> ClusterFolder::data_version() const {

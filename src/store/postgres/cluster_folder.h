@@ -9,6 +9,10 @@
 
 namespace allot::store {
 
+/// Whether whoever runs PostgreSQL may pass through every folder on the way to `path`;
+/// config_invalid names the first that is closed.
+Status RequireReachable(const std::filesystem::path& path, const Account& account);
+
 /// The folder of a private cluster, locked for as long as this lives:
 ///   lock         who uses the folder; the lock itself is the operating system's
 ///   postgres/    PostgreSQL's data
@@ -20,6 +24,9 @@ class ClusterFolder {
   /// `as` when PostgreSQL runs as somebody else than we do: the folders of that user are given to
   /// it.
   static Result<ClusterFolder> Open(const std::string& path, const std::optional<Account>& as);
+
+  /// Where the socket of the cluster in this folder is, by what an earlier one remembered.
+  static std::string SocketDirOf(const std::filesystem::path& path);
 
   ClusterFolder(ClusterFolder&& other) noexcept;
   ClusterFolder& operator=(ClusterFolder&&) = delete;

@@ -2,10 +2,9 @@
 
 #include <unistd.h>
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <pqxx/pqxx>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/postgres/binaries.h"
 #include "store/postgres/child_process.h"
 #include "store/postgres/cluster_folder.h"
 #include "store/postgres/failure.h"
@@ -26,10 +26,7 @@ using std::chrono::steady_clock;
 
 constexpr char kSuperuser[] = "allot";
 constexpr char kDatabase[] = "allot";
-constexpr int kVersionMin = 15;
 constexpr auto kPoll = std::chrono::milliseconds(2);
-// Long enough to recover from a crash with a full write-ahead log.
-constexpr auto kStartPatience = std::chrono::seconds(120);
 
 // Modest: the machine is shared with us.
 const std::vector<std::string> kSettings = {
@@ -54,42 +51,6 @@ const std::vector<std::string> kDurable = {"fsync=on", "synchronous_commit=on",
 const std::vector<std::string> kThrowaway = {"fsync=off", "synchronous_commit=off",
                                              "full_page_writes=off"};
 
-bool HasBinaries(const fs::path& dir) {
-  return ::access((dir / "postgres").c_str(), X_OK) == 0 &&
-         ::access((dir / "initdb").c_str(), X_OK) == 0;
-}
-
-/// Where PostgreSQL's programs are: of `version` when the data has one already, else the newest.
-Result<fs::path> FindBinaries(const std::optional<std::string>& version) {
-  std::error_code ignored;
-  int newest = 0;
-  fs::path found;
-  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
-    const std::string name = entry.path().filename();
-    int number = 0;
-    std::from_chars(name.data(), name.data() + name.size(), number);
-    if (!HasBinaries(entry.path() / "bin")) continue;
-    if (version ? name != *version : number < kVersionMin || number <= newest) continue;
-    newest = number;
-    found = entry.path() / "bin";
-  }
-  if (!found.empty()) return found;
-  if (!version) {
-    // Nothing in this program sets a variable.
-    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
-    std::string rest = path == nullptr ? "" : path;
-    while (!rest.empty()) {
-      const std::string dir = rest.substr(0, rest.find(':'));
-      rest.erase(0, dir.size() + 1);
-      if (!dir.empty() && HasBinaries(dir)) return fs::path(dir);
-    }
-  }
-  return StateError(Reason::kConfigInvalid,
-                    "PostgreSQL " + version.value_or(std::to_string(kVersionMin) + " or later") +
-                        " is not installed: install the package postgresql-" +
-                        version.value_or(std::to_string(kVersionMin)) + ".");
-}
-
 std::string PercentEncoded(const std::string& text) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   std::string result;
@@ -104,10 +65,15 @@ std::string PercentEncoded(const std::string& text) {
   return result;
 }
 
+std::string UrlOf(const std::string& socket_dir, const std::string& database) {
+  return "postgresql://" + std::string(kSuperuser) + "@/" + database +
+         "?host=" + PercentEncoded(socket_dir);
+}
+
 class LocalCluster final : public PrivateCluster {
  public:
-  LocalCluster(ClusterFolder folder, std::optional<Account> as, bool throwaway)
-      : folder_(std::move(folder)), as_(std::move(as)), throwaway_(throwaway) {}
+  LocalCluster(ClusterFolder folder, std::optional<Account> as, Options options)
+      : folder_(std::move(folder)), as_(std::move(as)), options_(std::move(options)) {}
   ~LocalCluster() override { static_cast<void>(Stop()); }
 
   Status Open() {
@@ -117,7 +83,7 @@ class LocalCluster final : public PrivateCluster {
     return EnsureDatabase();
   }
 
-  std::string url() const override { return UrlOf(kDatabase); }
+  std::string url() const override { return UrlOf(folder_.socket_dir(), kDatabase); }
 
   Status EnsureRunning() override {
     const std::scoped_lock lock(mutex_);
@@ -147,11 +113,6 @@ class LocalCluster final : public PrivateCluster {
   }
 
  private:
-  std::string UrlOf(const std::string& database) const {
-    return "postgresql://" + std::string(kSuperuser) + "@/" + database +
-           "?host=" + PercentEncoded(folder_.socket_dir());
-  }
-
   // Made aside and renamed, so that a folder is either empty or complete, whenever we are killed.
   Status Create() {
     ALLOT_ASSIGN_OR_RETURN(const std::string unfinished, folder_.MakeUnfinished());
@@ -164,7 +125,7 @@ class LocalCluster final : public PrivateCluster {
     if (AwaitChild(initdb) != 0) {
       return StoreUnavailable("initdb failed; its log: " + folder_.EndOfLog());
     }
-    return folder_.Finish(unfinished, throwaway_);
+    return folder_.Finish(unfinished, options_.throwaway);
   }
 
   Status StartPostmaster() {
@@ -174,12 +135,13 @@ class LocalCluster final : public PrivateCluster {
     }
     std::vector<std::string> argv = {binaries_ / "postgres", "-D", folder_.data(), "-k",
                                      folder_.socket_dir()};
-    for (const auto* settings : {&kSettings, throwaway_ ? &kThrowaway : &kDurable}) {
+    for (const auto* settings :
+         {&kSettings, options_.throwaway ? &kThrowaway : &kDurable, &options_.settings}) {
       for (const std::string& setting : *settings) argv.insert(argv.end(), {"-c", setting});
     }
     ALLOT_ASSIGN_OR_RETURN(postmaster_, Spawn(argv, as_, folder_.log()));
 
-    const auto deadline = steady_clock::now() + kStartPatience;
+    const auto deadline = steady_clock::now() + options_.start_patience;
     while (true) {
       const PostmasterFile file = ReadPostmasterFile(folder_.data());
       if (file.pid == postmaster_ && file.ready) return Ok{};
@@ -197,7 +159,7 @@ class LocalCluster final : public PrivateCluster {
   // The database that initdb makes, by our name: a second one would double what has to be written.
   Status EnsureDatabase() {
     try {
-      pqxx::connection connection(UrlOf("template1"));
+      pqxx::connection connection(UrlOf(folder_.socket_dir(), "template1"));
       pqxx::nontransaction statement(connection);
       const std::string name = statement.quote(kDatabase);
       if (statement.exec("SELECT FROM pg_database WHERE datname = " + name).empty()) {
@@ -212,7 +174,7 @@ class LocalCluster final : public PrivateCluster {
 
   ClusterFolder folder_;
   const std::optional<Account> as_;
-  const bool throwaway_;
+  const Options options_;
   fs::path binaries_;
   std::mutex mutex_;
   pid_t postmaster_ = 0;
@@ -226,10 +188,19 @@ Result<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(const Options& opt
     ALLOT_ASSIGN_OR_RETURN(as, FindAccount(options.user));
   }
   ALLOT_ASSIGN_OR_RETURN(ClusterFolder folder, ClusterFolder::Open(options.data_dir, as));
-  auto cluster =
-      std::make_unique<LocalCluster>(std::move(folder), std::move(as), options.throwaway);
+  auto cluster = std::make_unique<LocalCluster>(std::move(folder), std::move(as), options);
   ALLOT_RETURN_IF_ERROR(cluster->Open());
   return Result<std::unique_ptr<PrivateCluster>>(std::move(cluster));
+}
+
+std::optional<std::string> PrivateCluster::RunningUrl(const std::string& data_dir) {
+  const std::string folder = fs::absolute(data_dir).lexically_normal();
+  const std::string data = folder + "/postgres";
+  const PostmasterFile file = ReadPostmasterFile(data);
+  const std::vector<pid_t> at_work = PostgresProcessesIn(data);
+  // One that was killed leaves its file.
+  if (!file.ready || std::ranges::find(at_work, file.pid) == at_work.end()) return std::nullopt;
+  return UrlOf(ClusterFolder::SocketDirOf(folder), kDatabase);
 }
 
 }  // namespace allot::store

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "allot/backup/log_archive.h"
+#include "allot/base/result.h"
+#include "allot/base/time.h"
+#include "allot/model/event.h"
+
+namespace allot::backup {
+
+/// A folder of backups:
+///   NAME/data/         a copy of a cluster's files, with PostgreSQL's manifest of them
+///   NAME/backup.json   what stands below
+///   wal/               the log archived since (LogArchive)
+///   lock               held while one is made
+/// A backup is there whole or not at all.
+struct Backup {
+  /// "20261127T050000Z-r1234": when it was begun, by the database's clock, and its revision.
+  std::string name;
+  /// Of the release that made it.
+  std::string version;
+  int schema = 0;
+  /// The newest that is surely in it, and the newest that may be.
+  Revision revision = 0;
+  Revision end_revision = 0;
+  int64_t audit_number = 0;
+  std::string audit_hash;
+  std::string system_identifier;
+  int64_t wal_segment_bytes = 0;
+  Instant start_time;
+  /// It cannot be restored to a moment before this.
+  Instant end_time;
+  LogPlace start;
+  LogPlace end;
+};
+
+/// What is being done, for people who wait.
+using Progress = std::function<void(const std::string& sentence)>;
+
+std::string LogFolderOf(const std::string& folder);
+/// All that are whole, the oldest first. store_unavailable when the folder cannot be read.
+Result<std::vector<Backup>> ListBackups(const std::string& folder);
+/// PostgreSQL's check of every file against the manifest; config_invalid, with its words, when one
+/// does not fit.
+Status VerifyBackup(const std::string& folder, const Backup& backup);
+
+struct TakeOptions {
+  /// Of a role that may replicate and sees every row.
+  std::string url;
+  std::string folder;
+  /// How many stay, this one among them; 0: all.
+  int keep = 0;
+  /// Of this release.
+  std::string version;
+  Progress progress;
+};
+/// Makes a backup of a cluster that serves, checks it, and then removes those that are more than
+/// are kept, with the log that only they needed. config_invalid, store_unavailable.
+Result<Backup> TakeBackup(const TakeOptions& options);
+
+}  // namespace allot::backup

@@ -1,0 +1,56 @@
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "allot/backup/backup.h"
+#include "apps/allotd/complaint.h"
+#include "apps/allotd/inspected_database.h"
+#include "apps/allotd/tool_commands.h"
+
+namespace allot::allotd {
+namespace {
+
+struct Flags {
+  InspectedDatabase::Flags database;
+  std::string folder;
+  int keep = 0;
+};
+
+int Run(const Flags& flags) {
+  if (flags.database.database_url.empty() == flags.database.data_dir.empty()) {
+    std::cerr << "allotd backup: give --database URL or --data-dir DIR (--help shows examples)\n";
+    return kUsage;
+  }
+  const auto database = InspectedDatabase::Open(flags.database);
+  if (!database.ok()) return Complain(database.error());
+  const auto backup = backup::TakeBackup(
+      {.url = database->url(),
+       .folder = flags.folder,
+       .keep = flags.keep,
+       .version = ALLOT_VERSION,
+       .progress = [](const std::string& what) { std::cerr << "allotd: " << what << "\n"; }});
+  if (!backup.ok()) return Complain(backup.error());
+  std::cout << flags.folder << "/" << backup->name << "\n";
+  return 0;
+}
+
+}  // namespace
+
+ToolCommand AddBackup(CLI::App& root) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* backup = root.add_subcommand(
+      "backup", "Copy a database that serves into a folder, checked and whole or not at all.");
+  InspectedDatabase::AddFlags(*backup, flags->database);
+  backup->add_option("--to", flags->folder, "Folder of the backups, made when missing")->required();
+  backup->add_option("--keep", flags->keep, "Afterwards, remove all but so many of the newest [all]")
+      ->check(CLI::Range(1, 10'000));
+  backup->footer(R"(Examples:
+  allotd backup --data-dir /var/lib/allot --to /var/backups/allot --keep 7
+  allotd backup --database 'postgresql://backup@db1/allot' --to /var/backups/allot
+
+Prints the path of the backup. With the log archived meanwhile (backup.folder of the configuration) it
+can be restored to any moment since. Operator's manual: docs/operator.md, "Back up and restore")");
+  return {backup, [flags] { return Run(*flags); }};
+}
+
+}  // namespace allot::allotd

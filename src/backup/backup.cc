@@ -1,0 +1,206 @@
+#include "allot/backup/backup.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "allot/store/inspection.h"
+#include "backup/metadata.h"
+#include "backup/tool.h"
+#include "store/postgres/connection_environment.h"
+
+namespace allot::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Names of what is not whole begin so, and are listed by nobody.
+constexpr const char* kUnfinished = ".unfinished";
+constexpr const char* kRemoved = ".removed";
+constexpr const char* kMetadata = "backup.json";
+
+Error Unwritable(const std::string& path, int cause) {
+  return StateError(Reason::kConfigInvalid, "The folder " + path + " cannot be written: " +
+                                                std::generic_category().message(cause) + ".");
+}
+
+/// One at a time in a folder; released by the operating system however we end.
+class Lock {
+ public:
+  static Result<Lock> Take(const std::string& folder) {
+    std::error_code problem;
+    fs::create_directories(folder, problem);
+    if (problem) return Unwritable(folder, problem.value());
+    const int fd = ::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return Unwritable(folder, errno);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd);
+      return StateError(Reason::kConfigInvalid,
+                        "Another backup is being made in " + folder + ": wait until it is done.");
+    }
+    return Lock(fd);
+  }
+  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Lock& operator=(Lock&&) = delete;
+  ~Lock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+ private:
+  explicit Lock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+Status MakeDurable(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool durable = fd >= 0 && ::fsync(fd) == 0;
+  const int cause = errno;
+  if (fd >= 0) ::close(fd);
+  if (durable) return Ok{};
+  return Unwritable(path, cause);
+}
+
+Status WriteMetadata(const std::string& path, const Backup& backup) {
+  const std::string text = FormatMetadata(backup);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) ==
+                                      static_cast<ssize_t>(text.size());
+  const int cause = errno;
+  if (fd >= 0) ::close(fd);
+  if (!written) return Unwritable(path, cause);
+  return MakeDurable(path);
+}
+
+/// "20261127T050000Z-r1234".
+std::string NameOf(const Backup& backup) {
+  std::string name = FormatRfc3339(Instant::FromSeconds(backup.start_time.seconds()));
+  std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
+  return name + "-r" + std::to_string(backup.revision);
+}
+
+Error ToolFailed(const std::string& what, const ToolRun& run) {
+  return StateError(Reason::kStoreUnavailable, what + ": " + EndOf(run.output));
+}
+
+Status CopyCluster(const TakeOptions& options, const std::string& data) {
+  ALLOT_ASSIGN_OR_RETURN(auto environment, store::ConnectionEnvironment(options.url));
+  environment.emplace_back("PGAPPNAME=allot-backup");
+  // With the log that makes the copy consistent: it can be restored by itself.
+  ALLOT_ASSIGN_OR_RETURN(
+      const ToolRun run,
+      RunTool({"pg_basebackup", "--pgdata=" + data, "--format=plain", "--wal-method=stream",
+               "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=allot", "--no-password"},
+              environment));
+  if (run.status == 0) return Ok{};
+  return ToolFailed("pg_basebackup could not copy the cluster", run);
+}
+
+Status VerifyData(const std::string& data) {
+  ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_verifybackup", "--quiet", data}));
+  if (run.status == 0) return Ok{};
+  return StateError(Reason::kConfigInvalid,
+                    "The backup in " + data + " is damaged: " + EndOf(run.output) +
+                        ". Use another one.");
+}
+
+/// The oldest first, so that what stays is always the newest. A half-removed one is listed by
+/// nobody, and the next backup removes the rest of it.
+Status RemoveOlder(const TakeOptions& options) {
+  ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options.folder));
+  const std::size_t keep = static_cast<std::size_t>(options.keep);
+  if (options.keep == 0 || backups.size() <= keep) return Ok{};
+  const std::string removed = options.folder + "/" + kRemoved;
+  std::error_code problem;
+  for (std::size_t i = 0; i + keep < backups.size(); ++i) {
+    fs::rename(options.folder + "/" + backups[i].name, removed, problem);
+    if (!problem) fs::remove_all(removed, problem);
+    if (problem) return Unwritable(options.folder, problem.value());
+    options.progress("removed " + backups[i].name);
+  }
+  const Backup& oldest = backups[backups.size() - keep];
+  const std::string log = LogFolderOf(options.folder);
+  if (!fs::exists(log, problem)) return Ok{};
+  const LogArchive archive(log, oldest.wal_segment_bytes);
+  ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_archivecleanup", "-x", ".gz", log,
+                                                     archive.SegmentName(oldest.start)}));
+  if (run.status == 0) return Ok{};
+  return ToolFailed("pg_archivecleanup could not remove what no backup needs any more", run);
+}
+
+}  // namespace
+
+std::string LogFolderOf(const std::string& folder) {
+  return (fs::absolute(folder).lexically_normal() / "wal").string();
+}
+
+Result<std::vector<Backup>> ListBackups(const std::string& folder) {
+  std::vector<Backup> backups;
+  std::error_code problem;
+  for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    const std::string name = entry->path().filename();
+    const std::string metadata = entry->path() / kMetadata;
+    if (name.starts_with('.') || !fs::exists(metadata)) continue;
+    ALLOT_ASSIGN_OR_RETURN(const std::string text, ReadWhole(metadata));
+    ALLOT_ASSIGN_OR_RETURN(Backup backup, ParseMetadata(text, metadata));
+    backup.name = name;
+    backups.push_back(std::move(backup));
+  }
+  if (problem) {
+    return StateError(Reason::kConfigInvalid,
+                      "The folder " + folder + " cannot be read: " + problem.message() + ".");
+  }
+  std::ranges::sort(backups, {}, [](const Backup& b) { return std::pair(b.end_time.micros, b.name); });
+  return backups;
+}
+
+Status VerifyBackup(const std::string& folder, const Backup& backup) {
+  return VerifyData(folder + "/" + backup.name + "/data");
+}
+
+Result<Backup> TakeBackup(const TakeOptions& options) {
+  ALLOT_ASSIGN_OR_RETURN(const Lock lock, Lock::Take(options.folder));
+  const std::string unfinished = options.folder + "/" + kUnfinished;
+  std::error_code problem;
+  for (const char* leftover : {kUnfinished, kRemoved}) {
+    fs::remove_all(options.folder + "/" + leftover, problem);
+  }
+  ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState before, store::ReadDatabaseState(options.url));
+  if (::mkdir(unfinished.c_str(), 0700) != 0) return Unwritable(unfinished, errno);
+
+  options.progress("copying the cluster");
+  const std::string data = unfinished + "/data";
+  ALLOT_RETURN_IF_ERROR(CopyCluster(options, data));
+  options.progress("checking the copy");
+  ALLOT_RETURN_IF_ERROR(VerifyData(data));
+
+  ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState after, store::ReadDatabaseState(options.url));
+  Backup backup{.name = {},
+                .version = options.version,
+                .schema = before.schema,
+                .revision = before.revision,
+                .end_revision = after.revision,
+                .audit_number = before.audit_number,
+                .audit_hash = before.audit_hash,
+                .system_identifier = before.system_identifier,
+                .wal_segment_bytes = before.wal_segment_bytes,
+                .start_time = before.time,
+                .end_time = after.time};
+  ALLOT_RETURN_IF_ERROR(ReadLogRange(data + "/backup_manifest", backup));
+  backup.name = NameOf(backup);
+  ALLOT_RETURN_IF_ERROR(WriteMetadata(unfinished + "/" + kMetadata, backup));
+  ALLOT_RETURN_IF_ERROR(MakeDurable(unfinished));
+  fs::rename(unfinished, options.folder + "/" + backup.name, problem);
+  if (problem) return Unwritable(options.folder, problem.value());
+  ALLOT_RETURN_IF_ERROR(MakeDurable(options.folder));
+  ALLOT_RETURN_IF_ERROR(RemoveOlder(options));
+  return backup;
+}
+
+}  // namespace allot::backup

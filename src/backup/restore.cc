@@ -1,0 +1,297 @@
+#include "allot/backup/restore.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <system_error>
+
+#include "allot/store/migrations.h"
+#include "allot/store/private_cluster.h"
+#include "allot/store/store.h"
+#include "backup/metadata.h"
+#include "backup/tool.h"
+#include "store/postgres/child_process.h"
+#include "store/postgres/cluster_folder.h"
+#include "store/postgres/postgres_processes.h"
+
+namespace allot::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// In the data folder until all is done; no server looks there.
+constexpr const char* kRestoring = "restoring";
+/// A log of many days takes its time.
+constexpr std::chrono::hours kRecoveryPatience{72};
+
+Error Refused(std::string message) {
+  return StateError(Reason::kConfigInvalid, std::move(message));
+}
+
+std::string Between(const std::string& from, const std::string& to) {
+  return "from " + from + " to " + to;
+}
+
+/// The last of PostgreSQL's remarks of this kind in a log, to the end of its line.
+std::string LastRemark(const std::string& log, const std::string& words) {
+  const std::size_t at = log.rfind(words);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + words.size();
+  return log.substr(begin, log.find('\n', begin) - begin);
+}
+
+class Restoration {
+ public:
+  explicit Restoration(const RestoreOptions& options)
+      : options_(options),
+        work_(fs::absolute(options.data_dir).lexically_normal() / kRestoring),
+        archive_(LogFolderOf(options.folder), 1) {}
+
+  ~Restoration() {
+    if (lock_fd_ >= 0) ::close(lock_fd_);
+  }
+  Restoration(const Restoration&) = delete;
+  Restoration& operator=(const Restoration&) = delete;
+
+  Result<Restored> Run() {
+    ALLOT_RETURN_IF_ERROR(CheckDataDir());
+    Result<Restored> result = RunInDataDir();
+    if (result.ok()) return result;
+    cluster_.reset();
+    std::error_code ignored;
+    fs::remove_all(work_, ignored);
+    return result;
+  }
+
+ private:
+  Result<Restored> RunInDataDir() {
+    ALLOT_RETURN_IF_ERROR(Choose());
+    ALLOT_RETURN_IF_ERROR(CheckLog());
+    options_.progress("checking " + restored_.from.name);
+    ALLOT_RETURN_IF_ERROR(VerifyBackup(options_.folder, restored_.from));
+    if (options_.to_revision) ALLOT_RETURN_IF_ERROR(FindTransaction());
+    ALLOT_RETURN_IF_ERROR(Recover(TargetSettings()));
+    ALLOT_RETURN_IF_ERROR(MakeReady());
+    ALLOT_RETURN_IF_ERROR(HandOver());
+    return restored_;
+  }
+
+  /// From here on it is ours alone.
+  Status CheckDataDir() {
+    std::error_code problem;
+    const fs::path folder = work_.parent_path();
+    fs::create_directories(folder, problem);
+    if (problem) return Refused(folder.string() + " cannot be made: " + problem.message() + ".");
+    lock_fd_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock_fd_ < 0 || ::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+      return Refused("The folder " + folder.string() + " is in use by another restore.");
+    }
+    for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end;
+         entry.increment(problem)) {
+      // What a restore that was killed has left is begun anew.
+      if (entry->path().filename() == kRestoring) continue;
+      return Refused("The folder " + folder.string() + " is not empty: give one that is, or none.");
+    }
+    if (problem) return Refused(folder.string() + " cannot be read: " + problem.message() + ".");
+    return Ok{};
+  }
+
+  /// The newest backup that the moment asked for lies behind, on the newest timeline.
+  Status Choose() {
+    ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options_.folder));
+    if (backups.empty()) {
+      return Refused("There is no backup in " + options_.folder +
+                     ": give the folder that 'allotd backup --to' was given.");
+    }
+    archive_ = LogArchive(LogFolderOf(options_.folder), backups.back().wal_segment_bytes);
+    ALLOT_RETURN_IF_ERROR(archive_.Read());
+    const Backup* earliest = nullptr;
+    const Backup* chosen = nullptr;
+    for (const Backup& backup : backups) {
+      if (!archive_.empty() && !archive_.LeadsFrom(backup.end)) continue;
+      if (earliest == nullptr) earliest = &backup;
+      const bool before = (!options_.to_time || backup.end_time <= *options_.to_time) &&
+                          (!options_.to_revision || backup.end_revision <= *options_.to_revision);
+      if (before) chosen = &backup;
+    }
+    if (earliest == nullptr) {
+      return Refused("The log in " + LogFolderOf(options_.folder) +
+                     " leads on from none of the backups in " + options_.folder + ".");
+    }
+    if (chosen == nullptr) {
+      return Refused(options_.to_time
+                         ? FormatRfc3339(*options_.to_time) +
+                               " is too early: the first backup can be restored to " +
+                               FormatRfc3339(earliest->end_time) + " and later."
+                         : "Revision " + std::to_string(*options_.to_revision) +
+                               " is too early: the first backup can be restored to revision " +
+                               std::to_string(earliest->end_revision) + " and later.");
+    }
+    restored_.from = *chosen;
+    const int known = store::EmbeddedMigrations().back().number;
+    if (chosen->schema <= known) return Ok{};
+    return StateError(Reason::kDatabaseNewer,
+                      chosen->name + " has schema " + std::to_string(chosen->schema) +
+                          ", this release knows " + std::to_string(known) +
+                          ": it was made by allotd " + chosen->version + ".");
+  }
+
+  /// All there is, is not up to the first gap. With a moment to stop at the gap may lie behind it.
+  Status CheckLog() const {
+    if (options_.to_time) return Ok{};
+    const auto missing = archive_.FirstMissing(restored_.from.end);
+    if (!missing) return Ok{};
+    return Refused(MissingText(*missing) +
+                   " Bring it back, or restore to a moment before it with --to-time.");
+  }
+
+  std::string MissingText(const std::string& file) const {
+    return "The archived log has a gap: " + LogFolderOf(options_.folder) + "/" + file +
+           " is missing.";
+  }
+
+  std::vector<std::string> TargetSettings() const {
+    if (transaction_) return {"recovery_target_xid=" + *transaction_};
+    if (!options_.to_time) return {};
+    // It reads its settings before it knows any name of a time zone.
+    std::string time = FormatRfc3339(*options_.to_time);
+    time.back() = '+';
+    return {"recovery_target_time=" + time + "00"};
+  }
+
+  /// PostgreSQL stops at a time or a transaction. Which one made a revision is known only to a
+  /// database that has it: so there has to be one for a moment.
+  Status FindTransaction() {
+    options_.progress("looking for revision " + std::to_string(*options_.to_revision));
+    ALLOT_RETURN_IF_ERROR(Recover({}));
+    ALLOT_ASSIGN_OR_RETURN(transaction_,
+                           store::TransactionOf(cluster_->url(), *options_.to_revision));
+    return cluster_->Stop();
+  }
+
+  Status Recover(const std::vector<std::string>& target) {
+    cluster_.reset();
+    options_.progress("copying " + restored_.from.name);
+    ALLOT_RETURN_IF_ERROR(Copy());
+    options_.progress("recovering");
+    store::PrivateCluster::Options cluster{.data_dir = work_};
+    cluster.start_patience = kRecoveryPatience;
+    // Nobody but us, whatever the cluster that was copied let in or had its log archived to.
+    cluster.settings = {"restore_command=" + archive_.restore_command(),
+                        "recovery_target_action=promote",
+                        "hba_file=" + (work_ / "hba.conf").string(),
+                        "hot_standby=off",
+                        "archive_mode=off",
+                        "ssl=off",
+                        "lc_messages=C",
+                        "log_destination=stderr",
+                        "log_min_messages=warning",
+                        "shared_preload_libraries="};
+    cluster.settings.insert(cluster.settings.end(), target.begin(), target.end());
+    auto started = store::PrivateCluster::Start(cluster);
+    const auto read = ReadWhole(work_ / "log" / "postgres.log");
+    const std::string log = read.ok() ? *read : std::string();
+    if (!started.ok()) return WhyNot(started.error(), log);
+    cluster_ = std::move(started).value();
+    restored_.last_commit = LastRemark(log, "last completed transaction was at log time ");
+    return Ok{};
+  }
+
+  Error WhyNot(const Error& error, const std::string& log) const {
+    const std::string damaged = LastRemark(log, "could not restore file \"");
+    if (!damaged.empty()) {
+      return Refused("The archived log is damaged: " + LogFolderOf(options_.folder) + "/" +
+                     damaged.substr(0, damaged.find('"')) +
+                     ".gz cannot be unpacked. Bring it back, or restore to a moment before it.");
+    }
+    if (log.find("recovery ended before configured recovery target was reached") ==
+        std::string::npos) {
+      return error;
+    }
+    const std::string last = LastRemark(log, "last completed transaction was at log time ");
+    const auto missing = archive_.FirstMissing(restored_.from.end);
+    return Refused("The log ends before the moment asked for. What there is goes " +
+                   Between(FormatRfc3339(restored_.from.end_time),
+                           last.empty() ? FormatRfc3339(restored_.from.end_time) : last) +
+                   "." + (missing ? " " + MissingText(*missing) : ""));
+  }
+
+  Status Copy() const {
+    std::error_code problem;
+    const fs::path folder = work_.parent_path();
+    // Whoever was killed while it restored has left its PostgreSQL behind.
+    store::EndLeftovers(work_ / "postgres", store::ClusterFolder::SocketDirOf(work_));
+    fs::remove_all(work_, problem);
+    fs::create_directories(work_, problem);
+    if (problem) return Refused(work_.string() + " cannot be made: " + problem.message() + ".");
+    // As PrivateCluster has its folders: whoever runs PostgreSQL passes, and nobody looks around.
+    const bool root = ::geteuid() == 0;
+    for (const fs::path& made : {folder, work_}) ::chmod(made.c_str(), root ? 0711 : 0700);
+    const std::string data = work_ / "postgres";
+    ALLOT_RETURN_IF_ERROR(Do({"/bin/cp", "-a", "--reflink=auto",
+                              options_.folder + "/" + restored_.from.name + "/data", data}));
+    std::ofstream(data + "/recovery.signal").flush();
+    std::ofstream(work_ / "hba.conf") << "local all all trust\n";
+    if (!root) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(const store::Account account, store::FindAccount("postgres"));
+    return Do({"/bin/chown", "-R", std::to_string(account.uid) + ":" + std::to_string(account.gid),
+               data, work_ / "hba.conf"});
+  }
+
+  static Status Do(const std::vector<std::string>& argv) {
+    ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool(argv));
+    if (run.status == 0) return Ok{};
+    return Refused("The backup cannot be copied: " + EndOf(run.output));
+  }
+
+  Status MakeReady() {
+    ALLOT_RETURN_IF_ERROR(store::Migrate(cluster_->url()));
+    options_.progress("checking every invariant");
+    ALLOT_ASSIGN_OR_RETURN(restored_.verification, store::Verify(cluster_->url()));
+    const std::string to = options_.to_time ? "to " + FormatRfc3339(*options_.to_time)
+                           : options_.to_revision
+                               ? "to revision " + std::to_string(*options_.to_revision)
+                               : "to the end of the log";
+    ALLOT_ASSIGN_OR_RETURN(
+        restored_.timeline,
+        store::BeginTimeline(cluster_->url(), options_.clock->Now(),
+                             "restored from " + restored_.from.name + " " + to + ", revision " +
+                                 std::to_string(restored_.verification.revision)));
+    return cluster_->Stop();
+  }
+
+  /// The last step, and the only one that a server can see.
+  Status HandOver() {
+    cluster_.reset();
+    const fs::path folder = work_.parent_path();
+    std::error_code problem;
+    fs::rename(work_ / "postgres", folder / "postgres", problem);
+    if (!problem) fs::remove_all(work_, problem);
+    if (problem) {
+      return Refused("The restored data cannot be put into its place: " + problem.message() + ".");
+    }
+    if (::fsync(lock_fd_) == 0) return Ok{};
+    return Refused(folder.string() + " cannot be made durable.");
+  }
+
+  const RestoreOptions& options_;
+  const fs::path work_;
+  int lock_fd_ = -1;
+  LogArchive archive_;
+  std::optional<std::string> transaction_;
+  std::unique_ptr<store::PrivateCluster> cluster_;
+  Restored restored_;
+};
+
+}  // namespace
+
+Result<Restored> Restore(const RestoreOptions& options) { return Restoration(options).Run(); }
+
+}  // namespace allot::backup
