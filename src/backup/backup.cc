@@ -69,8 +69,8 @@ Status MakeDurable(const std::string& path) {
 Status WriteMetadata(const std::string& path, const Backup& backup) {
   const std::string text = FormatMetadata(backup);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) ==
-                                      static_cast<ssize_t>(text.size());
+  const bool written =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const int cause = errno;
   if (fd >= 0) ::close(fd);
   if (!written) return Unwritable(path, cause);
@@ -92,11 +92,11 @@ Status CopyCluster(const TakeOptions& options, const std::string& data) {
   ALLOT_ASSIGN_OR_RETURN(auto environment, store::ConnectionEnvironment(options.url));
   environment.emplace_back("PGAPPNAME=allot-backup");
   // With the log that makes the copy consistent: it can be restored by itself.
-  ALLOT_ASSIGN_OR_RETURN(
-      const ToolRun run,
-      RunTool({"pg_basebackup", "--pgdata=" + data, "--format=plain", "--wal-method=stream",
-               "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=allot", "--no-password"},
-              environment));
+  ALLOT_ASSIGN_OR_RETURN(const ToolRun run,
+                         RunTool({"pg_basebackup", "--pgdata=" + data, "--format=plain",
+                                  "--wal-method=stream", "--checkpoint=fast",
+                                  "--manifest-checksums=SHA256", "--label=allot", "--no-password"},
+                                 environment));
   if (run.status == 0) return Ok{};
   return ToolFailed("pg_basebackup could not copy the cluster", run);
 }
@@ -104,9 +104,8 @@ Status CopyCluster(const TakeOptions& options, const std::string& data) {
 Status VerifyData(const std::string& data) {
   ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_verifybackup", "--quiet", data}));
   if (run.status == 0) return Ok{};
-  return StateError(Reason::kConfigInvalid,
-                    "The backup in " + data + " is damaged: " + EndOf(run.output) +
-                        ". Use another one.");
+  return StateError(Reason::kConfigInvalid, "The backup in " + data + " is damaged: " +
+                                                EndOf(run.output) + ". Use another one.");
 }
 
 /// The oldest first, so that what stays is always the newest. A half-removed one is listed by
@@ -156,7 +155,8 @@ Result<std::vector<Backup>> ListBackups(const std::string& folder) {
     return StateError(Reason::kConfigInvalid,
                       "The folder " + folder + " cannot be read: " + problem.message() + ".");
   }
-  std::ranges::sort(backups, {}, [](const Backup& b) { return std::pair(b.end_time.micros, b.name); });
+  std::ranges::sort(backups, {},
+                    [](const Backup& b) { return std::pair(b.end_time.micros, b.name); });
   return backups;
 }
 
@@ -189,6 +189,7 @@ Result<Backup> TakeBackup(const TakeOptions& options) {
                 .audit_number = before.audit_number,
                 .audit_hash = before.audit_hash,
                 .system_identifier = before.system_identifier,
+                .private_cluster = options.private_cluster,
                 .wal_segment_bytes = before.wal_segment_bytes,
                 .start_time = before.time,
                 .end_time = after.time};

@@ -33,6 +33,11 @@ class Members {
     if (found == object_.end() || !found->is_number_integer()) return Refuse(key), 0;
     return found->get<int64_t>();
   }
+  bool Flag(const char* key) {
+    const auto found = object_.find(key);
+    if (found == object_.end() || !found->is_boolean()) return Refuse(key), false;
+    return found->get<bool>();
+  }
   Instant Time(const char* key) {
     const auto time = ParseRfc3339(Text(key));
     if (!time) Refuse(key);
@@ -69,6 +74,7 @@ std::string FormatMetadata(const Backup& backup) {
                                {"audit_number", backup.audit_number},
                                {"audit_hash", backup.audit_hash},
                                {"system_identifier", backup.system_identifier},
+                               {"private_cluster", backup.private_cluster},
                                {"wal_segment_bytes", backup.wal_segment_bytes},
                                {"start_time", FormatRfc3339(backup.start_time)},
                                {"end_time", FormatRfc3339(backup.end_time)},
@@ -92,6 +98,7 @@ Result<Backup> ParseMetadata(std::string_view text, const std::string& path) {
                 .audit_number = members.Number("audit_number"),
                 .audit_hash = members.Text("audit_hash"),
                 .system_identifier = members.Text("system_identifier"),
+                .private_cluster = members.Flag("private_cluster"),
                 .wal_segment_bytes = members.Number("wal_segment_bytes"),
                 .start_time = members.Time("start_time"),
                 .end_time = members.Time("end_time"),

@@ -65,8 +65,7 @@ class Restoration {
     Result<Restored> result = RunInDataDir();
     if (result.ok()) return result;
     cluster_.reset();
-    std::error_code ignored;
-    fs::remove_all(work_, ignored);
+    static_cast<void>(Clear());
     return result;
   }
 
@@ -183,12 +182,13 @@ class Restoration {
     options_.progress("recovering");
     store::PrivateCluster::Options cluster{.data_dir = work_};
     cluster.start_patience = kRecoveryPatience;
-    // Nobody but us, whatever the cluster that was copied let in or had its log archived to.
+    // Nothing is archived while this may still come to nothing; what has to be, the history of the
+    // new timeline first of all, is marked, and the server that starts on it archives it.
     cluster.settings = {"restore_command=" + archive_.restore_command(),
                         "recovery_target_action=promote",
-                        "hba_file=" + (work_ / "hba.conf").string(),
                         "hot_standby=off",
-                        "archive_mode=off",
+                        "archive_mode=on",
+                        "archive_command=",
                         "ssl=off",
                         "lc_messages=C",
                         "log_destination=stderr",
@@ -207,9 +207,10 @@ class Restoration {
   Error WhyNot(const Error& error, const std::string& log) const {
     const std::string damaged = LastRemark(log, "could not restore file \"");
     if (!damaged.empty()) {
-      return Refused("The archived log is damaged: " + LogFolderOf(options_.folder) + "/" +
-                     damaged.substr(0, damaged.find('"')) +
-                     ".gz cannot be unpacked. Bring it back, or restore to a moment before it.");
+      const std::string file = damaged.substr(0, damaged.find('"')) + ".gz";
+      return Refused("The archived log is damaged: " + LogFolderOf(options_.folder) + "/" + file +
+                     " cannot be unpacked (" + LastRemark(log, file + ": ") +
+                     "). Bring it back, or restore to a moment before it.");
     }
     if (log.find("recovery ended before configured recovery target was reached") ==
         std::string::npos) {
@@ -226,9 +227,7 @@ class Restoration {
   Status Copy() const {
     std::error_code problem;
     const fs::path folder = work_.parent_path();
-    // Whoever was killed while it restored has left its PostgreSQL behind.
-    store::EndLeftovers(work_ / "postgres", store::ClusterFolder::SocketDirOf(work_));
-    fs::remove_all(work_, problem);
+    ALLOT_RETURN_IF_ERROR(Clear());
     fs::create_directories(work_, problem);
     if (problem) return Refused(work_.string() + " cannot be made: " + problem.message() + ".");
     // As PrivateCluster has its folders: whoever runs PostgreSQL passes, and nobody looks around.
@@ -238,11 +237,29 @@ class Restoration {
     ALLOT_RETURN_IF_ERROR(Do({"/bin/cp", "-a", "--reflink=auto",
                               options_.folder + "/" + restored_.from.name + "/data", data}));
     std::ofstream(data + "/recovery.signal").flush();
-    std::ofstream(work_ / "hba.conf") << "local all all trust\n";
+    if (!restored_.from.private_cluster) ConfigureAsPrivate(data);
     if (!root) return Ok{};
     ALLOT_ASSIGN_OR_RETURN(const store::Account account, store::FindAccount("postgres"));
     return Do({"/bin/chown", "-R", std::to_string(account.uid) + ":" + std::to_string(account.gid),
-               data, work_ / "hba.conf"});
+               data});
+  }
+
+  /// What others have set for their cluster, and whom they let in, is not for one of our own.
+  static void ConfigureAsPrivate(const std::string& data) {
+    std::ofstream(data + "/postgresql.conf") << "# allotd gives all settings when it starts it.\n";
+    std::ofstream(data + "/postgresql.auto.conf") << "";
+    // Its socket lies in a folder that is closed to others.
+    std::ofstream(data + "/pg_hba.conf") << "local all all trust\nlocal replication all trust\n";
+  }
+
+  /// Whoever was killed while it restored has left its PostgreSQL behind.
+  Status Clear() const {
+    std::error_code problem;
+    const bool ended =
+        store::EndLeftovers(work_ / "postgres", store::ClusterFolder::SocketDirOf(work_));
+    if (ended) fs::remove_all(work_, problem);
+    if (ended && !problem) return Ok{};
+    return Refused("What another restore has left in " + work_.string() + " cannot be removed.");
   }
 
   static Status Do(const std::vector<std::string>& argv) {

@@ -139,15 +139,16 @@ class VerifyTest : public World {
     SubmitAs("kist", "b", 1, Hours(4));
     Settle();
     EnactAll();
-    PassTime(Minutes(1));
+    PassTime(Seconds{20});
     Must(Release(*context, As(Member("kist")), {.id = AllocationId("kist/p/b"), .reason = "done"}));
     EnactAll();
     SubmitAs("kist", "gang", 4, Hours(4));
-    SubmitAs("snu", "late", 3, Days(20));
+    SubmitAs("snu", "late", 4, Hours(4));
     SubmitAs("snu", "never", 1, Hours(4));
     Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/never"), .reason = ""}));
     Settle();
-    EXPECT_TRUE(Get("kist/p/gang").promised);
+    const Allocation gang = Get("kist/p/gang");
+    EXPECT_TRUE(gang.promised) << Name(gang.state) << ": " << gang.message;
   }
 
   /// Of this world's database, which nobody may use from now on.

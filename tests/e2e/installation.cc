@@ -85,14 +85,14 @@ void Installation::StartServer() {
   if (!server_->AwaitErr(R"("event":"serving")")) {
     throw std::runtime_error("the server does not serve:\n" + server_->err());
   }
+  last_address_ = address();
 }
 
 void Installation::MoveTo(const std::string& data_dir) {
-  const std::string listen = address();
   data_dir_ = data_dir;
   for (std::size_t i = 0; i + 1 < server_command_.size(); ++i) {
     if (server_command_[i] == "--data-dir") server_command_[i + 1] = data_dir;
-    if (server_command_[i] == "--listen") server_command_[i + 1] = listen;
+    if (server_command_[i] == "--listen") server_command_[i + 1] = last_address_;
   }
 }
 

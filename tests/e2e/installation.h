@@ -78,6 +78,8 @@ class Installation {
 
   TempDir dir_;
   std::string data_dir_ = dir_ / "data";
+  /// Where it listened last, also when it has ended.
+  std::string last_address_;
   const Authority* authority_ = nullptr;
   std::string front_;
   std::vector<std::string> server_command_;

@@ -30,6 +30,8 @@ struct Backup {
   int64_t audit_number = 0;
   std::string audit_hash;
   std::string system_identifier;
+  /// Of a server's own cluster: its configuration files are good for the copy, too.
+  bool private_cluster = false;
   int64_t wal_segment_bytes = 0;
   Instant start_time;
   /// It cannot be restored to a moment before this.
@@ -51,6 +53,8 @@ Status VerifyBackup(const std::string& folder, const Backup& backup);
 struct TakeOptions {
   /// Of a role that may replicate and sees every row.
   std::string url;
+  /// A server's own cluster, not one that others look after.
+  bool private_cluster = false;
   std::string folder;
   /// How many stay, this one among them; 0: all.
   int keep = 0;

@@ -25,6 +25,7 @@ int Run(const Flags& flags) {
   if (!database.ok()) return Complain(database.error());
   const auto backup = backup::TakeBackup(
       {.url = database->url(),
+       .private_cluster = !flags.database.data_dir.empty(),
        .folder = flags.folder,
        .keep = flags.keep,
        .version = ALLOT_VERSION,
@@ -42,7 +43,8 @@ ToolCommand AddBackup(CLI::App& root) {
       "backup", "Copy a database that serves into a folder, checked and whole or not at all.");
   InspectedDatabase::AddFlags(*backup, flags->database);
   backup->add_option("--to", flags->folder, "Folder of the backups, made when missing")->required();
-  backup->add_option("--keep", flags->keep, "Afterwards, remove all but so many of the newest [all]")
+  backup
+      ->add_option("--keep", flags->keep, "Afterwards, remove all but so many of the newest [all]")
       ->check(CLI::Range(1, 10'000));
   backup->footer(R"(Examples:
   allotd backup --data-dir /var/lib/allot --to /var/backups/allot --keep 7

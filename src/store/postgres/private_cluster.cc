@@ -43,6 +43,8 @@ const std::vector<std::string> kSettings = {
     "log_timezone=UTC",
     "log_line_prefix=%m [%p] ",
     "logging_collector=off",
+    // There is no standby to wait for, whatever cluster the data was copied from.
+    "synchronous_standby_names=",
 };
 
 // Given on the command line, so that nothing in the cluster's own configuration can undo them.
