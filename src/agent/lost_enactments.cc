@@ -81,9 +81,9 @@ Result<Progress> LostEnactments::TakeBack(Enactment enactment, const Order& orde
   const Progress progress = adapter_.Release(release);
   if (progress.state != Progress::State::kDone) {
     if (progress.state == Progress::State::kUnderWay) return progress;
-    return Progress::Failed("what was handed over to " + enactment.allocation.str() +
-                            " before the pool's database was restored cannot be taken back: " +
-                            progress.message);
+    return Progress::Failed(
+        "what was handed over to " + enactment.allocation.str() +
+        " before the pool's database was restored cannot be taken back: " + progress.message);
   }
   enactment.state = EnactmentState::kReleased;
   enactment.update_time = clock_.Now();

@@ -66,6 +66,16 @@ Status MakeDurable(const std::string& path) {
   return Unwritable(path, cause);
 }
 
+/// The whole file system at once: seconds faster than one call for each of a thousand files.
+Status MakeAllDurable(const std::string& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool durable = fd >= 0 && ::syncfs(fd) == 0;
+  const int cause = errno;
+  if (fd >= 0) ::close(fd);
+  if (durable) return Ok{};
+  return Unwritable(folder, cause);
+}
+
 Status WriteMetadata(const std::string& path, const Backup& backup) {
   const std::string text = FormatMetadata(backup);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -74,7 +84,7 @@ Status WriteMetadata(const std::string& path, const Backup& backup) {
   const int cause = errno;
   if (fd >= 0) ::close(fd);
   if (!written) return Unwritable(path, cause);
-  return MakeDurable(path);
+  return Ok{};
 }
 
 /// "20261127T050000Z-r1234".
@@ -196,7 +206,7 @@ Result<Backup> TakeBackup(const TakeOptions& options) {
   ALLOT_RETURN_IF_ERROR(ReadLogRange(data + "/backup_manifest", backup));
   backup.name = NameOf(backup);
   ALLOT_RETURN_IF_ERROR(WriteMetadata(unfinished + "/" + kMetadata, backup));
-  ALLOT_RETURN_IF_ERROR(MakeDurable(unfinished));
+  ALLOT_RETURN_IF_ERROR(MakeAllDurable(unfinished));
   fs::rename(unfinished, options.folder + "/" + backup.name, problem);
   if (problem) return Unwritable(options.folder, problem.value());
   ALLOT_RETURN_IF_ERROR(MakeDurable(options.folder));

@@ -105,7 +105,10 @@ Status LogArchive::ReadHistory(uint32_t timeline) {
       std::string position;
       // Anything else is a comment.
       if (!(words >> left >> position)) continue;
-      if (const auto end = ParseLogPosition(position)) branches_.push_back({left, *end});
+      std::string why;
+      std::getline(words >> std::ws, why);
+      const auto end = ParseLogPosition(position);
+      if (end) branches_.push_back({left, *end, position + " (" + why + ")"});
     }
   }
   branches_.push_back({timeline, kNoEnd});
@@ -140,6 +143,16 @@ std::optional<std::string> LogArchive::FirstMissing(const LogPlace& place) const
     }
   }
   return std::nullopt;
+}
+
+std::string LogArchive::way() const {
+  std::string way;
+  for (const Branch& branch : branches_) {
+    if (branches_.size() == 1) break;
+    way += (way.empty() ? "" : ", then ") + ("timeline " + std::to_string(branch.timeline));
+    if (branch.end != kNoEnd) way += ", left at " + branch.left_at;
+  }
+  return way;
 }
 
 std::string LogArchive::SegmentName(const LogPlace& place) const {

@@ -111,6 +111,9 @@ class Restoration {
     }
     archive_ = LogArchive(LogFolderOf(options_.folder), backups.back().wal_segment_bytes);
     ALLOT_RETURN_IF_ERROR(archive_.Read());
+    if (const std::string way = archive_.way(); !way.empty()) {
+      options_.progress("following the log of the newest timeline only: " + way);
+    }
     const Backup* earliest = nullptr;
     const Backup* chosen = nullptr;
     for (const Backup& backup : backups) {

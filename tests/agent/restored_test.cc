@@ -1,5 +1,5 @@
-// The pool's database was restored to a moment of before: what the agent did since is on its record and
-// nowhere else, and what the pool orders now is what counts.
+// The pool's database was restored to a moment of before: what the agent did since is on its record
+// and nowhere else, and what the pool orders now is what counts.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -92,15 +92,15 @@ TEST_F(RestoredTest, AlsoByAnAgentThatWasStartedSince) {
 
 TEST_F(RestoredTest, WhatNobodyNeedsStays) {
   EXPECT_TRUE(Enact(OrderOf("o1", "snu/llm/lost", kProvision, 4)).done);
-  EXPECT_TRUE(Enact(OrderOf("o2", "snu/llm/new", kProvision, kEpochAfter,
-                            {{NodeId("naver-a/n2"), 0xff}}))
-                  .done);
+  EXPECT_TRUE(
+      Enact(OrderOf("o2", "snu/llm/new", kProvision, kEpochAfter, {{NodeId("naver-a/n2"), 0xff}}))
+          .done);
   EXPECT_THAT(adapter_.released, IsEmpty());
   EXPECT_EQ(StateOf("snu/llm/lost"), EnactmentState::kProvisioned);
   // Half of a node is needed now.
-  EXPECT_TRUE(Enact(OrderOf("o3", "snu/llm/half", kProvision, kEpochAfter,
-                            {{NodeId("naver-a/n1"), 0x0f}}))
-                  .done);
+  EXPECT_TRUE(
+      Enact(OrderOf("o3", "snu/llm/half", kProvision, kEpochAfter, {{NodeId("naver-a/n1"), 0x0f}}))
+          .done);
   EXPECT_THAT(adapter_.released, ElementsAre("o1"));
 }
 
@@ -144,9 +144,9 @@ TEST_F(RestoredTest, WhatWasReleasedInWhatIsLostIsHandedOverAgain) {
 
 TEST_F(RestoredTest, AnAttemptThatIsElsewhereNowLeavesWhereItWas) {
   EXPECT_TRUE(Enact(OrderOf("o1", "snu/llm/moved", kProvision, 4)).done);
-  EXPECT_TRUE(Enact(OrderOf("o2", "snu/llm/moved", kProvision, kEpochAfter,
-                            {{NodeId("naver-a/n2"), 0xff}}))
-                  .done);
+  EXPECT_TRUE(
+      Enact(OrderOf("o2", "snu/llm/moved", kProvision, kEpochAfter, {{NodeId("naver-a/n2"), 0xff}}))
+          .done);
   EXPECT_THAT(adapter_.released, ElementsAre("o1"));
   EXPECT_THAT(adapter_.provisioned, ElementsAre("o1", "o2"));
 }

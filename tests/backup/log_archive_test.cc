@@ -64,9 +64,7 @@ class LogArchiveTest : public ::testing::Test {
     EXPECT_TRUE(archive.Read().ok());
     return archive;
   }
-  int Files() const {
-    return static_cast<int>(std::distance(fs::directory_iterator(folder_), {}));
-  }
+  int Files() const { return static_cast<int>(std::distance(fs::directory_iterator(folder_), {})); }
 
   testing::TempDir temp_;
   const std::string folder_ = temp_ / "wal folder";
@@ -120,9 +118,8 @@ TEST_F(LogArchiveTest, TheEndOfTheLogIsNoFailureAndADamagedSegmentIs) {
 }
 
 TEST_F(LogArchiveTest, AGapIsNamed) {
-  for (const char* name :
-       {kFirst, "000000010000000000000002", "000000010000000000000003", "0000000100000000000000FF",
-        "000000010000000100000000"}) {
+  for (const char* name : {kFirst, "000000010000000000000002", "000000010000000000000003",
+                           "0000000100000000000000FF", "000000010000000100000000"}) {
     Put(name);
   }
   Put("000000010000000000000002.00000028.backup");
@@ -136,16 +133,20 @@ TEST_F(LogArchiveTest, AGapIsNamed) {
 
 TEST_F(LogArchiveTest, TheWayLeadsOverTheTimelinesThatTheNewestCameFrom) {
   // Timeline 1 went on to segment 6 after 2 left it within 3; 3 left 2 within 5.
-  for (const char* name : {"000000010000000000000002", "000000010000000000000003",
-                           "000000010000000000000005", "000000010000000000000006",
-                           "000000020000000000000003", "000000020000000000000004",
-                           "000000030000000000000005"}) {
+  for (const char* name :
+       {"000000010000000000000002", "000000010000000000000003", "000000010000000000000005",
+        "000000010000000000000006", "000000020000000000000003", "000000020000000000000004",
+        "000000030000000000000005"}) {
     Put(name);
   }
   PutHistory("00000002.history", "1\t0/3000148\tno recovery target specified\n");
   PutHistory("00000003.history", "1\t0/3000148\tbefore\n\n2\t0/5000200\tafter\n");
   const LogArchive archive = Read();
   EXPECT_EQ(archive.FirstMissing({1, 2 * kSegment}), std::nullopt);
+  EXPECT_EQ(
+      archive.way(),
+      "timeline 1, left at 0/3000148 (before), then timeline 2, left at 0/5000200 (after), then "
+      "timeline 3");
   EXPECT_TRUE(archive.LeadsFrom({1, 0x2000028}));
   EXPECT_FALSE(archive.LeadsFrom({1, 0x4000028})) << "nobody went on from there";
   EXPECT_TRUE(archive.LeadsFrom({2, 0x4000028}));
@@ -159,6 +160,7 @@ TEST_F(LogArchiveTest, TheWayLeadsOverTheTimelinesThatTheNewestCameFrom) {
 TEST_F(LogArchiveTest, AnArchiveThatWasNeverMadeIsEmpty) {
   fs::remove_all(folder_);
   EXPECT_TRUE(Read().empty());
+  EXPECT_EQ(Read().way(), "");
   EXPECT_EQ(Read().FirstMissing({1, 0x1000028}), std::nullopt);
 }
 

@@ -76,12 +76,11 @@ class Checker {
 
   /// What the tables say by themselves.
   void JudgeTables(const store::Verification& verification) {
-    const std::map<std::string, int*> counted = {
-        {"gpu_booked_once", &findings_.double_bookings},
-        {"gpu_held_once", &findings_.double_bookings},
-        {"claims_are_ordered", &findings_.stray_orders},
-        {"orders_once", &findings_.stray_orders},
-        {"revisions_dense", &findings_.revision_gaps}};
+    const std::map<std::string, int*> counted = {{"gpu_booked_once", &findings_.double_bookings},
+                                                 {"gpu_held_once", &findings_.double_bookings},
+                                                 {"claims_are_ordered", &findings_.stray_orders},
+                                                 {"orders_once", &findings_.stray_orders},
+                                                 {"revisions_dense", &findings_.revision_gaps}};
     for (const store::Finding& finding : verification.findings) {
       const auto count = counted.find(finding.check);
       int& into = count == counted.end() ? findings_.invariants : *count->second;

@@ -1,5 +1,5 @@
-// Each check of store::Verify is seen to fail: a world that was lived in is clean, and is then broken
-// behind the constraints that guard it, one copy of it for each breakage.
+// Each check of store::Verify is seen to fail: a world that was lived in is clean, and is then
+// broken behind the constraints that guard it, one copy of it for each breakage.
 
 #include "allot/store/verify.h"
 
@@ -44,8 +44,7 @@ const std::vector<Breakage>& Breakages() {
        " FROM provider_orders o WHERE allocation_id = 'snu/p/a'",
        "snu/p/a has 2 orders to provision"},
       {"orders_of_known_epochs", "UPDATE provider_orders SET epoch = 99", "99"},
-      {"holders_have_their_gpus",
-       "UPDATE claims SET gpu_mask = 3 WHERE allocation_id = 'snu/p/a'",
+      {"holders_have_their_gpus", "UPDATE claims SET gpu_mask = 3 WHERE allocation_id = 'snu/p/a'",
        "snu/p/a is active, asks for 8 GPUs and has 2"},
       {"holders_have_their_gpus",
        "DELETE FROM claims WHERE allocation_id = 'kist/p/gang' AND node_id = 'c/n1'",
@@ -102,7 +101,8 @@ const std::vector<Breakage>& Breakages() {
        "SET allow_system_table_mods = on;"
        "UPDATE pg_index SET indisunique = false, indisprimary = false"
        " WHERE indexrelid = 'requests_pkey'::regclass;"
-       "INSERT INTO requests SELECT 'k', 'r', repeat('a', 64), '', now() FROM generate_series(1, 2)",
+       "INSERT INTO requests SELECT 'k', 'r', repeat('a', 64), '', now() FROM generate_series(1, "
+       "2)",
        "2 rows of requests have the key k r"},
       {"rows_keep_their_conditions",
        "ALTER TABLE quotas DROP CONSTRAINT quotas_gpu_seconds_check;"

@@ -32,6 +32,9 @@ server:
   drain_timeout: 30s
   leader_lease: 5s
   scheduler_poll_ms: 200
+backup:
+  folder: /var/backups/allot
+  archive_timeout: 30s
 policy:
   version: "2026-1"
   usage_half_life: 7d
@@ -101,7 +104,13 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"SectionNotAMapping", "server: 7\n",
                "1: server is '7': expected a mapping of settings"},
         Broken{"UnknownSection", "polices: {}\n",
-               "1: polices is an unknown setting: expected one of: policy, server"},
+               "1: polices is an unknown setting: expected one of: backup, policy, server"},
+        Broken{"FolderFromNowhere", "backup: {folder: backups}\n",
+               "1: backup.folder is 'backups': expected a path from the root on"},
+        Broken{"FolderThatACommandCannotCarry", "backup: {folder: \"/srv/it's\"}\n",
+               "1: backup.folder is '/srv/it's': expected a path from the root on"},
+        Broken{"ArchivedNowhere", "backup: {archive_timeout: 1m}\n",
+               "1: backup.archive_timeout is '1m': expected folder beside it"},
         Broken{"UnknownKey", "server:\n  listen: 127.0.0.1:1\n  log_levle: info\n",
                "3: server.log_levle is an unknown setting: expected one of: "},
         Broken{"RepeatedKey", "policy:\n  failures_max: 1\n  failures_max: 2\n",

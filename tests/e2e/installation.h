@@ -30,8 +30,8 @@ class Installation {
   void StartServer();
   Process& server() { return *server_; }
   std::string data_dir() const { return data_dir_; }
-  /// The server is started on another folder from now on, at the address where it was last. Requires:
-  /// it has ended.
+  /// The server is started on another folder from now on, at the address where it was last.
+  /// Requires: it has ended.
   void MoveTo(const std::string& data_dir);
   std::string address() const;
   /// From now on clients connect there, instead of to the server itself.

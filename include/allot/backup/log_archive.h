@@ -38,6 +38,9 @@ class LogArchive {
   /// The first file that is missing between `place` and the newest segment there is, on the way to
   /// the newest timeline.
   std::optional<std::string> FirstMissing(const LogPlace& place) const;
+  /// How the newest timeline came about, for people: "timeline 1, left at 0/3000148 (before
+  /// 2026-11-27 05:00:00.1+00), then timeline 2". Empty when there was never another.
+  std::string way() const;
   /// "000000010000000000000003".
   std::string SegmentName(const LogPlace& place) const;
 
@@ -47,8 +50,10 @@ class LogArchive {
  private:
   /// A timeline that the newest one came from, and where it left it.
   struct Branch {
-    uint32_t timeline;
-    uint64_t end;
+    uint32_t timeline = 0;
+    uint64_t end = 0;
+    /// The end, and why, in PostgreSQL's words.
+    std::string left_at = {};
   };
   Status ReadHistory(uint32_t timeline);
 

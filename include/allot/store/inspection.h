@@ -53,8 +53,9 @@ struct NewTimeline {
 };
 /// Fences a restored database off from what came after the moment it was restored to: revisions,
 /// epochs and sessions go on past all that were given out, watches of before have to list again,
-/// agents register anew, and what holds GPUs is ordered once more. In one transaction, with `detail`
-/// in the audit. Requires: the schema of this release, and that nobody else uses the database.
+/// agents register anew, and what holds GPUs is ordered once more. In one transaction, with
+/// `detail` in the audit. Requires: the schema of this release, and that nobody else uses the
+/// database.
 Result<NewTimeline> BeginTimeline(const std::string& url, Instant now, const std::string& detail);
 
 }  // namespace allot::store

@@ -44,9 +44,8 @@ std::vector<MetricFamily> BackupMetrics::Collect() const {
   if (folder_.empty()) return families;
   const auto backups = backup::ListBackups(folder_);
   if (!backups.ok()) return families;
-  families.push_back(Gauge(
-      "allot_backup_timestamp_seconds", "When the newest backup was made.",
-      backups->empty() ? 0 : SecondsOf(backups->back().end_time)));
+  families.push_back(Gauge("allot_backup_timestamp_seconds", "When the newest backup was made.",
+                           backups->empty() ? 0 : SecondsOf(backups->back().end_time)));
   return families;
 }
 

@@ -8,8 +8,8 @@ namespace allot::allotd {
 void InspectedDatabase::AddFlags(CLI::App& command, Flags& flags) {
   CLI::Option* database = command.add_option("--database", flags.database_url,
                                              "PostgreSQL URL of the role that owns the database");
-  CLI::Option* data_dir = command.add_option(
-      "--data-dir", flags.data_dir, "Data folder of a server, which may serve meanwhile");
+  CLI::Option* data_dir = command.add_option("--data-dir", flags.data_dir,
+                                             "Data folder of a server, which may serve meanwhile");
   database->excludes(data_dir);
 }
 

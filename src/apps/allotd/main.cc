@@ -138,9 +138,8 @@ int Main(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check-config", "Read a configuration file and judge it.");
   check->add_option("file", flags.config_file, "YAML file")->required();
   CLI::App* version = app.add_subcommand("version", "Print this release and its schema.");
-  const allot::allotd::ToolCommand tools[] = {allot::allotd::AddBackup(app),
-                                              allot::allotd::AddRestore(app),
-                                              allot::allotd::AddVerify(app)};
+  const allot::allotd::ToolCommand tools[] = {
+      allot::allotd::AddBackup(app), allot::allotd::AddRestore(app), allot::allotd::AddVerify(app)};
   for (CLI::App* command : {serve, migrate, key, check, version}) command->footer(kExamples);
 
   try {

@@ -24,14 +24,15 @@ void Tell(const backup::Restored& restored, const Flags& flags) {
   if (!restored.last_commit.empty()) {
     std::cout << ", whose last transaction was committed at " << restored.last_commit;
   }
-  std::cout << "\naudit ends with entry " << state.audit_number << ":" << state.audit_hash
-            << ", and one for the restore\n"
-            << "revisions go on from " << restored.timeline.revision << ", epochs from "
-            << restored.timeline.epoch << "; " << restored.timeline.orders_reopened
-            << " orders are given to agents once more\n"
-            << "What was acknowledged after that moment is lost: requests, and what was answered to "
-               "their request_ids; keys made since. Keys revoked since work again: revoke them.\n"
-            << "Start it: allotd serve --data-dir " << flags.data_dir << "\n";
+  std::cout
+      << "\naudit ends with entry " << state.audit_number << ":" << state.audit_hash
+      << ", and one for the restore\n"
+      << "revisions go on from " << restored.timeline.revision << ", epochs from "
+      << restored.timeline.epoch << "; " << restored.timeline.orders_reopened
+      << " orders are given to agents once more\n"
+      << "What was acknowledged after that moment is lost: requests, and what was answered to "
+         "their request_ids; keys made since. Keys revoked since work again: revoke them.\n"
+      << "Start it: allotd serve --data-dir " << flags.data_dir << "\n";
 }
 
 int Run(const Flags& flags) {

@@ -108,8 +108,7 @@ class Serving {
         scheduler_metrics_(*registry_),
         loop_(context_, planner_, LoopOptions(database.cluster() != nullptr)),
         present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)),
-        backup_metrics_(
-            std::make_shared<BackupMetrics>(database.url(), config_.backup.folder)) {
+        backup_metrics_(std::make_shared<BackupMetrics>(database.url(), config_.backup.folder)) {
     if (database.cluster() != nullptr) watch_.emplace(*database.cluster());
   }
   /// Also when something failed after Start.

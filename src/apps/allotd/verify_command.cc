@@ -25,8 +25,8 @@ int VerifyDatabase(const Flags& flags) {
   const auto verification = store::Verify(database->url());
   if (!verification.ok()) return Complain(verification.error());
   if (flags.json) {
-    std::cout << FindingsAsJson(*verification).dump(-1, ' ', false,
-                                                    nlohmann::json::error_handler_t::replace)
+    std::cout << FindingsAsJson(*verification)
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else {
     PrintFindings(*verification, std::cout);
@@ -44,8 +44,8 @@ int VerifyBackups(const Flags& flags) {
   const auto backups = backup::ListBackups(flags.backups);
   if (!backups.ok()) return Complain(backups.error());
   if (backups->empty()) {
-    return Complain(FieldError(Reason::kConfigInvalid, "--backup", flags.backups,
-                               "a folder with backups"));
+    return Complain(
+        FieldError(Reason::kConfigInvalid, "--backup", flags.backups, "a folder with backups"));
   }
   nlohmann::ordered_json report = nlohmann::ordered_json::array();
   bool sound = true;
@@ -66,10 +66,12 @@ int VerifyBackups(const Flags& flags) {
     if (flags.json) continue;
     std::cout << backup.name << ": "
               << (!found.empty() ? found
-                                 : leads ? "ok" : "ok, by itself: the log took another way")
+                  : leads        ? "ok"
+                                 : "ok, by itself: the log took another way")
               << "\n";
   }
-  if (flags.json) std::cout << nlohmann::ordered_json{{"sound", sound}, {"backups", report}} << "\n";
+  if (flags.json)
+    std::cout << nlohmann::ordered_json{{"sound", sound}, {"backups", report}} << "\n";
   return sound ? 0 : kFailed;
 }
 

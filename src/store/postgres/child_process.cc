@@ -66,8 +66,7 @@ Result<Account> FindAccount(const std::string& user) {
 }
 
 Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Account>& as,
-                    const std::string& log_path,
-                    const std::vector<std::string>& more_environment) {
+                    const std::string& log_path, const std::vector<std::string>& more_environment) {
   const int log_fd = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log_fd < 0) {
     return StateError(Reason::kConfigInvalid, log_path + " cannot be written: " +

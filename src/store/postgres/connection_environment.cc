@@ -16,7 +16,8 @@ Result<std::vector<std::string>> ConnectionEnvironment(const std::string& url) {
   std::vector<std::string> environment;
   const auto add = [&](const char* name, const char* given) {
     // Nothing in this program sets a variable.
-    const char* value = given != nullptr ? given : std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    const char* value =
+        given != nullptr ? given : std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
     if (value != nullptr) environment.push_back(std::string(name) + "=" + value);
   };
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {

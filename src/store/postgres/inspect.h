@@ -25,10 +25,11 @@ Result<T> Inspect(const std::string& url, Look look) {
   try {
     pqxx::connection connection(WithConnectTimeout(url));
     const pqxx::quiet_errorhandler quiet(connection);
-    pqxx::nontransaction(connection).exec(
-        "SET client_min_messages = error; SET timezone = 'UTC'; SET statement_timeout = 0;"
-        // The owner of a table is held to its policies, too, and an inspection is of all rows.
-        "SELECT set_config('allot.everything', 'on', false)");
+    pqxx::nontransaction(connection)
+        .exec(
+            "SET client_min_messages = error; SET timezone = 'UTC'; SET statement_timeout = 0;"
+            // The owner of a table is held to its policies, too, and an inspection is of all rows.
+            "SELECT set_config('allot.everything', 'on', false)");
     pqxx::work transaction(connection);
     Result<T> found = look(transaction);
     if (found.ok()) transaction.commit();

@@ -68,8 +68,8 @@ Result<ArchiverState> ReadArchiverState(const std::string& url) {
 
 Result<std::string> TransactionOf(const std::string& url, Revision revision) {
   return Inspect<std::string>(url, [&](pqxx::work& database) -> Result<std::string> {
-    const pqxx::result rows = database.exec_params(
-        "SELECT xmin::text FROM events WHERE revision = $1 LIMIT 1", revision);
+    const pqxx::result rows =
+        database.exec_params("SELECT xmin::text FROM events WHERE revision = $1 LIMIT 1", revision);
     if (!rows.empty()) return rows[0][0].as<std::string>();
     const pqxx::row there = database.exec1("SELECT removed_through + 1, value FROM revision");
     return FieldError(Reason::kNotFound, "--to-revision", std::to_string(revision),

@@ -13,9 +13,9 @@ constexpr int kExamplesMax = 5;
 
 void Look(pqxx::work& database, const std::string& query, Finding& finding) {
   // Of the first by their words, so that two looks at the same rows say the same.
-  const pqxx::result rows = database.exec("SELECT count(*) OVER (), v FROM (" + query +
-                                          ") AS q(v) ORDER BY v COLLATE \"C\" LIMIT " +
-                                          std::to_string(kExamplesMax));
+  const pqxx::result rows =
+      database.exec("SELECT count(*) OVER (), v FROM (" + query +
+                    ") AS q(v) ORDER BY v COLLATE \"C\" LIMIT " + std::to_string(kExamplesMax));
   if (rows.empty()) return;
   finding.violations += rows[0][0].as<int64_t>();
   for (const pqxx::row& row : rows) {
@@ -25,7 +25,8 @@ void Look(pqxx::work& database, const std::string& query, Finding& finding) {
 
 Status RequireSchema(pqxx::work& database) {
   const int known = EmbeddedMigrations().back().number;
-  const bool ours = database.exec1("SELECT to_regclass('schema_migrations') IS NOT NULL")[0].as<bool>();
+  const bool ours =
+      database.exec1("SELECT to_regclass('schema_migrations') IS NOT NULL")[0].as<bool>();
   const int schema =
       ours ? database.exec1("SELECT COALESCE(max(number), 0) FROM schema_migrations")[0].as<int>()
            : 0;
