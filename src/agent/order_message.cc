@@ -42,8 +42,12 @@ std::optional<GpuMask> ParseGpus(const v1::NodeGpus& message) {
   return gpus;
 }
 
-Instant ParseTime(const google::protobuf::Timestamp& time) {
-  return {time.seconds() * 1'000'000 + time.nanos() / 1'000};
+/// Nothing for what cannot be written down.
+std::optional<Instant> ParseTime(const google::protobuf::Timestamp& time) {
+  const bool in_range = time.seconds() >= 0 && time.seconds() < kEndOfTime.seconds() &&
+                        time.nanos() >= 0 && time.nanos() < 1'000'000'000;
+  if (!in_range) return std::nullopt;
+  return Instant{time.seconds() * 1'000'000 + time.nanos() / 1'000};
 }
 
 Error Unreadable(const std::string& field, const std::string& value, const std::string& expected) {
@@ -100,15 +104,25 @@ Result<Order> ParseOrder(const v1::Order& message, const ProviderId& provider,
   }
   if (order.nodes.empty()) return Unreadable("nodes", "", "at least one node");
   std::ranges::sort(order.nodes, {}, &OrderedNode::node);
-  const auto window =
-      TimeWindow::Make(ParseTime(message.start_time()), ParseTime(message.end_time()));
+  const auto twice = std::ranges::adjacent_find(order.nodes, {}, &OrderedNode::node);
+  if (twice != order.nodes.end()) return Unreadable("nodes", twice->node.str(), "each node once");
+  const auto start = ParseTime(message.start_time());
+  const auto end = ParseTime(message.end_time());
+  const auto created = ParseTime(message.create_time());
+  if (!start || !end || !created) {
+    return Unreadable(!start ? "start_time"
+                      : !end ? "end_time"
+                             : "create_time",
+                      "out of range", "a time of the years 1970 to 9999");
+  }
+  const auto window = TimeWindow::Make(*start, *end);
   if (!window) return Unreadable("end_time", "not after the start", "a window that is not empty");
   order.window = *window;
   if (message.epoch() < 0) {
     return Unreadable("epoch", std::to_string(message.epoch()), "a number from 0");
   }
   order.epoch = message.epoch();
-  order.create_time = ParseTime(message.create_time());
+  order.create_time = *created;
   return order;
 }
 

@@ -15,6 +15,7 @@
 
 #include "agent/durable_file.h"
 #include "agent/enactment_file.h"
+#include "agent/inventory_file.h"
 
 namespace allot::agent {
 namespace {
@@ -69,18 +70,12 @@ Result<std::unique_ptr<StateFolder>> StateFolder::Open(Options options, const Pr
   ALLOT_RETURN_IF_ERROR(folder->Claim(provider, cluster));
   ALLOT_ASSIGN_OR_RETURN(const auto inventory, ReadWhole(root + "/inventory.json"));
   if (inventory) {
-    const std::string damaged = "is damaged: inventory.json is not a generation with its nodes";
-    const auto object = ReadObject(*inventory);
-    if (!object) return Unusable(root, damaged);
-    const auto generation = object->find("generation");
-    const auto nodes = object->find("nodes");
-    if (generation == object->end() || !generation->is_number_integer() || nodes == object->end() ||
-        !nodes->is_array() ||
-        !std::ranges::all_of(*nodes, [](const json& node) { return node.is_string(); })) {
-      return Unusable(root, damaged);
+    auto listed = ParseInventory(*inventory);
+    if (!listed) {
+      return Unusable(root, "is damaged: inventory.json is not a generation with its nodes");
     }
-    folder->generation_ = generation->get<int64_t>();
-    folder->nodes_ = nodes->get<std::vector<std::string>>();
+    folder->generation_ = listed->generation;
+    folder->nodes_ = std::move(listed->nodes);
   }
   ALLOT_RETURN_IF_ERROR(folder->List());
   return folder;
@@ -140,8 +135,7 @@ Status StateFolder::RaiseGenerationAbove(int64_t generation) {
 }
 
 Status StateFolder::WriteInventory() {
-  const ordered_json inventory = {{"generation", generation_}, {"nodes", nodes_}};
-  return WriteDurably(options_.path, "inventory.json", inventory.dump(1) + "\n",
+  return WriteDurably(options_.path, "inventory.json", RenderInventory({generation_, nodes_}),
                       options_.after_step);
 }
 

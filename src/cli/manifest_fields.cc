@@ -105,8 +105,12 @@ std::optional<int64_t> ManifestFields::Count(const std::string& field, int64_t m
   const auto text = Text(field);
   if (!text) return std::nullopt;
   const auto count = ParseCount(field, *text, Reason::kQuotaOutOfRange, min, max);
-  if (count.ok()) return *count;
-  Note(field, *text, "a whole number from " + FormatCount(min) + " to " + FormatCount(max));
+  // Eight to whoever knows YAML 1.1, ten to everybody else: 010 is refused.
+  const bool ambiguous = text->size() > 1 && text->front() == '0';
+  if (count.ok() && !ambiguous) return *count;
+  Note(field, *text,
+       "a whole number from " + FormatCount(min) + " to " + FormatCount(max) +
+           (ambiguous ? " that begins with no 0" : ""));
   return std::nullopt;
 }
 

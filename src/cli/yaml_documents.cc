@@ -5,8 +5,10 @@
 
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 #include "allot/base/result.h"
+#include "allot/base/text.h"
 
 namespace allot::cli {
 namespace {
@@ -45,10 +47,26 @@ std::optional<int> LineOfAlias(const std::string& text) {
   return finder.line();
 }
 
+/// yaml-cpp takes any bytes for a text, and a zero for the end of it.
+std::optional<int> LineThatIsNoText(std::string_view text) {
+  int line = 1;
+  while (!text.empty()) {
+    const auto character = FirstCharacter(text);
+    if (!character || character->code_point == 0) return line;
+    if (character->code_point == '\n') ++line;
+    text.remove_prefix(character->bytes);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<YAML::Node> LoadDocuments(const std::string& file, const std::string& text,
                                       std::vector<ManifestProblem>& problems) {
+  if (const auto line = LineThatIsNoText(text)) {
+    problems.push_back({file, *line, "", "", "a text in UTF-8"});
+    return {};
+  }
   try {
     if (const auto line = LineOfAlias(text)) {
       problems.push_back({file, *line, "", "*", "no aliases (*name)"});

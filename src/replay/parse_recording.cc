@@ -7,6 +7,7 @@
 #include "allot/replay/recording.h"
 #include "replay/check_snapshot.h"
 #include "replay/fields.h"
+#include "replay/json_text.h"
 
 namespace allot::replay {
 namespace {
@@ -333,26 +334,6 @@ Snapshot ReadSnapshot(const Fields& fields) {
   snapshot.revision = fields.Int("revision", 0, kAny);
   ReadRows(fields, snapshot);
   return snapshot;
-}
-
-Error NotJson(const std::string& what) {
-  return StateError(Reason::kConfigInvalid,
-                    "not JSON: " + what + "; a recording is what 'allot record' writes");
-}
-
-Result<nlohmann::json> ParseJson(std::string_view text) {
-  if (text.empty()) return NotJson("there is nothing in it");
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& problem) {
-    if (problem.byte > text.size()) {
-      return NotJson("it ends after byte " + std::to_string(text.size()) + ", before it is whole");
-    }
-    return NotJson("it goes wrong at byte " + std::to_string(problem.byte) + " of " +
-                   std::to_string(text.size()));
-  } catch (const nlohmann::json::out_of_range&) {
-    return NotJson("a number in it is too large for any field");
-  }
 }
 
 }  // namespace

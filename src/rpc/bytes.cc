@@ -1,5 +1,6 @@
 #include "rpc/bytes.h"
 
+#include <charconv>
 #include <cstdint>
 
 #include <google/protobuf/io/coded_stream.h>
@@ -108,6 +109,25 @@ std::optional<std::string> DecodeBase64Url(std::string_view text) {
   // One text for the same bytes: what is left over must be the encoder's zeros.
   if (EncodeBase64Url(bytes) != text) return std::nullopt;
   return bytes;
+}
+
+std::optional<std::string> PercentDecoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    const std::string_view digits = text.substr(i + 1, 2);
+    unsigned char byte = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, code] = std::from_chars(digits.data(), end, byte, 16);
+    if (digits.size() != 2 || code != std::errc() || stop != end) return std::nullopt;
+    decoded += static_cast<char>(byte);
+    i += 2;
+  }
+  return decoded;
 }
 
 std::string DeterministicBytes(const google::protobuf::Message& message) {

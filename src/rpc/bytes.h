@@ -16,6 +16,9 @@ namespace allot::rpc {
 std::string EncodeBase64Url(std::string_view bytes);
 std::optional<std::string> DecodeBase64Url(std::string_view text);
 
+/// What was percent-encoded; nothing when a '%' is not followed by two digits.
+std::optional<std::string> PercentDecoded(std::string_view text);
+
 /// The same bytes for equal messages, in every process of this release.
 std::string DeterministicBytes(const google::protobuf::Message& message);
 

@@ -1,6 +1,5 @@
 #include "rpc/credential.h"
 
-#include <charconv>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include "allot/control/identity.h"
 #include "allot/transport/certificate.h"
+#include "rpc/bytes.h"
 
 namespace allot::rpc {
 namespace {
@@ -25,26 +25,6 @@ std::optional<std::string_view> OnlyValue(const grpc::CallbackServerContext& con
   const auto [first, last] = context.client_metadata().equal_range(header);
   if (first == last || std::next(first) != last) return std::nullopt;
   return std::string_view(first->second.data(), first->second.size());
-}
-
-/// What was percent-encoded; nothing when a '%' is not followed by two digits.
-std::optional<std::string> PercentDecoded(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const std::string_view digits = text.substr(i + 1, 2);
-    unsigned char byte = 0;
-    const char* end = digits.data() + digits.size();
-    const auto [stop, code] = std::from_chars(digits.data(), end, byte, 16);
-    if (digits.size() != 2 || code != std::errc() || stop != end) return std::nullopt;
-    decoded += static_cast<char>(byte);
-    i += 2;
-  }
-  return decoded;
 }
 
 std::string NameOfConnection(const grpc::CallbackServerContext& context) {

@@ -203,6 +203,9 @@ std::vector<DamageCase> DamageCases() {
       {"RecordOfAnother", record, RecordWith("a/b/c", "a/b/d")},
       {"Inventory", "inventory.json", "{\"generation\": \"1\"}"},
       {"InventoryOfNumbers", "inventory.json", "{\"generation\": 1, \"nodes\": [1]}"},
+      {"InventoryBelowZero", "inventory.json", "{\"generation\": -1, \"nodes\": []}"},
+      {"InventoryBeyondCounting", "inventory.json",
+       "{\"generation\": 18446744073709551615, \"nodes\": []}"},
       {"Cluster", "cluster.json", "naver"},
   };
 }

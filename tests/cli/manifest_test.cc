@@ -121,6 +121,7 @@ TEST(Manifest, NamesFileLineFieldValueAndWhatWasExpected) {
       {"kind: Project\nid: a/b\nprogramme: c\nsector: academia\nmerit: 1001", 5, "merit", "1001"},
       {"kind: Quota\nproject: a/b\nconcurrent_gpus: {H100: 4}", 3, "concurrent_gpus.H100", ""},
       {"kind: Quota\nproject: a/b\nconcurrent_gpus: {H200: -4}", 3, "concurrent_gpus.H200", "-4"},
+      {"kind: Quota\nproject: a/b\nconcurrent_gpus: {H200: 010}", 3, "concurrent_gpus.H200", "010"},
       {"kind: Quota\nproject: a/b\ngpu_hours: lots", 3, "gpu_hours", "lots"},
       {"kind: Allocation\nid: a/b/c\nnodes: 2\nduration: 90x", 4, "duration", "90x"},
       {"kind: Allocation\nid: a/b/c\nnodes: 2\nduration: 10w100w", 4, "duration", "10w100w"},

@@ -124,6 +124,9 @@ INSTANTIATE_TEST_SUITE_P(
                "2: server.listen is '127.0.0.1:70000': expected HOST:PORT"},
         Broken{"NumberTooLarge", "policy:\n  failures_max: 99999999999\n",
                "2: policy.failures_max is '99999999999': expected a whole number from 1 to 100"},
+        Broken{"EightOrTen", "policy:\n  failures_max: 010\n",
+               "2: policy.failures_max is '010': expected a whole number from 1 to 100 that begins "
+               "with no 0"},
         Broken{"NegativeDuration", "policy:\n  usage_half_life: -1d\n",
                "2: policy.usage_half_life is '-1d': expected a duration from 1h to "},
         Broken{"DurationIsAList", "policy:\n  usage_half_life: [1d]\n",

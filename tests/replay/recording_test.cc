@@ -95,6 +95,25 @@ TEST(Recording, WhatIsNestedDeeplyIsRefusedAsAnyOther) {
   }
 }
 
+TEST(Recording, ANameThatComesTwiceIsRefused) {
+  const std::string whole = RecordingOf(3);
+  for (const auto& [text, name] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"allot_recording":1,)" + whole.substr(1), "allot_recording"},
+           {std::string(whole).replace(whole.find("\"now_us\""), 0, R"("now_us":0,)"), "now_us"}}) {
+    const auto read = ParseRecording(text);
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().value, name);
+    EXPECT_EQ(read.error().limit, "each name once");
+  }
+}
+
+TEST(Recording, WhatWouldTakeAllMemoryIsRefusedByItsLength) {
+  const auto read = ParseRecording(std::string((std::size_t{64} << 20) + 1, ' '));
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().field, "the recording");
+  EXPECT_EQ(read.error().value, "67,108,865 bytes");
+}
+
 TEST(Recording, AnEmptyTextIsToldApartFromNone) {
   json recording = json::parse(RecordingOf(3));
   recording["snapshot"]["nodes"][0]["id"] = "";

@@ -35,8 +35,8 @@ std::string FormatRecording(const scheduler::Snapshot& snapshot, const Policy& p
 
 /// config_invalid, with the path of the field ("snapshot.claims[3].node"): a newer version, a field
 /// that is missing, out of range or not of the version, a position of no row, rows that are out of
-/// order or contradict each other, a plan that its hash does not belong to. Without a path, and
-/// with the byte: no JSON.
+/// order or contradict each other, a plan that its hash does not belong to. Without a path: more
+/// than 64 MiB, a name twice in one object; and with the byte: no JSON.
 Result<Recording> ParseRecording(std::string_view text);
 
 }  // namespace allot::replay

@@ -64,6 +64,9 @@ void YamlFields::Read(const std::string& key, int& value, int min, int max) {
       "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
   if (!field->value.IsScalar()) return Refuse(key, expected);
   const std::string& text = field->value.Scalar();
+  // Eight to whoever knows YAML 1.1, ten to everybody else.
+  if (text.size() > 1 && text.front() == '0')
+    return Refuse(key, expected + " that begins with no 0");
   int parsed = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), parsed);
   if (code != std::errc() || end != text.data() + text.size() || parsed < min || parsed > max) {
