@@ -1,7 +1,5 @@
 #include "agent/site_file.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -12,6 +10,7 @@
 #include "agent/durable_file.h"
 #include "allot/base/text.h"
 #include "allot/model/name.h"
+#include "allot/yaml/documents.h"
 
 namespace allot::agent {
 namespace {
@@ -37,9 +36,9 @@ class SiteReader {
  public:
   explicit SiteReader(std::string file) : file_(std::move(file)) {}
 
-  Result<Site> Read(std::string_view yaml) {
-    ALLOT_RETURN_IF_ERROR(CheckText(yaml));
-    ALLOT_ASSIGN_OR_RETURN(YAML::Node document, Load(yaml));
+  Result<Site> Read(std::string_view text) {
+    ALLOT_RETURN_IF_ERROR(CheckText(text));
+    ALLOT_ASSIGN_OR_RETURN(YAML::Node document, Load(text));
     ALLOT_RETURN_IF_ERROR(Collect(document));
     Site site;
     ALLOT_ASSIGN_OR_RETURN(const std::string provider, Name("provider", "naver"));
@@ -97,22 +96,21 @@ class SiteReader {
     return Ok{};
   }
 
-  Result<YAML::Node> Load(std::string_view yaml) const {
-    try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-      if (documents.size() > 1) {
-        return Refuse(documents[1].Mark().line + 1, "the file", "a second document",
-                      "one document");
-      }
-      if (documents.empty() || documents.front().IsNull()) {
-        return Refuse(1, "the file", "nothing",
-                      "a mapping with provider, cluster, gpu_model and "
-                      "nodes");
-      }
-      return documents.front();
-    } catch (const YAML::Exception& problem) {
-      return Refuse(problem.mark.line + 1, "the file", problem.msg, "YAML");
+  Result<YAML::Node> Load(std::string_view text) const {
+    const auto read = yaml::ReadDocuments(std::string(text), yaml::Aliases::kTaken);
+    if (const auto* problem = std::get_if<yaml::Problem>(&read)) {
+      return Refuse(problem->line, "the file", problem->message, "YAML");
     }
+    const auto& documents = std::get<std::vector<YAML::Node>>(read);
+    if (documents.size() > 1) {
+      return Refuse(documents[1].Mark().line + 1, "the file", "a second document", "one document");
+    }
+    if (documents.empty() || documents.front().IsNull()) {
+      return Refuse(1, "the file", "nothing",
+                    "a mapping with provider, cluster, gpu_model and "
+                    "nodes");
+    }
+    return documents.front();
   }
 
   Status Collect(const YAML::Node& document) {

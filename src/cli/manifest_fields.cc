@@ -69,7 +69,7 @@ int ManifestFields::LineOf(const std::string& field) const {
 
 void ManifestFields::Note(const std::string& field, const std::string& value,
                           const std::string& expected) {
-  problems_.push_back({file_, LineOf(field), path_ + field, Printable(value), expected});
+  problems_.push_back({file_, LineOf(field), path_ + Printable(field), Printable(value), expected});
 }
 
 void ManifestFields::Note(const std::string& field, const Error& error) {
@@ -141,7 +141,9 @@ std::optional<std::vector<std::string>> ManifestFields::List(const std::string& 
 std::optional<ManifestFields> ManifestFields::Map(const std::string& field) {
   const YAML::Node node = Find(field);
   if (!node.IsDefined()) return std::nullopt;
-  if (node.IsMap()) return ManifestFields(file_, path_ + field + ".", node, problems_);
+  if (node.IsMap()) {
+    return ManifestFields(file_, path_ + Printable(field) + ".", node, problems_);
+  }
   Note(field, TextOf(node), "a map");
   return std::nullopt;
 }

@@ -91,6 +91,7 @@ std::vector<BrokenCase> BrokenCases() {
       {"OnlyAComment", "# nothing\n", "s.yaml:1: the file nothing", "a mapping"},
       {"AList", "- n1\n", "s.yaml:1: the file a list", "a mapping"},
       {"NotYaml", "provider: p\ncluster: [\n", "s.yaml:", "YAML"},
+      {"NoDocument", "# a comment\n,\n", "s.yaml:2:", "YAML"},
       {"DeeplyNested", "nodes: " + std::string(100'000, '['), "s.yaml:", "YAML"},
       {"TwoDocuments", good + "---\n" + good, "s.yaml:6: the file a second document", "one"},
       {"TooLarge", std::string(1'048'577, '#'), "1,048,577 bytes", "at most 1,048,576 bytes"},

@@ -138,6 +138,10 @@ TEST(Manifest, NamesFileLineFieldValueAndWhatWasExpected) {
        "yes"},
       {"kind: Provider\nid: {", 2, "", ""},
       {"just text", 1, "", "just text"},
+      {",", 1, "", ""},
+      {"%A\n,", 2, "", ""},
+      {"kind: Provider\nid: \xff", 2, "", ""},
+      {"kind: Provider\nid: naver\n\"a\\nb\": x", 3, "a\\x0ab", ""},
   };
   for (const auto& row : kRows) {
     const Manifest manifest = ParseManifest("call.yaml", row.text);

@@ -63,7 +63,7 @@ void CheckManifest(const std::string& text) {
   for (const cli::Document& document : manifest.documents) {
     std::visit(NameIsTaken{}, document.resource);
     for (const cli::FieldText& field : cli::FieldsOf(document.resource)) {
-      Require(IsPlainText(field.text), "a field of an object can be shown", field.text);
+      Require(IsUtf8(field.text), "a field of an object can be sent", field.text);
     }
   }
   const Manifest twice = cli::JoinManifests({manifest, manifest});

@@ -13,12 +13,13 @@ BEGIN {
   row("backup",         "base model store store/postgres backup",     "nlohmann");
   row("control",        "base model scheduler replay store control",  "openssl");
   row("transport",      "base transport",                             "grpc openssl");
+  row("yaml",           "base yaml",                                  "yaml");
   row("rpc",            "base model control transport proto rpc",               "grpc openssl spdlog prometheus nlohmann");
-  row("agent",          "base model transport proto agent",                   "grpc openssl spdlog prometheus nlohmann yaml");
-  row("cli",            "base transport proto cli",                       "grpc openssl yaml cli11 nlohmann");
+  row("agent",          "base model transport yaml proto agent",              "grpc openssl spdlog prometheus nlohmann yaml");
+  row("cli",            "base transport yaml proto cli",                  "grpc openssl yaml cli11 nlohmann");
   row("sim",            "base model scheduler replay store control sim", "nlohmann");
   row("chaos",          "base model scheduler store control agent chaos", "");
-  row("apps",           "base model scheduler replay store store/postgres backup control transport proto rpc agent cli sim chaos apps",
+  row("apps",           "base model scheduler replay store store/postgres backup control transport yaml proto rpc agent cli sim chaos apps",
                         "grpc openssl spdlog prometheus nlohmann yaml cli11 systemd");
 
   # How a third party is recognised: by how its includes begin.

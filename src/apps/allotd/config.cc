@@ -11,14 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include <yaml-cpp/yaml.h>
-
 #include "allot/base/text.h"
 #include "allot/control/proposals.h"
 #include "allot/model/name.h"
 #include "allot/model/policy_settings.h"
 #include "allot/model/request.h"
 #include "allot/transport/server_address.h"
+#include "allot/yaml/documents.h"
 #include "apps/allotd/yaml_fields.h"
 
 namespace allot::allotd {
@@ -159,32 +158,28 @@ void ReadPolicy(YamlFields policy, Policy& result) {
   policy.Finish();
 }
 
-Error NotYaml(const std::string& file, const YAML::Exception& problem) {
-  const std::string place = file + ":" + std::to_string(problem.mark.line + 1);
+Error NotYaml(const std::string& file, const yaml::Problem& problem) {
+  const std::string place = file + ":" + std::to_string(problem.line);
+  if (problem.kind == yaml::Problem::Kind::kNoText) {
+    return Error{Reason::kConfigInvalid, file, "", "a text in UTF-8",
+                 place + ": this is not a text in UTF-8"};
+  }
   return Error{Reason::kConfigInvalid, file, "", "YAML",
-               place + ": this is not YAML: " + problem.msg};
+               place + ": this is not YAML: " + problem.message};
 }
 
 }  // namespace
 
-Result<Config> ParseConfig(std::string_view yaml, const std::string& file) {
-  // YAML takes a file of zeros for an empty one.
-  if (yaml.find('\0') != std::string_view::npos || !IsUtf8(yaml)) {
-    return Error{Reason::kConfigInvalid, file, "", "a text in UTF-8",
-                 file + ":1: this is not a text in UTF-8"};
+Result<Config> ParseConfig(std::string_view text, const std::string& file) {
+  const auto read = yaml::ReadDocuments(std::string(text), yaml::Aliases::kTaken);
+  if (const auto* problem = std::get_if<yaml::Problem>(&read)) return NotYaml(file, *problem);
+  const auto& documents = std::get<std::vector<YAML::Node>>(read);
+  if (documents.size() > 1) {
+    return Error{Reason::kConfigInvalid, file, "", "one document",
+                 file + ":" + std::to_string(documents[1].Mark().line + 1) +
+                     ": a second document: expected one"};
   }
-  YAML::Node document;
-  try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() > 1) {
-      return Error{Reason::kConfigInvalid, file, "", "one document",
-                   file + ":" + std::to_string(documents[1].Mark().line + 1) +
-                       ": a second document: expected one"};
-    }
-    if (!documents.empty()) document = documents.front();
-  } catch (const YAML::Exception& problem) {
-    return NotYaml(file, problem);
-  }
+  const YAML::Node document = documents.empty() ? YAML::Node() : documents.front();
   Config config;
   std::optional<Error> error;
   YamlFields top(document, file, "", error);
@@ -213,7 +208,7 @@ Result<Config> ReadConfig(const std::string& file) {
 
 bool IsListenAddress(std::string_view text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
+  if (colon == std::string_view::npos || colon == 0 || !IsPlainText(text)) return false;
   const std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
   const bool bracketed = host.front() == '[' && host.back() == ']';

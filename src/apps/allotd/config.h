@@ -54,7 +54,7 @@ struct Config {
 /// Reads the YAML of a configuration file. `file` is its name for messages. config_invalid names
 /// file, line, setting, what stands there and what was expected; an unknown or repeated key is an
 /// error, so that a misspelt setting cannot pass silently.
-Result<Config> ParseConfig(std::string_view yaml, const std::string& file);
+Result<Config> ParseConfig(std::string_view text, const std::string& file);
 Result<Config> ReadConfig(const std::string& file);
 
 /// "HOST:PORT" with a numeric port; "[::1]:PORT" for IPv6.

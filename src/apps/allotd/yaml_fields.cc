@@ -106,8 +106,7 @@ void YamlFields::Finish() {
     if (read_.contains(key)) continue;
     std::set<std::string> known;
     for (const std::string& name : read_) known.insert(name);
-    Fail(fields_.at(key).line, PathOf(Printable(key)), "an unknown setting",
-         "one of: " + Join(known));
+    Fail(fields_.at(key).line, PathOf(key), "an unknown setting", "one of: " + Join(known));
   }
 }
 
@@ -119,7 +118,8 @@ const YamlFields::Field* YamlFields::Find(const std::string& key) {
 }
 
 std::string YamlFields::PathOf(const std::string& key) const {
-  return path_.empty() ? key : path_ + "." + key;
+  const std::string shown = key.empty() ? "''" : Printable(key);
+  return path_.empty() ? shown : path_ + "." + shown;
 }
 
 void YamlFields::Fail(int line, const std::string& field, const std::string& value,

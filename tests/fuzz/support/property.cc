@@ -9,9 +9,9 @@
 namespace allot::fuzz {
 namespace {
 
-// Printable's bound is 128; the others hold what the program itself writes, lists of names
-// included.
-constexpr std::size_t kValueBytesMax = 128;
+// Printable's bound of 128, and quotes around it; the others hold what the program itself writes,
+// lists of names included.
+constexpr std::size_t kValueBytesMax = 130;
 constexpr std::size_t kFieldBytesMax = 400;
 constexpr std::size_t kLimitBytesMax = 2'000;
 constexpr std::size_t kMessageBytesMax = 3'000;
