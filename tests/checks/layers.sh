@@ -43,7 +43,9 @@ breaks src/apps/allotd/a.cc 'apps must not see pqxx' '#include <pqxx/pqxx>'
 breaks include/allot/base/a.h 'base must not see absl' '#include <absl/strings/str_cat.h>'
 breaks include/allot/rpc/a.h 'private' '#include "rpc/parse.h"'
 breaks src/rpc/a.cc 'relative include' '#include "../control/submit.h"'
-breaks src/rpc/a.cc 'without an entry' '#include <curl/curl.h>'
+breaks src/rpc/a.cc 'without an entry' '#include <zlib/zlib.h>'
+breaks src/rpc/a.cc 'rpc must not see curl' '#include <curl/curl.h>'
+breaks src/oidc/a.cc 'oidc must not include model' '#include "allot/model/principal.h"'
 breaks src/cellar/a.cc 'no row for cellar' '#include <vector>'
 for header in chrono random iostream thread mutex unordered_map unordered_set fstream sys/stat.h; do
   breaks src/model/a.cc 'model is pure' "#include <$header>"

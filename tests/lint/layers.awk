@@ -14,19 +14,20 @@ BEGIN {
   row("control",        "base model scheduler replay store control",  "openssl");
   row("transport",      "base transport",                             "grpc openssl");
   row("yaml",           "base yaml",                                  "yaml");
-  row("rpc",            "base model control transport proto rpc",               "grpc openssl spdlog prometheus nlohmann");
+  row("oidc",           "base oidc",                                  "openssl nlohmann curl cjose");
+  row("rpc",            "base model control transport oidc proto rpc",          "grpc openssl spdlog prometheus nlohmann");
   row("agent",          "base model transport yaml proto agent",              "grpc openssl spdlog prometheus nlohmann yaml");
-  row("cli",            "base transport yaml proto cli",                  "grpc openssl yaml cli11 nlohmann");
+  row("cli",            "base transport oidc yaml proto cli",             "grpc openssl yaml cli11 nlohmann");
   row("sim",            "base model scheduler replay store control sim", "nlohmann");
   row("chaos",          "base model scheduler store control agent chaos", "");
-  row("apps",           "base model scheduler replay store store/postgres backup control transport yaml proto rpc agent cli sim chaos apps",
+  row("apps",           "base model scheduler replay store store/postgres backup control transport oidc yaml proto rpc agent cli sim chaos apps",
                         "grpc openssl spdlog prometheus nlohmann yaml cli11 systemd");
 
   # How a third party is recognised: by how its includes begin.
   party("grpcpp/", "grpc"); party("grpc/", "grpc"); party("grpc++/", "grpc"); party("google/", "grpc");
   party("pqxx/", "pqxx"); party("libpq", "pqxx"); party("postgresql/", "pqxx");
   party("absl/", "absl"); party("openssl/", "openssl"); party("nlohmann/", "nlohmann");
-  party("spdlog/", "spdlog"); party("fmt/", "spdlog"); party("prometheus/", "prometheus"); party("systemd/", "systemd");
+  party("spdlog/", "spdlog"); party("fmt/", "spdlog"); party("prometheus/", "prometheus"); party("systemd/", "systemd"); party("curl/", "curl"); party("cjose/", "cjose");
   party("yaml-cpp/", "yaml"); party("CLI/", "cli11"); party("boost/", "boost");
 
   # Pure layers: no clock, no randomness, no I/O, no threads, and nothing whose order of iteration is chance.
