@@ -10,6 +10,7 @@
 #include "allot/base/text.h"
 #include "allot/control/once.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -31,6 +32,39 @@ Result<Principal> PrincipalOf(const ApiKey* row, Instant now) {
                    .institute = row->institute,
                    .provider = row->provider,
                    .display_name = DisplayName(*row)};
+}
+
+/// `member` is null for a person who is none.
+Result<Principal> PrincipalOf(const Member* member) {
+  if (member == nullptr) {
+    return StateError(Reason::kMemberUnknown, "the token is good, but its holder is no member");
+  }
+  std::string name(Name(member->role));
+  if (!member->institute.empty()) name += " of " + member->institute.str();
+  return Principal{.key = KeyId(member->id.str()),
+                   .role = member->role,
+                   .institute = member->institute,
+                   .display_name = name + " (member " + member->id.str() + ")"};
+}
+
+/// Who is behind some proofs, as far as the store knows them.
+struct Known {
+  std::map<std::string, ApiKey> keys;
+  std::map<Person, Member> members;
+};
+
+Result<Known> Look(store::Tx& tx, const std::vector<std::string>& hashes,
+                   const std::vector<Person>& persons) {
+  Known known;
+  if (!hashes.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(auto keys, tx.FindApiKeysByHash(hashes));
+    for (ApiKey& key : keys) known.keys.emplace(key.secret_sha256, std::move(key));
+  }
+  if (!persons.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(auto members, tx.FindMembersByPerson(persons));
+    for (Member& member : members) known.members.emplace(member.person, std::move(member));
+  }
+  return known;
 }
 
 CreatedKey Mint(const Context& context, const NewKey& asked, Instant now) {
@@ -80,15 +114,6 @@ Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
   return Ok{};
 }
 
-/// Staff's keys are the ministry admins'. An installation that never had one goes on as it was: its
-/// operators stand in, and make the first.
-Status MayManageKeysOf(store::Tx& tx, const Principal& principal, Role role, Instant now) {
-  if (!IsStaff(role) || Holds(principal.role, Permission::kManageStaff)) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const store::StaffKeys staff, tx.LockStaffKeys(now));
-  if (!staff.had_ministry_admin) return Ok{};
-  return Require(principal, Permission::kManageStaff);
-}
-
 Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
   ALLOT_ASSIGN_OR_RETURN(auto key, tx.FindApiKey(id));
   if (!key) return NotFound("name", id.str());
@@ -108,43 +133,62 @@ Result<CreatedKey> MakeOnce(const Context& context, const Call& call, Instant no
 
 }  // namespace
 
+Status MayManageThoseOf(store::Tx& tx, const Principal& principal, Role role, Instant now) {
+  if (!IsStaff(role) || Holds(principal.role, Permission::kManageStaff)) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const store::StaffKeys staff, tx.LockStaffKeys(now));
+  if (!staff.had_ministry_admin) return Ok{};
+  return Require(principal, Permission::kManageStaff);
+}
+
 std::string Sha256Hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   return Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
+std::string Proof::fingerprint() const {
+  // A line break is in no issuer.
+  return person ? Sha256Hex(person->issuer + '\n' + person->subject) : key_sha256;
+}
+
 Result<Principal> Authenticate(const Context& context, const std::string& key) {
-  const std::string hash = key.empty() ? std::string() : Sha256Hex(key);
-  return std::move(AuthenticateAll(context, std::span(&hash, 1)).front());
+  const Proof proof{.key_sha256 = key.empty() ? std::string() : Sha256Hex(key),
+                    .person = std::nullopt};
+  return std::move(AuthenticateAll(context, std::span(&proof, 1)).front());
 }
 
 std::vector<Result<Principal>> AuthenticateAll(const Context& context,
-                                               std::span<const std::string> keys_sha256) {
+                                               std::span<const Proof> proofs) {
   const Instant now = context.clock.Now();
-  std::set<std::string> distinct(keys_sha256.begin(), keys_sha256.end());
-  distinct.erase("");
-  const std::vector<std::string> wanted(distinct.begin(), distinct.end());
-  Result<std::vector<ApiKey>> found = std::vector<ApiKey>();
-  if (!wanted.empty()) {
-    found = context.store.Transact<std::vector<ApiKey>>(
-        store::Access::kGlance, store::Scope::Everything(),
-        [&](store::Tx& tx) { return tx.FindApiKeysByHash(wanted); });
+  std::set<std::string> hashes;
+  std::set<Person> persons;
+  for (const Proof& proof : proofs) {
+    if (proof.person) {
+      persons.insert(*proof.person);
+    } else if (!proof.key_sha256.empty()) {
+      hashes.insert(proof.key_sha256);
+    }
   }
-  std::map<std::string_view, const ApiKey*> rows;
-  if (found.ok()) {
-    for (const ApiKey& row : *found) rows.emplace(row.secret_sha256, &row);
+  Result<Known> known = Known();
+  if (!hashes.empty() || !persons.empty()) {
+    known = context.store.Transact<Known>(
+        store::Access::kGlance, store::Scope::Everything(), [&](store::Tx& tx) {
+          return Look(tx, {hashes.begin(), hashes.end()}, {persons.begin(), persons.end()});
+        });
   }
   std::vector<Result<Principal>> principals;
-  for (const std::string& hash : keys_sha256) {
-    if (hash.empty()) {
+  for (const Proof& proof : proofs) {
+    if (!proof.person && proof.key_sha256.empty()) {
       principals.emplace_back(
-          StateError(Reason::kCredentialMissing, "the call carries no API key"));
-    } else if (!found.ok()) {
-      principals.emplace_back(found.error());
+          StateError(Reason::kCredentialMissing, "the call carries no API key and no token"));
+    } else if (!known.ok()) {
+      principals.emplace_back(known.error());
+    } else if (proof.person) {
+      const auto member = known->members.find(*proof.person);
+      principals.push_back(PrincipalOf(member == known->members.end() ? nullptr : &member->second));
     } else {
-      const auto row = rows.find(hash);
-      principals.push_back(PrincipalOf(row == rows.end() ? nullptr : row->second, now));
+      const auto key = known->keys.find(proof.key_sha256);
+      principals.push_back(PrincipalOf(key == known->keys.end() ? nullptr : &key->second, now));
     }
   }
   return principals;
@@ -158,7 +202,7 @@ Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const 
   // Of a key that will not exist.
   if (call.validate_only) created.secret.clear();
   return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
-    ALLOT_RETURN_IF_ERROR(MayManageKeysOf(tx, call.principal, asked.role, now));
+    ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, asked.role, now));
     ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
     ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
     ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.create", created.key.id.str(),
@@ -215,7 +259,7 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
   if (call.validate_only) minted.secret.clear();
   return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
     ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
-    ALLOT_RETURN_IF_ERROR(MayManageKeysOf(tx, call.principal, old.role, now));
+    ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, old.role, now));
     if (!WorksAt(old, now)) {
       return FieldError(Reason::kFieldNotAllowed, "name", id.str(),
                         "a key that works; make a new one instead");
@@ -246,7 +290,7 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
       context, call, now,
       [&](store::Tx& tx) -> Result<ApiKey> {
         ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, id));
-        ALLOT_RETURN_IF_ERROR(MayManageKeysOf(tx, call.principal, key.role, now));
+        ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, key.role, now));
         if (key.revoke_time) return key;
         ALLOT_RETURN_IF_ERROR(LeavesAMaker(tx, key, now));
         ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(id, now));

@@ -36,6 +36,11 @@ bool WorksAt(const ApiKey& key, Instant t) {
   return !key.revoke_time && (!key.expire_time || t < *key.expire_time);
 }
 
+std::optional<MemberId> MemberOf(const KeyId& key) {
+  if (!key.str().starts_with(kMemberIdPrefix)) return std::nullopt;
+  return MemberId(key.str());
+}
+
 Reach ReachOf(Role role, Permission permission) {
   const auto row = static_cast<std::size_t>(permission);
   const auto column = static_cast<std::size_t>(role);

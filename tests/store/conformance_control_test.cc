@@ -232,6 +232,76 @@ TEST_P(StoreConformance, AKeyOfEveryRoleIsKeptWithItsTenant) {
   }
 }
 
+TEST_P(StoreConformance, MembersAreFoundByPersonListedAndRemovedOnce) {
+  const auto person = [](const std::string& subject) {
+    return Person{.issuer = "https://id.example", .subject = subject};
+  };
+  const Member kim{.id = MemberId("m-kim"),
+                   .person = person("kim"),
+                   .role = Role::kMember,
+                   .institute = InstituteId("snu"),
+                   .display_name = "J. Kim",
+                   .create_time = kNow};
+  const Member lee{.id = MemberId("m-lee"),
+                   .person = person("lee"),
+                   .role = Role::kAuditor,
+                   .create_time = kNow};
+  const auto insert = [&](const Member& member) {
+    return Write(store(), [&](Tx& tx) { return tx.InsertMember(member); });
+  };
+  EXPECT_OK(insert(kim));
+  EXPECT_OK(insert(lee));
+  Member again = lee;
+  again.id = MemberId("m-lee2");
+  EXPECT_REASON(insert(again), Reason::kAlreadyExists);
+  const auto remove = [&](const MemberId& id, Instant at) {
+    return Write(store(), [&](Tx& tx) { return tx.RemoveMember(id, at); });
+  };
+  EXPECT_OK(remove(lee.id, kNow));
+  EXPECT_OK(remove(lee.id, kNow + Days(1)));
+  EXPECT_REASON(remove(MemberId("m-none"), kNow), Reason::kNotFound);
+  Member removed = lee;
+  removed.remove_time = kNow;
+  Read(store(), [&](Tx& tx) -> Status {
+    const std::vector<Person> asked = {person("lee"),
+                                       person("kim"),
+                                       person("nobody"),
+                                       {.issuer = "https://other.example", .subject = "kim"}};
+    EXPECT_THAT(tx.FindMembersByPerson(asked).value(), UnorderedElementsAre(kim));
+    EXPECT_TRUE(tx.FindMembersByPerson({}).value().empty());
+    EXPECT_EQ(tx.FindMember(lee.id).value(), removed);
+    EXPECT_EQ(tx.FindMember(again.id).value(), std::nullopt);
+    EXPECT_EQ(tx.ListMembers({}).value().items, (std::vector<Member>{kim, removed}));
+    EXPECT_EQ(tx.ListMembers({.size = 1, .after = "m-kim"}).value().items,
+              (std::vector<Member>{removed}));
+    return Ok{};
+  }).value();
+  // Who was removed may come back.
+  EXPECT_OK(insert(again));
+  Read(store(), [&](Tx& tx) -> Status {
+    EXPECT_THAT(tx.FindMembersByPerson(std::vector{person("lee")}).value(),
+                UnorderedElementsAre(again));
+    return Ok{};
+  }).value();
+}
+
+TEST_P(StoreConformance, AMemberHasTheTenantOfItsRoleAndAnIdThatIsNoKeys) {
+  const auto refused = [&](const std::string& id, Role role, const std::string& institute) {
+    return !Write(store(), [&](Tx& tx) {
+              return tx.InsertMember({.id = MemberId(id),
+                                      .person = {.issuer = "https://id.example", .subject = id},
+                                      .role = role,
+                                      .institute = InstituteId(institute),
+                                      .create_time = kNow});
+            }).ok();
+  };
+  EXPECT_TRUE(refused("m-1", Role::kMember, ""));
+  EXPECT_TRUE(refused("m-2", Role::kOperator, "snu"));
+  EXPECT_TRUE(refused("m-3", Role::kProvider, ""));
+  EXPECT_TRUE(refused("k4", Role::kMember, "snu"));
+  EXPECT_FALSE(refused("m-5", Role::kViewer, "snu"));
+}
+
 TEST_P(StoreConformance, KeysExpireAndNeverLater) {
   const auto operator_key = [](const std::string& id, char digit,
                                const std::optional<Instant>& expire_time) {

@@ -49,6 +49,8 @@ using PolicyId = Id<struct PolicyTag>;
 using KeyId = Id<struct KeyTag>;
 /// A call that waits for a second person; minted.
 using ProposalId = Id<struct ProposalTag>;
+/// "m-" and a minted part: no key's id has a dash.
+using MemberId = Id<struct MemberTag>;
 
 // The parts of composite ids. Requires an id of the form above.
 inline InstituteId InstituteOf(const ProjectId& id) {

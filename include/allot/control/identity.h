@@ -18,13 +18,24 @@ inline constexpr int kKeySecretLength = 40;
 /// SHA-256, 64 lower-case hexadecimal digits.
 std::string Sha256Hex(std::string_view text);
 
+/// What somebody proves who it is with: one of the two, or nothing.
+struct Proof {
+  /// Sha256Hex of an API key.
+  std::string key_sha256;
+  /// From a token that was verified.
+  std::optional<Person> person;
+
+  /// Sha256Hex of what tells the key or the person from all others.
+  std::string fingerprint() const;
+};
+
 /// Who presents a key. credential_missing for an empty one, credential_invalid for any other that
 /// is unknown or revoked or expired: the answer tells nothing more.
 Result<Principal> Authenticate(const Context& context, const std::string& key);
-/// The same for several, side by side with their Sha256Hex (empty for no key), with one look at the
-/// store for all.
+/// The same for several, side by side with their proofs, with one look at the store for all.
+/// member_unknown for a person who is no member, or none any more.
 std::vector<Result<Principal>> AuthenticateAll(const Context& context,
-                                               std::span<const std::string> keys_sha256);
+                                               std::span<const Proof> proofs);
 
 /// How far ahead a key may expire, and for how long one that was rotated may go on.
 inline constexpr Seconds kKeyLifetimeMax = Days(1098);

@@ -32,6 +32,7 @@ bool IsStaff(Role role);
 
 /// Who asks. Made from a credential only; the tenant never comes from a request's body.
 struct Principal {
+  /// What requests, watches and the audit are recorded under: the key's id, or the member's.
   KeyId key;
   Role role = Role::kMember;
   /// Of those who belong to an institute.
@@ -62,6 +63,34 @@ struct ApiKey {
 };
 /// Neither revoked nor expired.
 bool WorksAt(const ApiKey& key, Instant t);
+
+/// What a token says of who holds it.
+struct Person {
+  /// Who vouches for the person: "iss".
+  std::string issuer;
+  /// By which name the issuer knows the person: "sub".
+  std::string subject;
+
+  friend auto operator<=>(const Person&, const Person&) = default;
+};
+
+/// A person who may call, with tokens of its issuer.
+struct Member {
+  MemberId id;
+  Person person;
+  Role role = Role::kMember;
+  /// Of those who belong to an institute.
+  InstituteId institute;
+  std::string display_name;
+  Instant create_time;
+  /// From then on it is none.
+  std::optional<Instant> remove_time;
+
+  friend bool operator==(const Member&, const Member&) = default;
+};
+inline constexpr std::string_view kMemberIdPrefix = "m-";
+/// The id of the member that a principal is; nothing when it is a key.
+std::optional<MemberId> MemberOf(const KeyId& key);
 
 /// What a principal may attempt.
 enum class Permission : uint8_t {
@@ -120,7 +149,7 @@ inline constexpr std::array<Grant, kPermissionCount> kGrants = {{
      "register as an agent; bring the inventory, heartbeats and acknowledgements; pull orders",
      {grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kOwn}},
     {Permission::kManageTenants,
-     "create institutes and projects; change projects, quotas, merit and urgency; reject; keys of institutes and providers",
+     "create institutes and projects; change projects, quotas, merit and urgency; reject; keys of institutes and providers; members of institutes",
      {grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
     {Permission::kManagePool,
      "create providers and clusters; change clusters; drain; reserve",
@@ -129,7 +158,7 @@ inline constexpr std::array<Grant, kPermissionCount> kGrants = {{
      "publish and withdraw policies",
      {grants::kAll, grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
     {Permission::kManageStaff,
-     "keys of ministry admins, operators and auditors",
+     "keys and members who are ministry admins, operators or auditors",
      {grants::kAll, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo, grants::kNo}},
     {Permission::kReadAudit,
      "read the audit; record a pass; ask what would be",

@@ -311,6 +311,16 @@ class Tx {
   virtual Status ExpireApiKey(const KeyId& id, Instant at) = 0;
   /// Locks the keys of ministry admins and operators, and counts those that work at `at`.
   virtual Result<StaffKeys> LockStaffKeys(Instant at) = 0;
+  /// Of these persons those who are members and were not removed; in no order.
+  virtual Result<std::vector<Member>> FindMembersByPerson(std::span<const Person> persons) = 0;
+  virtual Result<std::optional<Member>> FindMember(const MemberId& id) = 0;
+  /// already_exists for a person who is a member.
+  virtual Status InsertMember(const Member& member) = 0;
+  /// Removed ones too.
+  virtual Result<Page<Member>> ListMembers(const PageRequest& page) = 0;
+  /// The first removal stands.
+  virtual Status RemoveMember(const MemberId& id, Instant at) = 0;
+
   // Calls that wait for a second person.
   virtual Result<std::optional<Proposal>> FindProposal(const ProposalId& id) = 0;
   /// By id; those that are pending at that moment only, if one is given.

@@ -147,6 +147,13 @@ class MemoryTx final : public Tx {
                                    int size) override;
   Result<int> RemoveRequests(Instant t, int limit) override;
 
+  // Members: members.cc.
+  Result<std::vector<Member>> FindMembersByPerson(std::span<const Person> persons) override;
+  Result<std::optional<Member>> FindMember(const MemberId& id) override;
+  Status InsertMember(const Member& member) override;
+  Result<Page<Member>> ListMembers(const PageRequest& page) override;
+  Status RemoveMember(const MemberId& id, Instant at) override;
+
   // The event stream: events.cc.
   Result<Revision> CurrentRevision() override;
   Result<Revision> RemovedThrough() override;

@@ -54,6 +54,9 @@ struct State {
   Table<std::tuple<AllocationId, int, OrderKind>, OrderId> orders_of_attempts;
   Table<KeyId, ApiKey> keys;
   Table<std::string, KeyId> keys_by_hash;
+  Table<MemberId, Member> members;
+  /// Those who were not removed.
+  Table<Person, MemberId> members_by_person;
   Table<std::pair<KeyId, std::string>, RequestRecord> requests;
   Table<int64_t, ChainedAuditEntry> audit;
   Table<Revision, std::vector<Event>> events;

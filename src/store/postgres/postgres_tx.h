@@ -180,6 +180,13 @@ class PostgresTx final : public Tx {
                                    int size) override;
   Result<int> RemoveRequests(Instant t, int limit) override;
 
+  // Members: members_sql.cc.
+  Result<std::vector<Member>> FindMembersByPerson(std::span<const Person> persons) override;
+  Result<std::optional<Member>> FindMember(const MemberId& id) override;
+  Status InsertMember(const Member& member) override;
+  Result<Page<Member>> ListMembers(const PageRequest& page) override;
+  Status RemoveMember(const MemberId& id, Instant at) override;
+
   // The event stream: events_sql.cc.
   Result<Revision> CurrentRevision() override;
   Result<Revision> RemovedThrough() override;

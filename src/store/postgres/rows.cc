@@ -216,6 +216,16 @@ ApiKey ReadApiKey(RowReader& row) {
           .expire_time = row.OptionalTime()};
 }
 
+Member ReadMember(RowReader& row) {
+  return {.id = row.AsId<MemberId>(),
+          .person = {.issuer = row.Text(), .subject = row.Text()},
+          .role = row.Named(ParseRole),
+          .institute = row.AsId<InstituteId>(),
+          .display_name = row.Text(),
+          .create_time = row.Time(),
+          .remove_time = row.OptionalTime()};
+}
+
 Event ReadEvent(RowReader& row) {
   Event event{.revision = row.Int64(),
               .kind = row.Named(ParseResourceKind),

@@ -87,6 +87,11 @@ inline constexpr char kApiKeyColumns[] =
     " micros(revoke_time), micros(expire_time)";
 ApiKey ReadApiKey(RowReader& row);
 
+inline constexpr char kMemberColumns[] =
+    "id, issuer, subject, role, institute_id, display_name, micros(create_time),"
+    " micros(remove_time)";
+Member ReadMember(RowReader& row);
+
 inline constexpr char kEventColumns[] =
     "revision, kind, resource, institute_id, state, micros(event_time), reason, message";
 Event ReadEvent(RowReader& row);

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "allot/control/context.h"
+
+namespace allot::control {
+
+/// Keys and members who are staff are the ministry admins' to make and end. An installation that
+/// never had a ministry admin's key goes on as it was: its operators stand in, and make the first.
+Status MayManageThoseOf(store::Tx& tx, const Principal& principal, Role role, Instant now);
+
+}  // namespace allot::control
