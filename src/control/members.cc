@@ -74,7 +74,8 @@ Result<store::Page<Member>> ListMembers(const Context& context, const Principal&
                                         const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kManageTenants));
   return context.store.Transact<store::Page<Member>>(
-      store::Access::kRead, [&](store::Tx& tx) { return tx.ListMembers(page); });
+      store::Access::kRead, store::Scope::For(principal),
+      [&](store::Tx& tx) { return tx.ListMembers(page); });
 }
 
 Result<Member> RemoveMember(const Context& context, const Call& call, const MemberId& id) {
@@ -97,15 +98,16 @@ Result<Member> RemoveMember(const Context& context, const Call& call, const Memb
 
 Result<Caller> WhoIs(const Context& context, const Principal& principal) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadPool));
-  return context.store.Transact<Caller>(store::Access::kRead, [&](store::Tx& tx) -> Result<Caller> {
-    Caller caller;
-    if (const auto member = MemberOf(principal.key)) {
-      ALLOT_ASSIGN_OR_RETURN(caller.member, tx.FindMember(*member));
-    } else {
-      ALLOT_ASSIGN_OR_RETURN(caller.key, tx.FindApiKey(principal.key));
-    }
-    return caller;
-  });
+  return context.store.Transact<Caller>(
+      store::Access::kRead, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Caller> {
+        Caller caller;
+        if (const auto member = MemberOf(principal.key)) {
+          ALLOT_ASSIGN_OR_RETURN(caller.member, tx.FindMember(*member));
+        } else {
+          ALLOT_ASSIGN_OR_RETURN(caller.key, tx.FindApiKey(principal.key));
+        }
+        return caller;
+      });
 }
 
 }  // namespace allot::control

@@ -13,21 +13,21 @@ Authenticator::Authenticator(const control::Context& context, const Limits& limi
 
 Authenticator::~Authenticator() { Stop(); }
 
-QueueVerdict Authenticator::TryAsk(const std::string& key_sha256, Done done) {
+QueueVerdict Authenticator::TryAsk(const control::Proof& proof, Done done) {
   {
-    const std::string party = known_callers_.PartyOf(key_sha256);
+    const std::string party = known_callers_.PartyOf(proof.fingerprint());
     const std::lock_guard lock(mutex_);
     if (stopping_) return QueueVerdict::kStopped;
-    const auto verdict = waiting_.Push(party, {.key_sha256 = key_sha256, .done = std::move(done)});
+    const auto verdict = waiting_.Push(party, {.proof = proof, .done = std::move(done)});
     if (verdict != QueueVerdict::kTaken) return verdict;
   }
   changed_.notify_one();
   return QueueVerdict::kTaken;
 }
 
-Result<Principal> Authenticator::Ask(const std::string& key_sha256) {
-  auto principal = std::move(control::AuthenticateAll(context_, std::span(&key_sha256, 1)).front());
-  Learn(key_sha256, principal);
+Result<Principal> Authenticator::Ask(const control::Proof& proof) {
+  auto principal = std::move(control::AuthenticateAll(context_, std::span(&proof, 1)).front());
+  Learn(proof, principal);
   return principal;
 }
 
@@ -49,21 +49,22 @@ void Authenticator::Run() {
       if (waiting_.empty()) return;
       asking = waiting_.Take(limits_.together_max, [](const Waiting&) { return std::size_t{1}; });
     }
-    std::vector<std::string> keys;
-    for (Waiting& one : asking) keys.push_back(std::move(one.key_sha256));
-    const auto principals = control::AuthenticateAll(context_, keys);
+    std::vector<control::Proof> proofs;
+    for (Waiting& one : asking) proofs.push_back(std::move(one.proof));
+    const auto principals = control::AuthenticateAll(context_, proofs);
     for (std::size_t i = 0; i < asking.size(); ++i) {
-      Learn(keys[i], principals[i]);
+      Learn(proofs[i], principals[i]);
       asking[i].done(principals[i]);
     }
   }
 }
 
-void Authenticator::Learn(const std::string& key_sha256, const Result<Principal>& principal) {
+void Authenticator::Learn(const control::Proof& proof, const Result<Principal>& principal) {
   if (principal.ok()) {
-    known_callers_.Learn(key_sha256, *principal);
-  } else if (principal.error().reason == Reason::kCredentialInvalid) {
-    known_callers_.Forget(key_sha256);
+    known_callers_.Learn(proof.fingerprint(), *principal);
+  } else if (principal.error().reason == Reason::kCredentialInvalid ||
+             principal.error().reason == Reason::kMemberUnknown) {
+    known_callers_.Forget(proof.fingerprint());
   }
 }
 

@@ -14,9 +14,9 @@
 
 namespace allot::rpc {
 
-/// Finds out who presents a key. Nobody is remembered: every call's key is looked up, so that one
-/// that was revoked is refused from that moment on; calls that come together share the look.
-/// Thread safe.
+/// Finds out who is behind a key or a token that was verified. Nobody is remembered: every call's
+/// is looked up, so that a key that was revoked, and a member who was removed, is refused from that
+/// moment on; calls that come together share the look. Thread safe.
 class Authenticator {
  public:
   struct Limits {
@@ -35,20 +35,20 @@ class Authenticator {
   ~Authenticator();
 
   /// Whatever it answers but kTaken: `done` will not be called.
-  QueueVerdict TryAsk(const std::string& key_sha256, Done done);
+  QueueVerdict TryAsk(const control::Proof& proof, Done done);
   /// At once, on the caller's thread.
-  Result<Principal> Ask(const std::string& key_sha256);
+  Result<Principal> Ask(const control::Proof& proof);
   /// Answers all that wait, then ends.
   void Stop();
 
  private:
   struct Waiting {
-    std::string key_sha256;
+    control::Proof proof;
     Done done;
   };
 
   void Run();
-  void Learn(const std::string& key_sha256, const Result<Principal>& principal);
+  void Learn(const control::Proof& proof, const Result<Principal>& principal);
 
   const control::Context& context_;
   const Limits limits_;

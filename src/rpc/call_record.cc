@@ -50,6 +50,10 @@ CallJournal::CallJournal(std::shared_ptr<spdlog::logger> log,
                 .Name("allot_rpc_calls_total")
                 .Help("Calls that ended, by method and code.")
                 .Register(*registry_);
+  bad_tokens_ = &prometheus::BuildCounter()
+                     .Name("allot_rpc_tokens_refused_total")
+                     .Help("Calls refused because of their token, by cause.")
+                     .Register(*registry_);
   durations_ = &prometheus::BuildHistogram()
                     .Name("allot_rpc_call_seconds")
                     .Help("From arrival to answer, by method; watches are left out.")
@@ -87,6 +91,9 @@ void CallJournal::WatchEnded() {
 void CallJournal::Count(const CallRecord& record, grpc::StatusCode code, int64_t micros) {
   in_flight_->Decrement();
   calls_->Add({{"method", record.method}, {"code", std::string(CodeName(code))}}).Increment();
+  if (!record.token_fault.empty()) {
+    bad_tokens_->Add({{"cause", std::string(record.token_fault)}}).Increment();
+  }
   if (record.method.ends_with("/WatchAllocations")) return;
   durations_->Add({{"method", record.method}}, kSecondsBuckets)
       .Observe(static_cast<double>(micros) / 1e6);
@@ -113,7 +120,8 @@ void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const E
   const auto level = LevelOf(code);
   if (!log_->should_log(level)) return;
   int64_t unwritten = 0;
-  const bool refused = error != nullptr && error->reason == Reason::kOverloaded;
+  const bool refused = error != nullptr && (error->reason == Reason::kOverloaded ||
+                                            error->reason == Reason::kTokenInvalid);
   if (refused && !TakeRefusal(unwritten)) return;
   nlohmann::json line = {{"event", "rpc"},
                          {"method", record.method},
@@ -129,6 +137,7 @@ void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const E
     line["reason"] = Name(error->reason);
     line["message"] = error->message;
   }
+  if (!record.token_fault.empty()) line["token_fault"] = record.token_fault;
   if (unwritten > 0) line["refused_without_a_line"] = unwritten;
   log_->log(level, line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include <grpcpp/support/status.h>
 #include <prometheus/counter.h>
@@ -29,6 +30,8 @@ struct CallRecord {
   std::string request_id;
   Principal principal;
   int64_t start_micros = 0;
+  /// Of a token that was refused: why, which nobody but the log and the metrics is told.
+  std::string_view token_fault = {};
 };
 
 /// Counts calls and writes one line for each that ended. Thread safe.
@@ -46,8 +49,8 @@ class CallJournal {
 
  private:
   void Count(const CallRecord& record, grpc::StatusCode code, int64_t micros);
-  /// Whether a call refused as overloaded gets a line, and how many before it got none: a flood of
-  /// calls is not to become one of lines.
+  /// Whether a call refused as overloaded, or with a bad token, gets a line, and how many before it
+  /// got none: a flood of calls is not to become one of lines.
   bool TakeRefusal(int64_t& unwritten);
   void Write(const CallRecord& record, grpc::StatusCode code, const Error* error, int64_t micros);
 
@@ -55,6 +58,7 @@ class CallJournal {
   const std::shared_ptr<prometheus::Registry> registry_;
   const std::function<int64_t()> steady_micros_;
   prometheus::Family<prometheus::Counter>* calls_ = nullptr;
+  prometheus::Family<prometheus::Counter>* bad_tokens_ = nullptr;
   prometheus::Family<prometheus::Histogram>* durations_ = nullptr;
   prometheus::Gauge* in_flight_ = nullptr;
   prometheus::Gauge* watches_ = nullptr;

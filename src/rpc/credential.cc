@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kScheme = "Bearer ";
 /// Longer than any key, far shorter than what metadata may carry.
-constexpr std::size_t kCredentialLengthMax = 256;
+constexpr std::size_t kKeyLengthMax = 256;
 /// The PEM of the certificate that a caller showed to the edge, percent-encoded.
 constexpr const char* kForwardedCertificateHeader = "allot-client-certificate";
 
@@ -38,19 +38,26 @@ std::string NameThatTheEdgeForwards(const grpc::CallbackServerContext& context) 
   return certificate ? transport::SpiffeIdOf(*certificate).value_or("") : "";
 }
 
-std::string KeySha256Of(const grpc::CallbackServerContext& context) {
+/// The key or the token; neither where there is none.
+Credential CredentialIn(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   if (metadata.find("authorization") == metadata.end()) return {};
   const std::string_view value = OnlyValue(context, "authorization").value_or("");
-  const bool sound = value.starts_with(kScheme) && value.size() > kScheme.size() &&
-                     value.size() <= kCredentialLengthMax;
-  return control::Sha256Hex(sound ? value.substr(kScheme.size()) : "not a key");
+  const bool has_scheme = value.starts_with(kScheme);
+  const std::string_view text = has_scheme ? value.substr(kScheme.size()) : "";
+  if (text.find('.') != std::string_view::npos) {
+    return {.key_sha256 = {}, .token = std::string(text), .certificate_name = {}};
+  }
+  const bool sound = !text.empty() && text.size() <= kKeyLengthMax;
+  return {.key_sha256 = control::Sha256Hex(sound ? text : "not a key"),
+          .token = {},
+          .certificate_name = {}};
 }
 
 }  // namespace
 
 Credential CredentialOf(const grpc::CallbackServerContext& context, const ServerTls* tls) {
-  Credential credential{.key_sha256 = KeySha256Of(context), .certificate_name = {}};
+  Credential credential = CredentialIn(context);
   if (tls == nullptr) return credential;
   const std::string name = NameOfConnection(context);
   // Anybody may send the header; it says something only where the edge itself is the sender, which

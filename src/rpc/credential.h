@@ -13,6 +13,8 @@ struct Credential {
   /// Of the key in "authorization: Bearer KEY", hexadecimal; empty when there is none, and of a
   /// text that is no key for every other form.
   std::string key_sha256;
+  /// What stands in its place and has a dot, which no key has; empty for a key. Never logged.
+  std::string token;
   /// The SPIFFE ID in the certificate that the caller's connection was made with; empty without.
   std::string certificate_name;
 };

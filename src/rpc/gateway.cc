@@ -62,7 +62,10 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
         call->record.principal = principal;
         Dispatch(call);
       },
-      [this, call](const Error& error) { Finish(call, error); });
+      [this, call](const Denial& denial) {
+        call->record.token_fault = denial.token_fault;
+        Finish(call, denial.error);
+      });
   return reactor;
 }
 
@@ -75,39 +78,16 @@ CallRecord Gateway::NewRecord(const std::string& name) {
           .start_micros = journal_.NowMicros()};
 }
 
-void Gateway::Admit(const Credential& credential, std::function<void(const Principal&)> serve,
-                    std::function<void(const Error&)> refuse) {
-  if (refusing_.load()) return refuse(RefusalOf(QueueVerdict::kStopped));
-  const auto asked = authenticator_.TryAsk(
-      credential.key_sha256,
-      [this, credential, serve = std::move(serve), refuse](const Result<Principal>& principal) {
-        if (!principal.ok()) return refuse(principal.error());
-        const Status certified = CheckCertificate(*principal, credential);
-        if (!certified.ok()) return refuse(certified.error());
-        serve(*principal);
-      });
-  if (asked != QueueVerdict::kTaken) refuse(RefusalOf(asked));
+void Gateway::Admit(const Credential& credential, Identification::Serve serve,
+                    Identification::Refuse refuse) {
+  if (refusing_.load()) return refuse({.error = RefusalOf(QueueVerdict::kStopped)});
+  identification_.Find(credential, std::move(serve), std::move(refuse));
 }
 
 void Gateway::RunOnWorker(const Principal& principal, std::function<void()> job,
                           const std::function<void(const Error&)>& refuse) {
   const auto taken = pool_.TryRun(PartyOf(principal), std::move(job));
   if (taken != QueueVerdict::kTaken) refuse(RefusalOf(taken));
-}
-
-/// A provider's key is good only on a connection of that provider: neither a stolen key nor a
-/// stolen certificate is enough.
-Status Gateway::CheckCertificate(const Principal& principal, const Credential& credential) const {
-  if (tls_ == nullptr || principal.role != Role::kProvider) return Ok{};
-  const auto needed = tls_->ProviderName(principal.provider.str());
-  if (!needed || credential.certificate_name == *needed) return Ok{};
-  return StateError(Reason::kCertificateRequired,
-                    "the connection is not made with the certificate of " + *needed);
-}
-
-Status Gateway::StillAllowed(const Credential& credential) const {
-  ALLOT_ASSIGN_OR_RETURN(const auto principal, authenticator_.Ask(credential.key_sha256));
-  return CheckCertificate(principal, credential);
 }
 
 void Gateway::Dispatch(const UnaryCallPtr& call) {
@@ -198,7 +178,12 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
   auto stream = WatchStream::Make(journal_, record);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
   const Credential credential = CredentialOf(*context, tls_);
-  const auto refuse = [stream](const Error& error) { stream->End(error); };
+  const auto refuse = [stream, record](const Denial& denial) {
+    CallRecord refused = record;
+    refused.token_fault = denial.token_fault;
+    stream->Identify(refused);
+    stream->End(denial.error);
+  };
   const auto begin = [this, stream, record, &method, bytes = BytesOf(*request),
                       credential](const Principal& principal) {
     if (stream->over()) return;
@@ -208,21 +193,22 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
     if (!bytes.ok()) return stream->End(bytes.error());
     auto source = method(Caller{principal}, known, *bytes);
     if (!source.ok()) return stream->End(source.error());
-    const Status added =
-        hub_.Add({.stream = stream,
-                  .source = *std::move(source),
-                  .key = principal.key,
-                  .still_allowed = [this, credential] { return StillAllowed(credential); },
-                  .last_sent_micros = 0,
-                  .last_allowed_micros = 0,
-                  .behind = true});
+    const Status added = hub_.Add(
+        {.stream = stream,
+         .source = *std::move(source),
+         .key = principal.key,
+         .still_allowed = [this, credential] { return identification_.StillAllowed(credential); },
+         .last_sent_micros = 0,
+         .last_allowed_micros = 0,
+         .behind = true});
     if (!added.ok()) stream->End(added.error());
   };
   Admit(
       credential,
-      [this, begin, refuse](const Principal& principal) {
+      [this, begin, stream](const Principal& principal) {
         RunOnWorker(
-            principal, [begin, principal] { begin(principal); }, refuse);
+            principal, [begin, principal] { begin(principal); },
+            [stream](const Error& error) { stream->End(error); });
       },
       refuse);
   return stream.get();

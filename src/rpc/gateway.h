@@ -10,10 +10,10 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "allot/rpc/server_tls.h"
-#include "rpc/authenticator.h"
 #include "rpc/awaiting_calls.h"
 #include "rpc/call_record.h"
 #include "rpc/credential.h"
+#include "rpc/identification.h"
 #include "rpc/method_table.h"
 #include "rpc/watch_hub.h"
 #include "rpc/worker_pool.h"
@@ -34,11 +34,11 @@ class Gateway {
  public:
   /// `tls` is null on a server without.
   Gateway(const control::Context& context, const ServerTls* tls, CallJournal& journal,
-          Authenticator& authenticator, WorkerPool& pool, AwaitingCalls& awaiting, WatchHub& hub)
+          Identification& identification, WorkerPool& pool, AwaitingCalls& awaiting, WatchHub& hub)
       : context_(context),
         tls_(tls),
         journal_(journal),
-        authenticator_(authenticator),
+        identification_(identification),
         pool_(pool),
         awaiting_(awaiting),
         hub_(hub) {}
@@ -59,15 +59,12 @@ class Gateway {
   using UnaryCallPtr = std::shared_ptr<UnaryCall>;
 
   CallRecord NewRecord(const std::string& name);
-  /// Finds out who calls, and then runs `serve` on the authenticator's thread; or `refuse` is told
-  /// why not, at once or later. One of the two runs, once, and neither may block.
-  void Admit(const Credential& credential, std::function<void(const Principal&)> serve,
-             std::function<void(const Error&)> refuse);
+  /// As Identification::Find, unless no new calls are taken.
+  void Admit(const Credential& credential, Identification::Serve serve,
+             Identification::Refuse refuse);
   /// Hands a job to the pool, in the caller's line, or `refuse` is told why not.
   void RunOnWorker(const Principal& principal, std::function<void()> job,
                    const std::function<void(const Error&)>& refuse);
-  Status CheckCertificate(const Principal& principal, const Credential& credential) const;
-  Status StillAllowed(const Credential& credential) const;
   /// Serves it here if that takes no time worth mentioning, and else on a worker.
   void Dispatch(const UnaryCallPtr& call);
   void Serve(const UnaryCallPtr& call);
@@ -79,7 +76,7 @@ class Gateway {
   const control::Context& context_;
   const ServerTls* const tls_;
   CallJournal& journal_;
-  Authenticator& authenticator_;
+  Identification& identification_;
   WorkerPool& pool_;
   AwaitingCalls& awaiting_;
   WatchHub& hub_;

@@ -35,6 +35,7 @@ ServiceMethods ProviderMethods(const Services& services);
 ServiceMethods PolicyMethods(const Services& services);
 ServiceMethods OperatorMethods(const Services& services);
 ServiceMethods ProposalMethods(const Services& services);
+ServiceMethods MemberMethods(const Services& services);
 
 inline const std::string& PageKey(const Quota& quota) { return quota.project.str(); }
 inline std::string PageKey(const AuditEntry& entry) { return std::to_string(entry.number); }

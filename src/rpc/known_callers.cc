@@ -7,7 +7,6 @@ namespace {
 
 /// Far more than there are; then all are learnt anew.
 constexpr std::size_t kKnownMax = 65'536;
-constexpr char kStrangers[] = "strangers";
 
 }  // namespace
 
@@ -17,22 +16,22 @@ std::string PartyOf(const Principal& principal) {
   return "keys/" + principal.key.str();
 }
 
-std::string KnownCallers::PartyOf(const std::string& key_sha256) const {
+std::string KnownCallers::PartyOf(const std::string& fingerprint) const {
   const std::lock_guard lock(mutex_);
-  const auto found = parties_.find(key_sha256);
+  const auto found = parties_.find(fingerprint);
   return found == parties_.end() ? kStrangers : found->second;
 }
 
-void KnownCallers::Learn(const std::string& key_sha256, const Principal& principal) {
+void KnownCallers::Learn(const std::string& fingerprint, const Principal& principal) {
   const std::lock_guard lock(mutex_);
-  if (parties_.contains(key_sha256)) return;
+  if (parties_.contains(fingerprint)) return;
   if (parties_.size() >= kKnownMax) parties_.clear();
-  parties_.emplace(key_sha256, rpc::PartyOf(principal));
+  parties_.emplace(fingerprint, rpc::PartyOf(principal));
 }
 
-void KnownCallers::Forget(const std::string& key_sha256) {
+void KnownCallers::Forget(const std::string& fingerprint) {
   const std::lock_guard lock(mutex_);
-  parties_.erase(key_sha256);
+  parties_.erase(fingerprint);
 }
 
 }  // namespace allot::rpc

@@ -8,20 +8,22 @@
 
 namespace allot::rpc {
 
-/// Whose calls wait in one line: those of an institute or provider, or of a key that has neither.
+/// Whose calls wait in one line: those of an institute or provider, or of a key or member that has
+/// neither.
 std::string PartyOf(const Principal& principal);
+inline constexpr char kStrangers[] = "strangers";
 
-/// Whose line a call waits in, told from its key before that is looked up: by what the key was when
-/// it was last found good. It decides nothing else, so it may be out of date. Keys are named by
-/// their SHA-256. Thread safe.
+/// Whose line a call waits in, told from its key or person before that is looked up: by what it was
+/// when it was last found good. It decides nothing else, so it may be out of date. They are named
+/// by their fingerprints (control::Proof). Thread safe.
 class KnownCallers {
  public:
-  /// All who are not known share one.
-  std::string PartyOf(const std::string& key_sha256) const;
-  /// After a key was found good. Only such are kept, so nobody can fill this with others.
-  void Learn(const std::string& key_sha256, const Principal& principal);
+  /// All who are not known share one, kStrangers.
+  std::string PartyOf(const std::string& fingerprint) const;
+  /// After it was found good. Only such are kept, so nobody can fill this with others.
+  void Learn(const std::string& fingerprint, const Principal& principal);
   /// After it was found to be none.
-  void Forget(const std::string& key_sha256);
+  void Forget(const std::string& fingerprint);
 
  private:
   mutable std::mutex mutex_;

@@ -69,7 +69,11 @@ v1::ApiKey Render(const ApiKey& key) {
 v1::AuditEntry Render(const AuditEntry& entry, const std::string& resource) {
   v1::AuditEntry rendered;
   *rendered.mutable_time() = Render(entry.time);
-  if (!entry.key.empty()) rendered.set_api_key(NameOf(entry.key));
+  if (const auto member = MemberOf(entry.key)) {
+    rendered.set_member(NameOf(*member));
+  } else if (!entry.key.empty()) {
+    rendered.set_api_key(NameOf(entry.key));
+  }
   rendered.set_actor(entry.actor);
   rendered.set_action(entry.action);
   rendered.set_resource(resource);

@@ -19,6 +19,7 @@ constexpr std::string_view kAllocationForm = "institutes/*/projects/*/allocation
 constexpr std::string_view kPolicyForm = "policies/*";
 constexpr std::string_view kKeyForm = "apiKeys/*";
 constexpr std::string_view kProposalForm = "proposals/*";
+constexpr std::string_view kMemberForm = "members/*";
 constexpr std::string_view kAll = "-";
 
 enum class Wildcard { kRefused, kAllowed };
@@ -117,6 +118,11 @@ Result<PolicyId> ParsePolicyName(std::string_view name, const std::string& field
   return PolicyId(parts[0]);
 }
 
+Result<MemberId> ParseMemberName(std::string_view name, const std::string& field) {
+  ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kMemberForm));
+  return MemberId(parts[0]);
+}
+
 Result<KeyId> ParseKeyName(std::string_view name, const std::string& field) {
   ALLOT_ASSIGN_OR_RETURN(const auto parts, Parts(name, field, kKeyForm));
   return KeyId(parts[0]);
@@ -190,6 +196,7 @@ Result<AuditedResource> ParseAuditedName(std::string_view name, const std::strin
       {kPolicyForm, {"policy"}},
       {kKeyForm, {"key"}},
       {kProposalForm, {"proposal"}},
+      {kMemberForm, {"member"}},
   };
   for (const Form& form : forms) {
     const auto parts = Match(name, form.pattern, Wildcard::kRefused);
@@ -214,6 +221,7 @@ std::string NameOf(const AllocationId& id) {
 std::string NameOf(const PolicyId& id) { return "policies/" + id.str(); }
 std::string NameOf(const KeyId& id) { return "apiKeys/" + id.str(); }
 std::string NameOf(const ProposalId& id) { return "proposals/" + id.str(); }
+std::string NameOf(const MemberId& id) { return "members/" + id.str(); }
 std::string QuotaNameOf(const ProjectId& id) { return NameOf(id) + "/quota"; }
 std::string NameOf(const ProviderId& provider, const ClusterId& id) {
   return NameOf(provider) + "/clusters/" + id.str();

@@ -54,6 +54,7 @@ Result<ProjectId> ParseProjectName(std::string_view name, const std::string& fie
 Result<ProjectId> ParseQuotaName(std::string_view name, const std::string& field);
 Result<AllocationId> ParseAllocationName(std::string_view name, const std::string& field);
 Result<PolicyId> ParsePolicyName(std::string_view name, const std::string& field);
+Result<MemberId> ParseMemberName(std::string_view name, const std::string& field);
 Result<KeyId> ParseKeyName(std::string_view name, const std::string& field);
 Result<ProposalId> ParseProposalName(std::string_view name, const std::string& field);
 
@@ -80,6 +81,7 @@ std::string NameOf(const AllocationId& id);
 std::string NameOf(const PolicyId& id);
 std::string NameOf(const KeyId& id);
 std::string NameOf(const ProposalId& id);
+std::string NameOf(const MemberId& id);
 std::string QuotaNameOf(const ProjectId& id);
 std::string NameOf(const ProviderId& provider, const ClusterId& id);
 /// Of "<cluster>/<node>", under its cluster's name.

@@ -12,6 +12,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "allot/transport/server_address.h"
+#include "rpc/identification.h"
 #include "rpc/table_service.h"
 #include "rpc/unknown_methods.h"
 
@@ -76,13 +77,14 @@ class GrpcServer final : public Server {
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,
               .steady_micros = options_.steady_micros}),
-        gateway_(context, options_.tls.get(), journal_, authenticator_, pool_, awaiting_, hub_),
+        identification_(options_.tls.get(), options_.tokens.get(), authenticator_, pool_),
+        gateway_(context, options_.tls.get(), journal_, identification_, pool_, awaiting_, hub_),
         unknown_methods_(context.ids) {
     const Services services{context, planner, shared_commit_, cluster_names_};
     for (const auto& methods :
          {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
           PoolMethods(services), ProviderMethods(services), PolicyMethods(services),
-          OperatorMethods(services), ProposalMethods(services)}) {
+          OperatorMethods(services), ProposalMethods(services), MemberMethods(services)}) {
       services_.push_back(std::make_unique<TableService>(methods, gateway_));
     }
   }
@@ -137,6 +139,7 @@ class GrpcServer final : public Server {
     server_->GetHealthCheckService()->SetServingStatus(false);
     hub_.EndAll(StateError(Reason::kShuttingDown, "the server is shutting down"));
     awaiting_.EndAll();
+    if (options_.tokens) options_.tokens->EndWaits();
     server_->Shutdown(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(grace_ms, GPR_TIMESPAN)));
     hub_.Stop();
@@ -155,6 +158,7 @@ class GrpcServer final : public Server {
   WorkerPool pool_;
   AwaitingCalls awaiting_;
   WatchHub hub_;
+  Identification identification_;
   Gateway gateway_;
   UnknownMethods unknown_methods_;
   std::vector<std::unique_ptr<TableService>> services_;

@@ -16,6 +16,7 @@
 #include "allot/rpc/server.h"
 #include "allot/v1/allocation_service.grpc.pb.h"
 #include "allot/v1/error_reason.pb.h"
+#include "allot/v1/member_service.grpc.pb.h"
 #include "allot/v1/operator_service.grpc.pb.h"
 #include "allot/v1/policy_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
@@ -202,6 +203,7 @@ class Api : public ::testing::Test {
   using Policies = v1::PolicyService::Stub;
   using Operators = v1::OperatorService::Stub;
   using Proposals = v1::ProposalService::Stub;
+  using Members = v1::MemberService::Stub;
 
   testing::ManualClock clock_;
   SystemIdSource ids_;

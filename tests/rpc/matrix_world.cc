@@ -64,6 +64,14 @@ void MatrixWorld::SetUp() {
   // Somebody's key, as a thing to be exchanged and revoked.
   key_name_ = "apiKeys/" + MemberKey("birch").substr(6, control::kKeyIdLength);
   AddProposal();
+  v1::Member member;
+  ASSERT_EQ(ReasonOf(Call<v1::MemberService>(
+                operator_key_, &Members::CreateMember,
+                "member { issuer: 'https://id.example' subject: 'kim' role: ROLE_VIEWER institute: "
+                "'institutes/birch' }",
+                &member)),
+            "OK");
+  member_name_ = member.name();
   database_connection_ = std::make_unique<pqxx::connection>(database_);
 }
 
@@ -220,6 +228,7 @@ std::map<std::string, std::string> MatrixWorld::Words(Place place) const {
       {"$ONCE", place == kOwn ? "request_id: 'registered'" : ""},
       {"$KEY", key_name_},
       {"$PROPOSAL", "pwaits"},
+      {"$MEMBER", member_name_},
       {"$SETTINGS", settings_},
       {"$LATER", "{ seconds: " + std::to_string(clock_.Now().seconds() + 300 * 3600) + " }"},
       {"$MUCH_LATER", "{ seconds: " + std::to_string(clock_.Now().seconds() + 302 * 3600) + " }"},

@@ -75,6 +75,7 @@ class MatrixWorld : public Api {
   std::string foreign_order_;
   std::string settings_;
   std::string key_name_;
+  std::string member_name_;
 };
 
 }  // namespace allot::rpc

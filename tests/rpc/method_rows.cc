@@ -246,6 +246,17 @@ constexpr MethodRow kRows[] = {
     {.method = "OperatorService/RevokeApiKey",
      .permission = kManageTenants,
      .request = "name: '$KEY' validate_only: true"},
+    // People.
+    {.method = "MemberService/CreateMember",
+     .permission = kManageTenants,
+     .whose = kInstitutes,
+     .request = "member { issuer: 'https://id.example' subject: 'lee' role: ROLE_MEMBER institute: "
+                "'$INSTITUTE' display_name: 'Lee' } validate_only: true"},
+    {.method = "MemberService/ListMembers", .permission = kManageTenants, .request = ""},
+    {.method = "MemberService/RemoveMember",
+     .permission = kManageTenants,
+     .request = "name: '$MEMBER' validate_only: true"},
+    {.method = "MemberService/WhoAmI", .permission = kReadPool, .request = ""},
     {.method = "OperatorService/ListAuditEntries",
      .permission = kReadAudit,
      .whose = kInstitutes,

@@ -11,6 +11,7 @@
 #include "allot/base/result.h"
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
+#include "allot/oidc/token_verifier.h"
 #include "allot/rpc/server_tls.h"
 
 namespace allot::rpc {
@@ -30,6 +31,8 @@ class Server {
     /// None: plain text, on a loopback address or a Unix socket only. With authorities for clients,
     /// a provider's calls need its certificate beside its key.
     std::shared_ptr<ServerTls> tls;
+    /// Judges people's tokens; none: no token is good.
+    std::shared_ptr<oidc::TokenVerifier> tokens;
     bool reflection = false;
 
     int workers = 8;
