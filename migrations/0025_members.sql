@@ -23,3 +23,6 @@ ALTER TABLE members ENABLE ROW LEVEL SECURITY;
 ALTER TABLE members FORCE ROW LEVEL SECURITY;
 CREATE POLICY within_scope ON members USING (
   (SELECT scope_is_everything()) OR institute_id = ANY ((SELECT scope_institutes())::text[]));
+-- Everybody is told who they are.
+CREATE POLICY own ON members FOR SELECT USING (id = ANY ((SELECT scope_keys())::text[]));
+CREATE POLICY own ON api_keys FOR SELECT USING (id = ANY ((SELECT scope_keys())::text[]));

@@ -35,6 +35,19 @@ server:
 backup:
   folder: /var/backups/allot
   archive_timeout: 30s
+identity:
+  leeway: 10s
+  issuers:
+    - issuer: https://id.example/realms/gpu
+      audience: allot
+      algorithms: [PS256, ES256]
+      token_type: JWT
+      jwks_uri: https://id.example/keys
+      ca_file: /etc/allot/id-ca.crt
+      keys_refresh: 1m
+      keys_max_age: 12h
+      token_lifetime_max: 1h
+    - {issuer: "http://127.0.0.1:8080", audience: allot}
 policy:
   version: "2026-1"
   usage_half_life: 7d
@@ -100,11 +113,32 @@ INSTANTIATE_TEST_SUITE_P(
     EachKind, BrokenConfig,
     ::testing::Values(
         Broken{"NotYaml", "server:\n  listen: [1, 2\n", "3: this is not YAML: "},
+        Broken{"IssuerInPlainText", "identity:\n  issuers:\n    - issuer: http://id.example\n",
+               "3: identity.issuers[0].issuer is 'http://id.example': expected an https URL"},
+        Broken{"IssuerWithoutAudience", "identity:\n  issuers:\n    - issuer: https://id.example\n",
+               "3: identity.issuers[0].audience is missing: expected the name of this service"},
+        Broken{"IssuerTwice",
+               "identity:\n  issuers:\n    - {issuer: https://id.example, audience: a}\n    - "
+               "{issuer: https://id.example, audience: b}\n",
+               "4: identity.issuers[1].issuer is 'https://id.example': expected each issuer once"},
+        Broken{"NoAlgorithm",
+               "identity:\n  issuers:\n    - {issuer: https://id.example, audience: a, algorithms: "
+               "[RS256, none]}\n",
+               "3: identity.issuers[0].algorithms is a list: expected a list of RS256, PS256"},
+        Broken{"SharedSecret",
+               "identity:\n  issuers:\n    - {issuer: https://id.example, audience: a, algorithms: "
+               "[HS256]}\n",
+               "3: identity.issuers[0].algorithms is a list: expected a list of RS256, PS256"},
+        Broken{"IssuersNotAList", "identity:\n  issuers: {}\n",
+               "2: identity.issuers is a mapping: expected a list of at most 16 mappings"},
+        Broken{"WideLeeway", "identity:\n  leeway: 1h\n",
+               "2: identity.leeway is '1h': expected a duration from 0s to 5m"},
         Broken{"NotAMapping", "- 1\n", "1: the file is a list: expected a mapping of settings"},
         Broken{"SectionNotAMapping", "server: 7\n",
                "1: server is '7': expected a mapping of settings"},
-        Broken{"UnknownSection", "polices: {}\n",
-               "1: polices is an unknown setting: expected one of: backup, policy, server"},
+        Broken{
+            "UnknownSection", "polices: {}\n",
+            "1: polices is an unknown setting: expected one of: backup, identity, policy, server"},
         Broken{"FolderFromNowhere", "backup: {folder: backups}\n",
                "1: backup.folder is 'backups': expected a path from the root on"},
         Broken{"FolderThatACommandCannotCarry", "backup: {folder: \"/srv/it's\"}\n",

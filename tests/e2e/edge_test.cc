@@ -13,6 +13,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "allot/oidc/token_verifier.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "e2e/installation.h"
 #include "support/edge.h"
@@ -86,6 +87,15 @@ class EdgeTest : public ::testing::Test {
   static inline std::optional<Installation> nation_;
   static inline std::optional<Edge> edge_;
 };
+
+TEST_F(EdgeTest, ATokenOfTheLargestSizeComesThrough) {
+  const TempDir folder;
+  const std::string file = folder / "token";
+  std::ofstream(file) << "a.b." << std::string(oidc::kTokenBytesMax - 4, 'c');
+  const Ended ended = nation_->AllotAs(file, {"clusters"});
+  EXPECT_EQ(ended.exit_code, 4);
+  EXPECT_THAT(ended.err, HasSubstr("token_invalid")) << "the server's word, not the edge's";
+}
 
 TEST_F(EdgeTest, WorkIsHandedOverAndTakenBackThroughIt) {
   const auto agent = nation_->StartAgent("naver-a");

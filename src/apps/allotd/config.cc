@@ -185,6 +185,7 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file) {
   YamlFields top(document, file, "", error);
   ReadServer(top.Mapping("server"), config);
   ReadBackup(top.Mapping("backup"), config.backup);
+  ReadIdentity(top.Mapping("identity"), config.identity);
   ReadPolicy(top.Mapping("policy"), config.policy);
   top.Finish();
   if (error) return *error;

@@ -7,6 +7,7 @@
 #include "allot/base/time.h"
 #include "allot/control/context.h"
 #include "allot/model/policy.h"
+#include "apps/allotd/identity_config.h"
 
 namespace allot::allotd {
 
@@ -48,6 +49,7 @@ struct Config {
   int scheduler_poll_ms = 500;
   control::CallsForTwo second_person;
   Backup backup;
+  IdentityConfig identity;
   Policy policy = DefaultPolicy();
 };
 

@@ -33,6 +33,7 @@
 #include "apps/allotd/operator_key.h"
 #include "apps/allotd/self_probe.h"
 #include "apps/allotd/signals.h"
+#include "apps/allotd/token_keys.h"
 
 namespace allot::allotd {
 namespace {
@@ -119,6 +120,7 @@ class Serving {
   Status Start() {
     ALLOT_RETURN_IF_ERROR(LoadCertificates());
     ALLOT_RETURN_IF_ERROR(StartMetrics());
+    StartTokens();
     RaiseDescriptorLimit(ServerOptions().descriptors_needed());
     // Before the first call: it may be judged by a published policy.
     ALLOT_RETURN_IF_ERROR(planner_.Read([](const control::PoolView&) {}));
@@ -182,6 +184,7 @@ class Serving {
     rpc::Server::Options options;
     options.address = config_.listen;
     options.tls = tls_;
+    options.tokens = tokens_;
     options.reflection = true;
     // A worker without a connection would only wait for one.
     options.workers = config_.database_connections;
@@ -246,6 +249,19 @@ class Serving {
     }
   }
 
+  /// Without an issuer no token is good, and nothing is fetched.
+  void StartTokens() {
+    if (config_.identity.issuers.empty()) return;
+    key_fetches_.emplace(clock_, *registry_);
+    tokens_ = std::make_shared<oidc::TokenVerifier>(
+        clock_, oidc::TokenVerifier::Options{.issuers = config_.identity.issuers,
+                                             .leeway = config_.identity.leeway,
+                                             .steady_micros = SteadyMicros,
+                                             .on_fetch = [this](const oidc::KeyFetch& fetch) {
+                                               key_fetches_->Note(fetch);
+                                             }});
+  }
+
   Status LoadCertificates() {
     const Config::Tls& tls = config_.tls;
     if (tls.certificate.empty()) return Ok{};
@@ -293,6 +309,8 @@ class Serving {
   std::shared_ptr<PresentMetrics> present_metrics_;
   std::shared_ptr<BackupMetrics> backup_metrics_;
   std::shared_ptr<rpc::ServerTls> tls_;
+  std::optional<KeyFetchLog> key_fetches_;
+  std::shared_ptr<oidc::TokenVerifier> tokens_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;
   std::optional<SelfProbe> probe_;

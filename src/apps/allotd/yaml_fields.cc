@@ -28,9 +28,9 @@ YamlFields::YamlFields(const YAML::Node& mapping, std::string file, std::string 
                        std::optional<Error>& error)
     : file_(std::move(file)), path_(std::move(path)), error_(error) {
   if (!mapping || mapping.IsNull()) return;
-  const int line = mapping.Mark().line + 1;
+  line_ = mapping.Mark().line + 1;
   if (!mapping.IsMap()) {
-    Fail(line, path_.empty() ? "the file" : path_, WhatStandsThere(mapping),
+    Fail(line_, path_.empty() ? "the file" : path_, WhatStandsThere(mapping),
          "a mapping of settings");
     return;
   }
@@ -84,6 +84,40 @@ void YamlFields::Read(const std::string& key, Seconds& value, Seconds min, Secon
   const std::optional<Seconds> parsed = ParseDuration(field->value.Scalar());
   if (!parsed || *parsed < min || *parsed > max) return Refuse(key, expected);
   value = *parsed;
+}
+
+void YamlFields::Read(const std::string& key, std::vector<std::string>& values,
+                      const std::string& expected, bool (*accepted)(std::string_view)) {
+  const Field* field = Find(key);
+  if (field == nullptr) return;
+  if (!field->value.IsSequence() || field->value.size() == 0) return Refuse(key, expected);
+  std::vector<std::string> read;
+  for (const auto& item : field->value) {
+    if (!item.IsScalar() || !accepted(item.Scalar())) return Refuse(key, expected);
+    read.push_back(item.Scalar());
+  }
+  values = std::move(read);
+}
+
+void YamlFields::Require(const std::string& key, const std::string& expected) {
+  if (Find(key) == nullptr) Fail(line_, PathOf(key), "missing", expected);
+}
+
+std::vector<YamlFields> YamlFields::Mappings(const std::string& key, std::size_t most) {
+  const Field* field = Find(key);
+  std::vector<YamlFields> mappings;
+  if (field == nullptr) return mappings;
+  if (!field->value.IsSequence() || field->value.size() > most) {
+    Refuse(key, "a list of at most " + std::to_string(most) + " mappings");
+    return mappings;
+  }
+  for (std::size_t i = 0; i < field->value.size(); ++i) {
+    const std::string path = PathOf(key) + "[" + std::to_string(i) + "]";
+    const YAML::Node item = field->value[i];
+    if (!item.IsMap()) Fail(field->line, path, WhatStandsThere(item), "a mapping of settings");
+    mappings.emplace_back(item.IsMap() ? item : YAML::Node(), file_, path, error_);
+  }
+  return mappings;
 }
 
 YamlFields YamlFields::Mapping(const std::string& key) {

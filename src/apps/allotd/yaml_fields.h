@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,6 +28,13 @@ class YamlFields {
             bool (*accepted)(std::string_view));
   void Read(const std::string& key, int& value, int min, int max);
   void Read(const std::string& key, Seconds& value, Seconds min, Seconds max);
+  /// A list of texts, not empty; `expected` is of the whole list.
+  void Read(const std::string& key, std::vector<std::string>& values, const std::string& expected,
+            bool (*accepted)(std::string_view));
+  /// Notes that there is no `key`.
+  void Require(const std::string& key, const std::string& expected);
+  /// The mappings of the list under `key`, at most so many; none when there is no list.
+  std::vector<YamlFields> Mappings(const std::string& key, std::size_t most);
   /// The mapping under `key`, empty when there is none.
   YamlFields Mapping(const std::string& key);
   /// In the order of the file. Marks all as read.
@@ -51,6 +59,8 @@ class YamlFields {
 
   std::string file_;
   std::string path_;
+  /// Where the mapping begins.
+  int line_ = 1;
   std::optional<Error>& error_;
   std::map<std::string, Field> fields_;
   std::vector<std::string> order_;
