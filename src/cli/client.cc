@@ -30,7 +30,8 @@ Client::Client(const Connection& connection, CallPolicy policy, IdSource& ids)
       stubs_(v1::AllocationService::NewStub(channel_), v1::ProjectService::NewStub(channel_),
              v1::QuotaService::NewStub(channel_), v1::PoolService::NewStub(channel_),
              v1::ProviderService::NewStub(channel_), v1::PolicyService::NewStub(channel_),
-             v1::OperatorService::NewStub(channel_), v1::ProposalService::NewStub(channel_)),
+             v1::OperatorService::NewStub(channel_), v1::ProposalService::NewStub(channel_),
+             v1::MemberService::NewStub(channel_)),
       services_(std::apply([](const auto&... stub) { return std::make_tuple(stub->async()...); },
                            stubs_)) {}
 

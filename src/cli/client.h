@@ -13,6 +13,7 @@
 
 #include "allot/base/random.h"
 #include "allot/v1/allocation_service.grpc.pb.h"
+#include "allot/v1/member_service.grpc.pb.h"
 #include "allot/v1/operator_service.grpc.pb.h"
 #include "allot/v1/policy_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
@@ -35,6 +36,7 @@ using Providers = v1::ProviderService::StubInterface::async_interface;
 using Policies = v1::PolicyService::StubInterface::async_interface;
 using Operators = v1::OperatorService::StubInterface::async_interface;
 using Proposals = v1::ProposalService::StubInterface::async_interface;
+using Members = v1::MemberService::StubInterface::async_interface;
 
 template <class Service, class Request, class Response>
 using Method = void (Service::*)(grpc::ClientContext*, const Request*, Response*,
@@ -55,6 +57,8 @@ class Client {
   /// Used for the next change instead of a fresh id, to repeat one whose outcome is unknown.
   void set_request_id(std::string request_id) { request_id_ = std::move(request_id); }
   const std::string& server() const { return settings_.server; }
+  /// For attempts that begin after. Whether it is another. Requires: no call is under way.
+  bool UseKey(const std::string& key) { return std::exchange(settings_.key, key) != key; }
 
   template <class Service, class Request, class Response>
   Outcome<Response> Call(Method<Service, Request, Response> method,
@@ -113,7 +117,7 @@ class Client {
  private:
   std::string NextRequestId();
 
-  const CallSettings settings_;
+  CallSettings settings_;
   IdSource& ids_;
   std::string request_id_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -124,9 +128,11 @@ class Client {
              std::unique_ptr<v1::ProviderService::StubInterface>,
              std::unique_ptr<v1::PolicyService::StubInterface>,
              std::unique_ptr<v1::OperatorService::StubInterface>,
-             std::unique_ptr<v1::ProposalService::StubInterface>>
+             std::unique_ptr<v1::ProposalService::StubInterface>,
+             std::unique_ptr<v1::MemberService::StubInterface>>
       stubs_;
-  std::tuple<Allocations*, Projects*, Quotas*, Pool*, Providers*, Policies*, Operators*, Proposals*>
+  std::tuple<Allocations*, Projects*, Quotas*, Pool*, Providers*, Policies*, Operators*, Proposals*,
+             Members*>
       services_;
 };
 

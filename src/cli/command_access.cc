@@ -6,6 +6,7 @@
 #include "cli/listing.h"
 #include "cli/resource.h"
 #include "cli/resource_name.h"
+#include "cli/role.h"
 #include "cli/text.h"
 #include "cli/values.h"
 #include "cli/views.h"
@@ -34,15 +35,9 @@ struct RotateFlags {
 
 Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
   v1::ApiKey key;
-  std::string role_name = "ROLE_" + flags.role;
-  for (char& c : role_name) {
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c == '-' ? '_' : c;
-  }
-  v1::Role role{};
-  if (!v1::Role_Parse(role_name, &role) || role == v1::ROLE_UNSPECIFIED) {
-    return FailureOf(FieldError(Reason::kEnumUnknown, "--role", Printable(flags.role), kRoleWords));
-  }
-  key.set_role(role);
+  const auto role = ReadRole(flags.role, kRoleWords);
+  if (!role.ok()) return role.failure();
+  key.set_role(*role);
   key.set_display_name(flags.display_name);
   if (!flags.institute.empty()) {
     const auto name = InstituteName(flags.institute);
@@ -149,7 +144,7 @@ ExitCode RevokeKey(Session& session, const std::string& text) {
 Outcome<std::string> AuditedResource(const std::string& text) {
   const std::string first = text.substr(0, text.find('/'));
   if (first == "institutes" || first == "providers" || first == "apiKeys" || first == "policies" ||
-      first == "proposals") {
+      first == "members" || first == "proposals") {
     return text;
   }
   switch (Split(text, '/').size()) {

@@ -31,7 +31,7 @@ constexpr const char* kConnection =
     "  server  --server, DIR/server.address of --data-dir, ALLOT_SERVER, then the folders below,\n"
     "          then 127.0.0.1:8443\n"
     "  key     --key-file, DIR/keys/operator.key of --data-dir, ALLOT_KEY, ALLOT_KEY_FILE,\n"
-    "          then the folders below\n"
+    "          ALLOT_DATA_DIR, the login for the server ('allot login'), then the folders below\n"
     "  ca      --ca-file, ALLOT_CA_FILE, then the machine's own authorities\n"
     "  folders ALLOT_DATA_DIR, or else ./allot-data, ~/.local/share/allot, /var/lib/allot\n";
 
@@ -170,6 +170,8 @@ void Build(Program& program) {
   AddDrainCommands(root, program.chosen);
   AddReservationCommands(root, program.chosen);
   AddAccessCommands(root, program.chosen);
+  AddMemberCommands(root, program.chosen);
+  AddLoginCommands(root, program.chosen);
   AddPolicyCommands(root, program.chosen);
   AddProposalCommands(root, program.chosen);
   AddWhatIfCommand(root, program.chosen);

@@ -28,6 +28,8 @@ void AddDrainCommands(CLI::App& root, Action& chosen);
 void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, cluster
 void AddTenantCommands(CLI::App& root, Action& chosen);       // institutes, projects, quota, merit
 void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, audit, record
+void AddMemberCommands(CLI::App& root, Action& chosen);
+void AddLoginCommands(CLI::App& root, Action& chosen);  // login, logout, whoami
 void AddPolicyCommands(CLI::App& root, Action& chosen);
 void AddProposalCommands(CLI::App& root, Action& chosen);
 void AddWhatIfCommand(CLI::App& root, Action& chosen);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "allot/transport/channel_credentials.h"
+#include "cli/login_store.h"
 #include "cli/text.h"
 
 namespace allot::cli {
@@ -41,8 +42,9 @@ FileText ReadLine(const std::string& path) {
 Failure NoKey(std::string message) {
   Failure failure = FailureOf(StateError(Reason::kCredentialMissing, std::move(message)));
   failure.advice =
-      "Name a key with --key-file or ALLOT_KEY, or the folder of a local server with --data-dir; "
-      "the ministry makes keys with 'allot keys create'.";
+      "Log in with 'allot login', name a key with --key-file or ALLOT_KEY, or the folder of a "
+      "local "
+      "server with --data-dir; the ministry makes keys with 'allot keys create'.";
   return failure;
 }
 
@@ -66,7 +68,8 @@ std::vector<std::string> UsualFolders(const Environment& environment) {
   return folders;
 }
 
-Outcome<std::string> FindKey(const ConnectionFlags& flags, const Environment& environment) {
+Outcome<std::string> FindKey(const ConnectionFlags& flags, const std::string& server,
+                             const Environment& environment) {
   if (!flags.key_file.empty()) return KeyFrom(flags.key_file, "--key-file");
   if (!flags.data_dir.empty()) return KeyFrom(flags.data_dir + kKeyPath, "--data-dir");
   if (const auto key = environment.variable("ALLOT_KEY")) return *key;
@@ -76,8 +79,11 @@ Outcome<std::string> FindKey(const ConnectionFlags& flags, const Environment& en
   if (const auto folder = environment.variable("ALLOT_DATA_DIR")) {
     return KeyFrom(*folder + kKeyPath, "ALLOT_DATA_DIR");
   }
-  std::vector<std::string> looked = {"--key-file", "--data-dir", "ALLOT_KEY", "ALLOT_KEY_FILE",
-                                     "ALLOT_DATA_DIR"};
+  const auto token = TokenFor(server, environment);
+  if (!token.ok()) return token.failure();
+  if (*token) return **token;
+  std::vector<std::string> looked = {"--key-file",     "--data-dir",     "ALLOT_KEY",
+                                     "ALLOT_KEY_FILE", "ALLOT_DATA_DIR", "a login for " + server};
   for (const std::string& folder : UsualFolders(environment)) {
     const std::string path = folder + kKeyPath;
     const FileText file = ReadLine(path);
@@ -118,8 +124,19 @@ transport::PemFile FindFile(const std::string& flag, const std::string& value,
 
 }  // namespace
 
+Outcome<transport::ServerAddress> FindServerAddress(const ConnectionFlags& flags,
+                                                    const Environment& environment) {
+  const transport::PemFile ca = FindFile("--ca-file", flags.ca_file, "ALLOT_CA_FILE", environment);
+  const auto server =
+      transport::ParseServerAddress(FindServer(flags, environment), !ca.path.empty(), "--server");
+  if (!server.ok()) return FailureOf(server.error());
+  return *server;
+}
+
 Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environment& environment) {
-  const Outcome<std::string> key = FindKey(flags, environment);
+  const auto server = FindServerAddress(flags, environment);
+  if (!server.ok()) return server.failure();
+  const Outcome<std::string> key = FindKey(flags, server->target, environment);
   if (!key.ok()) return key.failure();
   for (const char c : *key) {
     if (c <= ' ' || c > '~') return NoKey("the API key holds characters that no key has");
@@ -130,9 +147,6 @@ Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environme
           FindFile("--certificate", flags.certificate_file, "ALLOT_CERTIFICATE", environment),
       .key = FindFile("--certificate-key", flags.certificate_key_file, "ALLOT_CERTIFICATE_KEY",
                       environment)};
-  const auto server = transport::ParseServerAddress(FindServer(flags, environment),
-                                                    !tls.ca.path.empty(), "--server");
-  if (!server.ok()) return FailureOf(server.error());
   auto credentials = transport::MakeChannelCredentials(*server, tls, environment.clock.Now());
   if (!credentials.ok()) return FailureOf(credentials.error());
   return Connection{.server = *server, .credentials = *std::move(credentials), .key = *key};

@@ -26,15 +26,16 @@ struct ConnectionFlags {
 struct Connection {
   transport::ServerAddress server;
   std::shared_ptr<grpc::ChannelCredentials> credentials;
-  /// Never printed.
+  /// An API key, or a token. Never printed.
   std::string key;
 };
 
 /// Finds the server and the key. A flag goes before the environment, and that before what a private
 /// cluster left in its data folder: `keys/operator.key` and `server.address`.
 ///
-/// key:    --key-file, --data-dir, ALLOT_KEY, ALLOT_KEY_FILE, ALLOT_DATA_DIR, then the usual
-/// folders server: --server, --data-dir, ALLOT_SERVER, ALLOT_DATA_DIR, then the usual folders, then
+/// key:    --key-file, --data-dir, ALLOT_KEY, ALLOT_KEY_FILE, ALLOT_DATA_DIR, then the token of a
+/// login for the server (LoginStore), then the usual folders
+/// server: --server, --data-dir, ALLOT_SERVER, ALLOT_DATA_DIR, then the usual folders, then
 /// 127.0.0.1:8443
 /// ca:     --ca-file, ALLOT_CA_FILE, then the machine's own authorities
 /// certificate and its key, which providers need: --certificate, ALLOT_CERTIFICATE and
@@ -42,6 +43,8 @@ struct Connection {
 ///
 /// The usual folders: ./allot-data, ~/.local/share/allot, /var/lib/allot. A place that was named
 /// and holds nothing is an error, never a reason to look further.
+Outcome<transport::ServerAddress> FindServerAddress(const ConnectionFlags& flags,
+                                                    const Environment& environment);
 Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environment& environment);
 
 }  // namespace allot::cli

@@ -13,6 +13,11 @@ using Steady = std::chrono::steady_clock;
 /// With pauses of a second at most: a server that restarts is back long before.
 constexpr int kFailuresMax = 30;
 
+/// A watch lasts longer than a token: who has another goes on with that.
+bool HasNewToken(Session& session, const Failure& failure) {
+  return failure.reason == "token_invalid" && session.RenewKey();
+}
+
 bool MayResume(const grpc::Status& status, const Failure& failure) {
   // An orderly end without a word is a server that stopped.
   return status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE ||
@@ -80,6 +85,7 @@ Outcome<bool> FollowAllocations(Session& session, v1::WatchAllocationsRequest re
     if (left && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return false;
 
     const Failure failure = (*client)->WatchFailure(status);
+    if (HasNewToken(session, failure)) continue;
     if (!MayResume(status, failure) || ++failures > kFailuresMax) return failure;
     pause_ms = failures <= failures_before ? policy.backoff_first_ms
                                            : std::min(pause_ms * 2, policy.backoff_max_ms);

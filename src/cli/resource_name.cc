@@ -45,6 +45,7 @@ constexpr std::string_view kPool[] = {"providers", "clusters", "nodes"};
 constexpr std::string_view kKeys[] = {"apiKeys"};
 constexpr std::string_view kProposals[] = {"proposals"};
 constexpr std::string_view kPolicies[] = {"policies"};
+constexpr std::string_view kMembers[] = {"members"};
 
 }  // namespace
 
@@ -68,6 +69,8 @@ Outcome<std::string> ProposalName(std::string_view text) {
   return Expand(text, kProposals, "proposal");
 }
 Outcome<std::string> PolicyName(std::string_view text) { return Expand(text, kPolicies, "policy"); }
+
+Outcome<std::string> MemberName(std::string_view text) { return Expand(text, kMembers, "member"); }
 
 std::string ShortName(std::string_view full) {
   const std::vector<std::string> parts = Split(full, '/');

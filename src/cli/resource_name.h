@@ -18,6 +18,7 @@ Outcome<std::string> AllocationName(std::string_view text);
 Outcome<std::string> ApiKeyName(std::string_view text);
 Outcome<std::string> ProposalName(std::string_view text);
 Outcome<std::string> PolicyName(std::string_view text);
+Outcome<std::string> MemberName(std::string_view text);
 
 /// "providers/<p>/clusters/<c>" from its full name or "<p>/<c>". A cluster's id alone is unique in
 /// the nation, but its provider is part of the name: who has only the id asks the server (see

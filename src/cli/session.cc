@@ -29,6 +29,11 @@ Outcome<Client*> Session::Connect() {
   return client_.get();
 }
 
+bool Session::RenewKey() {
+  const auto connection = FindConnection(flags_.connection, environment_);
+  return connection.ok() && client_ != nullptr && client_->UseKey(connection->key);
+}
+
 ExitCode Session::Fail(const Failure& failure) const {
   output_.Show(failure);
   return failure.exit_code;

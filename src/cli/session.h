@@ -28,8 +28,13 @@ class Session {
   /// Connects at the first call. Nothing of the server is known to work yet.
   Outcome<Client*> Connect();
 
+  /// Looks for the key again, for calls that come after: whether there is another. A token ends
+  /// while a watch goes on.
+  bool RenewKey();
+
   const Environment& environment() const { return environment_; }
   const Output& output() const { return output_; }
+  const ConnectionFlags& connection_flags() const { return flags_.connection; }
   Instant Now() const { return environment_.clock.Now(); }
   const CallPolicy& policy() const { return policy_; }
 

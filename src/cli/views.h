@@ -8,6 +8,7 @@
 #include "allot/base/time.h"
 #include "allot/v1/access.pb.h"
 #include "allot/v1/allocation_service.pb.h"
+#include "allot/v1/member_service.pb.h"
 #include "allot/v1/operator_service.pb.h"
 #include "allot/v1/order.pb.h"
 #include "allot/v1/policy.pb.h"
@@ -63,6 +64,9 @@ Table ProposalTable(const Repeated<v1::Proposal>& proposals, Instant now);
 /// With what it asks for.
 std::string ProposalDetails(const v1::Proposal& proposal, Instant now);
 
+std::string Word(v1::Role role);
+Table MemberTable(const Repeated<v1::Member>& members, Instant now);
+std::string CallerText(const v1::WhoAmIResponse& caller, Instant now);
 Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now);
 Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now);
 

@@ -13,6 +13,8 @@ std::string Hours(int64_t gpu_seconds) {
   return text.substr(0, text.find(' '));
 }
 
+}  // namespace
+
 /// "institute_admin" from ROLE_INSTITUTE_ADMIN.
 std::string Word(v1::Role role) {
   std::string word = v1::Role_Name(role);
@@ -20,8 +22,6 @@ std::string Word(v1::Role role) {
   for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return word;
 }
-
-}  // namespace
 
 Table InstituteTable(const Repeated<v1::Institute>& institutes) {
   Table table({{"INSTITUTE"}, {"SECTOR"}, {"DISPLAY NAME"}});
@@ -105,6 +105,43 @@ Table ApiKeyTable(const Repeated<v1::ApiKey>& keys, Instant now) {
   return table;
 }
 
+Table MemberTable(const Repeated<v1::Member>& members, Instant now) {
+  Table table({{"MEMBER"},
+               {"ROLE"},
+               {"OF"},
+               {"SUBJECT"},
+               {"STATE"},
+               {"DISPLAY NAME"},
+               {"ISSUER", Align::kLeft, true},
+               {"ADDED", Align::kLeft, true}});
+  for (const v1::Member& m : members) {
+    const Cell state = m.has_remove_time()
+                           ? Cell("removed " + Moment(InstantOf(m.remove_time()), now), Paint::kDim)
+                           : Cell("member", Paint::kGood);
+    table.Add({ShortName(m.name()), Word(m.role()), ShortName(m.institute()), m.subject(), state,
+               m.display_name(), m.issuer(),
+               m.has_create_time() ? Moment(InstantOf(m.create_time()), now) : ""});
+  }
+  return table;
+}
+
+std::string CallerText(const v1::WhoAmIResponse& caller, Instant now) {
+  const std::string tenant = caller.institute().empty() ? caller.provider() : caller.institute();
+  std::string text = Word(caller.role()) + (tenant.empty() ? "" : " of " + ShortName(tenant));
+  if (caller.has_member()) {
+    const v1::Member& member = caller.member();
+    text += "\nmember   " + ShortName(member.name()) + "  " + Harmless(member.display_name());
+    text += "\nissuer   " + Harmless(member.issuer()) + "\nsubject  " + Harmless(member.subject());
+  } else {
+    const v1::ApiKey& key = caller.api_key();
+    text += "\nkey      " + ShortName(key.name()) + "  " + Harmless(key.display_name());
+    if (key.has_expire_time()) {
+      text += "\nends     " + Moment(InstantOf(key.expire_time()), now);
+    }
+  }
+  return text + "\n";
+}
+
 Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now) {
   Table table({{"TIME"},
                {"ACTOR"},
@@ -115,7 +152,8 @@ Table AuditTable(const Repeated<v1::AuditEntry>& entries, Instant now) {
                {"REQUEST ID", Align::kLeft, true}});
   for (const v1::AuditEntry& e : entries) {
     table.Add({Moment(InstantOf(e.time()), now), e.actor(), e.action(), ShortName(e.resource()),
-               e.detail(), ShortName(e.api_key()), e.request_id()});
+               e.detail(), ShortName(e.api_key().empty() ? e.member() : e.api_key()),
+               e.request_id()});
   }
   return table;
 }

@@ -11,6 +11,7 @@
 
 #include "allot/v1/allocation_service.grpc.pb.h"
 #include "allot/v1/error_reason.pb.h"
+#include "allot/v1/member_service.grpc.pb.h"
 #include "allot/v1/operator_service.grpc.pb.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "allot/v1/project_service.grpc.pb.h"
@@ -44,6 +45,7 @@ class FakeServer::Services final : public v1::PoolService::Service,
                                    public v1::ProjectService::Service,
                                    public v1::QuotaService::Service,
                                    public v1::OperatorService::Service,
+                                   public v1::MemberService::Service,
                                    public v1::AllocationService::Service {
  public:
   Services(FakeServer& fake, int* port) : fake_(fake) {
@@ -53,6 +55,7 @@ class FakeServer::Services final : public v1::PoolService::Service,
     builder.RegisterService(static_cast<v1::ProjectService::Service*>(this));
     builder.RegisterService(static_cast<v1::QuotaService::Service*>(this));
     builder.RegisterService(static_cast<v1::OperatorService::Service*>(this));
+    builder.RegisterService(static_cast<v1::MemberService::Service*>(this));
     builder.RegisterService(static_cast<v1::AllocationService::Service*>(this));
     server_ = builder.BuildAndStart();
   }
@@ -125,6 +128,12 @@ class FakeServer::Services final : public v1::PoolService::Service,
   grpc::Status GetCapacity(ServerContext* c, const v1::GetCapacityRequest*,
                            v1::GetCapacityResponse* a) override {
     return Answer(c, "GetCapacity", "", [&] { *a = fake_.state.capacity; });
+  }
+
+  // ---- People
+
+  grpc::Status WhoAmI(ServerContext* c, const v1::WhoAmIRequest*, v1::WhoAmIResponse* a) override {
+    return Answer(c, "WhoAmI", "", [&] { *a = fake_.state.caller; });
   }
 
   // ---- Tenants
@@ -279,6 +288,9 @@ class FakeServer::Services final : public v1::PoolService::Service,
   grpc::Status WatchAllocations(ServerContext* c, const v1::WatchAllocationsRequest* q,
                                 grpc::ServerWriter<v1::WatchAllocationsResponse>* writer) override {
     std::vector<v1::WatchAllocationsResponse> script;
+    if (fake_.on_watch) fake_.on_watch();
+    const grpc::Status begun = Answer(c, "WatchAllocations", "", [] {});
+    if (!begun.ok()) return begun;
     {
       const std::lock_guard lock(mutex_);
       const std::size_t turn = fake_.watch_requests.size();

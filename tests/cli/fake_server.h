@@ -9,6 +9,7 @@
 
 #include "allot/base/result.h"
 #include "allot/v1/allocation_service.pb.h"
+#include "allot/v1/member_service.pb.h"
 #include "allot/v1/pool_service.pb.h"
 #include "allot/v1/tenant.pb.h"
 
@@ -61,6 +62,7 @@ class FakeServer {
     v1::GetCapacityResponse capacity;
     v1::ExplainAllocationResponse explanation;
     std::vector<std::string> merit_reasons;
+    v1::WhoAmIResponse caller;
     /// Projects whose creation is refused, by name: unlike FailNext's, the same one in any order.
     std::map<std::string, Error> refused_projects;
   };
@@ -70,6 +72,8 @@ class FakeServer {
   /// When they run out a watch stays silent until it is cancelled.
   std::vector<std::vector<v1::WatchAllocationsResponse>> watches;
   std::vector<v1::WatchAllocationsRequest> watch_requests;
+  /// Runs when a watch arrives.
+  std::function<void()> on_watch;
 
  private:
   class Services;

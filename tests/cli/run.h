@@ -41,13 +41,20 @@ class Runner {
           return found->second;
         },
         .clock = clock,
-        .ids = ids};
+        .ids = ids,
+        .pause =
+            [this](Seconds length) {
+              pauses.push_back(length);
+              clock.Advance(length);
+            }};
     const int code = RunCommandLine(arguments, environment);
     return {code, out.str(), err.str()};
   }
 
   std::map<std::string, std::string> variables;
   bool terminal = false;
+  /// How long commands wanted to wait; the clock went on by as much.
+  std::vector<Seconds> pauses;
   allot::testing::ManualClock clock;
   allot::testing::CountingIdSource ids;
 };

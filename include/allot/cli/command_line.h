@@ -23,6 +23,7 @@ struct Environment {
   std::function<std::optional<std::string>(const std::string&)> variable;
   const Clock& clock;
   IdSource& ids;
+  std::function<void(Seconds)> pause;
 };
 
 /// Runs one command of `allot`; `arguments` are those after the program's name. Returns what the

@@ -1,8 +1,10 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "allot/base/clock.h"
@@ -24,13 +26,17 @@ int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   const allot::SystemClock clock;
   allot::SystemIdSource ids;
-  const allot::cli::Environment environment{.in = std::cin,
-                                            .out = std::cout,
-                                            .err = std::cerr,
-                                            .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
-                                            .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
-                                            .variable = Variable,
-                                            .clock = clock,
-                                            .ids = ids};
+  const allot::cli::Environment environment{
+      .in = std::cin,
+      .out = std::cout,
+      .err = std::cerr,
+      .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
+      .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
+      .variable = Variable,
+      .clock = clock,
+      .ids = ids,
+      .pause = [](allot::Seconds length) {
+        std::this_thread::sleep_for(std::chrono::seconds(length.count));
+      }};
   return allot::cli::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc), environment);
 }
