@@ -34,8 +34,9 @@ TEST_F(RestoredTest, EveryInvariantHoldsAndItStandsInTheAudit) {
   EXPECT_EQ(timeline.orders_reopened, 1);
   EXPECT_GE(timeline.revision, clock.Now().micros);
   EXPECT_TRUE(Must(store::Verify(database_url)).clean());
-  const auto chain = Must(store->Transact<AuditChain>(
-      store::Access::kRead, [](store::Tx& tx) { return tx.AuditAfter(0, 1'000); }));
+  const auto chain =
+      Must(store->Transact<AuditChain>(store::Access::kRead, store::Scope::Everything(),
+                                       [](store::Tx& tx) { return tx.AuditAfter(0, 1'000); }));
   EXPECT_EQ(chain.entries.back().entry.action, "database.restore");
   EXPECT_EQ(chain.entries.back().entry.detail, "restored from a test");
 }
@@ -106,11 +107,11 @@ TEST_F(RestoredTest, AgentsOfBeforeRegisterAnewAndNobodySupersedesThem) {
 
 TEST_F(RestoredTest, WhoLedBeforeWritesNothingAndLeadsInANewEpoch) {
   const int64_t before =
-      Must(store->Transact<store::Leadership>(store::Access::kRead, [](store::Tx& tx) {
-        return tx.FindLeadership();
-      })).epoch;
+      Must(store->Transact<store::Leadership>(store::Access::kRead, store::Scope::Everything(),
+                                              [](store::Tx& tx) { return tx.FindLeadership(); }))
+          .epoch;
   const store::NewTimeline timeline = Restore();
-  EXPECT_EQ(ReasonOf(store->Transact<Ok>(store::Access::kWrite,
+  EXPECT_EQ(ReasonOf(store->Transact<Ok>(store::Access::kWrite, store::Scope::Everything(),
                                          [&](store::Tx& tx) { return tx.AssertLeader(before); })),
             Reason::kNotLeader);
   SubmitAs("kist", "b", 1, Hours(4));

@@ -49,9 +49,23 @@ void Apply(const std::string& url, const EmbeddedMigration& migration) {
   work.commit();
 }
 
+/// An empty database of a role that is no superuser and owns it, as where others look after the
+/// database; and what comes with the URL is done by that role.
+std::string OwnedDatabase() {
+  std::string url = EmptyDatabase();
+  pqxx::connection connection(url);
+  pqxx::nontransaction database(connection);
+  database.exec(
+      "DO $$ BEGIN CREATE ROLE release_owner NOSUPERUSER CREATEROLE;"
+      " EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+  database.exec("ALTER DATABASE " + connection.quote_name(connection.dbname()) +
+                " OWNER TO release_owner");
+  return url + "&options=-c%20role%3Drelease_owner";
+}
+
 /// A database of the last release.
 std::string ReleasedDatabase() {
-  std::string url = EmptyDatabase();
+  std::string url = OwnedDatabase();
   {
     pqxx::connection connection(url);
     pqxx::nontransaction(connection)
