@@ -71,6 +71,7 @@ class LoginTest : public ::testing::Test {
 };
 
 TEST_F(LoginTest, APersonLogsInIsAddedWorksAndIsRemoved) {
+  const auto agent = nation_->StartAgent("naver-a");
   LogIn();
   const Ended stranger = AllotOf({"whoami"});
   EXPECT_EQ(stranger.exit_code, 4);

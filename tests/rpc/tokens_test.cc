@@ -243,7 +243,7 @@ TEST_F(TokensTest, ANewKeyOfTheIssuerIsGoodFromItsFirstToken) {
   EXPECT_EQ(ReasonOf(Who(token)), "OK") << "the call waited for the key";
 }
 
-TEST_F(TokensTest, ManyTokensOfANewKeyWaitForOneFetch) {
+TEST_F(TokensTest, ManyTokensOfANewKeyAreGoodFromTheFirst) {
   AddKim();
   ASSERT_EQ(ReasonOf(Who(Token("kim"))), "OK");
   issuer_.Publish("k2", KeyPair::kOtherRsa);

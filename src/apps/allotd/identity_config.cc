@@ -27,10 +27,10 @@ bool IsTokenType(std::string_view text) {
 oidc::Issuer ReadIssuer(YamlFields fields) {
   oidc::Issuer issuer;
   const std::string url = "an https URL, or an http one of this machine";
-  fields.Require("issuer", url);
-  fields.Require("audience", "the name of this service at the issuer");
   fields.Read("issuer", issuer.url, url, IsUrl);
   fields.Read("audience", issuer.audience, "1 to 255 printable characters", IsWord);
+  fields.Require("issuer", url);
+  fields.Require("audience", "the name of this service at the issuer");
   std::vector<std::string> algorithms;
   fields.Read("algorithms", algorithms, "a list of RS256, PS256 and ES256", IsAlgorithm);
   if (!algorithms.empty()) issuer.algorithms.clear();
