@@ -1,5 +1,6 @@
 #include "allot/control/members.h"
 #include "allot/v1/member_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/enums.h"
 #include "rpc/handlers.h"
 #include "rpc/render.h"
@@ -42,7 +43,7 @@ class Handlers {
 
   Result<v1::Member> CreateMember(const Caller& caller, const v1::CreateMemberRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto asked, ParseNew(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto created, control::CreateMember(s_.context, call, asked));
     return RenderMember(created);
   }
@@ -60,7 +61,7 @@ class Handlers {
 
   Result<v1::Member> RemoveMember(const Caller& caller, const v1::RemoveMemberRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseMemberName(request.name(), "name"));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto removed, control::RemoveMember(s_.context, call, id));
     return RenderMember(removed);
   }

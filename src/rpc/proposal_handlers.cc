@@ -26,6 +26,12 @@ v1::Proposal::State Render(ProposalState state) {
   return v1::Proposal::STATE_UNSPECIFIED;
 }
 
+/// A member's by that name, everybody else's by the key.
+std::string NameOfCaller(const KeyId& key) {
+  const auto member = MemberOf(key);
+  return member ? NameOf(*member) : NameOf(key);
+}
+
 class Handlers {
  public:
   explicit Handlers(const Services& services) : s_(services) {}
@@ -75,12 +81,12 @@ class Handlers {
     shown.set_name(NameOf(proposal.id));
     shown.set_method(proposal.method);
     shown.set_request(proposal.request);
-    shown.set_proposer(NameOf(proposal.proposer));
+    shown.set_proposer(NameOfCaller(proposal.proposer));
     shown.set_state(Render(StateOf(proposal, s_.context.clock.Now())));
     *shown.mutable_create_time() = rpc::Render(proposal.create_time);
     *shown.mutable_expire_time() = rpc::Render(proposal.expire_time);
     if (const auto& decision = proposal.decision) {
-      shown.set_decider(NameOf(decision->key));
+      shown.set_decider(NameOfCaller(decision->key));
       *shown.mutable_decide_time() = rpc::Render(decision->time);
       shown.set_decide_reason(decision->reason);
     }

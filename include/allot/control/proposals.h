@@ -13,11 +13,11 @@ namespace allot::control {
 
 /// The methods that an installation may ask a second person for: what takes from others, changes
 /// the rules, or makes who may do so.
-inline constexpr std::array<std::string_view, 17> kMethodsForTwo = {
-    "CancelReservation", "CreateApiKey",  "CreatePolicy",     "CreateProject", "CreateReservation",
-    "DrainCluster",      "DrainNode",     "RejectAllocation", "RevokeApiKey",  "RotateApiKey",
-    "SetConsolidation",  "SetMerit",      "SetUrgency",       "UpdateCluster", "UpdateProject",
-    "UpdateQuota",       "WithdrawPolicy"};
+inline constexpr std::array<std::string_view, 19> kMethodsForTwo = {
+    "CancelReservation", "CreateApiKey",  "CreateMember",     "CreatePolicy",     "CreateProject",
+    "CreateReservation", "DrainCluster",  "DrainNode",        "RejectAllocation", "RemoveMember",
+    "RevokeApiKey",      "RotateApiKey",  "SetConsolidation", "SetMerit",         "SetUrgency",
+    "UpdateCluster",     "UpdateProject", "UpdateQuota",      "WithdrawPolicy"};
 bool IsMethodForTwo(std::string_view method);
 
 /// Whether the call may go through: it needs nobody else, only validates, or another person
