@@ -5,9 +5,6 @@
 // What is refused names a field of the request and has changed nothing; nor has what is only
 // validated. What is accepted is a response, and the same call with the same request_id has the
 // same answer and changes nothing more.
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -16,6 +13,7 @@
 
 #include "allot/v1/operator_service.pb.h"
 #include "fuzz/support/message_mutator.h"
+#include "fuzz/support/message_text.h"
 #include "fuzz/support/nation.h"
 #include "fuzz/support/property.h"
 #include "rpc/method_rows.h"
@@ -25,7 +23,6 @@ namespace {
 
 namespace pb = google::protobuf;
 
-constexpr std::string_view kTextMark = "#text\n";
 constexpr std::array kRoles = {Role::kMinistryAdmin,  Role::kOperator, Role::kAuditor,
                                Role::kInstituteAdmin, Role::kMember,   Role::kViewer,
                                Role::kProvider};
@@ -47,18 +44,6 @@ std::unique_ptr<pb::Message> New(const pb::Descriptor* type) {
       pb::MessageFactory::generated_factory()->GetPrototype(type)->New());
 }
 
-/// Says nothing of what it cannot read.
-std::optional<std::string> BytesOfText(const pb::MethodDescriptor& method, std::string_view text) {
-  struct Silent final : pb::io::ErrorCollector {
-    void AddError(int, pb::io::ColumnNumber, const std::string&) override {}
-  } silent;
-  pb::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&silent);
-  const auto request = New(method.input_type());
-  if (!parser.ParseFromString(std::string(text), request.get())) return std::nullopt;
-  return request->SerializeAsString();
-}
-
 std::optional<Input> Read(std::string_view data) {
   const std::size_t end = data.find('\n');
   const std::size_t space = data.substr(0, end).find(' ');
@@ -67,13 +52,9 @@ std::optional<Input> Read(std::string_view data) {
   const auto* method = FindMethod(data.substr(space + 1, end - space - 1));
   if (!role || method == nullptr) return std::nullopt;
   data.remove_prefix(end + 1);
-  Input input{.role = *role, .method = method, .bytes = std::string(data)};
-  if (data.starts_with(kTextMark)) {
-    auto bytes = BytesOfText(*method, data.substr(kTextMark.size()));
-    if (!bytes) return std::nullopt;
-    input.bytes = *std::move(bytes);
-  }
-  return input;
+  auto bytes = BytesOf(*New(method->input_type()), data);
+  if (!bytes) return std::nullopt;
+  return Input{.role = *role, .method = method, .bytes = *std::move(bytes)};
 }
 
 std::string Written(const Input& input) {
@@ -98,7 +79,7 @@ Input SoundInput(Random& random) {
               .method = FindMethod(row.method),
               .bytes = {}};
   Require(input.method != nullptr, "a row has a method", row.method);
-  std::string text(row.request);
+  std::string text = std::string(kTextMark) + std::string(row.request);
   // The longer of two that begin alike first.
   const auto& words = TheNation()->words();
   for (auto word = words.rbegin(); word != words.rend(); ++word) {
@@ -107,7 +88,7 @@ Input SoundInput(Random& random) {
       text.replace(at, word->first.size(), word->second);
     }
   }
-  const auto bytes = BytesOfText(*input.method, text);
+  const auto bytes = BytesOf(*New(input.method->input_type()), text);
   Require(bytes.has_value(), "a row's request can be read", text);
   input.bytes = *bytes;
   return input;

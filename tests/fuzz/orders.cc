@@ -1,9 +1,6 @@
 // An order as it comes to a provider's agent: its ids become names of files, and its nodes are
 // handed over. The agent of "pinec" takes it field by field or refuses it by field. An input is the
 // message's bytes, or "#text" and its text form.
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -13,23 +10,15 @@
 #include "agent/order_message.h"
 #include "allot/model/name.h"
 #include "fuzz/support/message_mutator.h"
+#include "fuzz/support/message_text.h"
 #include "fuzz/support/property.h"
 
 namespace allot::fuzz {
 namespace {
 
-constexpr std::string_view kTextMark = "#text\n";
-
 bool Read(std::string_view data, v1::Order& message) {
-  if (!data.starts_with(kTextMark)) {
-    return message.ParseFromArray(data.data(), static_cast<int>(data.size()));
-  }
-  struct Silent final : google::protobuf::io::ErrorCollector {
-    void AddError(int, google::protobuf::io::ColumnNumber, const std::string&) override {}
-  } silent;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&silent);
-  return parser.ParseFromString(std::string(data.substr(kTextMark.size())), &message);
+  const auto bytes = BytesOf(message, data);
+  return bytes && message.ParseFromString(*bytes);
 }
 
 void CheckOrder(const Order& order) {

@@ -20,7 +20,7 @@ set(fuzzed_patterns
   base/*.cc model/*.cc scheduler/*.cc replay/*.cc control/*.cc
   store/*.cc store/memory/*.cc
   transport/certificate.cc transport/server_address.cc yaml/*.cc
-  rpc/bytes.cc rpc/cluster_names.cc rpc/enums.cc rpc/fields.cc rpc/known_callers.cc rpc/page.cc rpc/resource_name.cc rpc/status.cc
+  rpc/bytes.cc rpc/call_for_two.cc rpc/cluster_names.cc rpc/enums.cc rpc/fields.cc rpc/known_callers.cc rpc/page.cc rpc/resource_name.cc rpc/status.cc
   rpc/parse_*.cc rpc/render_*.cc rpc/*_handlers.cc
   agent/site_file.cc agent/durable_file.cc agent/enactment_file.cc agent/inventory_file.cc agent/order_message.cc
   cli/failure.cc cli/manifest.cc cli/manifest_fields.cc cli/policy_file.cc cli/resource.cc cli/resource_name.cc cli/text.cc

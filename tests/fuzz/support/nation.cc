@@ -124,7 +124,8 @@ void Nation::AddTables() {
   for (rpc::ServiceMethods methods :
        {rpc::AllocationMethods(services), rpc::ProjectMethods(services),
         rpc::QuotaMethods(services), rpc::PoolMethods(services), rpc::ProviderMethods(services),
-        rpc::PolicyMethods(services), rpc::OperatorMethods(services)}) {
+        rpc::PolicyMethods(services), rpc::OperatorMethods(services),
+        rpc::ProposalMethods(services)}) {
     const auto* service = &methods.table.service();
     services_.emplace(service, std::move(methods));
   }
@@ -151,6 +152,7 @@ void Nation::AddWords() {
             {"$ORDER", cluster + "/orders/" + order_},
             {"$ONCE", ""},
             {"$KEY", "apiKeys/" + key.key.id.str()},
+            {"$PROPOSAL", "pwaits"},
             {"$SETTINGS", settings},
             {"$LATER", at(300)},
             {"$MUCH_LATER", at(302)}};
