@@ -18,7 +18,7 @@ target_link_libraries(fuzz_proto PUBLIC allot_grpc Threads::Threads)
 # What reads something from outside, and what that stands on: no server, no sockets, no PostgreSQL.
 set(fuzzed_patterns
   base/*.cc model/*.cc scheduler/*.cc replay/*.cc control/*.cc
-  store/*.cc store/memory/*.cc
+  store/*.cc store/memory/*.cc oidc/*.cc
   transport/certificate.cc transport/server_address.cc yaml/*.cc
   rpc/bytes.cc rpc/call_for_two.cc rpc/cluster_names.cc rpc/enums.cc rpc/fields.cc rpc/known_callers.cc rpc/page.cc rpc/resource_name.cc rpc/status.cc
   rpc/parse_*.cc rpc/render_*.cc rpc/*_handlers.cc
@@ -26,7 +26,7 @@ set(fuzzed_patterns
   cli/failure.cc cli/manifest.cc cli/manifest_fields.cc cli/policy_file.cc cli/resource.cc cli/resource_name.cc cli/text.cc
   cli/values.cc cli/yaml_documents.cc
   sim/trace.cc sim/workload.cc sim/national_call*.cc sim/invented_names.cc sim/seed.cc
-  apps/allotd/config.cc apps/allotd/yaml_fields.cc)
+  apps/allotd/config.cc apps/allotd/identity_config.cc apps/allotd/yaml_fields.cc)
 list(TRANSFORM fuzzed_patterns PREPEND ${CMAKE_SOURCE_DIR}/src/)
 file(GLOB fuzzed_sources CONFIGURE_DEPENDS ${fuzzed_patterns})
 file(GLOB fuzz_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/support/*.cc)
@@ -34,7 +34,7 @@ add_library(fuzzed STATIC ${fuzzed_sources} ${fuzz_support_sources} ${CMAKE_SOUR
 target_include_directories(fuzzed PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
 target_compile_definitions(fuzzed PUBLIC _GLIBCXX_ASSERTIONS)
 target_compile_options(fuzzed PUBLIC ${fuzz_flags} PRIVATE -fsanitize=fuzzer-no-link)
-target_link_libraries(fuzzed PUBLIC fuzz_proto PkgConfig::yaml PkgConfig::prometheus spdlog::spdlog
+target_link_libraries(fuzzed PUBLIC fuzz_proto PkgConfig::yaml PkgConfig::prometheus PkgConfig::cjose PkgConfig::curl spdlog::spdlog
                       nlohmann_json::nlohmann_json OpenSSL::Crypto)
 
 file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*.cc)

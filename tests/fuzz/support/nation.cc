@@ -125,7 +125,7 @@ void Nation::AddTables() {
        {rpc::AllocationMethods(services), rpc::ProjectMethods(services),
         rpc::QuotaMethods(services), rpc::PoolMethods(services), rpc::ProviderMethods(services),
         rpc::PolicyMethods(services), rpc::OperatorMethods(services),
-        rpc::ProposalMethods(services)}) {
+        rpc::ProposalMethods(services), rpc::MemberMethods(services)}) {
     const auto* service = &methods.table.service();
     services_.emplace(service, std::move(methods));
   }
@@ -153,6 +153,7 @@ void Nation::AddWords() {
             {"$ONCE", ""},
             {"$KEY", "apiKeys/" + key.key.id.str()},
             {"$PROPOSAL", "pwaits"},
+            {"$MEMBER", "members/m-nobody"},
             {"$SETTINGS", settings},
             {"$LATER", at(300)},
             {"$MUCH_LATER", at(302)}};
