@@ -53,6 +53,7 @@ struct Known {
   std::map<Person, Member> members;
 };
 
+/// In a glance: keys and members are of two moments, and nobody is looked up among both.
 Result<Known> Look(store::Tx& tx, const std::vector<std::string>& hashes,
                    const std::vector<Person>& persons) {
   Known known;
