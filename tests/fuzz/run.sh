@@ -20,7 +20,7 @@ compiler=clang++-14
 
 # So many inputs take one to five seconds, most of it for the slow ones' own work.
 declare -A short_runs=(
-  [apply_files]=3000 [calls]=1500 [client_certificates]=20000 [orders]=20000 [page_tokens]=20000 [recordings]=1500
+  [apply_files]=3000 [bearer_tokens]=20000 [calls]=1500 [client_certificates]=20000 [orders]=20000 [page_tokens]=20000 [recordings]=1500
   [server_config]=4000 [site_files]=4000 [state_files]=10000 [texts]=20000 [traces]=10000)
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
