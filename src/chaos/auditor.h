@@ -74,8 +74,9 @@ class Auditor {
   void OrderOpened(const Order& order);
   void OrderClosed(const Order& order);
   Order Find(const Order& order);
-  /// As they were before this commit.
-  void Charge(const Holding& holding, const Order& release);
+  /// As it was before this commit; null when no commit told of it.
+  const Allocation* Was(const AllocationId& id) const;
+  void Charge(const Holding& holding, const Allocation& was, Instant until);
   void CheckProjects();
 
   World& world_;

@@ -80,6 +80,15 @@ void Auditor::OrderOpened(const Order& order) {
            "an order takes back what " + of + " does not hold");
     Expect(held == holdings_.end() || held->second.order.nodes == order.nodes,
            "release_what_is_held", "an order takes back other GPUs than " + of + " has");
+    // What an attempt lost with its node cost is nobody's, unless the allocation ended with it:
+    // then it is due at once, as nothing is set aside for it any more.
+    const auto now = allocations_.find(order.allocation);
+    const bool ended = now != allocations_.end() && now->second.attempt == order.attempt &&
+                       now->second.state == AllocationState::kFailed &&
+                       now->second.reason == "node_lost";
+    if (ended && held != holdings_.end()) {
+      Charge(held->second, *Was(order.allocation), order.create_time);
+    }
     return;
   }
   Expect(held == holdings_.end(), "provision_once", of + " is handed GPUs twice");
@@ -118,28 +127,30 @@ void Auditor::OrderClosed(const Order& open) {
   if (held == holdings_.end() || held->second.freed) return;
   held->second.freed = true;
   ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) { held_[node][gpu].reset(); });
-  Charge(held->second, order);
+  const Allocation* const was = Was(order.allocation);
+  if (was != nullptr && was->attempt == order.attempt &&
+      was->state == AllocationState::kReleasing && order.acknowledge_time) {
+    const Instant freed = Instant::FromSeconds(order.acknowledge_time->seconds());
+    Charge(held->second, *was, std::min(order.create_time, freed));
+  }
 }
 
-void Auditor::Charge(const Holding& holding, const Order& release) {
-  const AllocationId& id = release.allocation;
-  const auto earlier = before_.find(id);
-  const auto present = allocations_.find(id);
-  if (present == allocations_.end()) return;
-  const Allocation& was = earlier == before_.end() ? present->second : earlier->second;
-  // What an attempt lost with its node cost is nobody's, unless the allocation ended with it.
-  const bool is_current = was.attempt == release.attempt;
-  const bool charged = is_current && (was.state == AllocationState::kReleasing ||
-                                      was.state == AllocationState::kFailed);
-  if (!charged || !was.window || !release.acknowledge_time) return;
-  const Instant freed = Instant::FromSeconds(release.acknowledge_time->seconds());
-  const Instant until = std::min({release.create_time, freed, was.window->end()});
+void Auditor::Charge(const Holding& holding, const Allocation& was, Instant until) {
+  if (!was.window) return;
   const Instant from = holding.order.window.start();
-  if (until <= from) return;
-  const int64_t seconds = (until.micros - from.micros) / 1'000'000;
+  const Instant end = std::min(until, was.window->end());
+  if (end <= from) return;
+  const int64_t seconds = (end.micros - from.micros) / 1'000'000;
   int64_t gpus = 0;
   ForEachGpu(holding.order.nodes, [&](const NodeId&, std::size_t) { ++gpus; });
   charged_[was.project] += gpus * seconds;
+}
+
+const Allocation* Auditor::Was(const AllocationId& id) const {
+  const auto earlier = before_.find(id);
+  if (earlier != before_.end()) return &earlier->second;
+  const auto present = allocations_.find(id);
+  return present == allocations_.end() ? nullptr : &present->second;
 }
 
 void Auditor::CheckProjects() {

@@ -63,20 +63,19 @@ Status WaitAgain(store::Tx& tx, Allocation& allocation, Instant now) {
 /// The provider has the GPUs back: they are free from now on.
 Status Released(store::Tx& tx, const Context& context, const Order& order, Allocation& allocation,
                 Instant now) {
-  const bool lost =
-      allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing;
   // In the whole seconds of passes: the next one may begin within this second, on these GPUs.
   const Instant freed = Instant::FromSeconds(now.seconds());
+  // An attempt lost with a node is the nation's loss; where the policy ended the allocation with
+  // it, TakeOff charged it.
+  const bool lost =
+      allocation.attempt != order.attempt || allocation.state != AllocationState::kReleasing;
+  if (lost) return tx.ReleaseClaims(allocation.id, order.attempt, freed);
+
   // From the moment the GPUs were to be taken back they served nobody: how long the provider takes
-  // is not the project's to pay. An attempt lost with a node is the nation's loss, unless the
-  // policy ends the allocation with it.
-  std::optional<Instant> charged_until = std::min(order.create_time, freed);
-  const bool ended_by_loss =
-      allocation.attempt == order.attempt && allocation.state == AllocationState::kFailed;
-  if (lost && !ended_by_loss) charged_until.reset();
+  // is not the project's to pay.
   ALLOT_RETURN_IF_ERROR(
-      FreeClaims(tx, *context.policies.At(now), allocation, order.attempt, freed, charged_until));
-  if (lost) return Ok{};
+      Charge(tx, *context.policies.At(now), allocation, std::min(order.create_time, freed)));
+  ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(allocation.id, order.attempt, freed));
   if (allocation.preempt_requested) return WaitAgain(tx, allocation, now);
   if (const auto held = TimeWindow::Make(allocation.window->start(), freed)) {
     allocation.window = *held;

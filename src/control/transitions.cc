@@ -47,18 +47,16 @@ Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, 
   return tx.InsertOrders(std::span(&order, 1));
 }
 
-Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
-                  Instant at, std::optional<Instant> charged_until) {
-  // Two releases of one project would else both add to the charges they read.
+Status Charge(store::Tx& tx, const Policy& policy, const Allocation& allocation, Instant until) {
+  // Two charges of one project would else both add to what they read.
   ALLOT_ASSIGN_OR_RETURN(auto project, tx.LockProject(allocation.project));
   if (!project) return StateError(Reason::kInternal, "an allocation without its project");
   ALLOT_ASSIGN_OR_RETURN(auto usage, tx.ProjectUsageOf(allocation.project));
   const AllocationId id = allocation.id;
   ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
   for (const Claim& claim : claims) {
-    if (claim.attempt != attempt || !charged_until) continue;
-    const auto held =
-        TimeWindow::Make(claim.window.start(), std::min(*charged_until, claim.window.end()));
+    if (claim.attempt != allocation.attempt) continue;
+    const auto held = TimeWindow::Make(claim.window.start(), std::min(until, claim.window.end()));
     if (!held) continue;
     const int gpus = CountGpus(claim.gpus);
     const auto cost = GpuSeconds::Of(gpus, held->length());
@@ -69,7 +67,6 @@ Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocat
     if (allocation.request.borrow) continue;
     usage.decayed = AddHeld(usage.decayed, gpus, *held, policy.usage_half_life);
   }
-  ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(allocation.id, attempt, at));
   return tx.UpdateProjectUsage(usage);
 }
 
@@ -100,6 +97,9 @@ Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& a
   const bool give_up = (lost && policy.node_loss == NodeLoss::kFail) ||
                        (failed && allocation.failures >= policy.failures_max);
   if (give_up) {
+    // From now on nothing is set aside for it: what it had must be charged before another of the
+    // project is given that much. What the provider could not hand over nobody had.
+    if (lost) ALLOT_RETURN_IF_ERROR(Charge(tx, policy, allocation, now));
     ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kFail, now, reason, message));
   } else {
     const auto event = failed ? AllocationEvent::kProvisionFailed : AllocationEvent::kPreempt;

@@ -110,9 +110,9 @@ class Campaign {
     if (!watcher.AwaitRevision(newest, kServePatienceMs))
       std::fprintf(stderr, "the watch does not come to revision %lld\n",
                    static_cast<long long>(newest));
-    const Findings findings = Check(History::Read(path), watcher.seen(), database_.url());
+    const Findings findings = Check(History::Read(path), watcher.seen(), newest, database_.url());
     const testing::Ended audit = installation_.Allot({"audit", "verify"});
-    Print(findings, watcher, audit, calls, SteadyMs() - started_ms);
+    Print(findings, watcher, newest, audit, calls, SteadyMs() - started_ms);
     const bool all_served = std::ranges::all_of(
         records_, [](const auto& record) { return record.second.never_served == 0; });
     return findings.clean() && audit.exit_code == 0 && watcher.repeated() == 0 && all_served ? 0
@@ -189,8 +189,8 @@ class Campaign {
     return newest;
   }
 
-  void Print(const Findings& findings, const Watcher& watcher, const testing::Ended& audit,
-             int64_t calls, int64_t took_ms) const {
+  void Print(const Findings& findings, const Watcher& watcher, int64_t watched_through,
+             const testing::Ended& audit, int64_t calls, int64_t took_ms) const {
     nlohmann::ordered_json by_kind;
     std::vector<double> serve_ms;
     std::vector<double> lead_ms;
@@ -223,6 +223,7 @@ class Campaign {
         {"revision_gaps", findings.revision_gaps},
         {"invariants", findings.invariants},
         {"watched", watcher.seen().size()},
+        {"watched_through", watched_through},
         {"watch_missed", findings.watch_missed},
         {"watch_invented", findings.watch_invented},
         {"watch_repeated", watcher.repeated()},

@@ -26,10 +26,10 @@ class Checker {
   explicit Checker(pqxx::transaction_base& database) : database_(database) {}
 
   Findings Judge(const std::vector<Call>& history, const std::set<Watcher::Change>& watched,
-                 const store::Verification& verification) {
+                 int64_t watched_through, const store::Verification& verification) {
     JudgeCalls(history);
     JudgeTables(verification);
-    JudgeChanges(watched);
+    JudgeChanges(watched, watched_through);
     return findings_;
   }
 
@@ -93,14 +93,14 @@ class Checker {
     }
   }
 
-  void JudgeChanges(const std::set<Watcher::Change>& watched) {
+  void JudgeChanges(const std::set<Watcher::Change>& watched, int64_t watched_through) {
     std::set<Watcher::Change> written;
     for (const auto& row :
          database_.exec("SELECT revision, resource FROM events WHERE kind = 'allocation'")) {
       written.emplace(row[0].as<int64_t>(), ResourceName(row[1].as<std::string>()));
     }
     for (const auto& [revision, name] : written) {
-      if (!watched.contains({revision, name})) {
+      if (revision <= watched_through && !watched.contains({revision, name})) {
         Note(findings_.watch_missed, "not sent: " + std::to_string(revision) + " " + name);
       }
     }
@@ -119,12 +119,12 @@ class Checker {
 }  // namespace
 
 Findings Check(const std::vector<Call>& history, const std::set<Watcher::Change>& watched,
-               const std::string& database_url) {
+               int64_t watched_through, const std::string& database_url) {
   pqxx::connection connection(database_url);
   pqxx::work database(connection);
   const auto verification = store::Verify(database_url);
   if (!verification.ok()) throw std::runtime_error(Describe(verification.error()));
-  return Checker(database).Judge(history, watched, *verification);
+  return Checker(database).Judge(history, watched, watched_through, *verification);
 }
 
 int64_t NewestRevision(const std::string& database_url) {

@@ -39,8 +39,10 @@ struct Findings {
   }
 };
 
+/// `watched` has to hold all changes up to the revision `watched_through`: the service goes on
+/// while it is looked at.
 Findings Check(const std::vector<Call>& history, const std::set<Watcher::Change>& watched,
-               const std::string& database_url);
+               int64_t watched_through, const std::string& database_url);
 
 /// The newest revision there.
 int64_t NewestRevision(const std::string& database_url);

@@ -197,6 +197,32 @@ TEST_F(AgentTest, WorkOnADeadNodeFailsWhereThePolicySaysSo) {
             0);
 }
 
+// Between the end of it and the provider's word, another of the project may start.
+TEST_F(AgentTest, WorkThatFailedWithItsNodeIsChargedAtOnceAndOnce) {
+  policy.node_loss = NodeLoss::kFail;
+  SetQuota("snu/p", 16, 40);
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  const auto orders = Pull();
+  Ack(orders.at(0));
+  clock.Advance(Hours(3));
+  const std::string dead = orders[0].nodes[0].node.str();
+  Must(Beat({{.name = dead.substr(2), .healthy = false, .reason = "fan"}}));
+  Settle();
+  ASSERT_EQ(Get("snu/p/a").state, AllocationState::kFailed);
+  const auto charged = [&] {
+    return Must(GetQuota(*context, Member("snu"), ProjectId("snu/p"))).usage;
+  };
+  EXPECT_EQ(charged().used, *GpuSeconds::Of(8, Hours(3)));
+  EXPECT_EQ(charged().committed, GpuSeconds());
+  EXPECT_EQ(ReasonOf(Submit(*context, As(Member("snu")), Ask("snu", "b", 1, Hours(3)))),
+            Reason::kGpuHoursExhausted)
+      << "16 of 40 GPU-hours are left";
+  clock.Advance(Hours(1));
+  EnactAll();
+  EXPECT_EQ(charged().used, *GpuSeconds::Of(8, Hours(3)));
+}
+
 TEST_F(AgentTest, AcknowledgingTwiceIsOnce) {
   SubmitAs("snu", "a", 1, Hours(4));
   Settle();

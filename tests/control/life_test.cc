@@ -184,10 +184,14 @@ TEST_F(Life, ProvisioningThatFailsIsTriedElsewhereAndGivenUpAtTheBound) {
   const Allocation again = Get("snu/p/a");
   EXPECT_EQ(again.state, AllocationState::kProvisioning);
   EXPECT_EQ(again.attempt, 2);
+  clock.Advance(Minutes(10));
   for (const Order& order : Pull()) {
     if (order.kind == OrderKind::kProvision) Ack(order, false);
   }
   EXPECT_EQ(Get("snu/p/a").state, AllocationState::kFailed);
+  EnactAll();
+  EXPECT_EQ(Must(GetQuota(*context, Member("snu"), ProjectId("snu/p"))).usage.used, GpuSeconds())
+      << "what was never handed over";
 }
 
 TEST_F(Life, DeadlineThatCanNoLongerBeMetExpires) {

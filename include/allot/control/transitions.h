@@ -21,12 +21,10 @@ Status Move(Allocation& allocation, AllocationEvent event, Instant now, std::str
 Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, Instant now,
                     int64_t epoch);
 
-/// The provider confirmed that an attempt's GPUs are free: ends its claims at `at` and charges the
-/// project for the time it had them, up to `charged_until`, which is not later, and at most to the
-/// end of its window; nothing charges nothing. Requires: at is not in the future of the caller's
-/// clock.
-Status FreeClaims(store::Tx& tx, const Policy& policy, const Allocation& allocation, int attempt,
-                  Instant at, std::optional<Instant> charged_until);
+/// Charges the project for the time that the present attempt had its GPUs: to `until`, and at most
+/// to the end of its window. Once an attempt, in the transaction that takes away what was set aside
+/// for it, and before its claims are released.
+Status Charge(store::Tx& tx, const Policy& policy, const Allocation& allocation, Instant until);
 
 /// From preempted to waiting: writes the preempted row and leaves the pending one, which has no
 /// window and no place, to be written by the caller.
@@ -35,7 +33,8 @@ Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::st
 
 /// Takes an allocation off nodes it can no longer use, for "node_lost", "provision_failed" or
 /// "base_lost" (what it was added to does not run any more): preempted and, when its policy and
-/// failures allow, pending again at once; else failed. Its claims stay held until the provider
+/// failures allow, pending again at once; else failed, and charged if it had a node to lose. Its
+/// claims stay held until the provider
 /// confirms the release that is ordered here.
 Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
                Instant now, int64_t epoch, const std::string& reason, const std::string& message);
