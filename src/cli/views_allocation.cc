@@ -112,8 +112,8 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   Lines lines;
   lines.Add("Allocation", ShortName(a.name()));
   lines.Add("Display name", Harmless(a.display_name()));
-  lines.Add("State", Painted(state, PaintOf(state), colours) +
-                         (a.cancel_requested() ? " (cancelled by its owner)" : ""));
+  lines.Add("State",
+            Painted(state, PaintOf(state), colours) + (a.cancel_requested() ? " (cancelled)" : ""));
   lines.Add("Why", Harmless(a.reason()));
   lines.Add("", Harmless(a.message()));
   lines.Add("Setback", Harmless(a.setback()));

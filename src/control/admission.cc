@@ -78,10 +78,14 @@ std::vector<AllocationId> SplitNames(const std::string& names) {
 }  // namespace
 
 Result<std::vector<Submitted>> Admission::Run() {
-  ALLOT_RETURN_IF_ERROR(AnswerRepeats());
+  FindRepeats();
+  // First of all: a call that is being made durable by another transaction, of this server or of
+  // one that hangs, is found under its request id once that one has let go of its project.
+  ALLOT_RETURN_IF_ERROR(LockProjects());
+  ALLOT_RETURN_IF_ERROR(AnswerEarlier());
   ALLOT_RETURN_IF_ERROR(LookUp());
   for (std::size_t i = 0; i < calls_.size(); ++i) {
-    if (answers_[i] || repeats_of_.contains(i)) continue;
+    if (!IsOpen(i)) continue;
     answers_[i] = Admit(*calls_[i]);
     if (answers_[i]->ok()) admitted_.push_back(i);
   }
@@ -95,22 +99,34 @@ Result<std::vector<Submitted>> Admission::Run() {
   return answers;
 }
 
-Status Admission::AnswerRepeats() {
-  std::vector<store::RequestName> names;
-  std::map<store::RequestName, std::size_t> first;
+void Admission::FindRepeats() {
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     const Call& call = calls_[i]->call;
     if (call.request_id.empty()) continue;
     const store::RequestName name{call.principal.key, call.request_id};
-    const auto [seen, is_first] = first.emplace(name, i);
-    if (is_first) {
-      names.push_back(name);
-    } else if (calls_[seen->second]->call.body_sha256 == call.body_sha256) {
+    const auto [seen, is_first] = first_of_.emplace(name, i);
+    if (is_first) continue;
+    if (calls_[seen->second]->call.body_sha256 == call.body_sha256) {
       repeats_of_.emplace(i, seen->second);
     } else {
       answers_[i] = RequestIdReused(call);
     }
   }
+}
+
+Status Admission::LockProjects() {
+  std::set<ProjectId> wanted;
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (IsOpen(i)) wanted.insert(calls_[i]->submissions.front().project);
+  }
+  ALLOT_ASSIGN_OR_RETURN(auto locked, tx_.LockProjects(std::vector(wanted.begin(), wanted.end())));
+  for (Project& project : locked) projects_.emplace(project.id, std::move(project));
+  return Ok{};
+}
+
+Status Admission::AnswerEarlier() {
+  std::vector<store::RequestName> names;
+  for (const auto& [name, i] : first_of_) names.push_back(name);
   ALLOT_ASSIGN_OR_RETURN(const auto records, tx_.FindRequests(names));
   std::vector<AllocationId> made;
   for (const store::RequestRecord& record : records) {
@@ -121,7 +137,7 @@ Status Admission::AnswerRepeats() {
     for (Allocation& one : found) known_.emplace(one.id, std::move(one));
   }
   for (const store::RequestRecord& record : records) {
-    const std::size_t i = first.at({record.key, record.request_id});
+    const std::size_t i = first_of_.at({record.key, record.request_id});
     answers_[i] = Answered(*calls_[i], record);
   }
   return Ok{};
@@ -142,7 +158,7 @@ Status Admission::LookUp() {
   std::set<ProjectId> projects;
   std::vector<AllocationId> ids;
   for (std::size_t c = 0; c < calls_.size(); ++c) {
-    if (answers_[c] || repeats_of_.contains(c)) continue;
+    if (!IsOpen(c)) continue;
     const PreparedSubmissions& call = *calls_[c];
     projects.insert(call.submissions.front().project);
     for (std::size_t i = 0; i < call.submissions.size(); ++i) {
@@ -154,12 +170,12 @@ Status Admission::LookUp() {
   }
   if (projects.empty()) return Ok{};
   const std::vector<ProjectId> wanted(projects.begin(), projects.end());
-  ALLOT_ASSIGN_OR_RETURN(auto locked, tx_.LockProjects(wanted));
-  for (Project& project : locked) {
-    if (!largest_.contains(project.programme)) {
-      ALLOT_ASSIGN_OR_RETURN(largest_[project.programme], tx_.LargestClusters(project.programme));
-    }
-    projects_.emplace(project.id, std::move(project));
+  for (const ProjectId& id : wanted) {
+    const auto project = projects_.find(id);
+    if (project == projects_.end()) continue;
+    const ProgrammeId& programme = project->second.programme;
+    if (largest_.contains(programme)) continue;
+    ALLOT_ASSIGN_OR_RETURN(largest_[programme], tx_.LargestClusters(programme));
   }
   ALLOT_ASSIGN_OR_RETURN(auto budgets, tx_.BudgetsOf(wanted));
   for (store::Budget& budget : budgets) budgets_.emplace(budget.quota.project, std::move(budget));

@@ -27,10 +27,15 @@ class Admission {
   Result<std::vector<Submitted>> Run();
 
  private:
+  /// Neither answered yet, nor answered as another of this transaction is.
+  bool IsOpen(std::size_t i) const { return !answers_[i] && !repeats_of_.contains(i); }
+  /// Among the calls themselves.
+  void FindRepeats();
+  Status LockProjects();
   /// Answers those that were done before.
-  Status AnswerRepeats();
+  Status AnswerEarlier();
   Submitted Answered(const PreparedSubmissions& call, const store::RequestRecord& record);
-  /// Locks the projects and looks up all that the decisions depend on.
+  /// Looks up all that the decisions depend on.
   Status LookUp();
   Result<std::vector<Allocation>> Admit(const PreparedSubmissions& call);
   Result<Allocation> AdmitOne(const PreparedSubmissions& call, std::size_t i);
@@ -44,6 +49,8 @@ class Admission {
   store::Tx& tx_;
   const std::vector<const PreparedSubmissions*>& calls_;
   std::vector<std::optional<Submitted>> answers_;
+  /// Of those with a request id, the first with it.
+  std::map<store::RequestName, std::size_t> first_of_;
   /// Those that repeat an earlier one of this transaction, and which.
   std::map<std::size_t, std::size_t> repeats_of_;
   std::vector<std::size_t> admitted_;

@@ -43,6 +43,10 @@ Error IsAdded(const Allocation& allocation) {
                         " where there is room: nothing makes way for it.");
 }
 
+std::string WhoEnds(const Call& call) {
+  return IsStaff(call.principal.role) ? "the ministry" : "its owner";
+}
+
 /// Runs `step` on the locked allocation, once for a request_id, with an audit row.
 Result<Allocation> End(const Context& context, const Call& call, const EndRequest& request,
                        Permission permission, const std::string& action,
@@ -127,7 +131,7 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
 
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {
   const std::string message =
-      request.reason.empty() ? "cancelled by its owner" : "cancelled: " + request.reason;
+      request.reason.empty() ? "cancelled by " + WhoEnds(call) : "cancelled: " + request.reason;
   return End(context, call, request, Permission::kSubmit, "allocation.cancel",
              [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
                const bool under_way = a.state == AllocationState::kReleasing && a.cancel_requested;
@@ -148,7 +152,7 @@ Result<Allocation> Cancel(const Context& context, const Call& call, const EndReq
 
 Result<Allocation> Release(const Context& context, const Call& call, const EndRequest& request) {
   const std::string message =
-      request.reason.empty() ? "handed back by its owner" : "handed back: " + request.reason;
+      request.reason.empty() ? "handed back by " + WhoEnds(call) : "handed back: " + request.reason;
   return End(
       context, call, request, Permission::kSubmit, "allocation.release",
       [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {

@@ -270,6 +270,7 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
     created.key.institute = old.institute;
     created.key.provider = old.provider;
     created.key.display_name = old.display_name;
+    created.key.line = LineOf(old);
     if (old.expire_time) {
       created.key.expire_time = now + Between(old.create_time, *old.expire_time);
     }

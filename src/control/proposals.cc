@@ -11,13 +11,15 @@ namespace {
 
 constexpr int kProposalIdLength = 12;
 
+/// What an institute does with its own is its own to decide.
 bool NeedsSecondPerson(const Context& context, const Call& call) {
-  return !call.validate_only && call.method && context.for_two.contains(call.method->name);
+  return !call.validate_only && call.method && IsStaff(call.principal.role) &&
+         context.for_two.contains(call.method->name);
 }
 
 /// The same call by the same person, whatever its request_id.
 std::string DigestOf(const Call& call) {
-  return Sha256Hex(call.principal.key.str() + '\0' + call.method->digest);
+  return Sha256Hex(call.principal.key.str() + '\0' + call.method->digest());
 }
 
 Error SecondPersonRequired(const Call& call, const Proposal& proposal) {
@@ -35,6 +37,23 @@ Result<Proposal> ReadProposal(store::Tx& tx, const std::string& id) {
   return *std::move(found);
 }
 
+/// Whether a decision still counts: nobody decides who may not come in any more.
+Result<bool> MayStillDecide(store::Tx& tx, const KeyId& decider, Instant now) {
+  if (const auto id = MemberOf(decider)) {
+    ALLOT_ASSIGN_OR_RETURN(const auto member, tx.FindMember(*id));
+    return member && !member->remove_time;
+  }
+  ALLOT_ASSIGN_OR_RETURN(const auto key, tx.FindApiKey(decider));
+  return key && WorksAt(*key, now);
+}
+
+/// Whose key it is, as far as keys tell: those that were exchanged for each other are one person's.
+Result<KeyId> LineOf(store::Tx& tx, const KeyId& key) {
+  if (MemberOf(key)) return key;
+  ALLOT_ASSIGN_OR_RETURN(const auto found, tx.FindApiKey(key));
+  return found ? allot::LineOf(*found) : key;
+}
+
 }  // namespace
 
 bool IsMethodForTwo(std::string_view method) {
@@ -46,6 +65,8 @@ Result<bool> TakeApproval(const Context& context, store::Tx& tx, const Call& cal
   ALLOT_ASSIGN_OR_RETURN(auto proposals, tx.LockProposalsOf(DigestOf(call)));
   for (Proposal& proposal : proposals) {
     if (StateOf(proposal, now) != ProposalState::kApproved) continue;
+    ALLOT_ASSIGN_OR_RETURN(const bool counts, MayStillDecide(tx, proposal.decision->key, now));
+    if (!counts) continue;
     proposal.done_time = now;
     ALLOT_RETURN_IF_ERROR(tx.UpdateProposal(proposal));
     ALLOT_RETURN_IF_ERROR(
@@ -57,13 +78,15 @@ Result<bool> TakeApproval(const Context& context, store::Tx& tx, const Call& cal
 }
 
 Error Propose(const Context& context, const Call& call, Instant now) {
-  Proposal proposal{.id = ProposalId("p" + context.ids.Mint(kProposalIdLength)),
-                    .method = call.method->name,
-                    .digest = DigestOf(call),
-                    .request = call.method->text(),
-                    .proposer = call.principal.key,
-                    .create_time = now,
-                    .expire_time = now + context.for_two.at(call.method->name)};
+  auto request = call.method->text();
+  if (!request.ok()) return request.error();
+  const Proposal proposal{.id = ProposalId("p" + context.ids.Mint(kProposalIdLength)),
+                          .method = call.method->name,
+                          .digest = DigestOf(call),
+                          .request = *std::move(request),
+                          .proposer = call.principal.key,
+                          .create_time = now,
+                          .expire_time = now + context.for_two.at(call.method->name)};
   if (proposal.request.size() > kProposalRequestMax) {
     return FieldError(Reason::kTextTooLong, "request", std::to_string(proposal.request.size()),
                       "at most " + std::to_string(kProposalRequestMax) +
@@ -109,7 +132,9 @@ Result<Proposal> DecideProposal(const Context& context, const Call& call, const 
       context, call, now,
       [&](store::Tx& tx) -> Result<Proposal> {
         ALLOT_ASSIGN_OR_RETURN(Proposal proposal, ReadProposal(tx, id.str()));
-        if (proposal.proposer == call.principal.key) {
+        ALLOT_ASSIGN_OR_RETURN(const KeyId proposer, LineOf(tx, proposal.proposer));
+        ALLOT_ASSIGN_OR_RETURN(const KeyId decider, LineOf(tx, call.principal.key));
+        if (proposer == decider) {
           return FieldError(Reason::kSecondPersonIsTheFirst, "name", id.str(),
                             "a proposal of another person");
         }

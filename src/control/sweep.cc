@@ -202,6 +202,11 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
         ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
         ids.insert(ids.end(), due.without_base.begin(), due.without_base.end());
         ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(ids));
+        // At once and in their order, as submissions lock them: what follows takes them, or what
+        // they have set aside, one by one.
+        std::set<ProjectId> projects;
+        for (const Allocation& row : rows) projects.insert(row.project);
+        ALLOT_RETURN_IF_ERROR(tx.LockProjects(std::vector(projects.begin(), projects.end())));
         std::vector<Allocation> changed;
         for (Allocation& row : rows) {
           const AllocationState before = row.state;

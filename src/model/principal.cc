@@ -30,6 +30,8 @@ bool IsOfInstitute(Role role) {
   return role == Role::kInstituteAdmin || role == Role::kMember || role == Role::kViewer;
 }
 
+KeyId LineOf(const ApiKey& key) { return key.line.empty() ? key.id : key.line; }
+
 bool IsStaff(Role role) { return !IsOfInstitute(role) && role != Role::kProvider; }
 
 bool WorksAt(const ApiKey& key, Instant t) {

@@ -69,6 +69,8 @@ Result<HttpAnswer> Call(const std::string& url, const Form* form, const HttpOpti
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
   if (!options.ca_file.empty()) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
+    // Or the machine's own authorities would be believed beside it.
+    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
   }
   if (options.give_up != nullptr) {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "oidc/base64url.h"
 #include "oidc/json_object.h"
 
 namespace allot::oidc {
@@ -28,15 +29,17 @@ bool IsForSignatures(const nlohmann::json& jwk) {
 std::optional<nlohmann::json> PublicHalf(const nlohmann::json& jwk, const std::string& kind) {
   nlohmann::json half = {{"kty", kind}};
   const auto take = [&](const char* name) {
-    const auto text = TextIn(jwk, name);
-    if (text) half[name] = *text;
-    return text.has_value();
+    const auto number = TextIn(jwk, name);
+    if (!number || number->empty() || !IsBase64Url(*number)) return false;
+    half[name] = *number;
+    return true;
   };
   if (kind == "RSA") {
     if (!take("n") || !take("e")) return std::nullopt;
   } else {
     if (TextIn(jwk, "crv") != "P-256") return std::nullopt;
-    if (!take("crv") || !take("x") || !take("y")) return std::nullopt;
+    half["crv"] = "P-256";
+    if (!take("x") || !take("y")) return std::nullopt;
   }
   return half;
 }

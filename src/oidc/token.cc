@@ -1,50 +1,33 @@
 #include "oidc/token.h"
 
-#include <cjose/cjose.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <utility>
 
+#include "oidc/base64url.h"
 #include "oidc/json_object.h"
 
 namespace allot::oidc {
 namespace {
 
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::size_t kKeyIdBytesMax = 256;
 /// 9999-12-31: beyond, no date.
 constexpr double kSecondsMax = 253'402'300'799.0;
 
-std::optional<std::string> FromBase64Url(std::string_view text) {
-  if (text.empty() || text.find_first_not_of(kAlphabet) != std::string_view::npos) {
-    return std::nullopt;
-  }
-  uint8_t* bytes = nullptr;
-  std::size_t size = 0;
-  cjose_err problem{};
-  if (!cjose_base64url_decode(text.data(), text.size(), &bytes, &size, &problem)) {
-    return std::nullopt;
-  }
-  std::string decoded(reinterpret_cast<const char*>(bytes), size);
-  cjose_get_dealloc()(bytes);
-  return decoded;
-}
-
-/// Header, payload and signature; nothing unless there are three.
+/// Header, payload and signature; nothing unless there are three, each as it has to be spelt.
 std::optional<std::array<std::string_view, 3>> PartsOf(std::string_view text) {
   const std::size_t first = text.find('.');
   const std::size_t last = text.rfind('.');
   if (first == std::string_view::npos || first == last) return std::nullopt;
   const std::string_view payload = text.substr(first + 1, last - first - 1);
   if (payload.find('.') != std::string_view::npos) return std::nullopt;
-  return std::array{text.substr(0, first), payload, text.substr(last + 1)};
+  const std::array parts{text.substr(0, first), payload, text.substr(last + 1)};
+  if (!std::ranges::all_of(parts, IsBase64Url)) return std::nullopt;
+  return parts;
 }
 
 std::optional<nlohmann::json> ObjectIn(std::string_view part) {
-  const auto text = FromBase64Url(part);
+  const auto text = DecodeBase64Url(part);
   return text ? ParseObject(*text) : std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include "allot/control/submit.h"
 #include "allot/control/watch.h"
 #include "allot/v1/allocation_service.pb.h"
+#include "rpc/call_for_two.h"
 #include "rpc/fields.h"
 #include "rpc/handlers.h"
 #include "rpc/known_callers.h"
@@ -194,7 +195,7 @@ class Handlers {
 
   Result<v1::Allocation> Cancel(const Caller& caller, const v1::CancelAllocationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto end, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto allocation, control::Cancel(s_.context, call, end));
     return Render(allocation, NamesFor(caller));
   }
@@ -202,7 +203,7 @@ class Handlers {
   Result<v1::Allocation> Release(const Caller& caller,
                                  const v1::ReleaseAllocationRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto end, Parse(request));
-    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCall(caller, request));
+    ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
     ALLOT_ASSIGN_OR_RETURN(const auto allocation, control::Release(s_.context, call, end));
     return Render(allocation, NamesFor(caller));
   }

@@ -38,6 +38,7 @@ struct Gateway::UnaryCall {
   const Method* method;
   bool changes = false;
   CallRecord record;
+  Credential credential;
   Awaited awaited;
   int64_t expiry_micros = 0;
 };
@@ -53,11 +54,12 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
                                                     .method = &method,
                                                     .changes = changes,
                                                     .record = NewRecord(name),
+                                                    .credential = CredentialOf(*context, tls_),
                                                     .awaited = {},
                                                     .expiry_micros = 0});
   grpc::ServerUnaryReactor* reactor = call->reactor;
   Admit(
-      CredentialOf(*context, tls_),
+      call->credential,
       [this, call](const Principal& principal) {
         call->record.principal = principal;
         Dispatch(call);
@@ -136,19 +138,24 @@ void Gateway::StartAwaited(const UnaryCallPtr& call, const Caller& caller,
   if (!awaited.ok()) return Finish(call, awaited.error());
   call->awaited = *std::move(awaited);
   call->expiry_micros = call->record.start_micros + call->awaited.wait.count * 1'000'000;
-  LookAgain(call, call->awaited.wait <= Seconds{0});
+  Look(call, call->awaited.wait <= Seconds{0}, /*waited=*/false);
 }
 
-void Gateway::LookAgain(const UnaryCallPtr& call, bool last) {
+void Gateway::Look(const UnaryCallPtr& call, bool last, bool waited) {
   if (call->context->IsCancelled()) return Abandon(call);
   const uint64_t generation = awaiting_.generation();
   const auto found = call->awaited.look();
   if (!found.ok()) return Finish(call, found.error());
+  if (*found && waited) {
+    // A key may have been revoked while its call waited.
+    const Status allowed = identification_.StillAllowed(call->credential, call->record.principal);
+    if (!allowed.ok()) return Finish(call, allowed.error());
+  }
   if (*found) return Finish(call, **found);
   if (last) return Finish(call, call->awaited.none);
   awaiting_.Park({.expiry_micros = call->expiry_micros,
                   .seen_generation = generation,
-                  .look = [this, call](bool is_last) { LookAgain(call, is_last); }});
+                  .look = [this, call](bool is_last) { Look(call, is_last, /*waited=*/true); }});
 }
 
 void Gateway::Finish(const UnaryCallPtr& call, const Result<std::string>& answer) {
@@ -193,14 +200,16 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
     if (!bytes.ok()) return stream->End(bytes.error());
     auto source = method(Caller{principal}, known, *bytes);
     if (!source.ok()) return stream->End(source.error());
-    const Status added = hub_.Add(
-        {.stream = stream,
-         .source = *std::move(source),
-         .key = principal.key,
-         .still_allowed = [this, credential] { return identification_.StillAllowed(credential); },
-         .last_sent_micros = 0,
-         .last_allowed_micros = 0,
-         .behind = true});
+    const Status added = hub_.Add({.stream = stream,
+                                   .source = *std::move(source),
+                                   .key = principal.key,
+                                   .still_allowed =
+                                       [this, credential, principal] {
+                                         return identification_.StillAllowed(credential, principal);
+                                       },
+                                   .last_sent_micros = 0,
+                                   .last_allowed_micros = 0,
+                                   .behind = true});
     if (!added.ok()) stream->End(added.error());
   };
   Admit(

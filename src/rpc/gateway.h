@@ -69,7 +69,7 @@ class Gateway {
   void Dispatch(const UnaryCallPtr& call);
   void Serve(const UnaryCallPtr& call);
   void StartAwaited(const UnaryCallPtr& call, const Caller& caller, const AwaitedMethod& method);
-  void LookAgain(const UnaryCallPtr& call, bool last);
+  void Look(const UnaryCallPtr& call, bool last, bool waited);
   void Finish(const UnaryCallPtr& call, const Result<std::string>& answer);
   void Abandon(const UnaryCallPtr& call);
 

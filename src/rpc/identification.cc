@@ -72,10 +72,15 @@ void Identification::Ask(const Credential& credential, const control::Proof& pro
   if (asked != QueueVerdict::kTaken) refuse({.error = RefusalOf(asked)});
 }
 
-Status Identification::StillAllowed(const Credential& credential) const {
+Status Identification::StillAllowed(const Credential& credential,
+                                    const Principal& principal) const {
   ALLOT_ASSIGN_OR_RETURN(const auto proof, ProofIn(credential));
-  ALLOT_ASSIGN_OR_RETURN(const auto principal, authenticator_.Ask(proof));
-  return CheckCertificate(principal, credential);
+  ALLOT_ASSIGN_OR_RETURN(const auto present, authenticator_.Ask(proof));
+  // A person who was removed and added again may do something else now.
+  if (present != principal) {
+    return StateError(Reason::kMemberUnknown, "who called is no longer the member that called");
+  }
+  return CheckCertificate(present, credential);
 }
 
 Result<control::Proof> Identification::ProofIn(const Credential& credential) const {

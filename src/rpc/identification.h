@@ -35,8 +35,9 @@ class Identification {
   /// Runs `serve` on the authenticator's thread, or `refuse`, at once or later: one of the two,
   /// once. Neither may block.
   void Find(const Credential& credential, Serve serve, Refuse refuse);
-  /// Whether a call that came in before would still. At once, on the caller's thread.
-  Status StillAllowed(const Credential& credential) const;
+  /// Whether a call that came in before as `principal` would still, and as the same. At once, on
+  /// the caller's thread.
+  Status StillAllowed(const Credential& credential, const Principal& principal) const;
 
  private:
   void Judge(const Credential& credential, Serve serve, Refuse refuse, bool may_wait);

@@ -77,7 +77,7 @@ TEST_F(MembersTest, AnAdditionIsDoneOnceAndOnRecord) {
   ASSERT_EQ(audit.items.size(), 2U);
   EXPECT_EQ(audit.items[0].action, "member.remove");
   EXPECT_EQ(audit.items[1].action, "member.create");
-  EXPECT_EQ(audit.items[1].detail, "member of snu: kim at https://id.example");
+  EXPECT_EQ(audit.items[1].detail, "member of snu, known to https://id.example");
 }
 
 TEST_F(MembersTest, WhatIsOnlyCheckedAddsNobody) {

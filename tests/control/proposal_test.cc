@@ -17,21 +17,35 @@ class ProposalTest : public World {
   void SetUp() override {
     World::SetUp();
     context.emplace(Context{*store, clock, ids, policies, {{"UpdateQuota", Days(1)}}});
+    for (const char* id : {"op", "op-2", "op-3"}) AddKey(id);
   }
-  static Principal Other() {
+  void AddKey(const std::string& id) {
+    Must(store->Transact<bool>(
+        store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<bool> {
+          ALLOT_RETURN_IF_ERROR(tx.InsertApiKey({.id = KeyId(id),
+                                                 .role = Role::kOperator,
+                                                 .display_name = id,
+                                                 .secret_sha256 = Sha256Hex(id),
+                                                 .create_time = clock.Now()}));
+          return true;
+        }));
+  }
+  static Principal With(const KeyId& key) {
     Principal other = Operator();
-    other.key = KeyId("op-2");
+    other.key = key;
     return other;
   }
+  static Principal Other() { return With(KeyId("op-2")); }
   Result<QuotaDetail> SetGpus(int64_t gpus, const Principal& who = Operator(),
                               const std::string& request_id = "", bool validate_only = false) {
     Call call = As(who);
     call.request_id = request_id;
     call.body_sha256 = Sha256Hex(std::to_string(gpus));
     call.validate_only = validate_only;
-    call.method = CalledMethod{.name = "UpdateQuota",
-                               .digest = Sha256Hex(std::to_string(gpus)),
-                               .text = [gpus] { return std::to_string(gpus); }};
+    call.method =
+        CalledMethod{.name = "UpdateQuota",
+                     .digest = [gpus] { return Sha256Hex(std::to_string(gpus)); },
+                     .text = [gpus]() -> Result<std::string> { return std::to_string(gpus); }};
     QuotaUpdate update;
     update.project = ProjectId("snu/p");
     update.concurrent_gpus = {gpus, gpus};
@@ -102,9 +116,7 @@ TEST_F(ProposalTest, WhoAskedDoesNotDecide) {
 TEST_F(ProposalTest, ADecisionStandsAndARejectedCallDoesNotGoThrough) {
   const ProposalId id = Waiting(SetGpus(16));
   Must(Decide(id, false));
-  Principal third = Other();
-  third.key = KeyId("op-3");
-  EXPECT_EQ(Refusal(Decide(id, true, third)), Reason::kProposalNotPending);
+  EXPECT_EQ(Refusal(Decide(id, true, With(KeyId("op-3")))), Reason::kProposalNotPending);
   EXPECT_EQ(State(id), ProposalState::kRejected);
   // It may be asked anew.
   EXPECT_NE(Waiting(SetGpus(16)), id);
@@ -122,6 +134,66 @@ TEST_F(ProposalTest, NeitherAProposalNorAnApprovalOutlivesItsTime) {
   clock.Advance(Days(1));
   EXPECT_NE(Waiting(SetGpus(16)), approved);
   EXPECT_EQ(Gpus(), 32);
+}
+
+// Whoever holds a key may hold what took its place, too.
+TEST_F(ProposalTest, AKeyThatTookAnothersPlaceIsTheSamePerson) {
+  const auto made = Must(RotateApiKey(*context, As(Other()), KeyId("op"), Days(1)));
+  const auto again = Must(RotateApiKey(*context, As(Other()), made.key.id, Days(1)));
+  const ProposalId id = Waiting(SetGpus(16));
+  EXPECT_EQ(Refusal(Decide(id, true, With(made.key.id))), Reason::kSecondPersonIsTheFirst);
+  EXPECT_EQ(Refusal(Decide(id, true, With(again.key.id))), Reason::kSecondPersonIsTheFirst);
+  const ProposalId by_new = Waiting(SetGpus(16, With(again.key.id)));
+  EXPECT_EQ(Refusal(Decide(by_new, true, Operator())), Reason::kSecondPersonIsTheFirst);
+  Must(Decide(by_new, true));
+}
+
+TEST_F(ProposalTest, AnApprovalEndsWithWhoGaveIt) {
+  const ProposalId id = Waiting(SetGpus(16));
+  Must(Decide(id, true));
+  Must(RevokeApiKey(*context, As(With(KeyId("op-3"))), KeyId("op-2")));
+  const ProposalId another = Waiting(SetGpus(16));
+  EXPECT_NE(another, id);
+  EXPECT_EQ(Gpus(), 32);
+  Must(Decide(another, true, With(KeyId("op-3"))));
+  Must(SetGpus(16));
+  EXPECT_EQ(Gpus(), 16);
+}
+
+TEST_F(ProposalTest, WhatAnInstituteDoesWithItsOwnTakesNobodyElse) {
+  context.emplace(Context{*store, clock, ids, policies, {{"CancelAllocation", Days(1)}}});
+  SubmitAs("snu", "a", 1, Hours(1));
+  SubmitAs("snu", "b", 1, Hours(1));
+  const auto cancel = [&](const Principal& who, const std::string& name) {
+    Call call = As(who);
+    call.method = CalledMethod{.name = "CancelAllocation",
+                               .digest = [name] { return Sha256Hex(name); },
+                               .text = [name]() -> Result<std::string> { return name; }};
+    return Cancel(*context, call, {.id = AllocationId("snu/p/" + name), .reason = ""});
+  };
+  const auto refused = cancel(Operator(), "a");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kSecondPersonRequired);
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kPending);
+  EXPECT_EQ(Must(cancel(Member("snu"), "a")).message, "cancelled by its owner");
+  Must(Decide(ProposalId(cancel(Operator(), "b").error().value.substr(10)), true));
+  EXPECT_EQ(Must(cancel(Operator(), "b")).message, "cancelled by the ministry");
+}
+
+TEST_F(ProposalTest, WhatCannotBeShownIsNotPutBeforeAnyone) {
+  Call call = As(Operator());
+  call.method = CalledMethod{.name = "UpdateQuota",
+                             .digest = [] { return Sha256Hex("x"); },
+                             .text = []() -> Result<std::string> {
+                               return StateError(Reason::kRequestMalformed, "not shown");
+                             }};
+  QuotaUpdate update;
+  update.project = ProjectId("snu/p");
+  update.concurrent_gpus = {16, 16};
+  const auto refused = UpdateQuota(*context, call, update);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kRequestMalformed);
+  EXPECT_TRUE(Must(ListProposals(*context, Operator(), false, {})).items.empty());
 }
 
 TEST_F(ProposalTest, WhatWouldBeRefusedIsNotPutBeforeAnyone) {

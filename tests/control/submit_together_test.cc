@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -62,6 +64,60 @@ TEST_F(SubmitTogetherTest, EachIsAnsweredAsIfItHadComeAloneAndAllShareACommit) {
   EXPECT_THAT(Names(), ::testing::ElementsAre("kist/p/a", "snu/p/a", "snu/p/old"));
   EXPECT_EQ(SubmitTogether(*context, calls)[0].value(), answers[0].value());
   EXPECT_EQ(Present(), before + 1) << "all of it was done";
+}
+
+/// Two that ask for the same with one request id, both of which looked before either was done: the
+/// first is being made durable when the second comes, by this server or another.
+class RepeatedAtOnce : public SubmitTogetherTest {
+ protected:
+  void SetUp() override {
+    if (std::getenv(kStoreVariable) != nullptr) {
+      GTEST_SKIP() << "in memory transactions come one after the other";
+    }
+    SubmitTogetherTest::SetUp();
+  }
+
+  /// Runs it twice while the project is locked, until both wait for it.
+  template <class Ask>
+  auto Twice(Ask ask) {
+    std::vector<std::future<decltype(ask())>> answers;
+    Must(store->Transact<bool>(
+        store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<bool> {
+          ALLOT_ASSIGN_OR_RETURN(const auto locked, tx.LockProject(ProjectId("snu/p")));
+          EXPECT_TRUE(locked.has_value());
+          for (int i = 0; i < 2; ++i) answers.push_back(std::async(std::launch::async, ask));
+          while (testing::WaitingForLocks(database_url) < 2) {
+          }
+          return true;
+        }));
+    std::vector<decltype(ask())> both;
+    for (auto& answer : answers) both.push_back(answer.get());
+    return both;
+  }
+};
+
+TEST_F(RepeatedAtOnce, ASubmissionIsAnsweredAsTheFirstWas) {
+  SetQuota("snu/p", 8, 8);
+  const auto call = Prepared(CallOf("snu", "r1"), Ask("snu", "a", 1, Hours(1)));
+  const auto both = Twice([&] { return SubmitTogether(*context, std::span(&call, 1)).front(); });
+  EXPECT_EQ(both[0].value(), both[1].value());
+  EXPECT_THAT(Names(), ::testing::ElementsAre("snu/p/a"));
+}
+
+TEST_F(RepeatedAtOnce, AChangeOfWhatWasLookedAtIsAnsweredAsTheFirstWas) {
+  const Project project = Must(GetProject(*context, Operator(), ProjectId("snu/p")));
+  Call call = CallOf("snu", "r1");
+  call.principal = Operator();
+  const auto both = Twice([&] {
+    return UpdateProject(*context, call,
+                         {.id = project.id,
+                          .version = project.version,
+                          .display_name = std::nullopt,
+                          .open = std::nullopt,
+                          .merit = 900,
+                          .reason = "panel"});
+  });
+  EXPECT_EQ(Must(both[0]), Must(both[1]));
 }
 
 TEST_F(SubmitTogetherTest, WhatOneLeavesOfABudgetIsWhatTheNextFinds) {

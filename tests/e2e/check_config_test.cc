@@ -32,6 +32,7 @@ server:
   drain_timeout: 30s
   leader_lease: 5s
   scheduler_poll_ms: 200
+  second_person: {UpdateQuota: 4h, CreateApiKey: 1d, CreateMember: 1d, RotateApiKey: 1d}
 backup:
   folder: /var/backups/allot
   archive_timeout: 30s
@@ -133,6 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
                "2: identity.issuers is a mapping: expected a list of at most 16 mappings"},
         Broken{"WideLeeway", "identity:\n  leeway: 1h\n",
                "2: identity.leeway is '1h': expected a duration from 0s to 5m"},
+        Broken{"OnePersonWhoMakesAnother", "server:\n  second_person: {UpdateQuota: 4h}\n",
+               "2: server.second_person.UpdateQuota is '4h': expected CreateApiKey beside it"},
         Broken{"NotAMapping", "- 1\n", "1: the file is a list: expected a mapping of settings"},
         Broken{"SectionNotAMapping", "server: 7\n",
                "1: server is '7': expected a mapping of settings"},

@@ -3,10 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "oidc/public_key.h"
 #include "oidc/verifier_fixture.h"
+#include "support/signing.h"
 
 namespace allot::oidc {
 namespace {
+
+using nlohmann::json;
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 
@@ -157,6 +161,24 @@ TEST_F(IssuerKeysTest, AnIssuerThatPublishesNoKeyAnyMoreHasNone) {
   Later(Seconds{10});
   ASSERT_TRUE(Refetch(TokenWith("k2")));
   EXPECT_EQ(Verdict(Token()), "key_unknown");
+}
+
+TEST(PublicKeys, ThatAreSpeltWrongArePassedOver) {
+  json key = testing::JwkOf(testing::KeyPair::kRsa);
+  key["kid"] = "k1";
+  ASSERT_NE(PublicKey::FromJwk(key), nullptr);
+  for (const char* number : {"A=AA", "A==", "AAAAA", "", "AA\n", "AB"}) {
+    for (const char* part : {"n", "e"}) {
+      json wrong = key;
+      wrong[part] = number;
+      EXPECT_EQ(PublicKey::FromJwk(wrong), nullptr) << part << " " << number;
+    }
+    json wrong = testing::JwkOf(testing::KeyPair::kEc);
+    wrong["kid"] = "e1";
+    ASSERT_NE(PublicKey::FromJwk(wrong), nullptr);
+    wrong["x"] = number;
+    EXPECT_EQ(PublicKey::FromJwk(wrong), nullptr) << number;
+  }
 }
 
 TEST(IssuerUrls, AreHttpsOrOfThisMachine) {

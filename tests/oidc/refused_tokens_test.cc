@@ -120,6 +120,11 @@ class RefusedTokens : public VerifierTest {
         {"with line breaks", good.substr(0, 20) + "\n" + good.substr(20), TokenFault::kMalformed},
         {"padded", good.substr(0, good.find('.')) + "=" + good.substr(good.find('.')),
          TokenFault::kMalformed},
+        {"a signature with '=' inside", good.substr(0, last) + ".A=AA", TokenFault::kMalformed},
+        {"a padded signature", good + "==", TokenFault::kMalformed},
+        {"a signature and more", good + "=xyz", TokenFault::kMalformed},
+        {"a signature of one digit too many", good.substr(0, last) + ".AAAAA",
+         TokenFault::kMalformed},
         {"no JSON", Texts("header", "claims"), TokenFault::kMalformed},
         {"a list", Texts(head, "[]"), TokenFault::kMalformed},
         {"not UTF-8", Texts(head, "{\"iss\":\"\xff\"}"), TokenFault::kMalformed},
@@ -128,7 +133,7 @@ class RefusedTokens : public VerifierTest {
         {"a claim twice", Texts(head, twice), TokenFault::kMalformed},
         {"changed on the way", changed, TokenFault::kMalformed},
         {"no signature", good.substr(0, last + 1), TokenFault::kSignature},
-        {"half a signature", good.substr(0, last + 100), TokenFault::kSignature},
+        {"half a signature", good.substr(0, last + 101), TokenFault::kSignature},
     };
   }
 

@@ -1,5 +1,6 @@
 // Two persons over the wire.
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 
 #include "rpc/api_fixture.h"
 
@@ -60,6 +61,31 @@ TEST_F(ProposalsTest, FromTheCallToTheSameCall) {
                                                "name: '" + proposal.name() + "'", &done)),
             "OK");
   EXPECT_EQ(done.state(), v1::Proposal::STATE_DONE);
+}
+
+// A time that JSON has no words for, in a field that nobody reads, and a field of a later release:
+// what the second person would not be shown.
+TEST_F(ProposalsTest, WhatASecondPersonCannotBeShownIsRefused) {
+  context_->for_two = {{"CreateProject", Days(1)}};
+  const std::string project =
+      "parent: 'institutes/snu' project_id: 'q' project { programme: 'call' display_name: 'q' "
+      "merit: 500 sector: SECTOR_ACADEMIA ";
+  v1::CreateProjectRequest later;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(project + "}", &later));
+  later.GetReflection()->MutableUnknownFields(&later)->AddVarint(9999, 1);
+  v1::Project made;
+  const auto context = As(operator_key_);
+  EXPECT_EQ(ReasonOf(v1::ProjectService::Stub(channel_).CreateProject(context.get(), later, &made)),
+            "REQUEST_MALFORMED");
+  for (const char* time : {"seconds: 1000000000000000000", "nanos: -1"}) {
+    EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(operator_key_, &Projects::CreateProject,
+                                                project + "create_time { " + time + " } }")),
+              "REQUEST_MALFORMED")
+        << time;
+  }
+  EXPECT_EQ(
+      ReasonOf(Call<v1::ProjectService>(operator_key_, &Projects::CreateProject, project + "}")),
+      "SECOND_PERSON_REQUIRED");
 }
 
 }  // namespace

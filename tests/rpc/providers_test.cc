@@ -26,6 +26,14 @@ class ProvidersTest : public Api {
                                          std::to_string(session_) + " outcome: " + outcome,
                                      response);
   }
+  /// Calls that wait or are being served. Requires a registry in the options.
+  int InFlight() const {
+    const std::string name = "\nallot_rpc_calls_in_flight ";
+    const std::string metrics =
+        prometheus::TextSerializer().Serialize(options_.registry->Collect());
+    const std::size_t at = metrics.find(name);
+    return at == std::string::npos ? 0 : std::stoi(metrics.substr(at + name.size()));
+  }
   void Submit(const std::string& id, const std::string& size = "gpus: 12") {
     ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(operator_key_, &Allocations::CreateAllocation,
                                                    CreateText("snu", id, size))),
@@ -104,6 +112,31 @@ TEST_F(ProvidersTest, AnAwaitedOrderComesAsSoonAsItIsWritten) {
   EXPECT_EQ(pulled.get().orders_size(), 1);
 }
 
+TEST_F(ProvidersTest, AKeyThatIsRevokedWhileItsCallWaitsGetsNoOrder) {
+  options_.registry = std::make_shared<prometheus::Registry>();
+  Serve();
+  auto pulled = std::async(std::launch::async, [this] {
+    v1::PullOrdersResponse orders;
+    const grpc::Status status = Pull("wait { seconds: 25 }", &orders);
+    EXPECT_EQ(orders.orders_size(), 0);
+    return ReasonOf(status);
+  });
+  while (InFlight() == 0) {
+  }
+  v1::ListApiKeysResponse keys;
+  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListApiKeys, "", &keys)),
+            "OK");
+  for (const v1::ApiKey& key : keys.api_keys()) {
+    if (key.role() != v1::ROLE_PROVIDER) continue;
+    ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                                                 "name: '" + key.name() + "'")),
+              "OK");
+  }
+  Submit("a1");
+  Schedule();
+  EXPECT_EQ(pulled.get(), "CREDENTIAL_INVALID");
+}
+
 TEST_F(ProvidersTest, AWaitEndsWithNoneAndHoldsNoWorker) {
   options_.workers = 1;
   Serve();
@@ -123,13 +156,7 @@ TEST_F(ProvidersTest, ADrainAnswersWhoAwaitsOrders) {
     v1::PullOrdersResponse orders;
     return Pull("wait { seconds: 25 }", &orders);
   });
-  const auto in_flight = [this] {
-    const std::string metrics =
-        prometheus::TextSerializer().Serialize(options_.registry->Collect());
-    return metrics.find("allot_rpc_calls_in_flight 1") != std::string::npos;
-  };
-  while (!in_flight()) {
-    ASSERT_EQ(ReasonOf(Call<v1::PoolService>(operator_key_, &Pool::ListProviders, "")), "OK");
+  while (InFlight() == 0) {
   }
   server_->Drain(10'000);
   const auto status = pulled.get();

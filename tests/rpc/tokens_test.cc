@@ -288,6 +288,22 @@ TEST_F(TokensTest, AWatchEndsWithItsToken) {
   EXPECT_EQ(ReasonOf(reader->Finish()), "TOKEN_INVALID");
 }
 
+TEST_F(TokensTest, AWatchEndsWhenWhoWatchesIsSomebodyElseHere) {
+  const v1::Member kim = AddKim();
+  v1::AllocationService::Stub stub(channel_);
+  const auto context = As(Token("kim"));
+  const auto reader = stub.WatchAllocations(
+      context.get(),
+      Text<v1::WatchAllocationsRequest>("parent: 'institutes/alder/projects/projx'"));
+  v1::WatchAllocationsResponse message;
+  ASSERT_TRUE(reader->Read(&message));
+  ASSERT_EQ(ReasonOf(Remove(operator_key_, kim.name())), "OK");
+  AddKim();
+  while (reader->Read(&message)) {
+  }
+  EXPECT_EQ(ReasonOf(reader->Finish()), "MEMBER_UNKNOWN");
+}
+
 TEST_F(TokensTest, WithoutAnIssuerNoTokenIsGood) {
   AddKim();
   server_->Drain(1'000);

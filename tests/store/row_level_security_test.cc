@@ -212,6 +212,16 @@ TEST_F(RowLevelSecurity, LetsAnInstituteWriteItsOwnRowsAlone) {
                                          .create_time = kNow});
                }).ok());
 
+  // Nor who its people are.
+  EXPECT_FALSE(write([](Tx& tx) {
+                 return tx.InsertMember({.id = MemberId("m-new"),
+                                         .person = {.issuer = "https://id.example", .subject = "x"},
+                                         .role = Role::kInstituteAdmin,
+                                         .institute = InstituteId("snu"),
+                                         .display_name = "",
+                                         .create_time = kNow});
+               }).ok());
+
   EXPECT_OK(write([](Tx& tx) { return tx.InsertAllocation(SampleAllocation("snu/llm/b")); }));
 }
 
@@ -231,6 +241,61 @@ TEST_F(RowLevelSecurity, LetsAProviderTouchItsOwnClustersAlone) {
   EXPECT_FALSE(write([&](Tx& tx) { return tx.InsertNodes(std::span(&another, 1)); }).ok());
   const auto node = Read(*store_, [](Tx& tx) { return tx.FindNode(NodeId("naver-a/n1")); }).value();
   EXPECT_EQ(node->health, NodeHealth::kReady);
+}
+
+TEST_F(RowLevelSecurity, LetsAProviderLookAtTenantsAndChangeNoneOfThem) {
+  const auto write = [&](auto verb) { return As(*store_, Agent("nhn"), Access::kWrite, verb); };
+  EXPECT_TRUE(write([](Tx& tx) { return tx.LockProject(ProjectId("snu/llm")); }).value());
+  EXPECT_TRUE(write([](Tx& tx) { return tx.FindQuota(ProjectId("snu/llm")); }).value());
+  EXPECT_FALSE(write([](Tx& tx) {
+                 Institute mine;
+                 mine.id = InstituteId("mine");
+                 return tx.InsertInstitute(mine);
+               }).ok());
+  EXPECT_FALSE(write([](Tx& tx) -> Status {
+                 Project project = tx.LockProject(ProjectId("snu/llm")).value().value();
+                 project.merit = 1000;
+                 return tx.UpdateProject(project);
+               }).ok());
+  EXPECT_FALSE(write([](Tx& tx) -> Status {
+                 Quota quota = tx.FindQuota(ProjectId("snu/llm")).value().value();
+                 quota.gpu_time = GpuSeconds();
+                 return tx.UpdateQuota(quota);
+               }).ok());
+}
+
+// What a project has set aside is summed up within the transaction of whoever changed it: by the
+// models of clusters that may be another provider's.
+TEST_F(RowLevelSecurity, TheSumsOfAProjectAreTheSameInEverybodysTransaction) {
+  const ProjectId project("snu/llm");
+  EXPECT_OK(Write(*store_, [&](Tx& tx) -> Status {
+    Cluster b200 = SampleCluster("nhn-b");
+    b200.provider = ProviderId("nhn");
+    b200.model = GpuModel::kB200;
+    ALLOT_RETURN_IF_ERROR(tx.InsertCluster(b200));
+    const Node node = SampleNode("nhn-b", 1);
+    ALLOT_RETURN_IF_ERROR(tx.InsertNodes(std::span(&node, 1)));
+    // Eight H200 or three B200, and it has the B200.
+    Allocation exchanged = SampleAllocation("snu/llm/x");
+    exchanged.request.models = {GpuModel::kB200, GpuModel::kH200};
+    exchanged.request.exchanged = ExchangedShape{GpuModel::kB200, {1, 3, 0}};
+    ALLOT_RETURN_IF_ERROR(tx.InsertAllocation(exchanged));
+    return Reserve(tx, exchanged, "nhn-b/n1");
+  }));
+  const auto committed = [&] {
+    return Read(*store_, [&](Tx& tx) { return tx.UsageOf(project); }).value().committed;
+  };
+  const GpuSeconds before = committed();
+  const AllocationId other("snu/llm/a");
+  EXPECT_OK(As(*store_, Agent("naver"), Access::kWrite, [&](Tx& tx) -> Status {
+    Allocation row = tx.LockAllocations(std::span(&other, 1)).value().at(0);
+    return Move(tx, row, AllocationState::kFailed);
+  }));
+  const Allocation ended =
+      Read(*store_, [&](Tx& tx) { return tx.FindAllocation(other); }).value().value();
+  ASSERT_EQ(ended.state, AllocationState::kFailed);
+  EXPECT_EQ(before.count() - committed().count(),
+            ended.request.shape.gpus() * ended.request.duration.count);
 }
 
 TEST_F(RowLevelSecurity, EveryTransactionHasAScopeOfItsOwn) {

@@ -101,6 +101,16 @@ PostgresServer& Server() {
 std::string FreshDatabase() { return Server().Create("migrated"); }
 std::string EmptyDatabase() { return Server().Create("template0"); }
 
+int WaitingForLocks(const std::string& url) {
+  pqxx::connection connection(url);
+  pqxx::nontransaction work(connection);
+  return work
+      .exec1(
+          "SELECT count(*) FROM pg_stat_activity"
+          " WHERE datname = current_database() AND wait_event_type = 'Lock'")[0]
+      .as<int>();
+}
+
 std::unique_ptr<store::Store> OpenTestStore(int connections) {
   return OpenTestStore(FreshDatabase(), connections);
 }

@@ -15,6 +15,9 @@ std::string FreshDatabase();
 /// The URL of a database without any schema, for tests of migrations.
 std::string EmptyDatabase();
 
+/// How many transactions on that database wait for a lock just now.
+int WaitingForLocks(const std::string& url);
+
 /// A store on a fresh database, or on one that exists. Fails the running test when it cannot be
 /// had. PostgreSQL's own words about failures go to stderr when ALLOT_TEST_SQL_ERRORS is set.
 std::unique_ptr<store::Store> OpenTestStore(int connections = 8);

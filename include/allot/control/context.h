@@ -7,6 +7,7 @@
 
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
+#include "allot/base/result.h"
 #include "allot/base/time.h"
 #include "allot/control/policy_book.h"
 #include "allot/model/principal.h"
@@ -31,10 +32,11 @@ struct Context {
 struct CalledMethod {
   /// "CreatePolicy".
   std::string name;
-  /// Of the body without its request_id.
-  std::string digest;
-  /// The body as JSON. Valid as long as the message that came.
-  std::function<std::string()> text;
+  /// Of the body without its request_id, hexadecimal. Valid, as `text`, as long as the message that
+  /// came.
+  std::function<std::string()> digest;
+  /// The body as JSON; request_malformed for what JSON cannot show, which nobody could approve.
+  std::function<Result<std::string>()> text;
 };
 
 /// Who calls, and the key that makes a repeat harmless.

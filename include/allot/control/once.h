@@ -19,10 +19,11 @@ Status Remember(store::Tx& tx, const Call& call, Instant now, const std::string&
 /// Runs a mutation at most once for a request_id, in one transaction with the record of it.
 /// `work` makes the change and returns the resource, `id_of` names it for the record, and `read`
 /// finds it again for a repeat, which answers with its present state. With validate_only the work
-/// is rolled back. Two at the same time: the second reruns and finds the record of the first. An
-/// unknown commit outcome is settled by running again, which begins with the look-up; without a
-/// request_id it is reported. A call that takes two persons is checked as if it were done, and put
-/// before the second one: second_person_required until that one approved it.
+/// is rolled back. Two at the same time: the second finds the record of the first, if not before
+/// its work, then after it was refused what the first one did. An unknown commit outcome is settled
+/// by running again, which begins with the look-up; without a request_id it is reported. A call
+/// that takes two persons is checked as if it were done, and put before the second one:
+/// second_person_required until that one approved it.
 template <class T>
 Result<T> Once(const Context& context, const Call& call, Instant now,
                const std::function<Result<T>(store::Tx&)>& work,
@@ -48,11 +49,21 @@ Result<T> Once(const Context& context, const Call& call, Instant now,
   Result<T> outcome = context.store.Transact<T>(store::Access::kWrite, scope, attempt);
   if (validated && !call.validate_only) return Propose(context, call, now);
   if (validated) return *std::move(validated);
-  if (!outcome.ok() && outcome.error().reason == Reason::kCommitOutcomeUnknown &&
-      !call.request_id.empty()) {
+  if (outcome.ok() || call.request_id.empty()) return outcome;
+  const Reason reason = outcome.error().reason;
+  if (reason == Reason::kCommitOutcomeUnknown) {
     Result<T> settled = context.store.Transact<T>(store::Access::kWrite, scope, attempt);
     // Without the store nobody knows: "nothing was changed" might be untrue.
     if (settled.ok() || settled.error().reason != Reason::kStoreUnavailable) return settled;
+  } else if (reason != Reason::kStoreUnavailable && reason != Reason::kRequestIdReused) {
+    // What refused it may be what the same call did meanwhile: it is answered as that one was.
+    Result<T> answered =
+        context.store.Transact<T>(store::Access::kWrite, scope, [&](store::Tx& tx) -> Result<T> {
+          ALLOT_ASSIGN_OR_RETURN(auto earlier, FindEarlier(tx, call));
+          if (!earlier) return outcome.error();
+          return read(tx, earlier->response);
+        });
+    if (answered.ok() || answered.error().reason == Reason::kRequestIdReused) return answered;
   }
   return outcome;
 }

@@ -58,9 +58,13 @@ struct ApiKey {
   std::optional<Instant> revoke_time;
   /// From then on it is none.
   std::optional<Instant> expire_time;
+  /// Of one that took another's place: the first of those that were exchanged for each other.
+  KeyId line;
 
   friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
+/// The same for all that were exchanged for each other: who holds one may hold them all.
+KeyId LineOf(const ApiKey& key);
 /// Neither revoked nor expired.
 bool WorksAt(const ApiKey& key, Instant t);
 

@@ -74,6 +74,13 @@ void ReadSecondPerson(YamlFields methods, control::CallsForTwo& result) {
     methods.Read(name, valid_for, Minutes(10), Days(30));
     result[name] = valid_for;
   }
+  for (const auto maker : control::kMethodsThatMakePersons) {
+    if (result.empty() || result.contains(std::string(maker))) continue;
+    methods.Refuse(result.begin()->first,
+                   std::string(maker) +
+                       " beside it: whoever can call that alone makes himself a second person");
+    break;
+  }
   methods.Finish();
 }
 

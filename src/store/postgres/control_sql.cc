@@ -31,8 +31,8 @@ const Statement kFindApiKey{"find_api_key", kSelectApiKey + " WHERE id = $1"};
 const Statement kInsertApiKey{
     "insert_api_key",
     "INSERT INTO api_keys (id, role, institute_id, provider_id, display_name, secret_sha256,"
-    " create_time, revoke_time, expire_time) VALUES ($1, $2, $3, $4, $5, $6, instant($7),"
-    " instant($8), instant($9)) ON CONFLICT DO NOTHING"};
+    " create_time, revoke_time, expire_time, line_id) VALUES ($1, $2, $3, $4, $5, $6, instant($7),"
+    " instant($8), instant($9), $10) ON CONFLICT DO NOTHING"};
 // The first revocation stands.
 const Statement kRevokeApiKey{
     "revoke_api_key",
@@ -155,9 +155,9 @@ Result<std::optional<ApiKey>> PostgresTx::FindApiKey(const KeyId& id) {
 }
 
 Status PostgresTx::InsertApiKey(const ApiKey& key) {
-  return Insert(kInsertApiKey,
-                Arguments(key.id, key.role, key.institute, key.provider, key.display_name,
-                          key.secret_sha256, key.create_time, key.revoke_time, key.expire_time));
+  return Insert(kInsertApiKey, Arguments(key.id, key.role, key.institute, key.provider,
+                                         key.display_name, key.secret_sha256, key.create_time,
+                                         key.revoke_time, key.expire_time, key.line));
 }
 
 Result<Page<ApiKey>> PostgresTx::ListApiKeys(const PageRequest& page) {

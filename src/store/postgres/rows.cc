@@ -213,7 +213,8 @@ ApiKey ReadApiKey(RowReader& row) {
           .secret_sha256 = row.Text(),
           .create_time = row.Time(),
           .revoke_time = row.OptionalTime(),
-          .expire_time = row.OptionalTime()};
+          .expire_time = row.OptionalTime(),
+          .line = row.AsId<KeyId>()};
 }
 
 Member ReadMember(RowReader& row) {

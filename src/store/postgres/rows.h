@@ -84,7 +84,7 @@ Order ReadOrder(RowReader& row);
 
 inline constexpr char kApiKeyColumns[] =
     "id, role, institute_id, provider_id, display_name, secret_sha256, micros(create_time),"
-    " micros(revoke_time), micros(expire_time)";
+    " micros(revoke_time), micros(expire_time), line_id";
 ApiKey ReadApiKey(RowReader& row);
 
 inline constexpr char kMemberColumns[] =
