@@ -1,16 +1,18 @@
 #include "allot/backup/backup.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "allot/store/inspection.h"
+#include "backup/folder_lock.h"
 #include "backup/metadata.h"
 #include "backup/tool.h"
 #include "store/postgres/connection_environment.h"
@@ -24,38 +26,13 @@ namespace fs = std::filesystem;
 constexpr const char* kUnfinished = ".unfinished";
 constexpr const char* kRemoved = ".removed";
 constexpr const char* kMetadata = "backup.json";
+/// A backup has its last segment archived at once.
+constexpr std::chrono::seconds kArchivePatience{20};
 
 Error Unwritable(const std::string& path, int cause) {
   return StateError(Reason::kConfigInvalid, "The folder " + path + " cannot be written: " +
                                                 std::generic_category().message(cause) + ".");
 }
-
-/// One at a time in a folder; released by the operating system however we end.
-class Lock {
- public:
-  static Result<Lock> Take(const std::string& folder) {
-    std::error_code problem;
-    fs::create_directories(folder, problem);
-    if (problem) return Unwritable(folder, problem.value());
-    const int fd = ::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return Unwritable(folder, errno);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      ::close(fd);
-      return StateError(Reason::kConfigInvalid,
-                        "Another backup is being made in " + folder + ": wait until it is done.");
-    }
-    return Lock(fd);
-  }
-  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Lock& operator=(Lock&&) = delete;
-  ~Lock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 Status MakeDurable(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -101,18 +78,20 @@ Error ToolFailed(const std::string& what, const ToolRun& run) {
 Status CopyCluster(const TakeOptions& options, const std::string& data) {
   ALLOT_ASSIGN_OR_RETURN(auto environment, store::ConnectionEnvironment(options.url));
   environment.emplace_back("PGAPPNAME=allot-backup");
-  // With the log that makes the copy consistent: it can be restored by itself.
-  ALLOT_ASSIGN_OR_RETURN(const ToolRun run,
-                         RunTool({"pg_basebackup", "--pgdata=" + data, "--format=plain",
-                                  "--wal-method=stream", "--checkpoint=fast",
-                                  "--manifest-checksums=SHA256", "--label=allot", "--no-password"},
-                                 environment));
+  // With the log that makes the copy consistent: it can be restored by itself. It is made durable
+  // as a whole, later.
+  ALLOT_ASSIGN_OR_RETURN(
+      const ToolRun run,
+      RunTool({"pg_basebackup", "--pgdata=" + data, "--format=plain", "--wal-method=stream",
+               "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=allot", "--no-sync",
+               "--no-password"},
+              options.stop, environment));
   if (run.status == 0) return Ok{};
   return ToolFailed("pg_basebackup could not copy the cluster", run);
 }
 
-Status VerifyData(const std::string& data) {
-  ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_verifybackup", "--quiet", data}));
+Status VerifyData(const std::string& data, const std::stop_token& stop) {
+  ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_verifybackup", "--quiet", data}, stop));
   if (run.status == 0) return Ok{};
   return StateError(Reason::kConfigInvalid, "The backup in " + data + " is damaged: " +
                                                 EndOf(run.output) + ". Use another one.");
@@ -124,6 +103,12 @@ Status RemoveOlder(const TakeOptions& options) {
   ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options.folder));
   const std::size_t keep = static_cast<std::size_t>(options.keep);
   if (options.keep == 0 || backups.size() <= keep) return Ok{};
+  const auto lock = FolderLock::ToRemove(options.folder);
+  if (!lock) {
+    options.progress("nothing is removed while somebody restores from " + options.folder +
+                     ": the next backup does it");
+    return Ok{};
+  }
   const std::string removed = options.folder + "/" + kRemoved;
   std::error_code problem;
   for (std::size_t i = 0; i + keep < backups.size(); ++i) {
@@ -132,20 +117,106 @@ Status RemoveOlder(const TakeOptions& options) {
     if (problem) return Unwritable(options.folder, problem.value());
     options.progress("removed " + backups[i].name);
   }
-  const Backup& oldest = backups[backups.size() - keep];
+  const std::vector<Backup> kept(backups.end() - static_cast<std::ptrdiff_t>(keep), backups.end());
   const std::string log = LogFolderOf(options.folder);
   if (!fs::exists(log, problem)) return Ok{};
-  const LogArchive archive(log, oldest.wal_segment_bytes);
+  // It looks at the place and not at the timeline, and leaves histories alone.
+  const LogArchive archive(log, kept.back().wal_segment_bytes);
   ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_archivecleanup", "-x", ".gz", log,
-                                                     archive.SegmentName(oldest.start)}));
+                                                     archive.SegmentName(FirstNeeded(kept))},
+                                                    options.stop));
   if (run.status == 0) return Ok{};
   return ToolFailed("pg_archivecleanup could not remove what no backup needs any more", run);
 }
 
+/// Two clusters in one folder would be counted together by --keep, and write over each other's log.
+/// What cannot be read is said when old ones are removed: a new backup is worth more.
+Status RequireSameCluster(const TakeOptions& options, const std::string& identifier) {
+  const auto backups = ListBackups(options.folder);
+  if (!backups.ok() || backups->empty() || backups->back().system_identifier == identifier) {
+    return Ok{};
+  }
+  return StateError(
+      Reason::kConfigInvalid,
+      options.folder + " holds backups of another PostgreSQL cluster (" +
+          backups->back().system_identifier + ", this one is " + identifier +
+          "): give each cluster a folder of its own, with --to and in backup.folder.");
+}
+
+/// Whether the log of the end is in the archive, which takes a moment.
+Result<bool> AwaitArchived(const TakeOptions& options, const Backup& backup) {
+  LogArchive archive(LogFolderOf(options.folder), backup.wal_segment_bytes);
+  const auto deadline = std::chrono::steady_clock::now() + kArchivePatience;
+  options.progress("waiting until its log is archived");
+  while (true) {
+    ALLOT_RETURN_IF_ERROR(archive.Read());
+    if (archive.HasUpTo(backup.end)) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    ALLOT_RETURN_IF_ERROR(RequireNotStopped(options.stop));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+/// Made in a folder that nobody lists, and then given its name.
+Result<Backup> TakeInto(const std::string& unfinished, const TakeOptions& options) {
+  ALLOT_RETURN_IF_ERROR(store::RequireServable(options.url));
+  ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState before, store::ReadDatabaseState(options.url));
+  ALLOT_RETURN_IF_ERROR(RequireSameCluster(options, before.system_identifier));
+  if (::mkdir(unfinished.c_str(), 0700) != 0) return Unwritable(unfinished, errno);
+
+  options.progress("copying the cluster");
+  const std::string data = unfinished + "/data";
+  ALLOT_RETURN_IF_ERROR(CopyCluster(options, data));
+  options.progress("checking the copy");
+  ALLOT_RETURN_IF_ERROR(VerifyData(data, options.stop));
+
+  ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState after, store::ReadDatabaseState(options.url));
+  Backup backup{.name = {},
+                .version = options.version,
+                .schema = before.schema,
+                .revision = before.revision,
+                .end_revision = after.revision,
+                .audit_number = before.audit_number,
+                .audit_hash = before.audit_hash,
+                .system_identifier = before.system_identifier,
+                .private_cluster = options.private_cluster,
+                .wal_segment_bytes = before.wal_segment_bytes,
+                .start_time = before.time,
+                .end_time = after.time};
+  ALLOT_RETURN_IF_ERROR(ReadLogRange(data + "/backup_manifest", backup));
+  if (after.log_archived) {
+    ALLOT_ASSIGN_OR_RETURN(backup.log_archived, AwaitArchived(options, backup));
+  }
+  if (!backup.log_archived) {
+    options.progress("its log is not in " + LogFolderOf(options.folder) +
+                     ": as long as it is not, this backup can be restored to its own moment only");
+  }
+  backup.name = NameOf(backup);
+  ALLOT_RETURN_IF_ERROR(WriteMetadata(unfinished + "/" + kMetadata, backup));
+  ALLOT_RETURN_IF_ERROR(MakeAllDurable(unfinished));
+  ALLOT_RETURN_IF_ERROR(RequireNotStopped(options.stop));
+  std::error_code problem;
+  fs::rename(unfinished, options.folder + "/" + backup.name, problem);
+  if (problem) return Unwritable(options.folder, problem.value());
+  ALLOT_RETURN_IF_ERROR(MakeDurable(options.folder));
+  return backup;
+}
+
 }  // namespace
 
-std::string LogFolderOf(const std::string& folder) {
-  return (fs::absolute(folder).lexically_normal() / "wal").string();
+std::string FromTheRoot(const std::string& folder) {
+  std::string path = fs::absolute(folder).lexically_normal();
+  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+std::string LogFolderOf(const std::string& folder) { return FromTheRoot(folder) + "/wal"; }
+
+LogPlace FirstNeeded(const std::vector<Backup>& backups) {
+  return std::ranges::min_element(
+             backups, {},
+             [](const Backup& b) { return std::pair(b.start.position, b.start.timeline); })
+      ->start;
 }
 
 Result<std::vector<Backup>> ListBackups(const std::string& folder) {
@@ -170,46 +241,24 @@ Result<std::vector<Backup>> ListBackups(const std::string& folder) {
   return backups;
 }
 
-Status VerifyBackup(const std::string& folder, const Backup& backup) {
-  return VerifyData(folder + "/" + backup.name + "/data");
+Status VerifyBackup(const std::string& folder, const Backup& backup, const std::stop_token& stop) {
+  return VerifyData(FromTheRoot(folder) + "/" + backup.name + "/data", stop);
 }
 
-Result<Backup> TakeBackup(const TakeOptions& options) {
-  ALLOT_ASSIGN_OR_RETURN(const Lock lock, Lock::Take(options.folder));
+Result<Backup> TakeBackup(const TakeOptions& given) {
+  TakeOptions options = given;
+  options.folder = FromTheRoot(given.folder);
+  ALLOT_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::ToTakeABackup(options.folder));
   const std::string unfinished = options.folder + "/" + kUnfinished;
   std::error_code problem;
   for (const char* leftover : {kUnfinished, kRemoved}) {
     fs::remove_all(options.folder + "/" + leftover, problem);
   }
-  ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState before, store::ReadDatabaseState(options.url));
-  if (::mkdir(unfinished.c_str(), 0700) != 0) return Unwritable(unfinished, errno);
-
-  options.progress("copying the cluster");
-  const std::string data = unfinished + "/data";
-  ALLOT_RETURN_IF_ERROR(CopyCluster(options, data));
-  options.progress("checking the copy");
-  ALLOT_RETURN_IF_ERROR(VerifyData(data));
-
-  ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState after, store::ReadDatabaseState(options.url));
-  Backup backup{.name = {},
-                .version = options.version,
-                .schema = before.schema,
-                .revision = before.revision,
-                .end_revision = after.revision,
-                .audit_number = before.audit_number,
-                .audit_hash = before.audit_hash,
-                .system_identifier = before.system_identifier,
-                .private_cluster = options.private_cluster,
-                .wal_segment_bytes = before.wal_segment_bytes,
-                .start_time = before.time,
-                .end_time = after.time};
-  ALLOT_RETURN_IF_ERROR(ReadLogRange(data + "/backup_manifest", backup));
-  backup.name = NameOf(backup);
-  ALLOT_RETURN_IF_ERROR(WriteMetadata(unfinished + "/" + kMetadata, backup));
-  ALLOT_RETURN_IF_ERROR(MakeAllDurable(unfinished));
-  fs::rename(unfinished, options.folder + "/" + backup.name, problem);
-  if (problem) return Unwritable(options.folder, problem.value());
-  ALLOT_RETURN_IF_ERROR(MakeDurable(options.folder));
+  auto backup = TakeInto(unfinished, options);
+  if (!backup.ok()) {
+    fs::remove_all(unfinished, problem);
+    return backup;
+  }
   ALLOT_RETURN_IF_ERROR(RemoveOlder(options));
   return backup;
 }

@@ -108,11 +108,22 @@ Status LogArchive::ReadHistory(uint32_t timeline) {
       std::string why;
       std::getline(words >> std::ws, why);
       const auto end = ParseLogPosition(position);
-      if (end) branches_.push_back({left, *end, position + " (" + why + ")"});
+      if (end) branches_.push_back({left, *end, position.append(" (").append(why).append(")")});
     }
   }
   branches_.push_back({timeline, kNoEnd});
   return Ok{};
+}
+
+bool LogArchive::HasUpTo(const LogPlace& place) const {
+  return segments_.contains({place.timeline, (place.position - 1) / segment_bytes_});
+}
+
+std::optional<uint64_t> LogArchive::NewestSegment() const {
+  if (segments_.empty() || branches_.empty()) return std::nullopt;
+  const auto [timeline, segment] = *segments_.rbegin();
+  if (timeline != branches_.back().timeline) return std::nullopt;
+  return segment * segment_bytes_;
 }
 
 bool LogArchive::LeadsFrom(const LogPlace& place) const {
@@ -166,6 +177,10 @@ std::string LogArchive::SegmentName(const LogPlace& place) const {
 // a file that is there and cannot be read must not pass for the end of the log.
 std::string LogArchive::restore_command() const {
   return "f='" + folder_ + "/%f.gz'; [ -e \"$f\" ] || exit 1; gzip -dc \"$f\" >'%p' || exit 200";
+}
+
+std::string LogArchive::history_command() const {
+  return "case '%f' in *.history) ;; *) exit 1 ;; esac; " + restore_command();
 }
 
 // Done again after a crash at any point it does the same, or says that what is there is something

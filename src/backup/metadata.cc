@@ -38,6 +38,8 @@ class Members {
     if (found == object_.end() || !found->is_boolean()) return Refuse(key), false;
     return found->get<bool>();
   }
+  /// Of those that releases before did not write.
+  bool FlagIfGiven(const char* key) { return object_.contains(key) && Flag(key); }
   Instant Time(const char* key) {
     const auto time = ParseRfc3339(Text(key));
     if (!time) Refuse(key);
@@ -76,6 +78,7 @@ std::string FormatMetadata(const Backup& backup) {
                                {"system_identifier", backup.system_identifier},
                                {"private_cluster", backup.private_cluster},
                                {"wal_segment_bytes", backup.wal_segment_bytes},
+                               {"log_archived", backup.log_archived},
                                {"start_time", FormatRfc3339(backup.start_time)},
                                {"end_time", FormatRfc3339(backup.end_time)},
                                {"timeline", backup.end.timeline},
@@ -100,6 +103,7 @@ Result<Backup> ParseMetadata(std::string_view text, const std::string& path) {
                 .system_identifier = members.Text("system_identifier"),
                 .private_cluster = members.Flag("private_cluster"),
                 .wal_segment_bytes = members.Number("wal_segment_bytes"),
+                .log_archived = members.FlagIfGiven("log_archived"),
                 .start_time = members.Time("start_time"),
                 .end_time = members.Time("end_time"),
                 .start = members.Place("start_lsn"),

@@ -15,6 +15,7 @@
 #include "allot/store/migrations.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
+#include "backup/folder_lock.h"
 #include "backup/metadata.h"
 #include "backup/tool.h"
 #include "store/postgres/child_process.h"
@@ -47,12 +48,18 @@ std::string LastRemark(const std::string& log, const std::string& words) {
   return log.substr(begin, log.find('\n', begin) - begin);
 }
 
+RestoreOptions WithPathsFromTheRoot(RestoreOptions options) {
+  options.folder = FromTheRoot(options.folder);
+  options.data_dir = FromTheRoot(options.data_dir);
+  return options;
+}
+
 class Restoration {
  public:
   explicit Restoration(const RestoreOptions& options)
-      : options_(options),
-        work_(fs::absolute(options.data_dir).lexically_normal() / kRestoring),
-        archive_(LogFolderOf(options.folder), 1) {}
+      : options_(WithPathsFromTheRoot(options)),
+        work_(fs::path(options_.data_dir) / kRestoring),
+        archive_(LogFolderOf(options_.folder), 1) {}
 
   ~Restoration() {
     if (lock_fd_ >= 0) ::close(lock_fd_);
@@ -71,10 +78,11 @@ class Restoration {
 
  private:
   Result<Restored> RunInDataDir() {
+    ALLOT_ASSIGN_OR_RETURN(const FolderLock reading, FolderLock::ToRead(options_.folder));
     ALLOT_RETURN_IF_ERROR(Choose());
     ALLOT_RETURN_IF_ERROR(CheckLog());
     options_.progress("checking " + restored_.from.name);
-    ALLOT_RETURN_IF_ERROR(VerifyBackup(options_.folder, restored_.from));
+    ALLOT_RETURN_IF_ERROR(VerifyBackup(options_.folder, restored_.from, options_.stop));
     if (options_.to_revision) ALLOT_RETURN_IF_ERROR(FindTransaction());
     ALLOT_RETURN_IF_ERROR(Recover(TargetSettings()));
     ALLOT_RETURN_IF_ERROR(MakeReady());
@@ -110,7 +118,7 @@ class Restoration {
                      ": give the folder that 'allotd backup --to' was given.");
     }
     archive_ = LogArchive(LogFolderOf(options_.folder), backups.back().wal_segment_bytes);
-    ALLOT_RETURN_IF_ERROR(archive_.Read());
+    if (!options_.without_log) ALLOT_RETURN_IF_ERROR(archive_.Read());
     if (const std::string way = archive_.way(); !way.empty()) {
       options_.progress("following the log of the newest timeline only: " + way);
     }
@@ -147,6 +155,19 @@ class Restoration {
 
   /// All there is, is not up to the first gap. With a moment to stop at the gap may lie behind it.
   Status CheckLog() const {
+    const Backup& from = restored_.from;
+    if (!options_.without_log && !archive_.HasUpTo(from.end) && from.log_archived) {
+      return Refused(
+          "The log of " + from.name + " is gone, which was in " + LogFolderOf(options_.folder) +
+          " when it was made: " + archive_.SegmentName({from.end.timeline, from.end.position - 1}) +
+          ".gz is missing. Bring it back, or mount it; --without-log restores that "
+          "backup to its own moment, and all that came later is lost.");
+    }
+    const auto newest = archive_.NewestSegment();
+    if (archive_.empty() || (newest && *newest < from.end.position)) {
+      options_.progress("no log is taken: it will be " + from.name + " alone, as of " +
+                        FormatRfc3339(from.end_time));
+    }
     if (options_.to_time) return Ok{};
     const auto missing = archive_.FirstMissing(restored_.from.end);
     if (!missing) return Ok{};
@@ -160,6 +181,7 @@ class Restoration {
   }
 
   std::vector<std::string> TargetSettings() const {
+    if (options_.without_log) return {"recovery_target_timeline=current"};
     if (transaction_) return {"recovery_target_xid=" + *transaction_};
     if (!options_.to_time) return {};
     // It reads its settings before it knows any name of a time zone.
@@ -185,9 +207,11 @@ class Restoration {
     options_.progress("recovering");
     store::PrivateCluster::Options cluster{.data_dir = work_};
     cluster.start_patience = kRecoveryPatience;
+    cluster.stop = options_.stop;
     // Nothing is archived while this may still come to nothing; what has to be, the history of the
     // new timeline first of all, is marked, and the server that starts on it archives it.
-    cluster.settings = {"restore_command=" + archive_.restore_command(),
+    cluster.settings = {"restore_command=" + (options_.without_log ? archive_.history_command()
+                                                                   : archive_.restore_command()),
                         "recovery_target_action=promote",
                         "hot_standby=off",
                         "archive_mode=on",
@@ -203,8 +227,22 @@ class Restoration {
     const std::string log = read.ok() ? *read : std::string();
     if (!started.ok()) return WhyNot(started.error(), log);
     cluster_ = std::move(started).value();
+    if (target.empty()) ALLOT_RETURN_IF_ERROR(RequireAllOfTheLog(log));
     restored_.last_commit = LastRemark(log, "last completed transaction was at log time ");
     return Ok{};
+  }
+
+  /// PostgreSQL takes what it cannot read for the end of the log.
+  Status RequireAllOfTheLog(const std::string& log) const {
+    const std::string remark = LastRemark(log, "redo done at ");
+    const std::string reached = remark.substr(0, remark.find(' '));
+    const auto position = ParseLogPosition(reached);
+    const auto newest = archive_.NewestSegment();
+    if (!newest || (position && *position >= *newest)) return Ok{};
+    return Refused("The archived log cannot be read behind " + reached + ", in " +
+                   LogFolderOf(options_.folder) +
+                   ", and goes on after it. Bring back what is damaged, move away what was copied "
+                   "there by hand and holds no log, or restore to a moment before with --to-time.");
   }
 
   Error WhyNot(const Error& error, const std::string& log) const {
@@ -239,8 +277,8 @@ class Restoration {
     const std::string data = work_ / "postgres";
     ALLOT_RETURN_IF_ERROR(Do({"/bin/cp", "-a", "--reflink=auto",
                               options_.folder + "/" + restored_.from.name + "/data", data}));
-    std::ofstream(data + "/recovery.signal").flush();
-    if (!restored_.from.private_cluster) ConfigureAsPrivate(data);
+    ALLOT_RETURN_IF_ERROR(Write(data + "/recovery.signal", ""));
+    if (!restored_.from.private_cluster) ALLOT_RETURN_IF_ERROR(ConfigureAsPrivate(data));
     if (!root) return Ok{};
     ALLOT_ASSIGN_OR_RETURN(const store::Account account, store::FindAccount("postgres"));
     return Do({"/bin/chown", "-R", std::to_string(account.uid) + ":" + std::to_string(account.gid),
@@ -248,11 +286,20 @@ class Restoration {
   }
 
   /// What others have set for their cluster, and whom they let in, is not for one of our own.
-  static void ConfigureAsPrivate(const std::string& data) {
-    std::ofstream(data + "/postgresql.conf") << "# allotd gives all settings when it starts it.\n";
-    std::ofstream(data + "/postgresql.auto.conf") << "";
+  static Status ConfigureAsPrivate(const std::string& data) {
+    ALLOT_RETURN_IF_ERROR(
+        Write(data + "/postgresql.conf", "# allotd gives all settings when it starts it.\n"));
+    ALLOT_RETURN_IF_ERROR(Write(data + "/postgresql.auto.conf", ""));
     // Its socket lies in a folder that is closed to others.
-    std::ofstream(data + "/pg_hba.conf") << "local all all trust\nlocal replication all trust\n";
+    return Write(data + "/pg_hba.conf", "local all all trust\nlocal replication all trust\n");
+  }
+
+  static Status Write(const std::string& path, const std::string& text) {
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file << text;
+    file.close();
+    if (file) return Ok{};
+    return Refused(path + " cannot be written.");
   }
 
   /// Whoever was killed while it restored has left its PostgreSQL behind.
@@ -265,8 +312,8 @@ class Restoration {
     return Refused("What another restore has left in " + work_.string() + " cannot be removed.");
   }
 
-  static Status Do(const std::vector<std::string>& argv) {
-    ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool(argv));
+  Status Do(const std::vector<std::string>& argv) const {
+    ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool(argv, options_.stop));
     if (run.status == 0) return Ok{};
     return Refused("The backup cannot be copied: " + EndOf(run.output));
   }
@@ -275,16 +322,38 @@ class Restoration {
     ALLOT_RETURN_IF_ERROR(store::Migrate(cluster_->url()));
     options_.progress("checking every invariant");
     ALLOT_ASSIGN_OR_RETURN(restored_.verification, store::Verify(cluster_->url()));
+    ALLOT_RETURN_IF_ERROR(RequireWhatTheBackupHas());
+    ALLOT_RETURN_IF_ERROR(RequireNotStopped(options_.stop));
     const std::string to = options_.to_time ? "to " + FormatRfc3339(*options_.to_time)
                            : options_.to_revision
                                ? "to revision " + std::to_string(*options_.to_revision)
-                               : "to the end of the log";
+                           : options_.without_log ? "without the log"
+                                                  : "to the end of the log";
     ALLOT_ASSIGN_OR_RETURN(
         restored_.timeline,
         store::BeginTimeline(cluster_->url(), options_.clock->Now(),
                              "restored from " + restored_.from.name + " " + to + ", revision " +
                                  std::to_string(restored_.verification.revision)));
     return cluster_->Stop();
+  }
+
+  /// Another database of the cluster, or an empty one, would pass every check.
+  Status RequireWhatTheBackupHas() const {
+    const Backup& from = restored_.from;
+    const store::Verification& found = restored_.verification;
+    const bool whole =
+        found.revision >= from.revision &&
+        (found.audit_number > from.audit_number ||
+         (found.audit_number == from.audit_number && found.audit_hash == from.audit_hash));
+    if (whole) return Ok{};
+    const auto state = [](Revision revision, int64_t number, const std::string& hash) {
+      return "revision " + std::to_string(revision) + ", audit " + std::to_string(number) + ":" +
+             hash;
+    };
+    return Refused("What was recovered is not what " + from.name + " has. It has at least " +
+                   state(from.revision, from.audit_number, from.audit_hash) + "; recovered was " +
+                   state(found.revision, found.audit_number, found.audit_hash) +
+                   ". Use another backup.");
   }
 
   /// The last step, and the only one that a server can see.
@@ -301,7 +370,7 @@ class Restoration {
     return Refused(folder.string() + " cannot be made durable.");
   }
 
-  const RestoreOptions& options_;
+  const RestoreOptions options_;
   const fs::path work_;
   int lock_fd_ = -1;
   LogArchive archive_;

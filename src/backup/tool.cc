@@ -28,8 +28,14 @@ Status FindProgram(std::string& program) {
 
 }  // namespace
 
-Result<ToolRun> RunTool(std::vector<std::string> argv,
+Status RequireNotStopped(const std::stop_token& stop) {
+  if (!stop.stop_requested()) return Ok{};
+  return StateError(Reason::kShuttingDown, "It was interrupted.");
+}
+
+Result<ToolRun> RunTool(std::vector<std::string> argv, const std::stop_token& stop,
                         const std::vector<std::string>& environment) {
+  ALLOT_RETURN_IF_ERROR(RequireNotStopped(stop));
   ALLOT_RETURN_IF_ERROR(FindProgram(argv.front()));
   std::string file = std::filesystem::temp_directory_path() / "allot-tool-XXXXXX";
   const int fd = ::mkostemp(file.data(), O_CLOEXEC);
@@ -38,14 +44,15 @@ Result<ToolRun> RunTool(std::vector<std::string> argv,
                       file + " cannot be made: " + std::generic_category().message(errno) + ".");
   }
   ::close(fd);
-  const auto child = store::Spawn(argv, std::nullopt, file, environment);
+  const auto child = store::Spawn(argv, std::nullopt, file, environment, store::WhenWeDie::kItEnds);
   ToolRun run;
-  if (child.ok()) run.status = store::AwaitChild(*child);
+  if (child.ok()) run.status = store::AwaitChild(*child, stop);
   std::ifstream stream(file, std::ios::binary);
   run.output = {std::istreambuf_iterator<char>(stream), {}};
   std::error_code ignored;
   std::filesystem::remove(file, ignored);
   if (!child.ok()) return child.error();
+  ALLOT_RETURN_IF_ERROR(RequireNotStopped(stop));
   return run;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,13 @@ struct ToolRun {
   std::string output;
 };
 
-/// Runs a program to its end. `argv[0]` is a path, or the name of one of PostgreSQL's programs.
-Result<ToolRun> RunTool(std::vector<std::string> argv,
+/// Runs a program to its end, or until `stop` is requested, which is an error. It does not outlive
+/// us. `argv[0]` is a path, or the name of one of PostgreSQL's programs.
+Result<ToolRun> RunTool(std::vector<std::string> argv, const std::stop_token& stop = {},
                         const std::vector<std::string>& environment = {});
+
+/// An error once `stop` is requested.
+Status RequireNotStopped(const std::stop_token& stop);
 
 /// The last lines of what it wrote, for a message.
 std::string EndOf(const std::string& output);

@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "allot/store/inspection.h"
 #include "store/conformance.h"
 #include "support/postgres_server.h"
 
@@ -65,6 +66,32 @@ TEST_F(PrivateClusterTest, StartsStopsAndStartsAgainWithItsData) {
   }
   auto cluster = Start();
   EXPECT_EQ(Institutes(*testing::OpenTestStore(cluster->url())), 1u);
+}
+
+TEST_F(PrivateClusterTest, ACopyCanBeServedOnlyOfADatabaseAndAnOwnerOfThatName) {
+  auto cluster = Start();
+  ASSERT_TRUE(RequireServable(cluster->url()).ok());
+  const auto as = [&](const std::string& role) {
+    std::string url = cluster->url();
+    return url.replace(url.find("//allot@"), 8, "//" + role + "@");
+  };
+  const auto execute = [&](const std::string& role, const std::string& sql) {
+    pqxx::connection connection(as(role));
+    pqxx::nontransaction(connection).exec0(sql);
+  };
+  ASSERT_TRUE(Migrate(cluster->url()).ok());
+  execute("allot", "CREATE ROLE boss SUPERUSER LOGIN");
+  execute("boss", "ALTER ROLE allot RENAME TO other");
+  const Status missing = RequireServable(as("boss"));
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().reason, Reason::kConfigInvalid);
+  EXPECT_NE(missing.error().message.find("that role is missing or not the owner"),
+            std::string::npos)
+      << missing.error().message;
+  execute("boss", "CREATE ROLE allot LOGIN");
+  EXPECT_FALSE(RequireServable(as("boss")).ok()) << "it does not own the tables";
+  execute("boss", "GRANT other TO allot");
+  EXPECT_OK(RequireServable(as("boss")));
 }
 
 TEST_F(PrivateClusterTest, DurabilityCannotBeTurnedOffBehindItsBack) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace allot::backup {
 ///   NAME/backup.json   what stands below
 ///   wal/               the log archived since (LogArchive)
 ///   lock               held while one is made
+///   reading            held by those who restore from it, and by who removes old ones
 /// A backup is there whole or not at all.
 struct Backup {
   /// "20261127T050000Z-r1234": when it was begun, by the database's clock, and its revision.
@@ -33,6 +35,8 @@ struct Backup {
   /// Of a server's own cluster: its configuration files are good for the copy, too.
   bool private_cluster = false;
   int64_t wal_segment_bytes = 0;
+  /// Whether the log of its end was in wal/ when it was made.
+  bool log_archived = false;
   Instant start_time;
   /// It cannot be restored to a moment before this.
   Instant end_time;
@@ -40,15 +44,22 @@ struct Backup {
   LogPlace end;
 };
 
+/// Where the log begins that one of these needs. After going back in time the oldest is not the one
+/// that begins first. Requires: one at least.
+LogPlace FirstNeeded(const std::vector<Backup>& backups);
+
 /// What is being done, for people who wait.
 using Progress = std::function<void(const std::string& sentence)>;
 
 std::string LogFolderOf(const std::string& folder);
+/// The folder as a path from the root on, for programs that run elsewhere.
+std::string FromTheRoot(const std::string& folder);
 /// All that are whole, the oldest first. store_unavailable when the folder cannot be read.
 Result<std::vector<Backup>> ListBackups(const std::string& folder);
 /// PostgreSQL's check of every file against the manifest; config_invalid, with its words, when one
 /// does not fit.
-Status VerifyBackup(const std::string& folder, const Backup& backup);
+Status VerifyBackup(const std::string& folder, const Backup& backup,
+                    const std::stop_token& stop = {});
 
 struct TakeOptions {
   /// Of a role that may replicate and sees every row.
@@ -61,9 +72,12 @@ struct TakeOptions {
   /// Of this release.
   std::string version;
   Progress progress;
+  /// Once requested, it ends soon, with an error.
+  std::stop_token stop = {};
 };
 /// Makes a backup of a cluster that serves, checks it, and then removes those that are more than
-/// are kept, with the log that only they needed. config_invalid, store_unavailable.
+/// are kept, with the log that only they needed; none while somebody restores. config_invalid,
+/// store_unavailable; then nothing of it is left.
 Result<Backup> TakeBackup(const TakeOptions& options);
 
 }  // namespace allot::backup

@@ -33,6 +33,10 @@ class LogArchive {
   Status Read();
 
   bool empty() const { return segments_.empty(); }
+  /// Whether the segment is there that holds the log up to this place.
+  bool HasUpTo(const LogPlace& place) const;
+  /// Where the newest segment of the newest timeline begins; nothing when it has none.
+  std::optional<uint64_t> NewestSegment() const;
   /// Whether the newest timeline went through this place.
   bool LeadsFrom(const LogPlace& place) const;
   /// The first file that is missing between `place` and the newest segment there is, on the way to
@@ -46,6 +50,9 @@ class LogArchive {
 
   /// Of PostgreSQL: brings a segment from here; fails the whole recovery when it is damaged.
   std::string restore_command() const;
+  /// The same, of histories of timelines only: what is restored without the log gets a number that
+  /// no timeline had.
+  std::string history_command() const;
 
  private:
   /// A timeline that the newest one came from, and where it left it.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "allot/backup/backup.h"
@@ -17,8 +18,13 @@ struct RestoreOptions {
   /// At most one of the two; neither: all there is.
   std::optional<Instant> to_time;
   std::optional<Revision> to_revision;
+  /// The newest backup by itself, as of its own moment, whatever the log has. With neither of the
+  /// two.
+  bool without_log = false;
   const Clock* clock = nullptr;
   Progress progress;
+  /// Once requested, it ends soon, with an error, and nothing of it is left.
+  std::stop_token stop = {};
 };
 
 struct Restored {
@@ -36,7 +42,8 @@ struct Restored {
 /// invariant, and begins a timeline in which nothing of what is lost counts (store::BeginTimeline).
 /// The data folder holds all of it or nothing that a server would start on. config_invalid, saying
 /// what there is, for a folder that is in use, a backup or log that is damaged or missing, and a
-/// moment they do not cover; database_newer for the backup of a later release.
+/// moment they do not cover, or when less was recovered than the backup and the log surely have;
+/// database_newer for the backup of a later release.
 Result<Restored> Restore(const RestoreOptions& options);
 
 }  // namespace allot::backup

@@ -24,9 +24,15 @@ struct DatabaseState {
   /// Number and hash (hexadecimal) of the newest audit entry.
   int64_t audit_number = 0;
   std::string audit_hash;
+  /// Whether the write-ahead log is archived, wherever to.
+  bool log_archived = false;
 };
 /// Needs the schema of an Allot database, of whatever release since 0018.
 Result<DatabaseState> ReadDatabaseState(const std::string& url);
+
+/// config_invalid, with what to do, for a database that a copy of its cluster could not be served
+/// from (PrivateCluster): one of another name, or whose owner the role of that name is not.
+Status RequireServable(const std::string& url);
 
 /// How the archiving of the write-ahead log goes, since its statistics were reset.
 struct ArchiverState {
@@ -36,6 +42,7 @@ struct ArchiverState {
   std::optional<Instant> last_archived;
   std::optional<Instant> last_failed;
 };
+/// Does not wait for a database that does not answer within two seconds.
 Result<ArchiverState> ReadArchiverState(const std::string& url);
 
 /// PostgreSQL's number of the transaction that made a revision; not_found, with the revisions that

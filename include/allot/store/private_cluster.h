@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ namespace allot::store {
 /// user through when we are root, and so must every folder above it.
 class PrivateCluster {
  public:
+  /// Of its database, and of the role that owns it.
+  static constexpr const char* kName = "allot";
+
   struct Options {
     std::string data_dir;
     /// Used when we run as root, which PostgreSQL refuses; must exist.
@@ -28,6 +32,8 @@ class PrivateCluster {
     std::vector<std::string> settings = {};
     /// Long enough to recover from a crash with a full write-ahead log.
     std::chrono::seconds start_patience{120};
+    /// Once requested, a start that is still waiting fails.
+    std::stop_token stop = {};
   };
   /// config_invalid when the folder is in use, not ours or not writable; store_unavailable when
   /// PostgreSQL does not start (with the end of its log).

@@ -5,6 +5,7 @@
 #include "allot/backup/backup.h"
 #include "apps/allotd/complaint.h"
 #include "apps/allotd/inspected_database.h"
+#include "apps/allotd/interruption.h"
 #include "apps/allotd/tool_commands.h"
 
 namespace allot::allotd {
@@ -21,6 +22,7 @@ int Run(const Flags& flags) {
     std::cerr << "allotd backup: give --database URL or --data-dir DIR (--help shows examples)\n";
     return kUsage;
   }
+  const Interruption interruption;
   const auto database = InspectedDatabase::Open(flags.database);
   if (!database.ok()) return Complain(database.error());
   const auto backup = backup::TakeBackup(
@@ -29,7 +31,12 @@ int Run(const Flags& flags) {
        .folder = flags.folder,
        .keep = flags.keep,
        .version = ALLOT_VERSION,
-       .progress = [](const std::string& what) { std::cerr << "allotd: " << what << "\n"; }});
+       .progress = [](const std::string& what) { std::cerr << "allotd: " << what << "\n"; },
+       .stop = interruption.token()});
+  if (const auto status = interruption.ExitStatus(); status && !backup.ok()) {
+    std::cerr << "allotd: no backup was made, and nothing of it is left\n";
+    return *status;
+  }
   if (!backup.ok()) return Complain(backup.error());
   std::cout << flags.folder << "/" << backup->name << "\n";
   return 0;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "allot/backup/backup.h"
-#include "allot/store/inspection.h"
 
 namespace allot::allotd {
 namespace {
@@ -32,8 +31,11 @@ double SecondsOf(const std::optional<Instant>& time) {
 
 std::vector<MetricFamily> BackupMetrics::Collect() const {
   std::vector<MetricFamily> families;
-  const auto archiver = store::ReadArchiverState(database_url_);
-  if (archiver.ok() && archiver->enabled) {
+  const auto read = store::ReadArchiverState(database_url_);
+  const std::scoped_lock lock(mutex_);
+  if (read.ok()) last_ = *read;
+  const auto& archiver = last_;
+  if (archiver && archiver->enabled) {
     families.push_back(Gauge("allot_log_archived_timestamp_seconds",
                              "When a segment of the write-ahead log was last archived.",
                              SecondsOf(archiver->last_archived)));

@@ -25,8 +25,12 @@ Result<InspectedDatabase> InspectedDatabase::Open(const Flags& flags) {
     database.url_ = *running;
     return database;
   }
-  ALLOT_ASSIGN_OR_RETURN(database.cluster_,
-                         store::PrivateCluster::Start({.data_dir = flags.data_dir}));
+  // What the server has not archived yet is its own to archive, when it starts again: without an
+  // archive PostgreSQL would forget those segments at its next checkpoint.
+  ALLOT_ASSIGN_OR_RETURN(
+      database.cluster_,
+      store::PrivateCluster::Start(
+          {.data_dir = flags.data_dir, .settings = {"archive_mode=on", "archive_command="}}));
   database.url_ = database.cluster_->url();
   return database;
 }

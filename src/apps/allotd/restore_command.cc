@@ -6,6 +6,7 @@
 #include "allot/base/clock.h"
 #include "apps/allotd/complaint.h"
 #include "apps/allotd/findings.h"
+#include "apps/allotd/interruption.h"
 #include "apps/allotd/tool_commands.h"
 
 namespace allot::allotd {
@@ -16,6 +17,7 @@ struct Flags {
   std::string data_dir;
   std::string to_time;
   int64_t to_revision = 0;
+  bool without_log = false;
 };
 
 void Tell(const backup::Restored& restored, const Flags& flags) {
@@ -37,8 +39,11 @@ void Tell(const backup::Restored& restored, const Flags& flags) {
 
 int Run(const Flags& flags) {
   const SystemClock clock;
+  const Interruption interruption;
   backup::RestoreOptions options{
       .folder = flags.folder, .data_dir = flags.data_dir, .clock = &clock};
+  options.without_log = flags.without_log;
+  options.stop = interruption.token();
   options.progress = [](const std::string& what) { std::cerr << "allotd: " << what << "\n"; };
   if (!flags.to_time.empty()) {
     options.to_time = ParseRfc3339(flags.to_time);
@@ -49,6 +54,10 @@ int Run(const Flags& flags) {
   }
   if (flags.to_revision > 0) options.to_revision = flags.to_revision;
   const auto restored = backup::Restore(options);
+  if (const auto status = interruption.ExitStatus(); status && !restored.ok()) {
+    std::cerr << "allotd: nothing was restored, and nothing of it is left\n";
+    return *status;
+  }
   if (!restored.ok()) {
     Complain(restored.error());
     return kFailed;
@@ -76,6 +85,11 @@ ToolCommand AddRestore(CLI::App& root) {
       restore->add_option("--to-revision", flags->to_revision, "All up to this revision")
           ->check(CLI::PositiveNumber);
   time->excludes(revision);
+  restore
+      ->add_flag("--without-log", flags->without_log,
+                 "The newest backup as of its own moment, when its log is gone")
+      ->excludes(time)
+      ->excludes(revision);
   restore->footer(R"(Examples:
   allotd restore --from /var/backups/allot --data-dir /var/lib/allot-restored
   allotd restore --from /var/backups/allot --data-dir /var/lib/allot-restored --to-time 2026-11-27T05:00:00Z

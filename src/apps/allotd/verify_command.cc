@@ -56,18 +56,27 @@ int VerifyBackups(const Flags& flags) {
     const bool leads = archive.empty() || archive.LeadsFrom(backup.end);
     const auto missing = leads ? archive.FirstMissing(backup.end) : std::nullopt;
     std::string found = verified.ok() ? "" : verified.error().message;
-    if (missing) found += (found.empty() ? "" : " ") + ("wal/" + *missing + " is missing.");
+    const bool log_is_there = archive.HasUpTo(backup.end);
+    if (missing) {
+      found += (found.empty() ? "" : " ") + ("wal/" + *missing + " is missing.");
+    } else if (leads && backup.log_archived && !log_is_there) {
+      found += (found.empty() ? "" : " ") +
+               ("wal/" + archive.SegmentName({backup.end.timeline, backup.end.position - 1}) +
+                ".gz is missing, which was there when it was made: is the folder mounted?");
+    }
     sound &= found.empty();
     report.push_back({{"backup", backup.name},
                       {"revision", backup.revision},
                       {"end_time", FormatRfc3339(backup.end_time)},
                       {"on_newest_timeline", leads},
+                      {"log_archived", log_is_there},
                       {"problem", found}});
     if (flags.json) continue;
     std::cout << backup.name << ": "
-              << (!found.empty() ? found
-                  : leads        ? "ok"
-                                 : "ok, by itself: the log took another way")
+              << (!found.empty()  ? found
+                  : !leads        ? "ok, by itself: the log took another way"
+                  : !log_is_there ? "ok, by itself: its log is not in wal/"
+                                  : "ok")
               << "\n";
   }
   if (flags.json)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,9 +17,33 @@ namespace {
 
 constexpr int kCannotStart = 127;
 
+int StatusOf(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void EndGroup(int /*signal*/) { ::kill(0, SIGKILL); }
+
+// Forks once more: returns in the new child. The first one, which leads their group, stays to end
+// all of it when its parent dies. The kernel would end one process only, and pg_basebackup has a
+// second one. It is a copy of the parent, whose locks are held until it has ended, too.
+void StayAsGuard(pid_t parent) {
+  static_cast<void>(::signal(SIGTERM, EndGroup));
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(kCannotStart);
+  const pid_t child = ::_Fork();
+  if (child == 0) {
+    static_cast<void>(::signal(SIGTERM, SIG_DFL));
+    return;
+  }
+  int status = 0;
+  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  ::_exit(child > 0 ? StatusOf(status) : kCannotStart);
+}
+
 // Only what is safe between fork and exec in a process with threads: system calls.
 [[noreturn]] void BecomeChild(char* const* argv, char* const* environment, const Account* as,
-                              int log_fd) {
+                              int log_fd, pid_t ends_with) {
   ::setsid();
   const int nothing = ::open("/dev/null", O_RDONLY);
   ::dup2(nothing, STDIN_FILENO);
@@ -28,6 +53,7 @@ constexpr int kCannotStart = 127;
   ::sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   static_cast<void>(::signal(SIGPIPE, SIG_DFL));
+  if (ends_with != 0) StayAsGuard(ends_with);
   if (as != nullptr && (::setgroups(as->groups.size(), as->groups.data()) != 0 ||
                         ::setgid(as->gid) != 0 || ::setuid(as->uid) != 0)) {
     ::_exit(kCannotStart);
@@ -66,7 +92,8 @@ Result<Account> FindAccount(const std::string& user) {
 }
 
 Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Account>& as,
-                    const std::string& log_path, const std::vector<std::string>& more_environment) {
+                    const std::string& log_path, const std::vector<std::string>& more_environment,
+                    WhenWeDie when_we_die) {
   const int log_fd = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log_fd < 0) {
     return StateError(Reason::kConfigInvalid, log_path + " cannot be written: " +
@@ -77,9 +104,11 @@ Result<pid_t> Spawn(const std::vector<std::string>& argv, const std::optional<Ac
   environment.insert(environment.end(), more_environment.begin(), more_environment.end());
   const std::vector<char*> argument_pointers = Pointers(arguments);
   const std::vector<char*> environment_pointers = Pointers(environment);
+  const pid_t ends_with = when_we_die == WhenWeDie::kItEnds ? ::getpid() : 0;
   const pid_t pid = ::fork();
   if (pid == 0) {
-    BecomeChild(argument_pointers.data(), environment_pointers.data(), as ? &*as : nullptr, log_fd);
+    BecomeChild(argument_pointers.data(), environment_pointers.data(), as ? &*as : nullptr, log_fd,
+                ends_with);
   }
   const int fork_errno = errno;
   ::close(log_fd);
@@ -100,12 +129,23 @@ bool ChildRuns(pid_t pid) {
   return seen == 0;
 }
 
-int AwaitChild(pid_t pid) {
+int AwaitChild(pid_t pid, const std::stop_token& stop) {
+  {
+    // Its number is its own until it is reaped below.
+    const std::stop_callback end(stop, [pid] {
+      ::kill(-pid, SIGKILL);
+      ::kill(pid, SIGKILL);
+    });
+    siginfo_t ignored{};
+    while (::waitid(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR) {
+    }
+  }
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) return kCannotStart;
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return StatusOf(status);
 }
 
 }  // namespace allot::store

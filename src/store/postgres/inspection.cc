@@ -1,6 +1,9 @@
 #include "allot/store/inspection.h"
 
+#include <chrono>
+
 #include "allot/model/timeline.h"
+#include "allot/store/private_cluster.h"
 #include "store/postgres/inspect.h"
 
 namespace allot::store {
@@ -10,7 +13,21 @@ constexpr char kState[] =
     "SELECT micros(clock_timestamp()), (SELECT system_identifier::text FROM pg_control_system()),"
     " (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_segment_size'),"
     " (SELECT max(number) FROM schema_migrations), (SELECT value FROM revision),"
-    " (SELECT number FROM audit_chain), (SELECT encode(hash, 'hex') FROM audit_chain)";
+    " (SELECT number FROM audit_chain), (SELECT encode(hash, 'hex') FROM audit_chain),"
+    // As PostgreSQL shows a command that is not in force.
+    " EXISTS (SELECT FROM pg_settings WHERE name IN ('archive_command', 'archive_library')"
+    "   AND setting NOT IN ('', '(disabled)'))"
+    "  AND current_setting('archive_mode') <> 'off'";
+
+// Of a database without our schema nobody says here that its owner is another.
+constexpr char kServable[] =
+    "SELECT current_database(),"
+    " EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND rolcanlogin AND (rolsuper OR COALESCE("
+    "  pg_has_role(oid, (SELECT relowner FROM pg_class"
+    "                    WHERE oid = to_regclass('schema_migrations')), 'USAGE'), true)))";
+
+/// Whoever watches asks again.
+constexpr std::chrono::seconds kWatchPatience{2};
 
 constexpr char kArchiver[] =
     "SELECT current_setting('archive_mode') <> 'off', archived_count, failed_count,"
@@ -51,19 +68,46 @@ Result<DatabaseState> ReadDatabaseState(const std::string& url) {
                          .schema = row[3].as<int>(),
                          .revision = row[4].as<int64_t>(),
                          .audit_number = row[5].as<int64_t>(),
-                         .audit_hash = row[6].as<std::string>()};
+                         .audit_hash = row[6].as<std::string>(),
+                         .log_archived = row[7].as<bool>()};
+  });
+}
+
+Status RequireServable(const std::string& url) {
+  const std::string name = PrivateCluster::kName;
+  return Inspect<Ok>(url, [&](pqxx::work& database) -> Result<Ok> {
+    const pqxx::row row = database.exec_params1(kServable, name);
+    const auto given = row[0].as<std::string>();
+    const std::string needed =
+        "A backup is restored as a database '" + name + "' that the role '" + name + "' owns";
+    if (given != name) {
+      return StateError(Reason::kConfigInvalid,
+                        needed + ", and this one is called '" + given +
+                            "'. Give it that name while nobody is connected, and to all servers in "
+                            "--database: ALTER DATABASE " +
+                            database.quote_name(given) + " RENAME TO " + name + ";");
+    }
+    if (row[1].as<bool>()) return Ok{};
+    return StateError(Reason::kConfigInvalid,
+                      needed +
+                          ", and in this cluster that role is missing or not the owner. As a "
+                          "superuser: CREATE ROLE " +
+                          name + " LOGIN; then GRANT it the role that owns the tables.");
   });
 }
 
 Result<ArchiverState> ReadArchiverState(const std::string& url) {
-  return Inspect<ArchiverState>(url, [](pqxx::work& database) -> Result<ArchiverState> {
-    const pqxx::row row = database.exec1(kArchiver);
-    return ArchiverState{.enabled = row[0].as<bool>(),
-                         .archived = row[1].as<int64_t>(),
-                         .failed = row[2].as<int64_t>(),
-                         .last_archived = TimeOf(row[3]),
-                         .last_failed = TimeOf(row[4])};
-  });
+  return Inspect<ArchiverState>(
+      url,
+      [](pqxx::work& database) -> Result<ArchiverState> {
+        const pqxx::row row = database.exec1(kArchiver);
+        return ArchiverState{.enabled = row[0].as<bool>(),
+                             .archived = row[1].as<int64_t>(),
+                             .failed = row[2].as<int64_t>(),
+                             .last_archived = TimeOf(row[3]),
+                             .last_failed = TimeOf(row[4])};
+      },
+      kWatchPatience);
 }
 
 Result<std::string> TransactionOf(const std::string& url, Revision revision) {

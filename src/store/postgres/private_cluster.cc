@@ -24,8 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
-constexpr char kSuperuser[] = "allot";
-constexpr char kDatabase[] = "allot";
+constexpr const char* kSuperuser = PrivateCluster::kName;
+constexpr const char* kDatabase = PrivateCluster::kName;
 constexpr auto kPoll = std::chrono::milliseconds(2);
 
 // Modest: the machine is shared with us.
@@ -151,6 +151,7 @@ class LocalCluster final : public PrivateCluster {
         postmaster_ = 0;
         return StoreUnavailable("PostgreSQL ended at start; its log: " + folder_.EndOfLog());
       }
+      if (options_.stop.stop_requested()) return StoreUnavailable("The start was interrupted.");
       if (steady_clock::now() >= deadline) {
         return StoreUnavailable("PostgreSQL did not start in time; its log: " + folder_.EndOfLog());
       }
