@@ -11,6 +11,7 @@
 #include <fstream>
 #include <memory>
 #include <system_error>
+#include <vector>
 
 #include "allot/store/migrations.h"
 #include "allot/store/private_cluster.h"
@@ -78,6 +79,8 @@ class Restoration {
 
  private:
   Result<Restored> RunInDataDir() {
+    // Before anything is written to a folder that may be none of ours.
+    ALLOT_RETURN_IF_ERROR(List());
     ALLOT_ASSIGN_OR_RETURN(const FolderLock reading, FolderLock::ToRead(options_.folder));
     ALLOT_RETURN_IF_ERROR(Choose());
     ALLOT_RETURN_IF_ERROR(CheckLog());
@@ -110,13 +113,16 @@ class Restoration {
     return Ok{};
   }
 
+  Result<std::vector<Backup>> List() const {
+    auto backups = ListBackups(options_.folder);
+    if (!backups.ok() || !backups->empty()) return backups;
+    return Refused("There is no backup in " + options_.folder +
+                   ": give the folder that 'allotd backup --to' was given.");
+  }
+
   /// The newest backup that the moment asked for lies behind, on the newest timeline.
   Status Choose() {
-    ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options_.folder));
-    if (backups.empty()) {
-      return Refused("There is no backup in " + options_.folder +
-                     ": give the folder that 'allotd backup --to' was given.");
-    }
+    ALLOT_ASSIGN_OR_RETURN(const auto backups, List());
     archive_ = LogArchive(LogFolderOf(options_.folder), backups.back().wal_segment_bytes);
     if (!options_.without_log) ALLOT_RETURN_IF_ERROR(archive_.Read());
     if (const std::string way = archive_.way(); !way.empty()) {
