@@ -64,11 +64,16 @@ Status WriteMetadata(const std::string& path, const Backup& backup) {
   return Ok{};
 }
 
-/// "20261127T050000Z-r1234".
-std::string NameOf(const Backup& backup) {
+/// "20261127T050000Z-r1234"; "20261127T050000Z-r1234-2" for the second one of the same second.
+std::string NewNameFor(const Backup& backup, const std::string& folder) {
   std::string name = FormatRfc3339(Instant::FromSeconds(backup.start_time.seconds()));
   std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
-  return name + "-r" + std::to_string(backup.revision);
+  name += "-r" + std::to_string(backup.revision);
+  std::string free = name;
+  for (int number = 2; fs::exists(folder + "/" + free); ++number) {
+    free = name + "-" + std::to_string(number);
+  }
+  return free;
 }
 
 Error ToolFailed(const std::string& what, const ToolRun& run) {
@@ -191,7 +196,7 @@ Result<Backup> TakeInto(const std::string& unfinished, const TakeOptions& option
     options.progress("its log is not in " + LogFolderOf(options.folder) +
                      ": as long as it is not, this backup can be restored to its own moment only");
   }
-  backup.name = NameOf(backup);
+  backup.name = NewNameFor(backup, options.folder);
   ALLOT_RETURN_IF_ERROR(WriteMetadata(unfinished + "/" + kMetadata, backup));
   ALLOT_RETURN_IF_ERROR(MakeAllDurable(unfinished));
   ALLOT_RETURN_IF_ERROR(RequireNotStopped(options.stop));

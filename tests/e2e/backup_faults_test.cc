@@ -254,7 +254,8 @@ TEST_F(BackupFaultsTest, ARestoreThatIsInterruptedPutsItsDatabaseAway) {
 
   close(never_written);
   fs::remove(slow);
-  EXPECT_EQ(Backup({"--keep", "1"}).exit_code, 0) << "and now they go";
+  const Ended after = Backup({"--keep", "1"});
+  EXPECT_EQ(after.exit_code, 0) << after.err;
   EXPECT_EQ(Restore(data_dir).exit_code, 0);
 }
 
