@@ -71,7 +71,8 @@ std::string NewNameFor(const Backup& backup, const std::string& folder) {
   name += "-r" + std::to_string(backup.revision);
   std::string free = name;
   for (int number = 2; fs::exists(folder + "/" + free); ++number) {
-    free = name + "-" + std::to_string(number);
+    free = name;
+    free.append("-").append(std::to_string(number));
   }
   return free;
 }
