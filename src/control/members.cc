@@ -75,9 +75,17 @@ Result<Member> CreateMember(const Context& context, const Call& call, const NewM
 Result<store::Page<Member>> ListMembers(const Context& context, const Principal& principal,
                                         const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kManageTenants));
+  const Instant now = context.clock.Now();
   return context.store.Transact<store::Page<Member>>(
-      store::Access::kRead, store::Scope::For(principal),
-      [&](store::Tx& tx) { return tx.ListMembers(page); });
+      store::Access::kWrite, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<Member>> {
+        ALLOT_ASSIGN_OR_RETURN(auto found, tx.ListMembers(page));
+        if (found.items.empty()) return found;
+        ALLOT_RETURN_IF_ERROR(tx.Audit(RecordRead(
+            principal, now, "member.list", found.items.front().id.str(),
+            std::to_string(found.items.size()) + " members, to " + found.items.back().id.str())));
+        return found;
+      });
 }
 
 Result<Member> RemoveMember(const Context& context, const Call& call, const MemberId& id) {

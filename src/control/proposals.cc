@@ -37,6 +37,13 @@ Result<Proposal> ReadProposal(store::Tx& tx, const std::string& id) {
   return *std::move(found);
 }
 
+/// Whoever is to be a member is named in the call.
+Status RecordLook(store::Tx& tx, const Principal& principal, Instant now,
+                  const Proposal& proposal) {
+  if (proposal.method != "CreateMember") return Ok{};
+  return tx.Audit(RecordRead(principal, now, "proposal.read", proposal.id.str(), proposal.method));
+}
+
 /// Whether a decision still counts: nobody decides who may not come in any more.
 Result<bool> MayStillDecide(store::Tx& tx, const KeyId& decider, Instant now) {
   if (const auto id = MemberOf(decider)) {
@@ -110,18 +117,29 @@ Error Propose(const Context& context, const Call& call, Instant now) {
 Result<Proposal> GetProposal(const Context& context, const Principal& principal,
                              const ProposalId& id) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
+  const Instant now = context.clock.Now();
   return context.store.Transact<Proposal>(
-      store::Access::kRead, store::Scope::For(principal),
-      [&](store::Tx& tx) { return ReadProposal(tx, id.str()); });
+      store::Access::kWrite, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Proposal> {
+        ALLOT_ASSIGN_OR_RETURN(auto proposal, ReadProposal(tx, id.str()));
+        ALLOT_RETURN_IF_ERROR(RecordLook(tx, principal, now, proposal));
+        return proposal;
+      });
 }
 
 Result<store::Page<Proposal>> ListProposals(const Context& context, const Principal& principal,
                                             bool pending_only, const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
-  const auto pending_at = pending_only ? std::optional(context.clock.Now()) : std::nullopt;
+  const Instant now = context.clock.Now();
+  const auto pending_at = pending_only ? std::optional(now) : std::nullopt;
   return context.store.Transact<store::Page<Proposal>>(
-      store::Access::kRead, store::Scope::For(principal),
-      [&](store::Tx& tx) { return tx.ListProposals(pending_at, page); });
+      store::Access::kWrite, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<Proposal>> {
+        ALLOT_ASSIGN_OR_RETURN(auto found, tx.ListProposals(pending_at, page));
+        for (const Proposal& proposal : found.items) {
+          ALLOT_RETURN_IF_ERROR(RecordLook(tx, principal, now, proposal));
+        }
+        return found;
+      });
 }
 
 Result<Proposal> DecideProposal(const Context& context, const Call& call, const ProposalId& id,

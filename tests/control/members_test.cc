@@ -80,6 +80,22 @@ TEST_F(MembersTest, AnAdditionIsDoneOnceAndOnRecord) {
   EXPECT_EQ(audit.items[1].detail, "member of snu, known to https://id.example");
 }
 
+TEST_F(MembersTest, WhoLooksAtPeopleIsOnRecord) {
+  const allot::Member kim = Must(CreateMember(*context, As(Operator()), Kim()));
+  const int64_t before = Must(ReadAuditChain(*context, Operator(), 0, 1)).head_number;
+  Must(ListMembers(*context, Operator(), {}));
+  const auto chain = Must(ReadAuditChain(*context, Operator(), before, 10));
+  ASSERT_EQ(chain.entries.size(), 1U);
+  const AuditEntry& entry = chain.entries[0].entry;
+  EXPECT_EQ(entry.action, "member.list");
+  EXPECT_EQ(entry.key, Operator().key);
+  EXPECT_EQ(entry.resource, kim.id.str());
+  EXPECT_EQ(entry.detail, "1 members, to " + kim.id.str());
+  Must(WhoIs(*context, Operator()));
+  EXPECT_EQ(Must(ReadAuditChain(*context, Operator(), 0, 1)).head_number, before + 1)
+      << "whoever looks at itself";
+}
+
 TEST_F(MembersTest, WhatIsOnlyCheckedAddsNobody) {
   Call call = As(Operator());
   call.validate_only = true;

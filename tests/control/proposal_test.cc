@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "allot/control/identity.h"
+#include "allot/control/members.h"
 #include "allot/control/proposals.h"
 #include "allot/control/tenants.h"
 #include "control/world.h"
@@ -202,6 +203,34 @@ TEST_F(ProposalTest, WhatWouldBeRefusedIsNotPutBeforeAnyone) {
   EXPECT_NE(refused.error().reason, Reason::kSecondPersonRequired);
   Must(SetGpus(16, Operator(), "", /*validate_only=*/true));
   EXPECT_TRUE(Must(ListProposals(*context, Operator(), false, {})).items.empty());
+}
+
+// A call that adds a member names a person.
+TEST_F(ProposalTest, WhoLooksAtACallThatNamesAPersonIsOnRecord) {
+  context.emplace(
+      Context{*store, clock, ids, policies, {{"CreateMember", Days(1)}, {"UpdateQuota", Days(1)}}});
+  Waiting(SetGpus(16));
+  Call call = As(Operator());
+  call.method = CalledMethod{.name = "CreateMember",
+                             .digest = [] { return Sha256Hex("kim"); },
+                             .text = []() -> Result<std::string> { return std::string("kim"); }};
+  const auto refused = CreateMember(
+      *context, call,
+      {.person = {.issuer = "https://id.example", .subject = "kim"}, .role = Role::kAuditor});
+  ASSERT_EQ(ReasonOf(refused), Reason::kSecondPersonRequired);
+  const ProposalId id(refused.error().value.substr(std::string("proposals/").size()));
+  const auto looks = [&] {
+    int count = 0;
+    for (const auto& chained : Must(ReadAuditChain(*context, Operator(), 0, 1000)).entries) {
+      if (chained.entry.action == "proposal.read" && chained.entry.resource == id.str()) ++count;
+    }
+    return count;
+  };
+  ASSERT_EQ(looks(), 0);
+  Must(GetProposal(*context, Other(), id));
+  EXPECT_EQ(looks(), 1);
+  Must(ListProposals(*context, Other(), true, {}));
+  EXPECT_EQ(looks(), 2);
 }
 
 TEST_F(ProposalTest, TheAuditNamesBothPersons) {

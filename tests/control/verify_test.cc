@@ -117,6 +117,22 @@ const std::vector<Breakage>& Breakages() {
        "ALTER TABLE quotas ADD CONSTRAINT quotas_gpu_seconds_check"
        " CHECK (gpu_seconds >= 0) NOT VALID",
        "quotas_gpu_seconds_check"},
+      {"guards_in_place", "DROP TRIGGER audit_entries_append_only ON audit_entries",
+       "the trigger audit_entries_append_only of audit_entries is gone"},
+      {"guards_in_place", "ALTER TABLE claims DROP CONSTRAINT claims_never_overlap",
+       "the constraint claims_never_overlap of claims is gone"},
+      {"guards_in_place", "DROP INDEX members_person",
+       "the unique index members_person of members is gone"},
+      {"guards_in_place", "DROP POLICY within_scope ON allocations",
+       "the policy within_scope of allocations is gone"},
+      {"guards_in_place", "ALTER TABLE allocations DISABLE ROW LEVEL SECURITY",
+       "the row-level security of allocations is gone"},
+      {"keys_once",
+       "SET allow_system_table_mods = on;"
+       "UPDATE pg_index SET indisready = false WHERE indexrelid = 'members_person'::regclass;"
+       "INSERT INTO members SELECT 'm-' || i, 'https://id.example', 'kim', 'auditor', NULL, '',"
+       " now(), NULL FROM generate_series(1, 2) i",
+       "2 rows of members have the key https://id.example kim"},
       {"guards_in_place",
        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'claims_never_overlap'::regclass",
        "claims_never_overlap"},

@@ -252,7 +252,11 @@ constexpr MethodRow kRows[] = {
      .whose = kInstitutes,
      .request = "member { issuer: 'https://id.example' subject: 'lee' role: ROLE_MEMBER institute: "
                 "'$INSTITUTE' display_name: 'Lee' } validate_only: true"},
-    {.method = "MemberService/ListMembers", .permission = kManageTenants, .request = ""},
+    // Whoever looks at people is put into the audit.
+    {.method = "MemberService/ListMembers",
+     .permission = kManageTenants,
+     .request = "",
+     .acts = true},
     {.method = "MemberService/RemoveMember",
      .permission = kManageTenants,
      .request = "name: '$MEMBER' validate_only: true"},

@@ -17,6 +17,7 @@ struct NewMember {
 /// Whoever may make a key of a role may add a member of it, and remove one. already_exists for a
 /// person who is a member; field_not_allowed for the role provider: agents have keys.
 Result<Member> CreateMember(const Context& context, const Call& call, const NewMember& asked);
+/// Names of people are shown: who looked stands in the audit, under the first of the page.
 Result<store::Page<Member>> ListMembers(const Context& context, const Principal& principal,
                                         const store::PageRequest& page);
 /// From the commit on none of the person's tokens is good for anything.

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "store/postgres/guards.h"
+
 namespace allot::store {
 namespace {
 
@@ -230,7 +232,18 @@ constexpr char kKeysOnce[] = R"(
                 string_agg(format(' AND %I IS NOT NULL', a.attname), '' ORDER BY a.attnum))
   FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
   WHERE c.contype IN ('p', 'u') AND c.connamespace = 'public'::regnamespace
-  GROUP BY c.oid, c.conrelid, c.conname ORDER BY c.conrelid::regclass::text, c.conname)";
+  GROUP BY c.oid, c.conrelid, c.conname
+  UNION ALL
+  SELECT format('SELECT format(%L, count(*), %s) FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1',
+                '%s rows of ' || i.indrelid::regclass || ' have the key %s',
+                string_agg(format('%I::text', a.attname), ' || '' '' || ' ORDER BY a.attnum),
+                i.indrelid::regclass, COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+                string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+  FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+  WHERE i.indisunique AND t.relnamespace = 'public'::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
+  GROUP BY i.indexrelid, i.indrelid, i.indpred ORDER BY 1)";
 
 constexpr char kRowsKeepTheirConditions[] = R"(
   SELECT format('SELECT format(%L, t.ctid) FROM %s t WHERE NOT (%s)',
@@ -252,7 +265,7 @@ constexpr char kGuardsInPlace[] = R"(
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
   WHERE NOT (indisvalid AND indisready AND indislive) AND c.relnamespace = 'public'::regnamespace)";
 
-constexpr std::array kChecks = {
+const std::array kChecks = {
     Check{"gpu_booked_once", "No GPU is booked twice for overlapping times.", kGpuBookedOnce},
     Check{"gpu_held_once", "No GPU is held by two.", kGpuHeldOnce},
     Check{"claims_are_ordered", "Whoever has GPUs has them by an order.", kClaimsAreOrdered},
@@ -289,7 +302,8 @@ constexpr std::array kChecks = {
     Check{"keys_once", "Keys are unique: request ids, names, numbers.", kKeysOnce, true},
     Check{"rows_keep_their_conditions", "Every row keeps the conditions of its table.",
           kRowsKeepTheirConditions, true},
-    Check{"guards_in_place", "Triggers, constraints and indexes are in force.", kGuardsInPlace},
+    Check{"guards_in_place", "Triggers, constraints, indexes and policies are there, and in force.",
+          kGuardsInPlace + (" UNION ALL " + GuardsGone())},
 };
 
 }  // namespace

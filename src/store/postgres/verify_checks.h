@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 namespace allot::store {
 
@@ -9,7 +10,7 @@ struct Check {
   const char* name;
   const char* rule;
   /// One row with one text for each violation: a sentence that names what is wrong.
-  const char* sql;
+  std::string sql;
   /// `sql` gives queries instead, each of which gives such rows: for what is read off the schema.
   bool gives_queries = false;
 };
