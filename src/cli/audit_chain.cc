@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -50,6 +51,60 @@ std::string MarkText(const AuditMark& mark) {
   return std::to_string(mark.number) + ":" + mark.hash;
 }
 
+std::optional<std::string> AuditChainCheck::Begin(const AuditMark& base) {
+  base_ = base;
+  reached_ = base;
+  if (noted_ && noted_->number < base.number) {
+    return "what was noted, entry " + std::to_string(noted_->number) +
+           ", is older than what is kept: the audit begins behind entry " +
+           std::to_string(base.number);
+  }
+  if (noted_ && noted_->number == base.number && noted_->hash != base.hash) {
+    return "the audit begins behind entry " + std::to_string(base.number) +
+           ", which is not the one that was noted";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> AuditChainCheck::TakeCheckpoint(const v1::AuditCheckpoint& checkpoint) {
+  if (auto what = Judge(checkpoint)) return what;
+  if (checkpoint.number() == base_.number) return Pass(checkpoint);
+  ahead_.emplace(checkpoint.number(), checkpoint);
+  return std::nullopt;
+}
+
+std::optional<std::string> AuditChainCheck::Judge(const v1::AuditCheckpoint& checkpoint) const {
+  if (keys_.empty()) return std::nullopt;
+  const std::string which = "the checkpoint of entry " + std::to_string(checkpoint.number());
+  const auto key = std::ranges::find_if(
+      keys_, [&](const auto& each) { return each->id() == checkpoint.signer(); });
+  if (key == keys_.end()) {
+    return which + " is signed with the key " + checkpoint.signer() +
+           ", whose public half was not given";
+  }
+  const bool removed = checkpoint.kind() == v1::AuditCheckpoint::KIND_REMOVED;
+  const std::string text = std::string("allot audit ") + (removed ? "removed" : "reached") + "\n" +
+                           std::to_string(checkpoint.number()) + "\n" + checkpoint.hash() + "\n" +
+                           std::to_string(InstantOf(checkpoint.sign_time()).micros) + "\n";
+  if ((*key)->Signed(text, checkpoint.signature())) return std::nullopt;
+  return which + " has a signature that is not of the key " + checkpoint.signer();
+}
+
+/// `reached_` is where it says.
+std::optional<std::string> AuditChainCheck::Pass(const v1::AuditCheckpoint& checkpoint) {
+  if (checkpoint.hash() != reached_.hash) {
+    return "entry " + std::to_string(checkpoint.number()) +
+           " is not the one of the checkpoint of " +
+           FormatRfc3339(InstantOf(checkpoint.sign_time())) +
+           ": it, or one before it, was written anew";
+  }
+  if (keys_.empty()) return std::nullopt;
+  if (checkpoint.kind() == v1::AuditCheckpoint::KIND_REMOVED) removal_signed_ = true;
+  newest_signed_ = checkpoint;
+  unsigned_since_.reset();
+  return std::nullopt;
+}
+
 std::optional<std::string> AuditChainCheck::Take(const v1::ChainedAuditEntry& entry) {
   const int64_t expected = reached_.number + 1;
   if (entry.number() != expected) {
@@ -70,10 +125,16 @@ std::optional<std::string> AuditChainCheck::Take(const v1::ChainedAuditEntry& en
            " is not the one that was noted: it, or one before it, was written anew";
   }
   reached_ = {.number = expected, .hash = entry.hash()};
+  if (!unsigned_since_) unsigned_since_ = InstantOf(entry.time());
+  const auto [first, last] = ahead_.equal_range(expected);
+  for (auto checkpoint = first; checkpoint != last; ++checkpoint) {
+    if (auto what = Pass(checkpoint->second)) return what;
+  }
+  ahead_.erase(first, last);
   return std::nullopt;
 }
 
-std::optional<std::string> AuditChainCheck::Finish(const AuditMark& head) const {
+std::optional<std::string> AuditChainCheck::Finish(const AuditMark& head, Instant now) const {
   if (reached_.number < head.number) {
     return "the newest entries are missing, from " + std::to_string(reached_.number + 1) + " to " +
            std::to_string(head.number);
@@ -84,6 +145,16 @@ std::optional<std::string> AuditChainCheck::Finish(const AuditMark& head) const 
   }
   if (reached_.number == head.number && reached_.hash != head.hash) {
     return "the newest entry, " + std::to_string(head.number) + ", is not the one that was written";
+  }
+  if (keys_.empty()) return std::nullopt;
+  if (base_.number > 0 && !removal_signed_) {
+    return "the entries up to " + std::to_string(base_.number) +
+           " were removed, and nothing that is signed says so";
+  }
+  if (unsigned_since_ && *unsigned_since_ + kUnsignedMax < now) {
+    const int64_t last = newest_signed_ ? newest_signed_->number() : 0;
+    return "the entries behind " + std::to_string(last) +
+           " are not signed, though the first is of " + FormatRfc3339(*unsigned_since_);
   }
   return std::nullopt;
 }

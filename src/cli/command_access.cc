@@ -176,54 +176,95 @@ ExitCode ListAudit(Session& session, const std::string& text, int64_t limit) {
   return ExitCode::kOk;
 }
 
-/// Page by page, so that an audit of years need not fit into memory.
-ExitCode VerifyAudit(Session& session, const std::string& noted) {
+struct VerifyFlags {
+  std::string noted;
+  std::vector<std::string> public_keys;
+};
+
+Outcome<AuditChainCheck> ReadCheck(const VerifyFlags& flags) {
   std::optional<AuditMark> mark;
-  if (!noted.empty()) {
-    mark = ParseAuditMark(noted);
+  if (!flags.noted.empty()) {
+    mark = ParseAuditMark(flags.noted);
     if (!mark) {
-      return session.Fail(UsageFailure("--noted takes what an earlier run printed, NUMBER:HASH",
-                                       "'allot audit verify --help' has examples."));
+      return UsageFailure("--noted takes what an earlier run printed, NUMBER:HASH",
+                          "'allot audit verify --help' has examples.");
     }
   }
-  const auto client = session.Connect();
-  if (!client.ok()) return session.Fail(client.failure());
-  AuditChainCheck check(mark);
-  const auto broken = [&](const std::string& what) {
-    return session.Fail(Failure{
-        .exit_code = ExitCode::kConflict,
-        .reason = "audit_broken",
-        .message = what + ". All before it is as it was written.",
-        .advice =
-            "Keep the database as it is, and compare it with a backup and with what was noted."});
-  };
-  v1::ReadAuditChainResponse page;
+  AuditChainCheck::Keys keys;
+  for (const std::string& file : flags.public_keys) {
+    auto key = transport::VerifyingKey::Read({"--public-key", file});
+    if (!key.ok()) return FailureOf(key.error());
+    keys.push_back(*std::move(key));
+  }
+  return AuditChainCheck(mark, std::move(keys));
+}
+
+/// Page by page, so that an audit of years need not fit into memory. What is wrong, or nothing.
+Outcome<std::optional<std::string>> GoThrough(Session& session, Client& client,
+                                              AuditChainCheck& check,
+                                              v1::ReadAuditChainResponse& page) {
+  using Found = std::optional<std::string>;
+  bool first = true;
   do {
     v1::ReadAuditChainRequest request;
     request.set_after_number(check.reached().number);
     request.set_page_size(kAuditPageSize);
-    const auto answer = (*client)->Call(&Operators::ReadAuditChain, request);
-    if (!answer.ok()) return session.Fail(answer.failure());
+    const auto answer = client.Call(&Operators::ReadAuditChain, request);
+    if (!answer.ok()) return answer.failure();
     page = *answer;
+    if (std::exchange(first, false)) {
+      if (auto what = check.Begin({.number = page.base_number(), .hash = page.base_hash()})) {
+        return Found(what);
+      }
+    }
+    for (const v1::AuditCheckpoint& checkpoint : page.checkpoints()) {
+      if (auto what = check.TakeCheckpoint(checkpoint)) return Found(what);
+    }
     for (const v1::ChainedAuditEntry& entry : page.entries()) {
-      if (const auto what = check.Take(entry)) return broken(*what);
+      if (auto what = check.Take(entry)) return Found(what);
     }
     if (page.entries_size() == kAuditPageSize) {
       session.output().Note(FormatCount(check.reached().number) + " of " +
                             FormatCount(page.head_number()) + " entries");
     }
   } while (page.entries_size() == kAuditPageSize);
-  if (const auto what = check.Finish({.number = page.head_number(), .hash = page.head_hash()})) {
-    return broken(*what);
+  return check.Finish({.number = page.head_number(), .hash = page.head_hash()}, session.Now());
+}
+
+std::string Verdict(const AuditChainCheck& check) {
+  const int64_t kept = check.reached().number - check.base().number;
+  std::string text = FormatCount(kept) + " entries, each as it was written";
+  if (check.base().number > 0) {
+    text += ", behind the " + FormatCount(check.base().number) + " that are no longer kept";
+  }
+  if (const auto& last = check.newest_signed()) {
+    text += "; signed up to entry " + std::to_string(last->number()) + ", " +
+            FormatRfc3339(InstantOf(last->sign_time()));
+  }
+  return text + ". Note this, where nobody who can write to the database can change it:\n" +
+         MarkText(check.reached()) + "\n";
+}
+
+ExitCode VerifyAudit(Session& session, const VerifyFlags& flags) {
+  auto check = ReadCheck(flags);
+  if (!check.ok()) return session.Fail(check.failure());
+  const auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.failure());
+  v1::ReadAuditChainResponse page;
+  const auto found = GoThrough(session, **client, *check, page);
+  if (!found.ok()) return session.Fail(found.failure());
+  if (*found) {
+    return session.Fail(Failure{
+        .exit_code = ExitCode::kConflict,
+        .reason = "audit_broken",
+        .message = **found + ". All before it is as it was written.",
+        .advice =
+            "Keep the database as it is, and compare it with a backup and with what was noted."});
   }
   page.clear_entries();
-  const std::string head = MarkText(check.reached());
-  session.output().Show(page,
-                        FormatCount(check.reached().number) +
-                            " entries, each as it was written. Note this, where nobody who can "
-                            "write to the database can change it:\n" +
-                            head + "\n",
-                        {head});
+  page.clear_checkpoints();
+  if (const auto& last = check->newest_signed()) *page.add_checkpoints() = *last;
+  session.output().Show(page, Verdict(*check), {MarkText(check->reached())});
   return ExitCode::kOk;
 }
 
@@ -303,14 +344,18 @@ void AddAccessCommands(CLI::App& root, Action& chosen) {
   audit->add_option("resource", *resource,
                     "INSTITUTE, INSTITUTE/PROJECT, INSTITUTE/PROJECT/ALLOCATION or any full name");
   audit->add_option("--limit", *limit, "At most so many (100)")->check(AtLeastOne());
-  auto noted = std::make_shared<std::string>();
+  auto flags = std::make_shared<VerifyFlags>();
   CLI::App* verify = AddCommand(
       *audit, "verify", "Checks that no entry was changed, removed or put in since it was written",
       "  allot audit verify\n"
+      "  allot audit verify --public-key audit.pub\n"
       "  allot audit verify --noted 1204:9f2c…  (64 digits, as an earlier run printed them)");
-  verify->add_option("--noted", *noted, "What an earlier run printed: NUMBER:HASH");
-  verify->callback([&chosen, noted] {
-    chosen = [noted](Session& session) { return VerifyAudit(session, *noted); };
+  verify->add_option("--noted", flags->noted, "What an earlier run printed: NUMBER:HASH");
+  verify->add_option("--public-key", flags->public_keys,
+                     "PEM: the public half of the key that the servers sign with; several after "
+                     "another, where it was exchanged");
+  verify->callback([&chosen, flags] {
+    chosen = [flags](Session& session) { return VerifyAudit(session, *flags); };
   });
   audit->callback([&chosen, audit, verify, resource, limit] {
     if (verify->parsed()) return;

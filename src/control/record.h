@@ -3,7 +3,7 @@
 #include <string>
 
 #include "allot/control/context.h"
-#include "allot/model/event.h"
+#include "allot/model/audit.h"
 
 namespace allot::control {
 

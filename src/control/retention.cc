@@ -1,10 +1,35 @@
 #include "allot/control/retention.h"
 
+#include "control/record.h"
+
 namespace allot::control {
 namespace {
 
 constexpr int kRevisionsPerStep = 200;
 constexpr int kRequestsPerStep = 1000;
+constexpr int kAuditEntriesPerStep = 1000;
+
+AuditCheckpoint Sign(const AuditSigner& signer, AuditCheckpoint::Kind kind, const AuditMark& mark,
+                     Instant now) {
+  AuditCheckpoint checkpoint{
+      .kind = kind, .mark = mark, .sign_time = now, .signer = signer.id(), .signature = {}};
+  checkpoint.signature = signer.Sign(SignedText(checkpoint));
+  return checkpoint;
+}
+
+Result<std::optional<AuditMark>> RemoveOldAudit(store::Tx& tx, const Context& context, Instant now,
+                                                Seconds kept) {
+  if (context.audit_signer == nullptr) return std::optional<AuditMark>();
+  ALLOT_ASSIGN_OR_RETURN(const auto through, tx.AuditToRemove(now - kept, kAuditEntriesPerStep));
+  if (!through) return through;
+  ALLOT_RETURN_IF_ERROR(tx.InsertAuditCheckpoint(
+      Sign(*context.audit_signer, AuditCheckpoint::Kind::kRemoved, *through, now)));
+  ALLOT_RETURN_IF_ERROR(tx.RemoveAudit(*through));
+  ALLOT_RETURN_IF_ERROR(tx.Audit(RecordSystem(now, "audit.remove", "audit", {},
+                                              "entries up to " + std::to_string(through->number) +
+                                                  ", older than " + FormatDuration(kept))));
+  return through;
+}
 
 }  // namespace
 
@@ -17,11 +42,32 @@ Result<Removed> RemoveExpired(const Context& context, int64_t epoch) {
         Removed removed;
         ALLOT_ASSIGN_OR_RETURN(
             removed.requests, tx.RemoveRequests(now - policy->request_retention, kRequestsPerStep));
+        ALLOT_ASSIGN_OR_RETURN(const auto audit,
+                               RemoveOldAudit(tx, context, now, policy->audit_retention));
+        if (audit) removed.audit_through = audit->number;
         // Last: it holds up every writer until the commit.
         ALLOT_ASSIGN_OR_RETURN(removed.events,
                                tx.RemoveEvents(now - policy->event_retention, kRevisionsPerStep));
-        removed.more = removed.requests == kRequestsPerStep || removed.events == kRevisionsPerStep;
+        removed.more =
+            removed.requests == kRequestsPerStep || audit || removed.events == kRevisionsPerStep;
         return removed;
+      });
+}
+
+Result<std::optional<Instant>> SignAudit(const Context& context, int64_t epoch) {
+  if (context.audit_signer == nullptr) return std::optional<Instant>();
+  const Instant now = context.clock.Now();
+  return context.store.Transact<std::optional<Instant>>(
+      store::Access::kWrite, store::Scope::Everything(),
+      [&](store::Tx& tx) -> Result<std::optional<Instant>> {
+        ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
+        ALLOT_ASSIGN_OR_RETURN(const AuditMark head, tx.AuditHead());
+        ALLOT_ASSIGN_OR_RETURN(const auto newest, tx.NewestAuditCheckpoint());
+        if (head.number == 0) return std::optional<Instant>();
+        if (newest && newest->mark.number >= head.number) return std::optional(newest->sign_time);
+        ALLOT_RETURN_IF_ERROR(tx.InsertAuditCheckpoint(
+            Sign(*context.audit_signer, AuditCheckpoint::Kind::kReached, head, now)));
+        return std::optional(now);
       });
 }
 

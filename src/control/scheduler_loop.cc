@@ -149,6 +149,7 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   }));
   if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));
   ALLOT_RETURN_IF_ERROR(RemoveExpiredIfDue(now));
+  ALLOT_RETURN_IF_ERROR(SignAuditIfDue(now));
   const bool changed = !due.empty() || revision != planned_revision_;
   if (!changed && now < next_due && now < last_pass_ + kReplanAfter) {
     return std::optional<PassReport>();
@@ -175,6 +176,14 @@ Status SchedulerLoop::RemoveExpiredIfDue(Instant now) {
   ALLOT_ASSIGN_OR_RETURN(const Removed removed, RemoveExpired(context_, epoch_));
   // A step at a turn: a long backlog never holds up a pass.
   next_removal_ = removed.more ? now : now + kRemoveEvery;
+  return Ok{};
+}
+
+Status SchedulerLoop::SignAuditIfDue(Instant now) {
+  if (now < next_signing_) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const auto signed_at, SignAudit(context_, epoch_));
+  next_signing_ = now + options_.sign_audit_every;
+  if (signed_at && options_.on_audit_signed) options_.on_audit_signed(*signed_at);
   return Ok{};
 }
 

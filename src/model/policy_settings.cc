@@ -47,6 +47,7 @@ constexpr std::array kSettings = {
     Count("failures_max", &Policy::failures_max, 1, 100, Use::kService),
     Time("event_retention", &Policy::event_retention, Hours(1), Days(3'660), Use::kService),
     Time("request_retention", &Policy::request_retention, Days(1), Days(3'660), Use::kService),
+    Time("audit_retention", &Policy::audit_retention, Days(30), Days(3'660), Use::kService),
 };
 
 /// Every one is sent with every policy that is listed.

@@ -211,8 +211,13 @@ class Handlers {
     for (const ChainedAuditEntry& chained : chain.entries) {
       *response.add_entries() = Render(chained);
     }
-    response.set_head_number(chain.head_number);
-    response.set_head_hash(chain.head_hash);
+    response.set_head_number(chain.head.number);
+    response.set_head_hash(chain.head.hash);
+    response.set_base_number(chain.base.number);
+    response.set_base_hash(chain.base.hash);
+    for (const AuditCheckpoint& checkpoint : chain.checkpoints) {
+      *response.add_checkpoints() = Render(checkpoint);
+    }
     return response;
   }
 

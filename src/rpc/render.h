@@ -57,5 +57,6 @@ v1::ApiKey Render(const ApiKey& key);
 /// `resource` is the name it was asked for by.
 v1::AuditEntry Render(const AuditEntry& entry, const std::string& resource);
 v1::ChainedAuditEntry Render(const ChainedAuditEntry& chained);
+v1::AuditCheckpoint Render(const AuditCheckpoint& checkpoint);
 
 }  // namespace allot::rpc

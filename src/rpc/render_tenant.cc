@@ -98,4 +98,17 @@ v1::ChainedAuditEntry Render(const ChainedAuditEntry& chained) {
   return rendered;
 }
 
+v1::AuditCheckpoint Render(const AuditCheckpoint& checkpoint) {
+  v1::AuditCheckpoint rendered;
+  rendered.set_kind(checkpoint.kind == AuditCheckpoint::Kind::kReached
+                        ? v1::AuditCheckpoint::KIND_REACHED
+                        : v1::AuditCheckpoint::KIND_REMOVED);
+  rendered.set_number(checkpoint.mark.number);
+  rendered.set_hash(checkpoint.mark.hash);
+  *rendered.mutable_sign_time() = Render(checkpoint.sign_time);
+  rendered.set_signer(checkpoint.signer);
+  rendered.set_signature(checkpoint.signature);
+  return rendered;
+}
+
 }  // namespace allot::rpc

@@ -6,7 +6,7 @@
 
 #include "allot/base/id.h"
 #include "allot/base/result.h"
-#include "allot/model/event.h"
+#include "allot/model/audit.h"
 
 namespace allot::rpc {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "allot/model/event.h"
+#include "allot/model/audit.h"
 
 namespace allot::store {
 

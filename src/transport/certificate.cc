@@ -1,79 +1,22 @@
 #include "allot/transport/certificate.h"
 
-#include <fcntl.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <ctime>
 #include <memory>
 #include <string_view>
-#include <system_error>
 #include <utility>
+
+#include "transport/pem.h"
 
 namespace allot::transport {
 namespace {
 
-constexpr std::size_t kPemBytesMax = std::size_t{1} << 20;
-
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-
-// Never with what is in the file: a log is no place for a key.
-Error Refuse(const PemFile& file, const std::string& why, const std::string& expected) {
-  return Error{Reason::kConfigInvalid, file.field, Printable(file.path), expected,
-               file.field + ": " + Printable(file.path) + " " + why + ": expected " + expected};
-}
-
-struct Pem {
-  std::string text;
-  /// Others than the owner and the group may read it.
-  bool open_to_all = false;
-};
-
-Result<Pem> ReadPem(const PemFile& file) {
-  const std::string readable = "a file that this user can read";
-  // Without waiting for a writer, should it be a pipe.
-  const int fd = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    return Refuse(file, "cannot be read: " + std::generic_category().message(errno), readable);
-  }
-  struct stat about {};
-  const bool plain = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
-  Pem pem{.text = std::string(kPemBytesMax + 1, '\0'), .open_to_all = (about.st_mode & 0007U) != 0};
-  std::size_t size = 0;
-  ssize_t count = 1;
-  while (plain && count > 0 && size < pem.text.size()) {
-    count = ::read(fd, pem.text.data() + size, pem.text.size() - size);
-    if (count > 0) size += static_cast<std::size_t>(count);
-  }
-  ::close(fd);
-  if (!plain || count < 0) return Refuse(file, "is not a plain file", readable);
-  if (size > kPemBytesMax) return Refuse(file, "is larger than any certificate", "at most 1 MiB");
-  pem.text.resize(size);
-  return pem;
-}
-
-BioPtr Over(const std::string& text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-/// Nobody is asked for one: this is no terminal's program.
-int NoPassphrase(char*, int, int, void*) { return 0; }
 
 /// The first certificate in it; nothing when there is none, or any of them cannot be read.
 X509Ptr FirstCertificate(const std::string& pem) {
@@ -122,9 +65,7 @@ Result<Certificate> ReadCertificate(const PemFile& chain, const PemFile& key, In
     return Refuse(chain, "is not valid before " + FormatRfc3339(start),
                   "a certificate that is valid now");
   }
-  if (key_pem.open_to_all) {
-    return Refuse(key, "may be read or written by everybody", "mode 0600 or 0640");
-  }
+  if (key_pem.open_to_all) return RefuseOpenKey(key);
   const KeyPtr private_key(
       PEM_read_bio_PrivateKey(Over(key_pem.text).get(), nullptr, NoPassphrase, nullptr));
   const bool fits =

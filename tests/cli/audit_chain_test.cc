@@ -5,6 +5,9 @@
 #include <functional>
 #include <vector>
 
+#include "support/signing.h"
+#include "support/temp_dir.h"
+
 namespace allot::cli {
 namespace {
 
@@ -47,12 +50,12 @@ TEST(AuditChain, WhatWasWrittenFits) {
   EXPECT_EQ(check.Take(First()), std::nullopt);
   EXPECT_EQ(check.Take(Second()), std::nullopt);
   EXPECT_EQ(check.reached(), (AuditMark{2, kSecond}));
-  EXPECT_EQ(check.Finish({2, kSecond}), std::nullopt);
+  EXPECT_EQ(check.Finish({2, kSecond}, Instant{0}), std::nullopt);
 }
 
 TEST(AuditChain, AnEmptyAuditFits) {
   AuditChainCheck check(std::nullopt);
-  EXPECT_EQ(check.Finish({}), std::nullopt);
+  EXPECT_EQ(check.Finish({}, Instant{0}), std::nullopt);
 }
 
 TEST(AuditChain, EveryFieldCounts) {
@@ -86,9 +89,9 @@ TEST(AuditChain, WhatIsGoneIsNamed) {
   AuditChainCheck check(std::nullopt);
   ASSERT_FALSE(check.Take(First()));
   EXPECT_THAT(*check.Take(First()), HasSubstr("twice"));
-  EXPECT_THAT(*check.Finish({2, kSecond}),
+  EXPECT_THAT(*check.Finish({2, kSecond}, Instant{0}),
               HasSubstr("the newest entries are missing, from 2 to 2"));
-  EXPECT_THAT(*check.Finish({1, kSecond}), HasSubstr("the newest entry, 1,"));
+  EXPECT_THAT(*check.Finish({1, kSecond}, Instant{0}), HasSubstr("the newest entry, 1,"));
 }
 
 TEST(AuditChain, WhatIsWrittenAnewIsKnownFromWhatWasNoted) {
@@ -96,7 +99,7 @@ TEST(AuditChain, WhatIsWrittenAnewIsKnownFromWhatWasNoted) {
   EXPECT_THAT(*check.Take(First()), HasSubstr("is not the one that was noted"));
   AuditChainCheck shorter(AuditMark{2, kSecond});
   ASSERT_FALSE(shorter.Take(First()));
-  EXPECT_THAT(*shorter.Finish({1, kFirst}), HasSubstr("to the one that was noted, 2"));
+  EXPECT_THAT(*shorter.Finish({1, kFirst}, Instant{0}), HasSubstr("to the one that was noted, 2"));
 }
 
 TEST(AuditChain, AMarkIsANumberAndAHash) {
@@ -108,6 +111,103 @@ TEST(AuditChain, AMarkIsANumberAndAHash) {
         std::string("1:") + std::string(64, 'G')}) {
     EXPECT_EQ(ParseAuditMark(text), std::nullopt) << text;
   }
+}
+
+class SignedAudit : public ::testing::Test {
+ protected:
+  using Kind = v1::AuditCheckpoint;
+
+  v1::AuditCheckpoint Signed(Kind::Kind kind, const AuditMark& mark,
+                             const testing::SigningKeyFiles& files) const {
+    const auto key = transport::SigningKey::Read({"key", files.key}).value();
+    v1::AuditCheckpoint checkpoint;
+    checkpoint.set_kind(kind);
+    checkpoint.set_number(mark.number);
+    checkpoint.set_hash(mark.hash);
+    checkpoint.mutable_sign_time()->set_seconds(1'772'323'300);
+    checkpoint.set_signer(key->id());
+    checkpoint.set_signature(key->Sign(
+        std::string("allot audit ") + (kind == Kind::KIND_REMOVED ? "removed" : "reached") + "\n" +
+        std::to_string(mark.number) + "\n" + mark.hash + "\n1772323300000000\n"));
+    return checkpoint;
+  }
+  AuditChainCheck With(const testing::SigningKeyFiles& files) const {
+    return AuditChainCheck(std::nullopt,
+                           {transport::VerifyingKey::Read({"key", files.public_half}).value()});
+  }
+
+  testing::TempDir dir_;
+  testing::SigningKeyFiles mine_{dir_.path(), "mine"};
+  testing::SigningKeyFiles other_{dir_.path(), "other"};
+  /// A little after both entries.
+  const Instant soon_ = Instant::FromSeconds(1'772'323'400);
+  const Instant late_ = soon_ + Days(2);
+};
+
+TEST_F(SignedAudit, WhatIsSignedIsMet) {
+  AuditChainCheck check = With(mine_);
+  ASSERT_FALSE(check.Begin({}));
+  ASSERT_FALSE(check.TakeCheckpoint(Signed(Kind::KIND_REACHED, {2, kSecond}, mine_)));
+  ASSERT_FALSE(check.Take(First()));
+  ASSERT_FALSE(check.Take(Second()));
+  EXPECT_EQ(check.Finish({2, kSecond}, late_), std::nullopt);
+  EXPECT_EQ(check.newest_signed()->number(), 2);
+}
+
+TEST_F(SignedAudit, WhatWasWrittenAnewIsNotWhatWasSigned) {
+  AuditChainCheck check = With(mine_);
+  ASSERT_FALSE(check.TakeCheckpoint(Signed(Kind::KIND_REACHED, {1, kSecond}, mine_)));
+  EXPECT_THAT(*check.Take(First()), HasSubstr("is not the one of the checkpoint"));
+  AuditChainCheck unchecked(std::nullopt);
+  ASSERT_FALSE(unchecked.TakeCheckpoint(Signed(Kind::KIND_REACHED, {1, kSecond}, mine_)));
+  EXPECT_TRUE(unchecked.Take(First()).has_value()) << "nor without the key";
+}
+
+TEST_F(SignedAudit, ASignatureIsOfAKeyThatWasGiven) {
+  const auto by_other = Signed(Kind::KIND_REACHED, {1, kFirst}, other_);
+  EXPECT_THAT(*With(mine_).TakeCheckpoint(by_other), HasSubstr("was not given"));
+  auto forged = Signed(Kind::KIND_REACHED, {1, kFirst}, mine_);
+  forged.set_signature(by_other.signature());
+  EXPECT_THAT(*With(mine_).TakeCheckpoint(forged), HasSubstr("has a signature that is not of"));
+  auto later = Signed(Kind::KIND_REACHED, {1, kFirst}, mine_);
+  later.mutable_sign_time()->set_seconds(1'772'323'301);
+  EXPECT_TRUE(With(mine_).TakeCheckpoint(later).has_value());
+  auto removed = Signed(Kind::KIND_REACHED, {1, kFirst}, mine_);
+  removed.set_kind(Kind::KIND_REMOVED);
+  EXPECT_TRUE(With(mine_).TakeCheckpoint(removed).has_value());
+}
+
+TEST_F(SignedAudit, WhatIsADayOldIsSigned) {
+  AuditChainCheck check = With(mine_);
+  ASSERT_FALSE(check.TakeCheckpoint(Signed(Kind::KIND_REACHED, {1, kFirst}, mine_)));
+  ASSERT_FALSE(check.Take(First()));
+  ASSERT_FALSE(check.Take(Second()));
+  EXPECT_EQ(check.Finish({2, kSecond}, soon_), std::nullopt);
+  EXPECT_THAT(*check.Finish({2, kSecond}, late_), HasSubstr("behind 1 are not signed"));
+  AuditChainCheck never = With(mine_);
+  ASSERT_FALSE(never.Take(First()));
+  EXPECT_THAT(*never.Finish({1, kFirst}, late_), HasSubstr("behind 0 are not signed"));
+}
+
+TEST_F(SignedAudit, AnOldEndIsRemovedWithASignature) {
+  AuditChainCheck check = With(mine_);
+  ASSERT_FALSE(check.Begin({1, kFirst}));
+  ASSERT_FALSE(check.TakeCheckpoint(Signed(Kind::KIND_REMOVED, {1, kFirst}, mine_)));
+  ASSERT_FALSE(check.Take(Second()));
+  EXPECT_EQ(check.Finish({2, kSecond}, soon_), std::nullopt);
+  EXPECT_EQ(check.base().number, 1);
+
+  AuditChainCheck nobody_says_so = With(mine_);
+  ASSERT_FALSE(nobody_says_so.Begin({1, kFirst}));
+  ASSERT_FALSE(nobody_says_so.TakeCheckpoint(Signed(Kind::KIND_REACHED, {1, kFirst}, mine_)));
+  ASSERT_FALSE(nobody_says_so.Take(Second()));
+  EXPECT_THAT(*nobody_says_so.Finish({2, kSecond}, soon_), HasSubstr("nothing that is signed"));
+
+  AuditChainCheck another = With(mine_);
+  ASSERT_FALSE(another.Begin({1, kSecond}));
+  EXPECT_TRUE(another.TakeCheckpoint(Signed(Kind::KIND_REMOVED, {1, kFirst}, mine_)).has_value());
+  EXPECT_THAT(*AuditChainCheck(AuditMark{1, kSecond}).Begin({1, kFirst}), HasSubstr("was noted"));
+  EXPECT_THAT(*AuditChainCheck(AuditMark{1, kFirst}).Begin({2, kSecond}), HasSubstr("older than"));
 }
 
 }  // namespace

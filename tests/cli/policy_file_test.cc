@@ -26,6 +26,7 @@ heartbeat_expiry: 30s
 node_down_after: 5m
 event_retention: 7d
 request_retention: 30d
+audit_retention: 730d
 promise_nodes: 16
 preemptions_max: 3
 preemptions_per_pass: 4

@@ -82,7 +82,7 @@ TEST_F(MembersTest, AnAdditionIsDoneOnceAndOnRecord) {
 
 TEST_F(MembersTest, WhoLooksAtPeopleIsOnRecord) {
   const allot::Member kim = Must(CreateMember(*context, As(Operator()), Kim()));
-  const int64_t before = Must(ReadAuditChain(*context, Operator(), 0, 1)).head_number;
+  const int64_t before = Must(ReadAuditChain(*context, Operator(), 0, 1)).head.number;
   Must(ListMembers(*context, Operator(), {}));
   const auto chain = Must(ReadAuditChain(*context, Operator(), before, 10));
   ASSERT_EQ(chain.entries.size(), 1U);
@@ -92,7 +92,7 @@ TEST_F(MembersTest, WhoLooksAtPeopleIsOnRecord) {
   EXPECT_EQ(entry.resource, kim.id.str());
   EXPECT_EQ(entry.detail, "1 members, to " + kim.id.str());
   Must(WhoIs(*context, Operator()));
-  EXPECT_EQ(Must(ReadAuditChain(*context, Operator(), 0, 1)).head_number, before + 1)
+  EXPECT_EQ(Must(ReadAuditChain(*context, Operator(), 0, 1)).head.number, before + 1)
       << "whoever looks at itself";
 }
 

@@ -1,5 +1,9 @@
 #include "allot/control/retention.h"
+
+#include "allot/base/text.h"
+#include "allot/control/identity.h"
 #include "allot/control/watch.h"
+#include "allot/store/verify.h"
 #include "control/world.h"
 
 namespace allot::control {
@@ -67,6 +71,79 @@ TEST_F(Retention, ADeposedLeaderRemovesNothing) {
   Must(loop->Turn());
   clock.Advance(Days(3'660));
   EXPECT_EQ(ReasonOf(RemoveExpired(*context, 0)), Reason::kNotLeader);
+}
+
+/// Whose signature is the text itself, cut to the length of one.
+class PlainSigner final : public AuditSigner {
+ public:
+  std::string id() const override { return "0123456789abcdef"; }
+  std::string Sign(std::string_view text) const override {
+    std::string signature = Hex(text).substr(0, 128);
+    signature.resize(128, '0');
+    return signature;
+  }
+};
+
+class AuditRetention : public Retention {
+ protected:
+  void SetUp() override {
+    Retention::SetUp();
+    context->audit_signer = &signer_;
+  }
+  AuditChain Chain() { return Must(ReadAuditChain(*context, Operator(), 0, 1'000)); }
+
+  PlainSigner signer_;
+};
+
+TEST_F(AuditRetention, TheNewestEntryIsSignedOnceAnHour) {
+  Must(loop->Turn());
+  const AuditChain first = Chain();
+  ASSERT_EQ(first.checkpoints.size(), 1U);
+  EXPECT_EQ(first.checkpoints[0].kind, AuditCheckpoint::Kind::kReached);
+  EXPECT_EQ(first.checkpoints[0].mark, first.head);
+  EXPECT_EQ(first.checkpoints[0].signer, signer_.id());
+  EXPECT_EQ(first.checkpoints[0].signature, signer_.Sign(SignedText(first.checkpoints[0])));
+  SubmitAs("snu", "a", 1, Hours(1));
+  Must(loop->Turn());
+  EXPECT_EQ(Chain().checkpoints.size(), 1U);
+  clock.Advance(Hours(1));
+  Must(loop->Turn());
+  const AuditChain second = Chain();
+  ASSERT_EQ(second.checkpoints.size(), 2U);
+  EXPECT_GT(second.checkpoints[1].mark.number, first.head.number);
+  clock.Advance(Hours(1));
+  Must(loop->Turn());
+  Must(loop->Turn());
+  EXPECT_EQ(Chain().checkpoints.size(), 2U) << "nothing came since";
+}
+
+TEST_F(AuditRetention, WhatThePolicyNoLongerKeepsIsRemovedWithASignature) {
+  Must(loop->Turn());
+  const AuditChain before = Chain();
+  ASSERT_GT(before.head.number, 3);
+  WaitUntilAllIsOld();
+  const AuditChain after = Chain();
+  EXPECT_EQ(after.base, before.head);
+  ASSERT_FALSE(after.entries.empty());
+  EXPECT_EQ(after.entries[0].entry.number, after.base.number + 1);
+  EXPECT_EQ(after.entries.back().entry.action, "audit.remove");
+  const auto said =
+      std::ranges::find(after.checkpoints, AuditCheckpoint::Kind::kRemoved, &AuditCheckpoint::kind);
+  ASSERT_NE(said, after.checkpoints.end());
+  EXPECT_EQ(said->mark, after.base);
+  if (!database_url.empty()) {
+    EXPECT_TRUE(Must(store::Verify(database_url)).clean());
+  }
+}
+
+TEST_F(AuditRetention, WithoutASignatureNothingIsRemoved) {
+  context->audit_signer = nullptr;
+  const AuditChain before = Chain();
+  WaitUntilAllIsOld();
+  const AuditChain after = Chain();
+  EXPECT_EQ(after.base, AuditMark());
+  EXPECT_TRUE(after.checkpoints.empty());
+  EXPECT_GE(after.head.number, before.head.number);
 }
 
 }  // namespace

@@ -95,6 +95,15 @@ const std::vector<Breakage>& Breakages() {
        " VALUES ('one', '{}', '2030-02-01', '2030-01-01', 'x', ''),"
        "        ('two', '{}', '2030-01-20', '2030-01-02', 'x', '')",
        "the policy two was published after one"},
+      {"checkpoints_fit",
+       "INSERT INTO audit_checkpoints SELECT 1, 'reached', sha256('x'), now(), repeat('a', 16),"
+       " decode(repeat('00', 64), 'hex')",
+       "the checkpoint of audit entry 1 has another hash"},
+      {"checkpoints_fit",
+       "UPDATE audit_chain SET removed_through = 1,"
+       " removed_hash = (SELECT hash FROM audit_entries WHERE number = 1);"
+       " DELETE FROM audit_entries WHERE number = 1",
+       "the audit was removed up to entry 1, and no checkpoint says so"},
       {"references_lead", "DELETE FROM nodes WHERE id IN (SELECT node_id FROM claims)",
        "which nodes has not"},
       {"keys_once",

@@ -36,6 +36,9 @@ server:
 backup:
   folder: /var/backups/allot
   archive_timeout: 30s
+audit:
+  signing_key: /etc/allot/audit.key
+  sign_every: 10m
 identity:
   leeway: 10s
   issuers:
@@ -136,12 +139,15 @@ INSTANTIATE_TEST_SUITE_P(
                "2: identity.leeway is '1h': expected a duration from 0s to 5m"},
         Broken{"OnePersonWhoMakesAnother", "server:\n  second_person: {UpdateQuota: 4h}\n",
                "2: server.second_person.UpdateQuota is '4h': expected CreateApiKey beside it"},
+        Broken{"SignedWithNothing", "audit: {sign_every: 1h}\n",
+               "1: audit.sign_every is '1h': expected signing_key beside it"},
         Broken{"NotAMapping", "- 1\n", "1: the file is a list: expected a mapping of settings"},
         Broken{"SectionNotAMapping", "server: 7\n",
                "1: server is '7': expected a mapping of settings"},
         Broken{
             "UnknownSection", "polices: {}\n",
-            "1: polices is an unknown setting: expected one of: backup, identity, policy, server"},
+            "1: polices is an unknown setting: expected one of: audit, backup, identity, policy, "
+            "server"},
         Broken{"FolderFromNowhere", "backup: {folder: backups}\n",
                "1: backup.folder is 'backups': expected a path from the root on"},
         Broken{"FolderThatACommandCannotCarry", "backup: {folder: \"/srv/it's\"}\n",

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "e2e/installation.h"
+#include "support/signing.h"
 
 namespace allot::testing {
 namespace {
@@ -208,19 +209,22 @@ TEST(Consolidate, OneIsMovedForTheOneThatWasNamed) {
   EXPECT_EQ(nation.AllotJson({"get", "snu/llm/big"})["consolidate"], false) << "it is done";
 }
 
+// As whoever owns the database, with every rule of it switched off.
+void SqlOf(const Installation& nation, const std::string& statement) {
+  // PostgreSQL writes down where its socket is.
+  std::ifstream pid_file(nation.data_dir() + "/postgres/postmaster.pid");
+  std::string socket_dir;
+  for (int line = 1; line <= 5; ++line) std::getline(pid_file, socket_dir);
+  const Ended ended =
+      RunToEnd({"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket_dir, "-U", "allot", "-d",
+                "allot", "-c", "SET session_replication_role = replica; " + statement});
+  ASSERT_EQ(ended.exit_code, 0) << ended.err;
+}
+
 // Whoever owns the database can switch every rule of it off: the chain shows what was done then.
 class AuditTampering : public Operator {
  protected:
-  void Sql(const std::string& statement) const {
-    // PostgreSQL writes down where its socket is.
-    std::ifstream pid_file(nation.data_dir() + "/postgres/postmaster.pid");
-    std::string socket_dir;
-    for (int line = 1; line <= 5; ++line) std::getline(pid_file, socket_dir);
-    const Ended ended =
-        RunToEnd({"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket_dir, "-U", "allot",
-                  "-d", "allot", "-c", "SET session_replication_role = replica; " + statement});
-    ASSERT_EQ(ended.exit_code, 0) << ended.err;
-  }
+  void Sql(const std::string& statement) const { SqlOf(nation, statement); }
   Ended Verify(const std::vector<std::string>& rest = {}) const {
     std::vector<std::string> arguments = {"audit", "verify"};
     arguments.insert(arguments.end(), rest.begin(), rest.end());
@@ -260,6 +264,40 @@ TEST_F(AuditTampering, WhatIsChangedRemovedOrPutInIsFoundAndNamed) {
   const Ended anew = Verify({"--noted", noted});
   EXPECT_EQ(anew.exit_code, 5);
   EXPECT_THAT(anew.err, HasSubstr("that was noted"));
+}
+
+// With the public half of the key that the servers sign with, nobody has to have noted anything.
+TEST(SignedAudit, WhatIsWrittenAnewIsNotWhatWasSigned) {
+  const TempDir keys;
+  const SigningKeyFiles mine(keys.path(), "audit");
+  const SigningKeyFiles other(keys.path(), "other");
+  Installation nation("audit: {signing_key: " + mine.key + "}\npolicy: {gathering_time: 0s}\n");
+  nation.RegisterSmallNation();
+  // Who begins to lead signs at once.
+  nation.server().Terminate();
+  nation.StartServer();
+  const auto verify = [&](const std::string& key) {
+    return nation.Allot({"audit", "verify", "--public-key", key});
+  };
+  const Ended whole = verify(mine.public_half);
+  EXPECT_EQ(whole.exit_code, 0) << whole.err;
+  EXPECT_THAT(whole.out, HasSubstr("signed up to entry "));
+  const Ended unknown = verify(other.public_half);
+  EXPECT_EQ(unknown.exit_code, 5);
+  EXPECT_THAT(unknown.err, HasSubstr("was not given"));
+  EXPECT_EQ(verify(mine.key).exit_code, 2) << "that is the half to be kept";
+
+  SqlOf(nation,
+        "UPDATE audit_entries SET detail = 'another reason' WHERE number = 1;"
+        " DO $$ DECLARE entry audit_entries; link bytea := decode(repeat('00', 32), 'hex');"
+        " BEGIN FOR entry IN SELECT * FROM audit_entries ORDER BY number LOOP"
+        " link := audit_hash(link, ARRAY[entry.number::text, micros(entry.entry_time)::text,"
+        " entry.key_id, entry.actor, entry.action, entry.resource, entry.institute_id,"
+        " entry.detail, entry.request_id]);"
+        " UPDATE audit_entries SET hash = link WHERE number = entry.number; END LOOP;"
+        " UPDATE audit_chain SET hash = link; END $$");
+  EXPECT_EQ(nation.Allot({"audit", "verify", "--public-key", mine.public_half}).exit_code, 5);
+  EXPECT_THAT(verify(mine.public_half).err, HasSubstr("is not the one of the checkpoint"));
 }
 
 }  // namespace

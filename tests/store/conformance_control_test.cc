@@ -379,11 +379,77 @@ TEST_P(StoreConformance, TheAuditTellsTheNewestFirst) {
   }).value();
 }
 
+TEST_P(StoreConformance, TheOldEndOfTheAuditGoesAsACheckpointSays) {
+  const Instant old = kNow - Days(10);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_OK(Write(store(), [&](Tx& tx) {
+      return tx.Audit({.time = i < 2 ? old : kNow, .action = "x.y", .resource = "r"});
+    }));
+  }
+  const auto chain = [&] {
+    return Read(store(), [](Tx& tx) { return tx.AuditAfter(0, 1'000); }).value();
+  };
+  const AuditChain whole = chain();
+  const auto& entries = whole.entries;
+  ASSERT_EQ(entries.size(), static_cast<std::size_t>(whole.head.number));
+  ASSERT_GE(entries.size(), 3U);
+  const std::size_t olds = entries.size() - 1;
+  const auto mark = [&](std::size_t count) {
+    return AuditMark{.number = static_cast<int64_t>(count), .hash = entries[count - 1].hash};
+  };
+  const auto to_remove = [&](Instant t, int limit) {
+    return Read(store(), [&](Tx& tx) { return tx.AuditToRemove(t, limit); }).value();
+  };
+  EXPECT_EQ(Read(store(), [](Tx& tx) { return tx.AuditHead(); }).value(), whole.head);
+  EXPECT_EQ(to_remove(kNow, 100), mark(olds));
+  EXPECT_EQ(to_remove(kNow, 1), mark(1));
+  EXPECT_EQ(to_remove(old, 100), std::nullopt);
+  EXPECT_EQ(to_remove(kNow + Days(1), 100), mark(olds)) << "never the newest";
+
+  const auto said = [&](AuditCheckpoint::Kind kind, const AuditMark& of) {
+    return AuditCheckpoint{.kind = kind,
+                           .mark = of,
+                           .sign_time = kNow,
+                           .signer = std::string(16, 'a'),
+                           .signature = std::string(128, 'b')};
+  };
+  const auto insert = [&](const AuditCheckpoint& one) {
+    return Write(store(), [&](Tx& tx) { return tx.InsertAuditCheckpoint(one); });
+  };
+  const auto remove = [&](const AuditMark& through) {
+    return Write(store(), [&](Tx& tx) { return tx.RemoveAudit(through); });
+  };
+  using enum AuditCheckpoint::Kind;
+  EXPECT_FALSE(insert(said(kReached, {.number = 1, .hash = entries[1].hash})).ok());
+  EXPECT_FALSE(insert(said(kReached, {.number = 1'000, .hash = entries[1].hash})).ok());
+  EXPECT_OK(insert(said(kReached, mark(1))));
+  EXPECT_OK(insert(said(kReached, whole.head)));
+  EXPECT_EQ(Read(store(), [](Tx& tx) { return tx.NewestAuditCheckpoint(); }).value(),
+            said(kReached, whole.head));
+  EXPECT_FALSE(remove(mark(1)).ok()) << "nothing says so";
+  EXPECT_OK(insert(said(kRemoved, mark(1))));
+  EXPECT_FALSE(remove(mark(2)).ok());
+  EXPECT_OK(remove(mark(1)));
+  const AuditChain rest = chain();
+  EXPECT_EQ(rest.base, mark(1));
+  EXPECT_EQ(rest.head, whole.head);
+  EXPECT_EQ(rest.entries.front().entry.number, 2);
+  EXPECT_EQ(rest.checkpoints, (std::vector{said(kReached, mark(1)), said(kRemoved, mark(1)),
+                                           said(kReached, whole.head)}));
+  EXPECT_TRUE(
+      Read(store(), [&](Tx& tx) { return tx.AuditAfter(1, 1); }).value().checkpoints.size() == 2U)
+      << "those of the base come with the first entry";
+  EXPECT_TRUE(Read(store(), [&](Tx& tx) { return tx.AuditAfter(whole.head.number, 10); })
+                  .value()
+                  .checkpoints.empty());
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.Audit({.action = "x.y", .resource = "r"}); }));
+}
+
 TEST_P(StoreConformance, TheAuditHasNoGapsWhoeverWritesAtOnce) {
   const auto entries = [&] {
     return Read(store(), [](Tx& tx) { return tx.AuditAfter(0, 1'000); }).value();
   };
-  const int64_t before = entries().head_number;
+  const int64_t before = entries().head.number;
   std::vector<std::thread> writers;
   for (int writer = 0; writer < 4; ++writer) {
     writers.emplace_back([&, writer] {
@@ -403,7 +469,7 @@ TEST_P(StoreConformance, TheAuditHasNoGapsWhoeverWritesAtOnce) {
   }
   for (std::thread& writer : writers) writer.join();
   const AuditChain chain = entries();
-  ASSERT_EQ(chain.head_number, before + 4 * 8 * 2);
+  ASSERT_EQ(chain.head.number, before + 4 * 8 * 2);
   std::set<std::string> hashes;
   for (std::size_t i = 0; i < chain.entries.size(); ++i) {
     EXPECT_EQ(chain.entries[i].entry.number, static_cast<int64_t>(i) + 1);
@@ -414,7 +480,7 @@ TEST_P(StoreConformance, TheAuditHasNoGapsWhoeverWritesAtOnce) {
         << "those of a transaction stand together, in their order";
   }
   EXPECT_EQ(hashes.size(), chain.entries.size());
-  EXPECT_EQ(chain.entries.back().hash, chain.head_hash);
+  EXPECT_EQ(chain.entries.back().hash, chain.head.hash);
   const AuditChain rest =
       Read(store(), [&](Tx& tx) { return tx.AuditAfter(before + 60, 2); }).value();
   ASSERT_EQ(rest.entries.size(), 2U);

@@ -223,6 +223,34 @@ TEST_F(Postgres, WhatWasToldCannotBeRewritten) {
   EXPECT_EQ(Try("UPDATE allocations SET exchanged_model = 'B200'"), "23514") << "and no shape";
 }
 
+TEST_F(Postgres, TheAuditsOldEndIsRemovedOnlyAsItIsSigned) {
+  ASSERT_EQ(
+      Try("INSERT INTO audit_entries (entry_time, key_id, actor, action, resource,"
+          " institute_id, detail, request_id) VALUES (now(), '', '', 'x.y', 'r', '', '', '')"),
+      "");
+  EXPECT_EQ(Try("UPDATE audit_chain SET removed_through = 1,"
+                " removed_hash = (SELECT hash FROM audit_entries WHERE number = 1)"),
+            "AL002");
+  const std::string checkpoint =
+      "INSERT INTO audit_checkpoints SELECT number, 'removed', hash, now(), repeat('a', 16),"
+      " decode(repeat('00', 64), 'hex') FROM audit_entries WHERE number = 1";
+  ASSERT_EQ(Try(checkpoint), "");
+  EXPECT_EQ(Try("UPDATE audit_checkpoints SET kind = 'reached'"), "AL002");
+  EXPECT_EQ(Try("DELETE FROM audit_checkpoints"), "AL002");
+  EXPECT_EQ(Try("TRUNCATE audit_checkpoints"), "AL002");
+  EXPECT_EQ(Try("DELETE FROM audit_entries WHERE number = 1"), "AL002") << "it is still kept";
+  EXPECT_EQ(Try("UPDATE audit_chain SET removed_through = 2,"
+                " removed_hash = (SELECT hash FROM audit_entries WHERE number = 2)"),
+            "AL002")
+      << "of another entry";
+  ASSERT_EQ(Try("UPDATE audit_chain SET removed_through = 1,"
+                " removed_hash = (SELECT hash FROM audit_entries WHERE number = 1)"),
+            "");
+  EXPECT_EQ(Try("DELETE FROM audit_entries WHERE number = 2"), "AL002");
+  EXPECT_EQ(Try("DELETE FROM audit_entries WHERE number = 1"), "");
+  EXPECT_EQ(Try("UPDATE audit_chain SET removed_through = 0"), "AL002");
+}
+
 TEST_F(Postgres, TheAuditGoesForwardOnly) {
   EXPECT_EQ(Try("UPDATE audit_chain SET number = number"), "AL002");
   EXPECT_EQ(Try("UPDATE audit_chain SET number = number - 1"), "AL002");

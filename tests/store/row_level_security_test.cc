@@ -313,8 +313,9 @@ TEST_F(RowLevelSecurity, EveryTransactionHasAScopeOfItsOwn) {
 
 TEST_F(RowLevelSecurity, TheServersRoleOwnsNothing) {
   for (const std::string sql :
-       {"TRUNCATE events", "DELETE FROM audit_entries", "UPDATE audit_entries SET detail = ''",
-        "DELETE FROM allocations", "UPDATE allocation_estimates SET told_time = now()",
+       {"TRUNCATE events", "TRUNCATE audit_entries", "DELETE FROM audit_checkpoints",
+        "UPDATE audit_entries SET detail = ''", "DELETE FROM allocations",
+        "UPDATE allocation_estimates SET told_time = now()",
         "ALTER TABLE claims DISABLE TRIGGER ALL", "DROP POLICY within_scope ON allocations",
         "ALTER TABLE allocations DISABLE ROW LEVEL SECURITY", "CREATE TABLE mine (id int)",
         "UPDATE allocation_transitions SET to_state = 'active'", "DELETE FROM api_keys",

@@ -8,6 +8,7 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <memory>
@@ -116,6 +117,22 @@ nlohmann::json JwkOf(KeyPair pair) {
   return {{"kty", "RSA"},
           {"n", Base64Url(BytesOf(key, OSSL_PKEY_PARAM_RSA_N))},
           {"e", Base64Url(BytesOf(key, OSSL_PKEY_PARAM_RSA_E))}};
+}
+
+SigningKeyFiles::SigningKeyFiles(const std::string& folder, const std::string& name)
+    : key(folder + "/" + name + ".key"), public_half(folder + "/" + name + ".pub") {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> made(
+      EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"), EVP_PKEY_free);
+  Check(made != nullptr);
+  const auto write = [&](const std::string& path, mode_t mode, auto put) {
+    const std::unique_ptr<BIO, decltype(&BIO_free_all)> file(BIO_new_file(path.c_str(), "w"),
+                                                             BIO_free_all);
+    Check(file != nullptr && ::chmod(path.c_str(), mode) == 0 && put(file.get()) == 1);
+  };
+  write(key, 0600, [&](BIO* file) {
+    return PEM_write_bio_PrivateKey(file, made.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  });
+  write(public_half, 0644, [&](BIO* file) { return PEM_write_bio_PUBKEY(file, made.get()); });
 }
 
 }  // namespace allot::testing

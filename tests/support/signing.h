@@ -15,4 +15,11 @@ std::string SignatureOf(std::string_view text, KeyPair pair, const std::string& 
 /// The public half, without an id.
 nlohmann::json JwkOf(KeyPair pair);
 
+/// A new key of Ed25519: `NAME.key` and its public half, `NAME.pub`, as PEM in a folder.
+struct SigningKeyFiles {
+  SigningKeyFiles(const std::string& folder, const std::string& name);
+  std::string key;
+  std::string public_half;
+};
+
 }  // namespace allot::testing

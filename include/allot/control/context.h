@@ -9,6 +9,7 @@
 #include "allot/base/random.h"
 #include "allot/base/result.h"
 #include "allot/base/time.h"
+#include "allot/control/audit_signer.h"
 #include "allot/control/policy_book.h"
 #include "allot/model/principal.h"
 #include "allot/store/store.h"
@@ -26,6 +27,8 @@ struct Context {
   IdSource& ids;
   PolicyBook& policies;
   CallsForTwo for_two = {};
+  /// Null where nobody signs: then the audit has no checkpoints, and is kept for good.
+  const AuditSigner* audit_signer = nullptr;
 };
 
 /// What a second person is shown, and what tells that a call is the same again.

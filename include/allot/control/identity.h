@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "allot/control/context.h"
-#include "allot/model/event.h"
+#include "allot/model/audit.h"
 #include "allot/model/principal.h"
 
 namespace allot::control {

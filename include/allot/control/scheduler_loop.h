@@ -47,6 +47,10 @@ class SchedulerLoop {
     std::function<void(int64_t epoch)> on_lead;
     std::function<void(int64_t epoch)> on_deposed;
     std::function<void(const Error&)> on_error;
+    /// How often the audit is signed, where somebody signs it.
+    Seconds sign_audit_every = Hours(1);
+    /// When it was signed last; on the loop's thread, as often.
+    std::function<void(Instant)> on_audit_signed;
   };
 
   SchedulerLoop(const Context& context, Planner& planner, Options options);
@@ -75,6 +79,7 @@ class SchedulerLoop {
   void Listen(Instant now);
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
   Status RemoveExpiredIfDue(Instant now);
+  Status SignAuditIfDue(Instant now);
   void Run();
 
   const Context& context_;
@@ -97,6 +102,7 @@ class SchedulerLoop {
   Instant last_pass_;
   /// When to look again for what is no longer kept.
   Instant next_removal_;
+  Instant next_signing_;
   /// By the steady clock and by the other; nothing before the first turn as the leader.
   struct Heard {
     int64_t steady_micros = 0;

@@ -99,6 +99,8 @@ struct Policy {
   Seconds event_retention = Days(7);
   /// A request_id repeated within this time is answered as before; later it is a new one.
   Seconds request_retention = Days(30);
+  /// Audit entries are kept for this long; removed only where checkpoints are signed.
+  Seconds audit_retention = Days(730);
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };

@@ -10,6 +10,7 @@
 #include "allot/base/result.h"
 #include "allot/model/allocation.h"
 #include "allot/model/decayed_usage.h"
+#include "allot/model/audit.h"
 #include "allot/model/event.h"
 #include "allot/model/order.h"
 #include "allot/model/policy.h"
@@ -353,6 +354,18 @@ class Tx {
   virtual Status Audit(const AuditEntry& entry) = 0;
   /// At most `limit` of the entries after `number`, oldest first.
   virtual Result<AuditChain> AuditAfter(int64_t number, int limit) = 0;
+  /// The newest entry there is.
+  virtual Result<AuditMark> AuditHead() = 0;
+  /// The newest of the kind kReached.
+  virtual Result<std::optional<AuditCheckpoint>> NewestAuditCheckpoint() = 0;
+  /// Refused unless the entry stands there with that hash.
+  virtual Status InsertAuditCheckpoint(const AuditCheckpoint& checkpoint) = 0;
+  /// The last of the oldest entries, at most `limit`, all of which are from before `t`; never the
+  /// newest of all. Nothing when there is none.
+  virtual Result<std::optional<AuditMark>> AuditToRemove(Instant t, int limit) = 0;
+  /// Removes the entries up to this one: the audit begins behind it. Refused unless a checkpoint of
+  /// the kind kRemoved says so.
+  virtual Status RemoveAudit(const AuditMark& through) = 0;
   /// The newest first: those with a number below `before` (0: from the newest), at most `size`, and
   /// an action of one of the kinds: what its name has before the dot. A provider and an institute
   /// may share an id; their actions tell them apart.

@@ -111,6 +111,15 @@ void ReadBackup(YamlFields backup, Config::Backup& result) {
   backup.Finish();
 }
 
+void ReadAudit(YamlFields audit, Config::Audit& result) {
+  audit.Read("signing_key", result.signing_key, "the path of a file of PEM", IsPath);
+  audit.Read("sign_every", result.sign_every, Minutes(1), Days(7));
+  if (audit.Has("sign_every") && result.signing_key.empty()) {
+    audit.Refuse("sign_every", "signing_key beside it");
+  }
+  audit.Finish();
+}
+
 ProgrammeCaps ReadProgramme(YamlFields programme, const std::string& name) {
   ProgrammeCaps caps{.programme = ProgrammeId(name), .duration_max = kDurationMax};
   YamlFields gpus = programme.Mapping("gpus_max");
@@ -192,6 +201,7 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file) {
   YamlFields top(document, file, "", error);
   ReadServer(top.Mapping("server"), config);
   ReadBackup(top.Mapping("backup"), config.backup);
+  ReadAudit(top.Mapping("audit"), config.audit);
   ReadIdentity(top.Mapping("identity"), config.identity);
   ReadPolicy(top.Mapping("policy"), config.policy);
   top.Finish();

@@ -32,6 +32,13 @@ struct Config {
     Seconds archive_timeout = Minutes(1);
   };
 
+  /// What the audit is signed with.
+  struct Audit {
+    /// PEM, Ed25519; empty: nobody signs, and the audit is kept for good.
+    std::string signing_key;
+    Seconds sign_every = Hours(1);
+  };
+
   /// Where the API is served; port 0 takes a free one.
   std::string listen = "127.0.0.1:8443";
   Tls tls;
@@ -49,6 +56,7 @@ struct Config {
   int scheduler_poll_ms = 500;
   control::CallsForTwo second_person;
   Backup backup;
+  Audit audit;
   IdentityConfig identity;
   Policy policy = DefaultPolicy();
 };

@@ -23,6 +23,7 @@
 #include "allot/rpc/server_tls.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
+#include "apps/allotd/audit_key.h"
 #include "apps/allotd/backup_metrics.h"
 #include "apps/allotd/cluster_watch.h"
 #include "apps/allotd/data_folder.h"
@@ -103,7 +104,7 @@ class Serving {
       : config_(options.config),
         data_dir_(options.data_dir),
         policies_(config_.policy),
-        context_{database.store(), clock_, ids_, policies_, config_.second_person},
+        context_{database.store(), clock_, ids_, policies_, config_.second_person, nullptr},
         planner_(context_),
         registry_(std::make_shared<prometheus::Registry>()),
         scheduler_metrics_(*registry_),
@@ -119,6 +120,7 @@ class Serving {
 
   Status Start() {
     ALLOT_RETURN_IF_ERROR(LoadCertificates());
+    ALLOT_RETURN_IF_ERROR(LoadAuditKey());
     ALLOT_RETURN_IF_ERROR(StartMetrics());
     StartTokens();
     RaiseDescriptorLimit(ServerOptions().descriptors_needed());
@@ -177,6 +179,8 @@ class Serving {
     options.on_deposed = [](int64_t epoch) { LogInfo("leading_ended", {{"epoch", epoch}}); };
     options.on_pass = [this](const control::PassReport& report) { OnPass(report); };
     options.on_error = [this](const Error& error) { OnPassFailed(error); };
+    options.sign_audit_every = config_.audit.sign_every;
+    options.on_audit_signed = [this](Instant time) { ShowAuditSigned(time); };
     return options;
   }
 
@@ -262,6 +266,23 @@ class Serving {
                                              }});
   }
 
+  Status LoadAuditKey() {
+    if (config_.audit.signing_key.empty()) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(audit_key_, AuditKey::Read(config_.audit.signing_key));
+    context_.audit_signer = audit_key_.get();
+    LogInfo("audit_signed_with", {{"key", audit_key_->id()}});
+    return Ok{};
+  }
+
+  void ShowAuditSigned(Instant time) {
+    prometheus::BuildGauge()
+        .Name("allot_audit_signed_timestamp_seconds")
+        .Help("When the newest entry of the audit that is signed was signed; on the leader.")
+        .Register(*registry_)
+        .Add({})
+        .Set(static_cast<double>(time.seconds()));
+  }
+
   Status LoadCertificates() {
     const Config::Tls& tls = config_.tls;
     if (tls.certificate.empty()) return Ok{};
@@ -300,6 +321,7 @@ class Serving {
   SystemClock clock_;
   SystemIdSource ids_;
   control::PolicyBook policies_;
+  std::unique_ptr<AuditKey> audit_key_;
   control::Context context_;
   control::Planner planner_;
   std::shared_ptr<prometheus::Registry> registry_;

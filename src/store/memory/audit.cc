@@ -3,6 +3,13 @@
 #include "store/memory/memory_tx.h"
 
 namespace allot::store {
+namespace {
+
+AuditMark Head(const Counters& counters) {
+  return {.number = counters.audit_number, .hash = Hex(counters.audit_hash)};
+}
+
+}  // namespace
 
 Status MemoryTx::Audit(const AuditEntry& entry) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
@@ -23,15 +30,70 @@ void MemoryTx::WriteAudit() {
 Result<AuditChain> MemoryTx::AuditAfter(int64_t number, int limit) {
   return Verb([&] {
     AuditChain chain;
-    chain.head_number = state_.counters.audit_number;
-    chain.head_hash = Hex(state_.counters.audit_hash);
+    chain.head = Head(state_.counters);
+    chain.base = state_.counters.audit_base;
     const auto& rows = state_.audit.rows();
     for (auto row = rows.upper_bound(number);
          row != rows.end() && static_cast<int>(chain.entries.size()) < limit; ++row) {
       chain.entries.push_back(*row->second);
     }
+    const int64_t base = chain.base.number;
+    const int64_t first = number <= base ? base : number + 1;
+    const int64_t last =
+        chain.entries.empty() ? std::max(first, number) : chain.entries.back().entry.number;
+    for (const auto& [key, checkpoint] : state_.audit_checkpoints.rows()) {
+      if (key.first >= first && key.first <= last) chain.checkpoints.push_back(*checkpoint);
+    }
     return chain;
   });
+}
+
+Result<AuditMark> MemoryTx::AuditHead() {
+  return Verb([&] { return Head(state_.counters); });
+}
+
+Result<std::optional<AuditCheckpoint>> MemoryTx::NewestAuditCheckpoint() {
+  return Verb([&] {
+    std::optional<AuditCheckpoint> newest;
+    for (const auto& [key, checkpoint] : state_.audit_checkpoints.rows()) {
+      if (checkpoint->kind == AuditCheckpoint::Kind::kReached) newest = *checkpoint;
+    }
+    return newest;
+  });
+}
+
+Status MemoryTx::InsertAuditCheckpoint(const AuditCheckpoint& checkpoint) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  const ChainedAuditEntry* const entry = state_.audit.Find(checkpoint.mark.number);
+  if (entry == nullptr || entry->hash != checkpoint.mark.hash) return Refuse();
+  return Insert(state_.audit_checkpoints, std::pair(checkpoint.mark.number, checkpoint.kind),
+                checkpoint);
+}
+
+Result<std::optional<AuditMark>> MemoryTx::AuditToRemove(Instant t, int limit) {
+  return Verb([&] {
+    std::optional<AuditMark> last;
+    int looked_at = 0;
+    for (const auto& [number, row] : state_.audit.rows()) {
+      const bool young = row->entry.time >= t;
+      if (young || looked_at == limit || number == state_.counters.audit_number) break;
+      last = AuditMark{.number = number, .hash = row->hash};
+      ++looked_at;
+    }
+    return last;
+  });
+}
+
+Status MemoryTx::RemoveAudit(const AuditMark& through) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  const AuditCheckpoint* const said =
+      state_.audit_checkpoints.Find(std::pair(through.number, AuditCheckpoint::Kind::kRemoved));
+  if (said == nullptr || said->mark != through) return Refuse();
+  while (!state_.audit.rows().empty() && state_.audit.rows().begin()->first <= through.number) {
+    state_.audit.Erase(undo_, state_.audit.rows().begin()->first);
+  }
+  state_.counters.audit_base = through;
+  return Ok{};
 }
 
 Result<Page<AuditEntry>> MemoryTx::AuditOf(const AuditedResource& resource, int64_t before,

@@ -29,6 +29,8 @@ struct Counters {
   int64_t audit_number = 0;
   /// As bytes.
   std::string audit_hash = std::string(32, '\0');
+  /// The newest entry that was removed.
+  AuditMark audit_base;
   int64_t estimates = 0;
 };
 
@@ -59,6 +61,7 @@ struct State {
   Table<Person, MemberId> members_by_person;
   Table<std::pair<KeyId, std::string>, RequestRecord> requests;
   Table<int64_t, ChainedAuditEntry> audit;
+  Table<std::pair<int64_t, AuditCheckpoint::Kind>, AuditCheckpoint> audit_checkpoints;
   Table<Revision, std::vector<Event>> events;
   Counters counters;
 };

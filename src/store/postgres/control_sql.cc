@@ -87,7 +87,37 @@ const Statement kAuditAfter{"audit_after",
                             std::string("SELECT ") + kAuditColumns +
                                 ", encode(hash, 'hex') FROM audit_entries WHERE number > $1"
                                 " ORDER BY number LIMIT $2"};
-const Statement kAuditHead{"audit_head", "SELECT number, encode(hash, 'hex') FROM audit_chain"};
+const Statement kAuditEnds{"audit_ends",
+                           "SELECT number, encode(hash, 'hex'), removed_through,"
+                           " encode(removed_hash, 'hex') FROM audit_chain"};
+const std::string kSelectCheckpoint =
+    "SELECT kind, number, encode(hash, 'hex'), micros(sign_time), signer, encode(signature, 'hex')"
+    " FROM audit_checkpoints";
+const Statement kCheckpointsBetween{
+    "audit_checkpoints_between",
+    kSelectCheckpoint + " WHERE number BETWEEN $1 AND $2 ORDER BY number, kind"};
+const Statement kNewestCheckpoint{
+    "newest_audit_checkpoint",
+    kSelectCheckpoint + " WHERE kind = 'reached' ORDER BY number DESC LIMIT 1"};
+const Statement kInsertCheckpoint{
+    "insert_audit_checkpoint",
+    "INSERT INTO audit_checkpoints (kind, number, hash, sign_time, signer, signature)"
+    " VALUES ($1, $2, decode($3, 'hex'), instant($4), $5, decode($6, 'hex'))"
+    " ON CONFLICT DO NOTHING"};
+// The first young one ends it, and the newest of all stays: what comes next is linked to it.
+const Statement kAuditToRemove{
+    "audit_to_remove",
+    "WITH oldest AS (SELECT number, entry_time, hash FROM audit_entries"
+    "                WHERE number < (SELECT number FROM audit_chain) ORDER BY number LIMIT $2)"
+    " SELECT number, encode(hash, 'hex') FROM oldest"
+    " WHERE number < COALESCE((SELECT min(number) FROM oldest WHERE entry_time >= instant($1)),"
+    "                         9223372036854775807)"
+    " ORDER BY number DESC LIMIT 1"};
+const Statement kMoveAuditBase{
+    "move_audit_base",
+    "UPDATE audit_chain SET removed_through = $1, removed_hash = decode($2, 'hex'),"
+    " removed_time = (SELECT entry_time FROM audit_entries WHERE number = $1)"};
+const Statement kRemoveAudit{"remove_audit", "DELETE FROM audit_entries WHERE number <= $1"};
 const Statement kAuditOf{"audit_of", std::string("SELECT ") + kAuditColumns +
                                          " FROM audit_entries WHERE resource = $1 AND number < $2"
                                          " AND split_part(action, '.', 1) = ANY($4::text[])"
@@ -95,6 +125,16 @@ const Statement kAuditOf{"audit_of", std::string("SELECT ") + kAuditColumns +
 
 Leadership ReadLeadership(RowReader& row) {
   return {.epoch = row.Int64(), .holder = row.Text(), .lease_until = row.Time()};
+}
+
+AuditMark ReadAuditMark(RowReader& row) { return {.number = row.Int64(), .hash = row.Text()}; }
+
+AuditCheckpoint ReadAuditCheckpoint(RowReader& row) {
+  return {.kind = row.Named(ParseAuditCheckpointKind),
+          .mark = ReadAuditMark(row),
+          .sign_time = row.Time(),
+          .signer = row.Text(),
+          .signature = row.Text()};
 }
 
 RequestRecord ReadRequestRecord(RowReader& row) {
@@ -254,11 +294,11 @@ Result<std::vector<std::string>> PostgresTx::LinkAudit() {
 Result<AuditChain> PostgresTx::AuditAfter(int64_t number, int limit) {
   return Verb([&]() -> Result<AuditChain> {
     AuditChain chain;
-    const pqxx::result head = Execute(kAuditHead, Arguments());
-    const pqxx::row newest_row = head.front();
-    RowReader newest(newest_row);
-    chain.head_number = newest.Int64();
-    chain.head_hash = newest.Text();
+    const pqxx::result ends = Execute(kAuditEnds, Arguments());
+    const pqxx::row ends_row = ends.front();
+    RowReader read(ends_row);
+    chain.head = ReadAuditMark(read);
+    chain.base = ReadAuditMark(read);
     const pqxx::result rows = Execute(kAuditAfter, Arguments(number, limit));
     for (const pqxx::row& row : rows) {
       RowReader reader(row);
@@ -266,7 +306,46 @@ Result<AuditChain> PostgresTx::AuditAfter(int64_t number, int limit) {
       entry.hash = reader.Text();
       chain.entries.push_back(std::move(entry));
     }
+    const bool from_the_first = number <= chain.base.number;
+    const int64_t first = from_the_first ? chain.base.number : number + 1;
+    const int64_t last =
+        chain.entries.empty() ? std::max(first, number) : chain.entries.back().entry.number;
+    for (const pqxx::row& row : Execute(kCheckpointsBetween, Arguments(first, last))) {
+      RowReader reader(row);
+      chain.checkpoints.push_back(ReadAuditCheckpoint(reader));
+    }
     return chain;
+  });
+}
+
+Result<AuditMark> PostgresTx::AuditHead() {
+  return Verb([&]() -> Result<AuditMark> {
+    const pqxx::result ends = Execute(kAuditEnds, Arguments());
+    const pqxx::row row = ends.front();
+    RowReader reader(row);
+    return ReadAuditMark(reader);
+  });
+}
+
+Result<std::optional<AuditCheckpoint>> PostgresTx::NewestAuditCheckpoint() {
+  return FindOne(ReadAuditCheckpoint, kNewestCheckpoint, Arguments());
+}
+
+Status PostgresTx::InsertAuditCheckpoint(const AuditCheckpoint& checkpoint) {
+  return Insert(kInsertCheckpoint,
+                Arguments(checkpoint.kind, checkpoint.mark.number, checkpoint.mark.hash,
+                          checkpoint.sign_time, checkpoint.signer, checkpoint.signature));
+}
+
+Result<std::optional<AuditMark>> PostgresTx::AuditToRemove(Instant t, int limit) {
+  return FindOne(ReadAuditMark, kAuditToRemove, Arguments(t, limit));
+}
+
+Status PostgresTx::RemoveAudit(const AuditMark& through) {
+  return Verb([&]() -> Status {
+    Execute(kMoveAuditBase, Arguments(through.number, through.hash));
+    Execute(kRemoveAudit, Arguments(through.number));
+    return Ok{};
   });
 }
 

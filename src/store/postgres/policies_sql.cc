@@ -43,14 +43,21 @@ std::string FormatSettings(const Policy& policy) {
   return json.dump();
 }
 
+/// Unknown to the release before.
+constexpr std::string_view kNewSetting = "audit_retention";
+
 /// Everything as it was written: a published policy never comes to mean something else. A migration
-/// that adds a setting writes it into the rows that are there.
+/// that adds a setting writes it into the rows that are there; what a server of the release before
+/// writes beside us has its default.
 Policy ParseSettings(const std::string& text, const std::string& id) {
   Policy policy;
   try {
     const Json json = Json::parse(text);
     for (const PolicySetting& setting : PolicySettings()) {
-      const auto value = json.at(std::string(setting.name)).get<int64_t>();
+      const auto found = json.find(std::string(setting.name));
+      if (found == json.end() && setting.name == kNewSetting) continue;
+      if (found == json.end()) throw UnexpectedRow("policy '" + id + "' lacks a setting");
+      const auto value = found->get<int64_t>();
       if (value < setting.min || value > setting.max) {
         throw UnexpectedRow("policy '" + id + "': " + std::string(setting.name) + " out of range");
       }

@@ -176,6 +176,11 @@ class PostgresTx final : public Tx {
   Status InsertRequests(std::span<const RequestRecord> records) override;
   Status Audit(const AuditEntry& entry) override;
   Result<AuditChain> AuditAfter(int64_t number, int limit) override;
+  Result<AuditMark> AuditHead() override;
+  Result<std::optional<AuditCheckpoint>> NewestAuditCheckpoint() override;
+  Status InsertAuditCheckpoint(const AuditCheckpoint& checkpoint) override;
+  Result<std::optional<AuditMark>> AuditToRemove(Instant t, int limit) override;
+  Status RemoveAudit(const AuditMark& through) override;
   Result<Page<AuditEntry>> AuditOf(const AuditedResource& resource, int64_t before,
                                    int size) override;
   Result<int> RemoveRequests(Instant t, int limit) override;

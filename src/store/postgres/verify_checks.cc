@@ -161,24 +161,39 @@ constexpr char kRevisionsDense[] = R"(
 constexpr char kAuditIsAChain[] = R"(
   SELECT CASE WHEN number <> before_it + 1 THEN format('audit entry %s follows entry %s', number, before_it)
               ELSE format('audit entry %s is not what was written there', number) END
-  FROM (SELECT e.*, lag(number, 1, 0::bigint) OVER (ORDER BY number) AS before_it,
-               lag(hash, 1, decode(repeat('00', 32), 'hex')) OVER (ORDER BY number) AS link
-        FROM audit_entries e) e
+  FROM (SELECT e.*, lag(e.number, 1, c.removed_through) OVER (ORDER BY e.number) AS before_it,
+               lag(e.hash, 1, c.removed_hash) OVER (ORDER BY e.number) AS link
+        FROM audit_entries e CROSS JOIN audit_chain c) e
   WHERE number <> before_it + 1
      OR hash <> audit_hash(link, ARRAY[number::text, micros(entry_time)::text, key_id, actor, action, resource,
                                        institute_id, detail, request_id])
   UNION ALL
-  SELECT format('the newest audit entry is %s, and the chain ends with %s', COALESCE(e.number, 0), c.number)
+  SELECT format('the newest audit entry is %s, and the chain ends with %s', COALESCE(e.number, c.removed_through), c.number)
   FROM audit_chain c
   LEFT JOIN (SELECT number, hash FROM audit_entries ORDER BY number DESC LIMIT 1) e ON true
-  WHERE (c.number, c.hash) <> (COALESCE(e.number, 0), COALESCE(e.hash, decode(repeat('00', 32), 'hex'))))";
+  WHERE (c.number, c.hash) <> (COALESCE(e.number, c.removed_through), COALESCE(e.hash, c.removed_hash)))";
+
+// Signatures are for whoever has the public half of the key: `allot audit verify`.
+constexpr char kCheckpointsFit[] = R"(
+  SELECT format('the checkpoint of audit entry %s has another hash than the entry', p.number)
+  FROM audit_checkpoints p JOIN audit_entries e ON e.number = p.number WHERE e.hash <> p.hash
+  UNION ALL
+  SELECT format('there is a checkpoint of audit entry %s, and the chain ends with %s', p.number, c.number)
+  FROM audit_checkpoints p CROSS JOIN audit_chain c WHERE p.number > c.number
+  UNION ALL
+  SELECT format('the audit was removed up to entry %s, and no checkpoint says so', c.removed_through)
+  FROM audit_chain c
+  WHERE c.removed_through > 0 AND NOT EXISTS (
+    SELECT FROM audit_checkpoints p
+    WHERE p.kind = 'removed' AND (p.number, p.hash) = (c.removed_through, c.removed_hash)))";
 
 // What is added to another comes with the submission of that one.
 constexpr char kSubmissionsAreAudited[] = R"(
   SELECT format('%s was never submitted, as the audit has it', a.id)
   FROM allocations a
   WHERE a.grows_id IS NULL AND NOT EXISTS (SELECT FROM audit_entries e WHERE e.resource = a.id)
-    AND EXISTS (SELECT FROM audit_entries))";
+    AND EXISTS (SELECT FROM audit_entries)
+    AND a.create_time > COALESCE((SELECT removed_time FROM audit_chain), '-infinity'))";
 
 constexpr char kChainsInOrder[] = R"(
   SELECT format('%s is %s before %s, which is %s, has ended', a.id, a.state, p.id, p.state)
@@ -290,6 +305,7 @@ const std::array kChecks = {
           kSetAsideIsTheSum},
     Check{"revisions_dense", "Revisions have no gap.", kRevisionsDense},
     Check{"audit_is_a_chain", "No audit entry was changed, removed or put in.", kAuditIsAChain},
+    Check{"checkpoints_fit", "What was signed of the audit is what stands there.", kCheckpointsFit},
     Check{"submissions_are_audited", "Every allocation was submitted by somebody.",
           kSubmissionsAreAudited},
     Check{"chains_in_order", "What starts after another started after that one ended.",

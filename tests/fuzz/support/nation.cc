@@ -171,7 +171,7 @@ v1::Policy Nation::PolicyInForce() {
 
 Nation::Mark Nation::mark() const {
   return {.revision = Must(PresentRevision(context_, As(Role::kAuditor))),
-          .audited = Must(ReadAuditChain(context_, As(Role::kAuditor), 0, 1)).head_number};
+          .audited = Must(ReadAuditChain(context_, As(Role::kAuditor), 0, 1)).head.number};
 }
 
 Result<std::string> Nation::Call(Role role, const MethodDescriptor& method,
