@@ -81,8 +81,8 @@ Result<store::Page<Member>> ListMembers(const Context& context, const Principal&
       [&](store::Tx& tx) -> Result<store::Page<Member>> {
         ALLOT_ASSIGN_OR_RETURN(auto found, tx.ListMembers(page));
         if (found.items.empty()) return found;
-        ALLOT_RETURN_IF_ERROR(tx.Audit(RecordRead(
-            principal, now, "member.list", found.items.front().id.str(),
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(
+            {.principal = principal}, now, "member.list", found.items.front().id.str(), {},
             std::to_string(found.items.size()) + " members, to " + found.items.back().id.str())));
         return found;
       });

@@ -41,7 +41,8 @@ Result<Proposal> ReadProposal(store::Tx& tx, const std::string& id) {
 Status RecordLook(store::Tx& tx, const Principal& principal, Instant now,
                   const Proposal& proposal) {
   if (proposal.method != "CreateMember") return Ok{};
-  return tx.Audit(RecordRead(principal, now, "proposal.read", proposal.id.str(), proposal.method));
+  return tx.Audit(Record({.principal = principal}, now, "proposal.read", proposal.id.str(), {},
+                         proposal.method));
 }
 
 /// Whether a decision still counts: nobody decides who may not come in any more.

@@ -21,20 +21,6 @@ inline AuditEntry Record(const Call& call, Instant now, std::string action, std:
           .request_id = call.request_id};
 }
 
-/// The audit row of a look at what names a person.
-inline AuditEntry RecordRead(const Principal& principal, Instant now, std::string action,
-                             std::string resource, std::string detail) {
-  return {.number = 0,
-          .time = now,
-          .key = principal.key,
-          .actor = std::string(Name(principal.role)),
-          .action = std::move(action),
-          .resource = std::move(resource),
-          .institute = {},
-          .detail = std::move(detail),
-          .request_id = {}};
-}
-
 /// The audit row of what the system decided by itself.
 inline AuditEntry RecordSystem(Instant now, std::string action, std::string resource,
                                InstituteId institute, std::string detail) {

@@ -285,7 +285,7 @@ TEST(SignedAudit, WhatIsWrittenAnewIsNotWhatWasSigned) {
   const Ended unknown = verify(other.public_half);
   EXPECT_EQ(unknown.exit_code, 5);
   EXPECT_THAT(unknown.err, HasSubstr("was not given"));
-  EXPECT_EQ(verify(mine.key).exit_code, 2) << "that is the half to be kept";
+  EXPECT_EQ(verify(mine.key).exit_code, 3) << "that is the half to be kept";
 
   SqlOf(nation,
         "UPDATE audit_entries SET detail = 'another reason' WHERE number = 1;"

@@ -19,7 +19,7 @@ target_link_libraries(fuzz_proto PUBLIC allot_grpc Threads::Threads)
 set(fuzzed_patterns
   base/*.cc model/*.cc scheduler/*.cc replay/*.cc control/*.cc
   store/*.cc store/memory/*.cc oidc/*.cc
-  transport/certificate.cc transport/server_address.cc yaml/*.cc
+  transport/certificate.cc transport/pem.cc transport/server_address.cc yaml/*.cc
   rpc/bytes.cc rpc/call_for_two.cc rpc/cluster_names.cc rpc/enums.cc rpc/fields.cc rpc/known_callers.cc rpc/page.cc rpc/resource_name.cc rpc/status.cc
   rpc/parse_*.cc rpc/render_*.cc rpc/*_handlers.cc
   agent/site_file.cc agent/durable_file.cc agent/enactment_file.cc agent/inventory_file.cc agent/order_message.cc

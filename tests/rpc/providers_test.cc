@@ -34,6 +34,16 @@ class ProvidersTest : public Api {
     const std::size_t at = metrics.find(name);
     return at == std::string::npos ? 0 : std::stoi(metrics.substr(at + name.size()));
   }
+  /// Until a call waits for orders: it is the only one in flight, and calls that came after it were
+  /// answered.
+  void AwaitOneThatWaits() {
+    do {
+      for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(ReasonOf(Call<v1::PoolService>(operator_key_, &Pool::ListProviders, "")), "OK");
+      }
+    } while (InFlight() != 1);
+    ASSERT_EQ(ReasonOf(Call<v1::PoolService>(operator_key_, &Pool::ListProviders, "")), "OK");
+  }
   void Submit(const std::string& id, const std::string& size = "gpus: 12") {
     ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(operator_key_, &Allocations::CreateAllocation,
                                                    CreateText("snu", id, size))),
@@ -121,8 +131,7 @@ TEST_F(ProvidersTest, AKeyThatIsRevokedWhileItsCallWaitsGetsNoOrder) {
     EXPECT_EQ(orders.orders_size(), 0);
     return ReasonOf(status);
   });
-  while (InFlight() == 0) {
-  }
+  AwaitOneThatWaits();
   v1::ListApiKeysResponse keys;
   ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::ListApiKeys, "", &keys)),
             "OK");
@@ -156,8 +165,7 @@ TEST_F(ProvidersTest, ADrainAnswersWhoAwaitsOrders) {
     v1::PullOrdersResponse orders;
     return Pull("wait { seconds: 25 }", &orders);
   });
-  while (InFlight() == 0) {
-  }
+  AwaitOneThatWaits();
   server_->Drain(10'000);
   const auto status = pulled.get();
   EXPECT_TRUE(status.ok()) << status.error_message();

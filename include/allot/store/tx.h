@@ -9,8 +9,8 @@
 
 #include "allot/base/result.h"
 #include "allot/model/allocation.h"
-#include "allot/model/decayed_usage.h"
 #include "allot/model/audit.h"
+#include "allot/model/decayed_usage.h"
 #include "allot/model/event.h"
 #include "allot/model/order.h"
 #include "allot/model/policy.h"
