@@ -182,6 +182,8 @@ void Auditor::Changed(const Allocation& after, AllocationState state) {
     ++world_.report.allocations;
     return;
   }
+  Expect(after.message.find(kOnlyTried) == std::string::npos, "dry_runs_change_nothing",
+         after.id.str() + " was ended by a call that was only to be validated");
   before_.emplace(after.id, found->second);
   Moved(found->second, after, state);
   found->second = after;

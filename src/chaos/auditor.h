@@ -20,6 +20,9 @@
 
 namespace allot::chaos {
 
+/// The reason given by calls that are only to be validated: it must never be on record.
+inline constexpr char kOnlyTried[] = "only tried";
+
 /// Watches over the rules of the service from outside. It is told what was asked and answered, and
 /// after every commit asks for itself, as a reader whom no fault befalls; it keeps its own books
 /// and shares no rule with the code it watches.

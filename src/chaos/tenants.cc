@@ -199,15 +199,18 @@ void Tenants::Submit(const Tenant& tenant) {
 void Tenants::End(const Tenant& tenant, bool release) {
   const auto id = AnyOf(tenant.project, false);
   if (!id) return;
-  Send(Make((release ? "releases " : "cancels ") + id->str(), tenant.secret,
-            [id = *id, release](const control::Context& context,
-                                const control::Call& call) -> Question::Answer {
-              const control::EndRequest end{.id = id, .version = 0, .reason = ""};
-              ALLOT_ASSIGN_OR_RETURN(Allocation ended, release
-                                                           ? control::Release(context, call, end)
-                                                           : control::Cancel(context, call, end));
-              return std::vector{std::move(ended)};
-            }));
+  const bool dry = in_.world.random.Below(12) == 0;
+  const std::string what = std::string(release ? "releases " : "cancels ") + (dry ? "to try " : "");
+  Send(Make(
+      what + id->str(), tenant.secret,
+      [id = *id, release, dry](const control::Context& context,
+                               control::Call call) -> Question::Answer {
+        call.validate_only = dry;
+        const control::EndRequest end{.id = id, .version = 0, .reason = dry ? kOnlyTried : ""};
+        ALLOT_ASSIGN_OR_RETURN(Allocation ended, release ? control::Release(context, call, end)
+                                                         : control::Cancel(context, call, end));
+        return dry ? std::vector<Allocation>() : std::vector{std::move(ended)};
+      }));
 }
 
 void Tenants::LookAround(const Tenant& tenant) {

@@ -110,6 +110,7 @@ void Admission::FindRepeats() {
       repeats_of_.emplace(i, seen->second);
     } else {
       answers_[i] = RequestIdReused(call);
+      reused_of_.emplace(seen->second, i);
     }
   }
 }
@@ -137,8 +138,13 @@ Status Admission::AnswerEarlier() {
     for (Allocation& one : found) known_.emplace(one.id, std::move(one));
   }
   for (const store::RequestRecord& record : records) {
-    const std::size_t i = first_of_.at({record.key, record.request_id});
-    answers_[i] = Answered(*calls_[i], record);
+    const std::size_t first = first_of_.at({record.key, record.request_id});
+    answers_[first] = Answered(*calls_[first], record);
+    // What is on record decides who used whose, not who came first here.
+    const auto [begin, end] = reused_of_.equal_range(first);
+    for (auto other = begin; other != end; ++other) {
+      answers_[other->second] = Answered(*calls_[other->second], record);
+    }
   }
   return Ok{};
 }
@@ -155,12 +161,10 @@ Submitted Admission::Answered(const PreparedSubmissions& call, const store::Requ
 }
 
 Status Admission::LookUp() {
-  std::set<ProjectId> projects;
   std::vector<AllocationId> ids;
   for (std::size_t c = 0; c < calls_.size(); ++c) {
     if (!IsOpen(c)) continue;
     const PreparedSubmissions& call = *calls_[c];
-    projects.insert(call.submissions.front().project);
     for (std::size_t i = 0; i < call.submissions.size(); ++i) {
       ids.push_back(call.ids[i]);
       if (call.submissions[i].after) ids.push_back(*call.submissions[i].after);
@@ -168,14 +172,12 @@ Status Admission::LookUp() {
       for (std::size_t step = 1; step <= steps; ++step) ids.push_back(GrowthId(call.ids[i], step));
     }
   }
-  if (projects.empty()) return Ok{};
-  const std::vector<ProjectId> wanted(projects.begin(), projects.end());
-  for (const ProjectId& id : wanted) {
-    const auto project = projects_.find(id);
-    if (project == projects_.end()) continue;
-    const ProgrammeId& programme = project->second.programme;
-    if (largest_.contains(programme)) continue;
-    ALLOT_ASSIGN_OR_RETURN(largest_[programme], tx_.LargestClusters(programme));
+  if (ids.empty()) return Ok{};
+  std::vector<ProjectId> wanted;
+  for (const auto& [id, project] : projects_) {
+    wanted.push_back(id);
+    if (largest_.contains(project.programme)) continue;
+    ALLOT_ASSIGN_OR_RETURN(largest_[project.programme], tx_.LargestClusters(project.programme));
   }
   ALLOT_ASSIGN_OR_RETURN(auto budgets, tx_.BudgetsOf(wanted));
   for (store::Budget& budget : budgets) budgets_.emplace(budget.quota.project, std::move(budget));

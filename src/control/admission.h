@@ -53,6 +53,8 @@ class Admission {
   std::map<store::RequestName, std::size_t> first_of_;
   /// Those that repeat an earlier one of this transaction, and which.
   std::map<std::size_t, std::size_t> repeats_of_;
+  /// By the first call with a request id: others with the same one and another body.
+  std::multimap<std::size_t, std::size_t> reused_of_;
   std::vector<std::size_t> admitted_;
 
   std::map<ProjectId, Project> projects_;

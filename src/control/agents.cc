@@ -59,7 +59,29 @@ bool Judge(Node& node, bool healthy, const std::string& reason) {
   return is_news;
 }
 
-Status Write(store::Tx& tx, NodeDifference& difference) {
+/// "n3 is down (fan failure), n4 is new", and how many more.
+std::string Describe(const NodeDifference& difference) {
+  constexpr std::size_t kNamed = 8;
+  std::string text;
+  std::size_t count = 0;
+  const auto add = [&](const Node& node, const std::string& what) {
+    if (++count > kNamed) return;
+    text += (text.empty() ? "" : ", ") + node.id.str() + " is " + what;
+    if (!node.reason.empty()) text += " (" + node.reason + ")";
+  };
+  for (const Node& node : difference.inserted) {
+    add(node, "new and " + std::string(Name(node.health)));
+  }
+  for (const Node& node : difference.updated) add(node, std::string(Name(node.health)));
+  if (count > kNamed) text += " and " + std::to_string(count - kNamed) + " more";
+  return text;
+}
+
+Status Write(store::Tx& tx, const Principal& principal, const ClusterId& cluster, Instant now,
+             NodeDifference& difference) {
+  if (difference.inserted.empty() && difference.updated.empty()) return Ok{};
+  ALLOT_RETURN_IF_ERROR(tx.Audit(Record({.principal = principal}, now, "cluster.nodes",
+                                        cluster.str(), {}, Describe(difference))));
   if (!difference.inserted.empty()) ALLOT_RETURN_IF_ERROR(tx.InsertNodes(difference.inserted));
   if (!difference.updated.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(difference.updated));
   return Ok{};
@@ -160,7 +182,7 @@ Result<Cluster> SyncInventory(const Context& context, const Principal& principal
                             std::to_string(cluster.inventory_generation) + " or later");
         }
         ALLOT_ASSIGN_OR_RETURN(auto difference, FromInventory(tx, inventory));
-        ALLOT_RETURN_IF_ERROR(Write(tx, difference));
+        ALLOT_RETURN_IF_ERROR(Write(tx, principal, cluster.id, now, difference));
         cluster.inventory_generation = inventory.generation;
         cluster.last_heartbeat = now;
         ALLOT_RETURN_IF_ERROR(tx.UpdateCluster(cluster));
@@ -182,7 +204,7 @@ Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& princ
         // Without the inventory it belongs to, "every other node works" would be a guess.
         if (!answer.inventory_wanted) {
           ALLOT_ASSIGN_OR_RETURN(auto difference, FromHeartbeat(tx, message));
-          ALLOT_RETURN_IF_ERROR(Write(tx, difference));
+          ALLOT_RETURN_IF_ERROR(Write(tx, principal, cluster.id, now, difference));
         }
         ALLOT_RETURN_IF_ERROR(tx.TouchCluster(message.cluster, now));
         ALLOT_ASSIGN_OR_RETURN(auto orders, tx.OpenOrders(message.cluster, 1000));

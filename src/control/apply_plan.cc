@@ -490,6 +490,11 @@ class Application {
     const ClusterId& cluster = ClusterOfPlacement(placement);
     ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kReserve, pass_.plan.now, "reserved",
                                "reserved on " + cluster.str() + "; the provider hands it over"));
+    ALLOT_RETURN_IF_ERROR(tx_.Audit(RecordSystem(
+        pass_.plan.now, "allocation.start", allocation.id.str(), InstituteOf(allocation.id),
+        Describe(allocation.request.ShapeOn(placement.model)) + " on " + cluster.str() + " until " +
+            FormatRfc3339(placement.window.end()) + ", pass of revision " +
+            std::to_string(pass_.snapshot.revision))));
     if (allocation.told_start) {
       applied_.start_errors.push_back(Between(*allocation.told_start, placement.window.start()));
     }

@@ -121,14 +121,17 @@ Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
   return *std::move(key);
 }
 
-/// Runs what makes a key once for a request_id; a repeat has the key without its secret.
+/// Runs what makes a key once for a request_id; a repeat has the key without its secret. `minted`
+/// is the one that this call makes: when its commit was in doubt, it is found, with its secret.
 Result<CreatedKey> MakeOnce(const Context& context, const Call& call, Instant now,
+                            const CreatedKey& minted,
                             const std::function<Result<CreatedKey>(store::Tx&)>& make) {
   return Once<CreatedKey>(
       context, call, now, make, [](const CreatedKey& c) { return c.key.id.str(); },
-      [](store::Tx& tx, const std::string& id) -> Result<CreatedKey> {
+      [&](store::Tx& tx, const std::string& id) -> Result<CreatedKey> {
         ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, KeyId(id)));
-        return CreatedKey{.key = std::move(key), .secret = {}};
+        const bool is_ours = key.id == minted.key.id;
+        return CreatedKey{.key = std::move(key), .secret = is_ours ? minted.secret : std::string()};
       });
 }
 
@@ -202,7 +205,7 @@ Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const 
   CreatedKey created = Mint(context, asked, now);
   // Of a key that will not exist.
   if (call.validate_only) created.secret.clear();
-  return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
+  return MakeOnce(context, call, now, created, [&](store::Tx& tx) -> Result<CreatedKey> {
     ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, asked.role, now));
     ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
     ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));
@@ -258,7 +261,7 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
   // Minted once, before the transaction; what it is for is known only inside.
   CreatedKey minted = Mint(context, {}, now);
   if (call.validate_only) minted.secret.clear();
-  return MakeOnce(context, call, now, [&](store::Tx& tx) -> Result<CreatedKey> {
+  return MakeOnce(context, call, now, minted, [&](store::Tx& tx) -> Result<CreatedKey> {
     ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
     ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, old.role, now));
     if (!WorksAt(old, now)) {

@@ -85,8 +85,18 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
   return Move(allocation, event, now, allocation.reason, allocation.message);
 }
 
-Result<Order> Settle(store::Tx& tx, const Context& context, const Acknowledgement& ack, Order order,
-                     Allocation& allocation, Instant now) {
+AuditEntry RecordOutcome(const Principal& principal, const Acknowledgement& ack, const Order& order,
+                         Instant now) {
+  const std::string what = order.kind == OrderKind::kProvision ? "hand over" : "take back";
+  return Record({.principal = principal}, now, ack.done ? "order.done" : "order.failed",
+                order.id.str(), InstituteOf(order.allocation),
+                what + " attempt " + std::to_string(order.attempt) + " of " +
+                    order.allocation.str() + " on " + order.cluster.str() +
+                    (ack.message.empty() ? "" : ": " + ack.message));
+}
+
+Result<Order> Settle(store::Tx& tx, const Context& context, const Principal& principal,
+                     const Acknowledgement& ack, Order order, Allocation& allocation, Instant now) {
   const OrderState outcome = ack.done ? OrderState::kDone : OrderState::kFailed;
   if (order.state == outcome) return order;
   if (order.state != OrderState::kOpen) {
@@ -95,6 +105,10 @@ Result<Order> Settle(store::Tx& tx, const Context& context, const Acknowledgemen
   }
   const AllocationState before = allocation.state;
   const bool stays_open = order.kind == OrderKind::kRelease && !ack.done;
+  // What is tried again and again, and fails for the same cause, is on record once.
+  if (!stays_open || order.message != ack.message) {
+    ALLOT_RETURN_IF_ERROR(tx.Audit(RecordOutcome(principal, ack, order, now)));
+  }
 
   order.message = ack.message;
   order.acknowledge_time = now;
@@ -145,7 +159,7 @@ Result<Order> Acknowledge(const Context& context, const Principal& principal,
         ALLOT_ASSIGN_OR_RETURN(auto order, tx.LockOrder(ack.order));
         if (rows.empty() || !order)
           return StateError(Reason::kInternal, "an order without its rows");
-        return Settle(tx, context, ack, *std::move(order), rows[0], now);
+        return Settle(tx, context, principal, ack, *std::move(order), rows[0], now);
       });
 }
 

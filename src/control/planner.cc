@@ -8,6 +8,12 @@
 #include "control/record.h"
 
 namespace allot::control {
+namespace {
+
+/// A clock that is set back by more was wrong before.
+constexpr Seconds kSetBackMax = Minutes(10);
+
+}  // namespace
 
 Status Planner::Refresh() {
   const Revision after = view_.revision();
@@ -21,11 +27,13 @@ Status Planner::Refresh() {
   return Ok{};
 }
 
-Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
+std::shared_ptr<Pass> Planner::DrawUp() {
   // Whole seconds, so that windows are what the calendar and the provider's clocks can hold. Not
   // before the last pass, should the clock have been set back: claims released since then ended
-  // after it, and nothing could start on their GPUs until the clock had caught up.
-  const Instant now = std::max(Instant::FromSeconds(context_.clock.Now().seconds()), planned_at_);
+  // after it, and nothing could start on their GPUs until the clock had caught up. But who led with
+  // a clock that was a day ahead must not go on by it once it was put right.
+  const Instant clock = Instant::FromSeconds(context_.clock.Now().seconds());
+  const Instant now = planned_at_ <= clock + kSetBackMax ? std::max(clock, planned_at_) : clock;
   planned_at_ = now;
   auto pass = std::make_shared<Pass>();
   pass->snapshot = view_.At(now);
@@ -37,36 +45,49 @@ Result<std::shared_ptr<const Pass>> Planner::PlanLocked() {
     const bool under_this = pass->waiting[i]->overdue_under == pass->policy->version;
     if (!under_this) pass->snapshot.pending[i].overdue = false;
   }
+  return pass;
+}
+
+Result<std::shared_ptr<const Pass>> Planner::Decide(const std::shared_ptr<Pass>& pass) {
   pass->plan = scheduler::Schedule(pass->snapshot, *pass->policy);
   const auto violations = scheduler::CheckPlan(pass->snapshot, *pass->policy, pass->plan);
+  const std::lock_guard lock(mutex_);
   if (!violations.empty()) {
     refused_ = pass;
     return StateError(Reason::kInternal, "the checker refused the plan of revision " +
-                                             std::to_string(view_.revision()) + ": " +
+                                             std::to_string(pass->snapshot.revision) + ": " +
                                              violations.front());
   }
-  latest_ = pass;
-  return latest_;
+  if (!latest_ || latest_->snapshot.revision <= pass->snapshot.revision) latest_ = pass;
+  return Result<std::shared_ptr<const Pass>>(pass);
 }
 
 Result<std::shared_ptr<const Pass>> Planner::Plan() {
-  const std::lock_guard lock(mutex_);
-  ALLOT_RETURN_IF_ERROR(Refresh());
-  return PlanLocked();
+  std::shared_ptr<Pass> pass;
+  {
+    const std::lock_guard lock(mutex_);
+    ALLOT_RETURN_IF_ERROR(Refresh());
+    pass = DrawUp();
+  }
+  return Decide(pass);
 }
 
 Result<std::shared_ptr<const Pass>> Planner::Latest() {
-  const std::lock_guard lock(mutex_);
-  return LatestLocked();
-}
-
-Result<std::shared_ptr<const Pass>> Planner::LatestLocked() {
-  ALLOT_RETURN_IF_ERROR(Refresh());
-  if (latest_ && latest_->snapshot.revision == view_.revision() &&
-      latest_->policy == context_.policies.At(context_.clock.Now())) {
-    return latest_;
+  const std::lock_guard asking(asking_mutex_);
+  std::shared_ptr<Pass> pass;
+  {
+    const std::lock_guard lock(mutex_);
+    ALLOT_RETURN_IF_ERROR(Refresh());
+    if (latest_ && latest_->snapshot.revision == view_.revision() &&
+        latest_->policy == context_.policies.At(context_.clock.Now())) {
+      return latest_;
+    }
+    pass = DrawUp();
   }
-  return PlanLocked();
+  auto decided = Decide(pass);
+  // The checker's words name anybody's allocations, and whoever asks is shown this.
+  if (!decided.ok()) return StateError(Reason::kInternal, "The present plan was refused.");
+  return decided;
 }
 
 void Planner::Foretell(std::span<Allocation> validated) {
@@ -74,10 +95,10 @@ void Planner::Foretell(std::span<Allocation> validated) {
   std::vector<scheduler::SnapshotPending> rows;
   std::vector<Allocation*> asking;
   {
-    const std::lock_guard lock(mutex_);
-    const auto latest = LatestLocked();
+    const auto latest = Latest();
     if (!latest.ok()) return;
     pass = *latest;
+    const std::lock_guard lock(mutex_);
     const auto& projects = pass->snapshot.projects;
     for (Allocation& one : validated) {
       const auto project =

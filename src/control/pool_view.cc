@@ -247,7 +247,8 @@ scheduler::Snapshot PoolView::At(Instant now) const {
                                  .project = PositionOf(project_positions, allocation.project),
                                  .node = PositionOf(node_positions, claim.node),
                                  .gpus = claim.gpus,
-                                 .start = claim.window.start(),
+                                 // Handed over by a clock that was ahead, it is held all the same.
+                                 .start = std::min(claim.window.start(), now),
                                  .until = claim.window.end(),
                                  .counts_against_quota = CountsAgainstQuota(allocation, claim),
                                  .borrowed = allocation.request.borrow});

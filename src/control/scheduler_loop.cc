@@ -14,7 +14,8 @@ namespace {
 
 /// Planned starts far out become finer as they come near, also when nothing else happens.
 constexpr Seconds kReplanAfter = Minutes(1);
-constexpr Seconds kRemoveEvery = Minutes(1);
+/// What is done beside planning, when it is not due more often or less.
+constexpr int64_t kChoreEveryMicros = 60'000'000;
 /// In the leader row: it is free.
 constexpr const char* kNobody = "";
 
@@ -49,6 +50,10 @@ void SchedulerLoop::Wake() {
 }
 
 Status SchedulerLoop::Lead(Instant now) {
+  if (options_.may_lead && !options_.may_lead()) {
+    Resign();
+    return Ok{};
+  }
   const int64_t steady_micros = options_.steady_micros();
   if (epoch_ != 0 && steady_micros < renew_micros_) return Ok{};
   const int64_t held = epoch_.exchange(0);
@@ -94,21 +99,6 @@ void SchedulerLoop::Resign() {
       }));
 }
 
-void SchedulerLoop::Listen(Instant now) {
-  const Heard heard{options_.steady_micros(), now};
-  const int64_t expiry_micros = context_.policies.At(now)->heartbeat_expiry.count * 1'000'000;
-  const auto listened_without_break = [&](const Heard& last) {
-    const int64_t passed = heard.steady_micros - last.steady_micros;
-    // A server that was down, stood by, or had no store could not hear heartbeats either.
-    if (passed >= expiry_micros) return false;
-    // The clock was set, or the machine slept: heartbeats of before are not as old as they look.
-    const int64_t set_by = now.micros - last.time.micros - passed;
-    return std::abs(set_by) < expiry_micros / 3;
-  };
-  if (!heard_ || !listened_without_break(*heard_)) listening_since_ = now;
-  heard_ = heard;
-}
-
 Result<std::optional<PassReport>> SchedulerLoop::Turn() {
   auto report = TurnAsLeader(context_.clock.Now());
   // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn. Any
@@ -136,20 +126,21 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
                              store::Access::kRead, store::Scope::Everything(), [](store::Tx& tx) {
                                return tx.ListClusters(std::nullopt, {.size = 1000, .after = {}});
                              }));
-  Listen(now);
+  hearing_.Note(clusters.items, options_.steady_micros(),
+                context_.policies.At(now)->heartbeat_expiry);
   Due due;
   Instant next_due = kEndOfTime;
   Revision revision = 0;
   ALLOT_RETURN_IF_ERROR(planner_.Read([&](const PoolView& view) {
     const auto policy = context_.policies.At(now);
-    due = WhatIsDue(view, clusters.items, *policy, now, listening_since_);
+    due = WhatIsDue(view, hearing_.SilentOnes(*policy), now);
     next_due =
         std::min(NextDue(view, *policy, last_pass_), context_.policies.NextChange(last_pass_));
     revision = view.revision();
   }));
   if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));
-  ALLOT_RETURN_IF_ERROR(RemoveExpiredIfDue(now));
-  ALLOT_RETURN_IF_ERROR(SignAuditIfDue(now));
+  RemoveExpiredIfDue();
+  SignAuditIfDue();
   const bool changed = !due.empty() || revision != planned_revision_;
   if (!changed && now < next_due && now < last_pass_ + kReplanAfter) {
     return std::optional<PassReport>();
@@ -171,20 +162,31 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   return std::optional(report);
 }
 
-Status SchedulerLoop::RemoveExpiredIfDue(Instant now) {
-  if (now < next_removal_) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const Removed removed, RemoveExpired(context_, epoch_));
+void SchedulerLoop::RemoveExpiredIfDue() {
+  const int64_t now_micros = options_.steady_micros();
+  if (now_micros < remove_micros_) return;
+  const auto removed = RemoveExpired(context_, epoch_);
   // A step at a turn: a long backlog never holds up a pass.
-  next_removal_ = removed.more ? now : now + kRemoveEvery;
-  return Ok{};
+  remove_micros_ = removed.ok() && removed->more ? now_micros : now_micros + kChoreEveryMicros;
+  if (!removed.ok()) TellOfFailed("removal", removed.error());
 }
 
-Status SchedulerLoop::SignAuditIfDue(Instant now) {
-  if (now < next_signing_) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const auto signed_at, SignAudit(context_, epoch_));
-  next_signing_ = now + options_.sign_audit_every;
-  if (signed_at && options_.on_audit_signed) options_.on_audit_signed(*signed_at);
-  return Ok{};
+void SchedulerLoop::SignAuditIfDue() {
+  const int64_t now_micros = options_.steady_micros();
+  if (now_micros < sign_micros_) return;
+  const auto made = SignAudit(context_, epoch_, signed_);
+  if (!made.ok()) {
+    sign_micros_ = now_micros + kChoreEveryMicros;
+    return TellOfFailed("audit_signing", made.error());
+  }
+  sign_micros_ = now_micros + options_.sign_audit_every.count * 1'000'000;
+  if (!*made) return;
+  signed_ = (*made)->mark;
+  if (options_.on_audit_signed) options_.on_audit_signed((*made)->time);
+}
+
+void SchedulerLoop::TellOfFailed(const std::string& chore, const Error& error) {
+  if (options_.on_chore_failed) options_.on_chore_failed(chore, error);
 }
 
 void SchedulerLoop::Run() {

@@ -1,9 +1,17 @@
 #include "allot/control/shared_commit.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
 namespace allot::control {
+namespace {
+
+bool IsWithoutStore(const Submitted& answer) {
+  return !answer.ok() && answer.error().reason == Reason::kStoreUnavailable;
+}
+
+}  // namespace
 
 SharedCommit::SharedCommit(const Context& context, const Limits& limits)
     : context_(context),
@@ -50,7 +58,22 @@ void SharedCommit::Run() {
     calls.reserve(group.size());
     for (Waiting& one : group) calls.push_back(std::move(one.call));
     std::vector<Submitted> answers = SubmitTogether(context_, calls);
+    const bool no_store = IsWithoutStore(answers.front());
     for (std::size_t i = 0; i < group.size(); ++i) group[i].done(std::move(answers[i]));
+    if (no_store) RefuseRestIfStopping();
+  }
+}
+
+void SharedCommit::RefuseRestIfStopping() {
+  std::vector<Waiting> rest;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) return;
+    rest = waiting_.Take(std::numeric_limits<std::size_t>::max(),
+                         [](const Waiting&) { return std::size_t{1}; });
+  }
+  for (Waiting& one : rest) {
+    one.done(StateError(Reason::kStoreUnavailable, "The server stops, and has no store."));
   }
 }
 

@@ -37,19 +37,9 @@ Following FollowingOf(const Allocation& growth, const Allocation* base) {
   return UsesNodes(growth) && !runs_on ? Following::kWaitsAgain : Following::kGoesOn;
 }
 
-std::string SilentSince(const Cluster& cluster) {
-  return "no heartbeat of the agent of " + cluster.id.str() + " since " +
-         FormatRfc3339(*cluster.last_heartbeat);
-}
-
-/// What the silence of a cluster makes of its nodes; nothing while the agent is heard.
-std::optional<NodeHealth> HealthBySilence(const Cluster& cluster, const Policy& policy, Instant now,
-                                          Instant listening_since) {
-  if (!cluster.last_heartbeat) return std::nullopt;
-  const Seconds silence = Between(std::max(*cluster.last_heartbeat, listening_since), now);
-  if (silence >= policy.node_down_after) return NodeHealth::kDown;
-  if (silence >= policy.heartbeat_expiry) return NodeHealth::kUnknown;
-  return std::nullopt;
+std::string SilentSince(const Silent& silent) {
+  return "no heartbeat of the agent of " + silent.cluster.str() + " since " +
+         FormatRfc3339(silent.last_heartbeat);
 }
 
 bool Worsens(const Node& node, NodeHealth by_silence) {
@@ -59,10 +49,8 @@ bool Worsens(const Node& node, NodeHealth by_silence) {
 
 }  // namespace
 
-Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const Policy& policy,
-              Instant now, Instant listening_since) {
+Due WhatIsDue(const PoolView& view, std::vector<Silent> silent, Instant now) {
   Due due;
-  due.listening_since = listening_since;
   for (const auto& row : view.allocations()) {
     const AllocationId& id = row.first;
     const auto& allocation = row.second;
@@ -75,7 +63,7 @@ Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const 
       }
     }
     if (!UsesNodes(*allocation)) continue;
-    if (allocation->state == AllocationState::kActive && allocation->window->end() <= now) {
+    if (allocation->window->end() <= now) {
       due.window_over.push_back(id);
       continue;
     }
@@ -89,53 +77,58 @@ Due WhatIsDue(const PoolView& view, const std::vector<Cluster>& clusters, const 
         });
     if (lost) due.on_lost_nodes.push_back(id);
   }
-  for (const Cluster& cluster : clusters) {
-    const auto health = HealthBySilence(cluster, policy, now, listening_since);
-    if (!health) continue;
-    const bool any = std::any_of(view.nodes().begin(), view.nodes().end(), [&](const auto& entry) {
-      return entry.second.cluster == cluster.id && Worsens(entry.second, *health);
+  std::erase_if(silent, [&](const Silent& one) {
+    return std::none_of(view.nodes().begin(), view.nodes().end(), [&](const auto& entry) {
+      return entry.second.cluster == one.cluster && Worsens(entry.second, one.health);
     });
-    if (any) due.silent.push_back(cluster.id);
-  }
+  });
+  due.silent = std::move(silent);
   return due;
 }
 
 namespace {
 
-Status JudgeSilence(store::Tx& tx, const Policy& policy, const ClusterId& id, Instant now,
-                    Instant listening_since, Swept& swept) {
+Status JudgeSilence(store::Tx& tx, const Silent& silent, Instant now, Swept& swept) {
   // The lock keeps a heartbeat that arrives at this moment from being overruled.
-  ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.LockCluster(id));
-  if (!cluster) return Ok{};
-  const auto health = HealthBySilence(*cluster, policy, now, listening_since);
-  if (!health) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(auto nodes, tx.NodesOfCluster(id));
+  ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.LockCluster(silent.cluster));
+  if (!cluster || cluster->last_heartbeat != silent.last_heartbeat) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(auto nodes, tx.NodesOfCluster(silent.cluster));
   std::vector<Node> changed;
   for (Node& node : nodes) {
-    if (!Worsens(node, *health)) continue;
-    node.health = *health;
-    node.reason = SilentSince(*cluster);
+    if (!Worsens(node, silent.health)) continue;
+    node.health = silent.health;
+    node.reason = SilentSince(silent);
     changed.push_back(node);
   }
   if (changed.empty()) return Ok{};
-  (*health == NodeHealth::kDown ? swept.nodes_down : swept.nodes_unknown) +=
+  (silent.health == NodeHealth::kDown ? swept.nodes_down : swept.nodes_unknown) +=
       static_cast<int>(changed.size());
   ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(changed));
-  return tx.Audit(RecordSystem(now, "cluster.silent", id.str(), {},
-                               SilentSince(*cluster) + ": " + std::to_string(changed.size()) +
-                                   " nodes are " + std::string(Name(*health))));
+  return tx.Audit(RecordSystem(now, "cluster.silent", silent.cluster.str(), {},
+                               SilentSince(silent) + ": " + std::to_string(changed.size()) +
+                                   " nodes are " + std::string(Name(silent.health))));
 }
 
-Status EndWindow(store::Tx& tx, IdSource& ids, Allocation& allocation, Instant now, int64_t epoch,
-                 Swept& swept) {
-  if (allocation.state != AllocationState::kActive || allocation.window->end() > now) return Ok{};
+Status EndWindow(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
+                 Instant now, int64_t epoch, Swept& swept) {
+  if (!UsesNodes(allocation) || allocation.window->end() > now) return Ok{};
+  if (allocation.state == AllocationState::kProvisioning) {
+    // Whatever the provider is still doing for it comes too late.
+    ++allocation.failures;
+    ++swept.taken_off;
+    return TakeOff(tx, ids, policy, allocation, now, epoch, "provision_failed",
+                   "the provider did not hand the GPUs over before its time was over, failure " +
+                       std::to_string(allocation.failures) + " of " +
+                       std::to_string(policy.failures_max));
+  }
   const bool stopped = allocation.preempt_requested;
   ALLOT_RETURN_IF_ERROR(Move(
       allocation, AllocationEvent::kRelease, now, stopped ? "preempted" : "window_over",
       stopped ? allocation.message : "its time ended " + FormatRfc3339(allocation.window->end())));
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
   ++swept.releasing;
-  return Ok{};
+  return tx.Audit(RecordSystem(now, "allocation.end", allocation.id.str(),
+                               InstituteOf(allocation.id), allocation.message));
 }
 
 /// What was added to one that does not run any more; what that one is now is looked up again.
@@ -195,8 +188,8 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
       store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<Swept> {
         Swept swept;
         ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
-        for (const ClusterId& id : due.silent) {
-          ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, *policy, id, now, due.listening_since, swept));
+        for (const Silent& silent : due.silent) {
+          ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, silent, now, swept));
         }
         std::vector<AllocationId> ids = due.window_over;
         ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
@@ -210,7 +203,7 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
         std::vector<Allocation> changed;
         for (Allocation& row : rows) {
           const AllocationState before = row.state;
-          ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, row, now, epoch, swept));
+          ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, *policy, row, now, epoch, swept));
           ALLOT_RETURN_IF_ERROR(FollowBase(tx, context, *policy, row, now, epoch, swept));
           if (UsesNodes(row)) {
             ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
@@ -235,9 +228,7 @@ Instant NextDue(const PoolView& view, const Policy& policy, Instant last_pass) {
       if (due > last_pass) next = std::min(next, due);
     }
     if (!allocation->window) continue;
-    if (allocation->state == AllocationState::kActive) {
-      next = std::min(next, allocation->window->end());
-    }
+    if (UsesNodes(*allocation)) next = std::min(next, allocation->window->end());
     if (allocation->state == AllocationState::kPlanned) {
       next = std::min(next, allocation->window->start());
     }

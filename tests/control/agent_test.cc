@@ -71,9 +71,28 @@ TEST_F(AgentTest, AClockThatIsSetIsNotTheAgentsSilence) {
     EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
     EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
     Must(Beat());
+    Settle();
   }
   PassTime(policy.heartbeat_expiry);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown)) << "silence still counts";
+}
+
+TEST_F(AgentTest, WhatAServerWithAWrongClockHearsIsHeard) {
+  for (const Seconds off : {Seconds{-3'600}, Days(1)}) {
+    testing::ManualClock theirs(clock.Now() + off);
+    const Context server{*store, theirs, ids, policies};
+    for (int i = 0; i < 80; ++i) {
+      clock.Advance(Seconds{5});
+      theirs.Advance(Seconds{5});
+      Must(Heartbeat(
+          server, Agent(),
+          {.cluster = ClusterId("c"), .session = session, .generation = 1, .unhealthy = {}}));
+      Must(loop->Turn());
+      ASSERT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+    }
+    PassTime(policy.heartbeat_expiry);
+    EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown)) << "silence still counts";
+  }
 }
 
 TEST_F(AgentTest, ARepeatedRegistrationNeverGetsANewerAgentsSession) {
@@ -103,6 +122,22 @@ TEST_F(AgentTest, AnOutageOfTheServerIsNotTheAgentsSilence) {
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kUnknown));
   PassTime(policy.node_down_after);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kDown));
+}
+
+TEST_F(AgentTest, WhatIsNotHandedOverBeforeItsTimeIsOverIsPlannedAnew) {
+  SubmitAs("snu", "a", 1, Hours(1));
+  Settle();
+  ASSERT_EQ(Get("snu/p/a").state, AllocationState::kProvisioning);
+  for (int minute = 0; minute <= 60; ++minute) {
+    clock.Advance(Minutes(1));
+    Must(Beat());
+    Must(loop->Turn());
+  }
+  const Allocation again = Get("snu/p/a");
+  EXPECT_EQ(again.failures, 1);
+  EXPECT_GT(again.window->start(), clock.Now() - Minutes(2)) << "another time, not what is left";
+  EXPECT_EQ(Must(GetQuota(*context, Operator(), ProjectId("snu/p"))).usage.used, GpuSeconds())
+      << "nobody had it";
 }
 
 TEST_F(AgentTest, UnknownNodesKeepTheirWorkAndTakeNothingNew) {

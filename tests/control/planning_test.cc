@@ -138,6 +138,19 @@ TEST_F(Planning, WhoLedWithAClockADayAheadIsReplacedAsSoonAsOthers) {
   EXPECT_TRUE(loop->leading());
 }
 
+TEST_F(Planning, WhatWasHandedOverByAClockThatWasAheadIsHeld) {
+  SetClock(Hours(1));
+  SubmitAs("snu", "a", 4, Hours(2));
+  Settle();
+  EnactAll();
+  ASSERT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+  SetClock(Seconds{-3'600});
+  SubmitAs("kist", "b", 4, Minutes(30));
+  Settle();
+  EXPECT_TRUE(IsWaiting(Get("kist/p/b").state)) << "before the other's window begins";
+  EXPECT_EQ(Must(planner->Plan())->snapshot.now, clock.Now()) << "goes on by the right time";
+}
+
 TEST_F(Planning, WhoStopsLeavesTheLeadToTheNext) {
   SchedulerLoop other(*context, *planner, LoopOptions("server-2"));
   Must(loop->Turn());

@@ -103,7 +103,7 @@ TEST_F(AuditRetention, TheNewestEntryIsSignedOnceAnHour) {
   EXPECT_EQ(first.checkpoints[0].mark, first.head);
   EXPECT_EQ(first.checkpoints[0].signer, signer_.id());
   EXPECT_EQ(first.checkpoints[0].signature, signer_.Sign(SignedText(first.checkpoints[0])));
-  SubmitAs("snu", "a", 1, Hours(1));
+  SubmitAs("snu", "a", 1, Days(2));
   Must(loop->Turn());
   EXPECT_EQ(Chain().checkpoints.size(), 1U);
   clock.Advance(Hours(1));
@@ -115,6 +115,52 @@ TEST_F(AuditRetention, TheNewestEntryIsSignedOnceAnHour) {
   Must(loop->Turn());
   Must(loop->Turn());
   EXPECT_EQ(Chain().checkpoints.size(), 2U) << "nothing came since";
+}
+
+/// The database takes no signature of another length.
+class CutSigner final : public AuditSigner {
+ public:
+  std::string id() const override { return "0123456789abcdef"; }
+  std::string Sign(std::string_view) const override { return "00"; }
+};
+
+TEST_F(AuditRetention, NoPlanWaitsForASignatureThatFails) {
+  const CutSigner signer;
+  context->audit_signer = &signer;
+  std::vector<std::string> failed;
+  auto options = LoopOptions("server-1");
+  options.on_chore_failed = [&](const std::string& chore, const Error&) {
+    failed.push_back(chore);
+  };
+  SchedulerLoop failing(*context, *planner, options);
+  SubmitAs("snu", "a", 1, Hours(1));
+  Must(failing.Turn());
+  EXPECT_TRUE(Chain().checkpoints.empty());
+  EXPECT_EQ(failed, std::vector<std::string>{"audit_signing"});
+  EXPECT_NE(Get("snu/p/a").state, AllocationState::kPending);
+  clock.Advance(Minutes(1));
+  Must(failing.Turn());
+  EXPECT_EQ(failed.size(), 2U) << "tried again";
+}
+
+TEST_F(AuditRetention, WhatWasSignedAndIsGoneIsNotCoveredUpByANewSignature) {
+  Must(loop->Turn());
+  const AuditMark head = Chain().head;
+  SubmitAs("snu", "a", 1, Hours(1));
+  const int64_t epoch =
+      Must(store->Transact<store::Leadership>(store::Access::kRead, store::Scope::Everything(),
+                                              [](store::Tx& tx) { return tx.FindLeadership(); }))
+          .epoch;
+  const auto before = [&](int64_t number, char digit) {
+    return SignAudit(*context, epoch, {.number = number, .hash = std::string(64, digit)});
+  };
+  EXPECT_EQ(ReasonOf(before(head.number, 'f')), Reason::kInternal) << "changed";
+  EXPECT_EQ(ReasonOf(before(head.number + 1'000, 'f')), Reason::kInternal) << "cut off";
+  EXPECT_EQ(Chain().checkpoints.size(), 1U);
+  const auto made = Must(SignAudit(*context, epoch, head));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->mark, Chain().head);
+  EXPECT_EQ(Chain().checkpoints.size(), 2U);
 }
 
 TEST_F(AuditRetention, WhatThePolicyNoLongerKeepsIsRemovedWithASignature) {

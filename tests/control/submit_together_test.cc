@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <future>
@@ -68,6 +69,19 @@ TEST_F(SubmitTogetherTest, EachIsAnsweredAsIfItHadComeAloneAndAllShareACommit) {
 
 /// Two that ask for the same with one request id, both of which looked before either was done: the
 /// first is being made durable when the second comes, by this server or another.
+TEST_F(SubmitTogetherTest, WhatIsOnRecordDecidesWhoseTheRequestIdIs) {
+  const auto first = Prepared(CallOf("snu", "r1"), Ask("snu", "a", 1, Hours(1)));
+  EXPECT_TRUE(SubmitTogether(*context, std::span(&first, 1)).front().ok());
+  Call other = CallOf("snu", "r1");
+  other.body_sha256 = std::string(64, 'f');
+  const std::vector<PreparedSubmissions> both = {Prepared(other, Ask("snu", "b", 1, Hours(1))),
+                                                 first};
+  const auto answers = SubmitTogether(*context, both);
+  EXPECT_EQ(ReasonOf(answers[0]), Reason::kRequestIdReused);
+  ASSERT_TRUE(answers[1].ok());
+  EXPECT_EQ(answers[1]->front().id.str(), "snu/p/a");
+}
+
 class RepeatedAtOnce : public SubmitTogetherTest {
  protected:
   void SetUp() override {
@@ -187,6 +201,49 @@ TEST_F(SubmitTogetherTest, WhoComesTogetherSharesCommitsAndEverybodyIsAnswered) 
   EXPECT_EQ(made, kCalls) << "Stop answers all that wait";
   EXPECT_EQ(Names().size(), 100U) << "the first page";
   EXPECT_LT(Present() - before, kCalls / 2);
+}
+
+/// A store that hangs until it is let go, and then is not there.
+class HangingStore final : public store::Store {
+ public:
+  void OnCommit(std::function<void(Revision)>) override {}
+  std::atomic<int> runs = 0;
+  std::promise<void> begun;
+  std::promise<void> let_go;
+
+ protected:
+  Status Run(store::Access, const store::Scope&,
+             const std::function<Status(store::Tx&)>&) override {
+    if (++runs == 1) {
+      begun.set_value();
+      let_go.get_future().wait();
+    }
+    return StateError(Reason::kStoreUnavailable, "");
+  }
+};
+
+TEST_F(SubmitTogetherTest, WhoStopsWithoutAStoreAnswersAllThatWaitAtOnce) {
+  HangingStore hanging;
+  const Context without{hanging, clock, ids, policies};
+  SharedCommit shared(without, {.allocations_max = 1});
+  int refused = 0;
+  for (int i = 0; i < 10; ++i) {
+    const std::string id = "a" + std::to_string(i);
+    shared.Submit("snu", Prepared(CallOf("snu", id), Ask("snu", id, 1, Minutes(1))),
+                  [&](const Submitted& answer) {
+                    if (ReasonOf(answer) == Reason::kStoreUnavailable) ++refused;
+                  });
+  }
+  hanging.begun.get_future().wait();
+  std::thread stopping([&] { shared.Stop(); });
+  // Whoever comes now is told that it stops: so it knows.
+  const auto late = Prepared(CallOf("snu", "z"), Ask("snu", "z", 1, Minutes(1)));
+  while (shared.Submit("z", late, [](const Submitted&) {}) != QueueVerdict::kStopped) {
+  }
+  hanging.let_go.set_value();
+  stopping.join();
+  EXPECT_EQ(refused, 10);
+  EXPECT_EQ(hanging.runs, 1);
 }
 
 TEST_F(SubmitTogetherTest, AFullLineIsRefusedAndAnothersIsNot) {

@@ -422,6 +422,9 @@ TEST_P(StoreConformance, TheOldEndOfTheAuditGoesAsACheckpointSays) {
   using enum AuditCheckpoint::Kind;
   EXPECT_FALSE(insert(said(kReached, {.number = 1, .hash = entries[1].hash})).ok());
   EXPECT_FALSE(insert(said(kReached, {.number = 1'000, .hash = entries[1].hash})).ok());
+  AuditCheckpoint cut = said(kReached, mark(1));
+  cut.signature = "bb";
+  EXPECT_FALSE(insert(cut).ok());
   EXPECT_OK(insert(said(kReached, mark(1))));
   EXPECT_OK(insert(said(kReached, whole.head)));
   EXPECT_EQ(Read(store(), [](Tx& tx) { return tx.NewestAuditCheckpoint(); }).value(),

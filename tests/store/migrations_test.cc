@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
 #include <pqxx/pqxx>
 #include <set>
 #include <string>
@@ -41,6 +43,30 @@ TEST(Migrations, AppliedTwiceChangeNothing) {
   ASSERT_EQ(Migrate(url).value(), SchemaOfThisBinary());
   EXPECT_EQ(AppliedMigrations(url), applied);
   EXPECT_EQ(applied, static_cast<int>(EmbeddedMigrations().size()));
+}
+
+TEST(Migrations, BehindALongReadItGivesWayToCallsAndTriesAgain) {
+  const std::string url = EmptyDatabase();
+  Execute(url,
+          "CREATE TABLE schema_migrations (number int PRIMARY KEY, name text NOT NULL,"
+          " applied_at timestamptz NOT NULL DEFAULT now())");
+  // Number 28 replaces an index of requests.
+  for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
+    if (migration.number >= 28) continue;
+    Execute(url, std::string(migration.sql));
+    Execute(url, "INSERT INTO schema_migrations (number, name) VALUES (" +
+                     std::to_string(migration.number) + ", 'by hand')");
+  }
+  pqxx::connection connection(url);
+  auto reading = std::make_unique<pqxx::work>(connection);
+  reading->exec("LOCK TABLE requests IN ACCESS SHARE MODE");
+  auto migrated = std::async(std::launch::async, [&] { return Migrate(url); });
+  while (testing::WaitingForLocks(url) == 0) {
+  }
+  while (testing::WaitingForLocks(url) > 0) {
+  }
+  reading.reset();
+  EXPECT_EQ(migrated.get().value(), SchemaOfThisBinary());
 }
 
 TEST(Migrations, SeveralServersAtOnceApplyEachOnce) {

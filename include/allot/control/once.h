@@ -20,18 +20,21 @@ Status Remember(store::Tx& tx, const Call& call, Instant now, const std::string&
 /// `work` makes the change and returns the resource, `id_of` names it for the record, and `read`
 /// finds it again for a repeat, which answers with its present state. With validate_only the work
 /// is rolled back. Two at the same time: the second finds the record of the first, if not before
-/// its work, then after it was refused what the first one did. An unknown commit outcome is settled
-/// by running again, which begins with the look-up; without a request_id it is reported. A call
-/// that takes two persons is checked as if it were done, and put before the second one:
-/// second_person_required until that one approved it.
+/// its work, then after it was refused, or put before a second person, for what the first one did.
+/// An unknown commit outcome is settled by running again; it is that second one then, as the first
+/// may become durable meanwhile. Without a request_id it is reported. A call that takes two persons
+/// is checked as if it were done, and put before the second one: second_person_required until that
+/// one approved it.
 template <class T>
 Result<T> Once(const Context& context, const Call& call, Instant now,
                const std::function<Result<T>(store::Tx&)>& work,
                const std::function<std::string(const T&)>& id_of,
                const std::function<Result<T>(store::Tx&, const std::string&)>& read) {
+  const bool has_name = !call.request_id.empty();
   std::optional<T> validated;
   const std::function<Result<T>(store::Tx&)> attempt = [&](store::Tx& tx) -> Result<T> {
-    if (!call.request_id.empty()) {
+    validated.reset();
+    if (has_name) {
       ALLOT_ASSIGN_OR_RETURN(auto earlier, FindEarlier(tx, call));
       if (earlier) return read(tx, earlier->response);
     }
@@ -42,29 +45,34 @@ Result<T> Once(const Context& context, const Call& call, Instant now,
       // Any error rolls the transaction back; this one never leaves the function.
       return StateError(Reason::kInternal, "validated only");
     }
-    if (!call.request_id.empty()) ALLOT_RETURN_IF_ERROR(Remember(tx, call, now, id_of(made)));
+    if (has_name) ALLOT_RETURN_IF_ERROR(Remember(tx, call, now, id_of(made)));
     return made;
   };
-  const store::Scope scope = store::Scope::For(call.principal);
-  Result<T> outcome = context.store.Transact<T>(store::Access::kWrite, scope, attempt);
-  if (validated && !call.validate_only) return Propose(context, call, now);
-  if (validated) return *std::move(validated);
-  if (outcome.ok() || call.request_id.empty()) return outcome;
-  const Reason reason = outcome.error().reason;
-  if (reason == Reason::kCommitOutcomeUnknown) {
-    Result<T> settled = context.store.Transact<T>(store::Access::kWrite, scope, attempt);
+  const auto transact = [&](const std::function<Result<T>(store::Tx&)>& in) {
+    return context.store.Transact<T>(store::Access::kWrite, store::Scope::For(call.principal), in);
+  };
+  Result<T> outcome = transact(attempt);
+  if (!outcome.ok() && has_name && outcome.error().reason == Reason::kCommitOutcomeUnknown) {
+    Result<T> settled = transact(attempt);
     // Without the store nobody knows: "nothing was changed" might be untrue.
-    if (settled.ok() || settled.error().reason != Reason::kStoreUnavailable) return settled;
-  } else if (reason != Reason::kStoreUnavailable && reason != Reason::kRequestIdReused) {
+    if (!settled.ok() && settled.error().reason == Reason::kStoreUnavailable) return outcome;
+    outcome = std::move(settled);
+  }
+  if (validated && call.validate_only) return *std::move(validated);
+  if (outcome.ok()) return outcome;
+  const Reason reason = outcome.error().reason;
+  const bool nobody_knows =
+      reason == Reason::kStoreUnavailable || reason == Reason::kCommitOutcomeUnknown;
+  if (has_name && !nobody_knows && reason != Reason::kRequestIdReused) {
     // What refused it may be what the same call did meanwhile: it is answered as that one was.
-    Result<T> answered =
-        context.store.Transact<T>(store::Access::kWrite, scope, [&](store::Tx& tx) -> Result<T> {
-          ALLOT_ASSIGN_OR_RETURN(auto earlier, FindEarlier(tx, call));
-          if (!earlier) return outcome.error();
-          return read(tx, earlier->response);
-        });
+    Result<T> answered = transact([&](store::Tx& tx) -> Result<T> {
+      ALLOT_ASSIGN_OR_RETURN(auto earlier, FindEarlier(tx, call));
+      if (!earlier) return outcome.error();
+      return read(tx, earlier->response);
+    });
     if (answered.ok() || answered.error().reason == Reason::kRequestIdReused) return answered;
   }
+  if (validated) return Propose(context, call, now);
   return outcome;
 }
 

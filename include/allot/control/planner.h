@@ -31,7 +31,8 @@ struct Pass {
 /// those who submit must not wait for them.
 inline constexpr int kQuestionsMax = 2;
 
-/// Keeps the view current and makes plans from it. Thread safe; one pass at a time.
+/// Keeps the view current and makes plans from it. Thread safe. No plan is made under the lock of
+/// the view: whoever leads does not wait for those who ask.
 class Planner {
  public:
   explicit Planner(const Context& context) : context_(context) {}
@@ -41,7 +42,8 @@ class Planner {
   /// report.
   Result<std::shared_ptr<const Pass>> Plan();
 
-  /// The last pass made here, brought up to date first when the store has moved on.
+  /// The last pass made here, brought up to date first when the store has moved on; for those who
+  /// ask, of whom one at a time has it planned, and whom an error tells nothing of others.
   Result<std::shared_ptr<const Pass>> Latest();
 
   /// Tells those that were only validated what they would get behind all who wait now, in the order
@@ -68,10 +70,12 @@ class Planner {
 
  private:
   Status Refresh();
-  Result<std::shared_ptr<const Pass>> PlanLocked();
-  Result<std::shared_ptr<const Pass>> LatestLocked();
+  /// A pass of the view as it is now, without its plan. Under the lock.
+  std::shared_ptr<Pass> DrawUp();
+  Result<std::shared_ptr<const Pass>> Decide(const std::shared_ptr<Pass>& pass);
 
   const Context& context_;
+  std::mutex asking_mutex_;
   std::mutex mutex_;
   PoolView view_;
   std::shared_ptr<const Pass> latest_;

@@ -11,6 +11,7 @@
 
 #include "allot/control/apply_plan.h"
 #include "allot/control/context.h"
+#include "allot/control/hearing.h"
 #include "allot/control/planner.h"
 
 namespace allot::control {
@@ -40,6 +41,8 @@ class SchedulerLoop {
     int64_t coalesce_ms = 5;
     /// A steady clock in microseconds, for durations only.
     std::function<int64_t()> steady_micros;
+    /// Whether this server may lead now; always, where it is not given. Asked at every turn.
+    std::function<bool()> may_lead;
     /// After every pass, and with the error of one that failed; on the loop's thread.
     std::function<void(const PassReport&)> on_pass;
     /// When this server begins to lead in an epoch, and when it finds that it does not any more; on
@@ -47,9 +50,11 @@ class SchedulerLoop {
     std::function<void(int64_t epoch)> on_lead;
     std::function<void(int64_t epoch)> on_deposed;
     std::function<void(const Error&)> on_error;
+    /// `removal` or `audit_signing` failed; on the loop's thread. It is tried again in a minute.
+    std::function<void(const std::string& chore, const Error&)> on_chore_failed;
     /// How often the audit is signed, where somebody signs it.
     Seconds sign_audit_every = Hours(1);
-    /// When it was signed last; on the loop's thread, as often.
+    /// When all of it was found or made signed; on the loop's thread, as often.
     std::function<void(Instant)> on_audit_signed;
   };
 
@@ -75,11 +80,11 @@ class SchedulerLoop {
   bool MayLead(const store::Leadership& current, int64_t steady_micros);
   void Resign();
   void TellWhoLeads();
-  /// Notes that agents could be heard at `now`, and since when without a break, by one clock.
-  void Listen(Instant now);
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
-  Status RemoveExpiredIfDue(Instant now);
-  Status SignAuditIfDue(Instant now);
+  /// What is done beside planning: no plan waits because it failed. It is tried again.
+  void RemoveExpiredIfDue();
+  void SignAuditIfDue();
+  void TellOfFailed(const std::string& chore, const Error& error);
   void Run();
 
   const Context& context_;
@@ -100,16 +105,12 @@ class SchedulerLoop {
   int64_t told_epoch_ = 0;
   Revision planned_revision_ = -1;
   Instant last_pass_;
-  /// When to look again for what is no longer kept.
-  Instant next_removal_;
-  Instant next_signing_;
-  /// By the steady clock and by the other; nothing before the first turn as the leader.
-  struct Heard {
-    int64_t steady_micros = 0;
-    Instant time;
-  };
-  std::optional<Heard> heard_;
-  Instant listening_since_;
+  /// By the steady clock: when to look again for what is no longer kept, and when to sign.
+  int64_t remove_micros_ = 0;
+  int64_t sign_micros_ = 0;
+  /// The newest entry that was signed, as this server saw it.
+  AuditMark signed_;
+  Hearing hearing_;
   std::thread thread_;
 };
 

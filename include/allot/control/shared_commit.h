@@ -38,7 +38,8 @@ class SharedCommit {
   /// Whatever it answers but kTaken: nothing is done, and `done` is not called. Requires: the call
   /// is not validate_only.
   QueueVerdict Submit(const std::string& party, PreparedSubmissions call, Done done);
-  /// Commits what waits, then ends.
+  /// Commits what waits, then ends. Without a store it refuses what waits: each group would wait
+  /// for one as long as the first.
   void Stop();
 
  private:
@@ -48,6 +49,7 @@ class SharedCommit {
   };
 
   void Run();
+  void RefuseRestIfStopping();
 
   const Context& context_;
   const Limits limits_;

@@ -376,6 +376,8 @@ class Tx {
 
   // The event stream.
   virtual Result<Revision> CurrentRevision() = 0;
+  /// By the store's own clock, of this moment.
+  virtual Result<Instant> StoreTime() = 0;
   /// Events up to and including this revision were removed: a reader can begin at it or later.
   virtual Result<Revision> RemovedThrough() = 0;
   /// Removes the events of the oldest revisions, as long as they happened before `t`, of at most

@@ -59,6 +59,10 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry)
                   .Name("allot_scheduler_errors_total")
                   .Help("Passes that failed, by reason.")
                   .Register(registry)),
+      chores_failed_(prometheus::BuildCounter()
+                         .Name("allot_scheduler_chores_failed_total")
+                         .Help("Removals and signatures of the audit that failed, by chore.")
+                         .Register(registry)),
       outcomes_(prometheus::BuildCounter()
                     .Name("allot_scheduler_decisions_total")
                     .Help("What passes did with allocations: reserved, planned, expired, skipped.")
@@ -116,6 +120,10 @@ void SchedulerMetrics::OnDecisions(const control::Applied& applied) {
 
 void SchedulerMetrics::OnError(const Error& error) {
   errors_.Add({{"reason", std::string(Name(error.reason))}}).Increment();
+}
+
+void SchedulerMetrics::OnChoreFailed(const std::string& chore) {
+  chores_failed_.Add({{"chore", chore}}).Increment();
 }
 
 std::vector<MetricFamily> PresentMetrics::Collect() const {

@@ -24,11 +24,13 @@ class SchedulerMetrics {
 
   void OnPass(const control::PassReport& report);
   void OnError(const Error& error);
+  void OnChoreFailed(const std::string& chore);
 
  private:
   void OnDecisions(const control::Applied& applied);
 
   prometheus::Family<prometheus::Counter>& errors_;
+  prometheus::Family<prometheus::Counter>& chores_failed_;
   prometheus::Family<prometheus::Counter>& outcomes_;
   prometheus::Gauge& pending_;
   prometheus::Gauge& epoch_;

@@ -25,6 +25,7 @@
 #include "allot/store/store.h"
 #include "apps/allotd/audit_key.h"
 #include "apps/allotd/backup_metrics.h"
+#include "apps/allotd/clock_watch.h"
 #include "apps/allotd/cluster_watch.h"
 #include "apps/allotd/data_folder.h"
 #include "apps/allotd/descriptors.h"
@@ -119,6 +120,7 @@ class Serving {
   const control::Context& context() const { return context_; }
 
   Status Start() {
+    clock_watch_.emplace(context_.store, clock_, SteadyMicros, *registry_);
     ALLOT_RETURN_IF_ERROR(LoadCertificates());
     ALLOT_RETURN_IF_ERROR(LoadAuditKey());
     ALLOT_RETURN_IF_ERROR(StartMetrics());
@@ -175,10 +177,15 @@ class Serving {
     options.lease = config_.leader_lease;
     options.poll_ms = config_.scheduler_poll_ms;
     options.steady_micros = SteadyMicros;
+    options.may_lead = [this] { return clock_.is_sure(); };
     options.on_lead = [](int64_t epoch) { LogInfo("leading", {{"epoch", epoch}}); };
     options.on_deposed = [](int64_t epoch) { LogInfo("leading_ended", {{"epoch", epoch}}); };
     options.on_pass = [this](const control::PassReport& report) { OnPass(report); };
     options.on_error = [this](const Error& error) { OnPassFailed(error); };
+    options.on_chore_failed = [this](const std::string& chore, const Error& error) {
+      scheduler_metrics_.OnChoreFailed(chore);
+      LogError(chore + "_failed", error);
+    };
     options.sign_audit_every = config_.audit.sign_every;
     options.on_audit_signed = [this](Instant time) { ShowAuditSigned(time); };
     return options;
@@ -277,7 +284,7 @@ class Serving {
   void ShowAuditSigned(Instant time) {
     prometheus::BuildGauge()
         .Name("allot_audit_signed_timestamp_seconds")
-        .Help("When the newest entry of the audit that is signed was signed; on the leader.")
+        .Help("When every entry of the audit was last found or made signed; on who led then.")
         .Register(*registry_)
         .Add({})
         .Set(static_cast<double>(time.seconds()));
@@ -318,7 +325,8 @@ class Serving {
 
   const Config config_;
   const std::string data_dir_;
-  SystemClock clock_;
+  SystemClock machine_clock_;
+  control::ServiceClock clock_{machine_clock_, SteadyMicros};
   SystemIdSource ids_;
   control::PolicyBook policies_;
   std::unique_ptr<AuditKey> audit_key_;
@@ -327,6 +335,7 @@ class Serving {
   std::shared_ptr<prometheus::Registry> registry_;
   SchedulerMetrics scheduler_metrics_;
   std::optional<ClusterWatch> watch_;
+  std::optional<ClockWatch> clock_watch_;
   control::SchedulerLoop loop_;
   std::shared_ptr<PresentMetrics> present_metrics_;
   std::shared_ptr<BackupMetrics> backup_metrics_;

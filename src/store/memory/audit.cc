@@ -1,9 +1,14 @@
+#include <limits>
+
 #include "allot/base/text.h"
 #include "store/audit_link.h"
 #include "store/memory/memory_tx.h"
 
 namespace allot::store {
 namespace {
+
+/// Of an Ed25519 signature.
+constexpr std::size_t kSignatureDigits = 128;
 
 AuditMark Head(const Counters& counters) {
   return {.number = counters.audit_number, .hash = Hex(counters.audit_hash)};
@@ -39,8 +44,9 @@ Result<AuditChain> MemoryTx::AuditAfter(int64_t number, int limit) {
     }
     const int64_t base = chain.base.number;
     const int64_t first = number <= base ? base : number + 1;
+    const bool to_the_end = static_cast<int>(chain.entries.size()) < limit;
     const int64_t last =
-        chain.entries.empty() ? std::max(first, number) : chain.entries.back().entry.number;
+        to_the_end ? std::numeric_limits<int64_t>::max() : chain.entries.back().entry.number;
     for (const auto& [key, checkpoint] : state_.audit_checkpoints.rows()) {
       if (key.first >= first && key.first <= last) chain.checkpoints.push_back(*checkpoint);
     }
@@ -66,6 +72,7 @@ Status MemoryTx::InsertAuditCheckpoint(const AuditCheckpoint& checkpoint) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   const ChainedAuditEntry* const entry = state_.audit.Find(checkpoint.mark.number);
   if (entry == nullptr || entry->hash != checkpoint.mark.hash) return Refuse();
+  if (checkpoint.signature.size() != kSignatureDigits) return Refuse();
   return Insert(state_.audit_checkpoints, std::pair(checkpoint.mark.number, checkpoint.kind),
                 checkpoint);
 }

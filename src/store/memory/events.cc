@@ -61,6 +61,10 @@ Result<Revision> MemoryTx::CurrentRevision() {
   return Verb([&] { return state_.counters.revision; });
 }
 
+Result<Instant> MemoryTx::StoreTime() {
+  return Verb([&] { return now_; });
+}
+
 Result<Revision> MemoryTx::RemovedThrough() {
   return Verb([&] { return state_.counters.removed_through; });
 }
@@ -118,7 +122,8 @@ Result<Changes> MemoryTx::ChangesAfter(Revision after) {
   Changes changes;
   changes.revision = state_.counters.revision;
   if (after == changes.revision && after != 0) return changes;
-  changes.complete = after == 0 || after < state_.counters.removed_through;
+  changes.complete =
+      after == 0 || after < state_.counters.removed_through || after > changes.revision;
   std::map<ResourceKind, std::set<std::string>> changed;
   const auto& rows = state_.events.rows();
   for (auto row = rows.upper_bound(after); !changes.complete && row != rows.end(); ++row) {

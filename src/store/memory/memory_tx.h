@@ -161,6 +161,7 @@ class MemoryTx final : public Tx {
 
   // The event stream: events.cc.
   Result<Revision> CurrentRevision() override;
+  Result<Instant> StoreTime() override;
   Result<Revision> RemovedThrough() override;
   Result<int> RemoveEvents(Instant t, int revisions) override;
   Result<std::vector<Event>> EventsAfter(Revision after,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "store/postgres/postgres_tx.h"
 #include "store/postgres/rows.h"
 
@@ -6,6 +8,10 @@ namespace {
 
 const std::string kSelectAllocation =
     std::string("SELECT ") + kAllocationColumns + " FROM allocations";
+
+/// As the index allocations_unfinished has it.
+constexpr char kUnfinished[] =
+    "state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')";
 
 const Statement kFindAllocation{"find_allocation", kSelectAllocation + " WHERE id = $1"};
 const Statement kGrowthsOf{"growths_of", kSelectAllocation + " WHERE grows_id = $1 ORDER BY id"};
@@ -76,7 +82,7 @@ std::optional<Instant> StartOf(const Allocation& allocation) {
 }
 
 /// An id begins with those of its institute and project, and '0' follows upon '/'.
-void Within(ListQuery& query, const std::string& parent) {
+void BelowParent(ListQuery& query, const std::string& parent) {
   query.Where("id > ", std::optional(parent + "/")).Where("id < ", std::optional(parent + "0"));
 }
 
@@ -120,10 +126,13 @@ Result<std::vector<Allocation>> PostgresTx::LockAllocations(std::span<const Allo
 Result<Page<Allocation>> PostgresTx::ListAllocations(const AllocationFilter& filter,
                                                      const PageRequest& page) {
   ListQuery query(kSelectAllocation, "id", page);
-  if (filter.institute) Within(query, filter.institute->str());
-  if (filter.project) Within(query, filter.project->str());
+  if (filter.institute) BelowParent(query, filter.institute->str());
+  if (filter.project) BelowParent(query, filter.project->str());
   query.Where("cluster_id = ", filter.cluster);
   if (!filter.states.empty()) query.WhereAny("state", SqlArray(filter.states));
+  if (!filter.states.empty() && std::ranges::none_of(filter.states, IsFinal)) {
+    query.Within(kUnfinished);
+  }
   return FindPage(ReadAllocation, query);
 }
 

@@ -66,8 +66,8 @@ const Statement kInsertRequests{
     " AS r(key_id, request_id, body_sha256, response, create_time) ON CONFLICT DO NOTHING"};
 const Statement kRemoveRequests{
     "remove_requests",
-    "WITH old AS (SELECT key_id, request_id FROM requests WHERE create_time < instant($1) LIMIT "
-    "$2),"
+    "WITH old AS (SELECT key_id, request_id FROM requests WHERE create_time < instant($1)"
+    "             ORDER BY create_time LIMIT $2),"
     " removed AS (DELETE FROM requests r USING old"
     "  WHERE r.key_id = old.key_id AND r.request_id = old.request_id RETURNING 1)"
     " SELECT count(*) FROM removed"};
@@ -308,8 +308,10 @@ Result<AuditChain> PostgresTx::AuditAfter(int64_t number, int limit) {
     }
     const bool from_the_first = number <= chain.base.number;
     const int64_t first = from_the_first ? chain.base.number : number + 1;
+    // Behind the last entry there should be none: whoever removed entries is found out by them.
+    const bool to_the_end = static_cast<int>(chain.entries.size()) < limit;
     const int64_t last =
-        chain.entries.empty() ? std::max(first, number) : chain.entries.back().entry.number;
+        to_the_end ? std::numeric_limits<int64_t>::max() : chain.entries.back().entry.number;
     for (const pqxx::row& row : Execute(kCheckpointsBetween, Arguments(first, last))) {
       RowReader reader(row);
       chain.checkpoints.push_back(ReadAuditCheckpoint(reader));

@@ -30,6 +30,7 @@ const Statement kWriteEvents{
     " SELECT value FROM next"};
 
 const Statement kCurrentRevision{"current_revision", "SELECT value FROM revision"};
+const Statement kStoreTime{"store_time", "SELECT micros(clock_timestamp())"};
 const Statement kRemovedThrough{"removed_through", "SELECT removed_through FROM revision"};
 // Revisions are dense, so the oldest ones are known without looking for them. The first young one
 // ends it: what is removed is always a beginning of the stream.
@@ -95,10 +96,11 @@ const Load kUsages{"usages", kProjectUsageColumns, "project_usage", "project_id"
 const Load kReservations{"reservations", kReservationColumns, "reservations", "id",
                          "cancel_time IS NULL"};
 const Load kPolicies{"policies", kPolicyColumns, "policies", "id"};
+// An array, so that it is two look-ups in indexes: a subquery would be asked of each that ever was.
 const Load kAllocations{
     "allocations", kAllocationColumns, "allocations", "id",
     "(state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')"
-    " OR id IN (SELECT allocation_id FROM claims WHERE released_at IS NULL))"};
+    " OR id = ANY (ARRAY(SELECT allocation_id FROM claims WHERE released_at IS NULL)))"};
 const Statement kAllOpenClaims{"all_open_claims", std::string("SELECT ") + kClaimColumns +
                                                       " FROM claims WHERE released_at IS NULL"
                                                       " AND NOT promised"
@@ -115,6 +117,11 @@ Result<Revision> PostgresTx::WriteEvents() {
   const auto resource = [](const auto& change) { return change.second; };
   return FindNumber(kWriteEvents,
                     Arguments(SqlArray(changed_, kind), SqlArray(changed_, resource)));
+}
+
+Result<Instant> PostgresTx::StoreTime() {
+  ALLOT_ASSIGN_OR_RETURN(const int64_t micros, FindNumber(kStoreTime, Arguments()));
+  return Instant{micros};
 }
 
 Result<Revision> PostgresTx::CurrentRevision() { return FindNumber(kCurrentRevision, Arguments()); }
@@ -157,7 +164,8 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
   ALLOT_ASSIGN_OR_RETURN(changes.revision, CurrentRevision());
   if (after == changes.revision && after != 0) return changes;
   ALLOT_ASSIGN_OR_RETURN(const Revision removed, RemovedThrough());
-  changes.complete = after == 0 || after < removed;
+  // Ahead of it: it was read from a primary that is gone, with what came after.
+  changes.complete = after == 0 || after < removed || after > changes.revision;
   if (changes.complete) ALLOT_RETURN_IF_ERROR(TakeTime());
 
   std::map<Kind, std::set<std::string>> changed;

@@ -1,7 +1,9 @@
 #include "store/postgres/migrate.h"
 
 #include <charconv>
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "allot/store/migrations.h"
 #include "allot/store/store.h"
@@ -59,12 +61,30 @@ Status RequireServed(Session& session, int schema) {
   return Ok{};
 }
 
+/// Whoever waits for a table's lock keeps those who come after it waiting, too: behind a long read
+/// no call could be served. So it gives way, and tries again.
+constexpr char kLockTimeout[] = "SET lock_timeout = '2s';";
+constexpr char kLockNotAvailable[] = "55P03";
+constexpr std::chrono::seconds kGiveWay{1};
+constexpr int kTriesMax = 200;
+
 void Apply(Session& session, const EmbeddedMigration& migration) {
   pqxx::work transaction(session.connection());
   transaction.exec(std::string(migration.sql));
   session.Execute(transaction, kRecord,
                   Arguments(migration.number, migration.name, OldestServed(migration)));
   transaction.commit();
+}
+
+void ApplyPatiently(Session& session, const EmbeddedMigration& migration) {
+  for (int tries = 1;; ++tries) {
+    try {
+      return Apply(session, migration);
+    } catch (const pqxx::sql_error& error) {
+      if (error.sqlstate() != kLockNotAvailable || tries == kTriesMax) throw;
+    }
+    std::this_thread::sleep_for(kGiveWay);
+  }
 }
 
 Result<int> MigrateOn(Session& session) {
@@ -75,6 +95,7 @@ Result<int> MigrateOn(Session& session) {
     lock.exec("SET lock_timeout = 0; SET statement_timeout = 0;");
     lock.exec("SELECT pg_advisory_lock(" + std::to_string(kMigrationLock) + ")");
     lock.exec(kCreateRecords);
+    lock.exec(kLockTimeout);
   }
   // The owner of a table is held to its policies, too, and a migration is for all rows.
   session.Enter(Scope::Everything());
@@ -84,7 +105,7 @@ Result<int> MigrateOn(Session& session) {
     return schema;
   }
   for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
-    if (migration.number > schema) Apply(session, migration);
+    if (migration.number > schema) ApplyPatiently(session, migration);
   }
   return SchemaOfThisBinary();
 }

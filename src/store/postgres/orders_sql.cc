@@ -80,9 +80,10 @@ Result<std::vector<Order>> PostgresTx::OpenOrders(const ClusterId& cluster, int 
 Result<Page<Order>> PostgresTx::ListOrders(const std::optional<ClusterId>& cluster,
                                            const std::optional<OrderState>& state,
                                            const PageRequest& page) {
-  return FindPage(
-      ReadOrder,
-      ListQuery(kSelectOrder, "id", page).Where("cluster_id = ", cluster).Where("state = ", state));
+  ListQuery query(kSelectOrder, "id", page);
+  query.Where("cluster_id = ", cluster).Where("state = ", state);
+  if (state == OrderState::kOpen) query.Within("state = 'open'");
+  return FindPage(ReadOrder, query);
 }
 
 }  // namespace allot::store

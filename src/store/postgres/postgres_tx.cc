@@ -19,6 +19,11 @@ ListQuery& ListQuery::WhereAny(std::string_view column, const std::string& array
   return *this;
 }
 
+ListQuery& ListQuery::Within(std::string_view condition_of_index) {
+  sql_ += " AND " + std::string(condition_of_index);
+  return *this;
+}
+
 // One more than the page, to know whether there is more.
 std::string ListQuery::sql() const {
   return sql_ + " ORDER BY " + id_ + " LIMIT " + std::to_string(size_ + 1);

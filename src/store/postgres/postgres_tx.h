@@ -28,6 +28,9 @@ class ListQuery {
     return *this;
   }
   ListQuery& WhereAny(std::string_view column, const std::string& array);
+  /// Of an index over few of the rows: what is asked lies within it, and PostgreSQL cannot see that
+  /// from arguments.
+  ListQuery& Within(std::string_view condition_of_index);
   int size() const { return size_; }
   std::string sql() const;
   const Arguments& arguments() const { return arguments_; }
@@ -194,6 +197,7 @@ class PostgresTx final : public Tx {
 
   // The event stream: events_sql.cc.
   Result<Revision> CurrentRevision() override;
+  Result<Instant> StoreTime() override;
   Result<Revision> RemovedThrough() override;
   Result<int> RemoveEvents(Instant t, int revisions) override;
   Result<std::vector<Event>> EventsAfter(Revision after,

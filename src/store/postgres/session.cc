@@ -38,6 +38,8 @@ std::string WithDefaults(const std::string& url, int connect_timeout_s) {
 // transactions may wait for each other, and each has the rows for that long in its turn.
 // A statement ends here before whoever waits for its answer gives up (SessionPool).
 // synchronous_commit: what was acknowledged is durable, whatever the database's default says.
+// jit: a table of one row, read without a condition, counts as dear for want of the other way to
+// read it, and compiling its statement would take a hundred times as long as running it.
 // enable_seqscan: a prepared statement keeps the plan that was best when its tables were small,
 // until somebody analyses them; each of ours has an index to go by.
 constexpr char kSetUp[] =
@@ -45,11 +47,12 @@ constexpr char kSetUp[] =
     "SET client_min_messages = error;"
     "SET plan_cache_mode = force_generic_plan;"
     "SET enable_seqscan = off;"
+    "SET jit = off;"
     "SET lock_timeout = '10s';"
     "SET statement_timeout = '15s';"
     "SET idle_in_transaction_session_timeout = '1s';"
     "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off';";
+    " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');";
 
 constexpr char kActAsServer[] = "SET ROLE allot_server;";
 

@@ -71,15 +71,16 @@ class Session {
   /// gives none by then hangs, was stopped, or waits for a standby that does not come.
   class Awaited {
    public:
-    explicit Awaited(Session& session) : session_(session) {
-      session_.answer_due_ms_ = SteadyMs() + session_.patience_ms_;
-    }
-    ~Awaited() { session_.answer_due_ms_ = kNothingDue; }
+    explicit Awaited(Session& session)
+        : session_(session),
+          outer_due_ms_(session.answer_due_ms_.exchange(SteadyMs() + session.patience_ms_)) {}
+    ~Awaited() { session_.answer_due_ms_ = outer_due_ms_; }
     Awaited(const Awaited&) = delete;
     Awaited& operator=(const Awaited&) = delete;
 
    private:
     Session& session_;
+    const int64_t outer_due_ms_;
   };
   /// Cuts the connection when an answer is overdue: whoever waits for it gets a broken connection.
   /// On any thread.
