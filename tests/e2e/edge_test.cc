@@ -9,8 +9,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include "allot/oidc/token_verifier.h"
@@ -24,6 +26,7 @@ namespace allot::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::string ReadWhole(const std::string& path) {
   std::ifstream file(path);
@@ -164,6 +167,44 @@ TEST_F(EdgeTest, AServerThatIsGoneIsUnavailable) {
   const Edge before_nobody(*authority_, "127.0.0.1:9");
   EXPECT_EQ(CallAsNaver(before_nobody.address(), &*authority_, "naver"),
             "14 allotd does not answer the edge");
+}
+
+/// What a call with that many bytes in the first text of its request is answered there.
+std::string CallWithMuch(const std::string& address, const Authority& authority,
+                         const std::string& path, std::size_t bytes) {
+  const grpc::SslCredentialsOptions options{.pem_root_certs = ReadWhole(authority.ca())};
+  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::SslCredentials(options)));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  v1::ListClustersRequest request;
+  request.set_parent(std::string(bytes, 'x'));
+  const grpc::Slice slice(request.SerializeAsString());
+  const grpc::ByteBuffer message(&slice, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::Status> ended;
+  stub.UnaryCall(&context, path, grpc::StubOptions(), &message, &response,
+                 [&](grpc::Status status) { ended.set_value(std::move(status)); });
+  const grpc::Status status = ended.get_future().get();
+  return std::to_string(status.error_code()) + " " + status.error_message();
+}
+
+TEST_F(EdgeTest, OnlyWhatMayBeLargeIs) {
+  constexpr char kList[] = "/allot.v1.PoolService/ListClusters";
+  constexpr char kSync[] = "/allot.v1.ProviderService/SyncInventory";
+  const auto call = [&](const char* path, std::size_t bytes) {
+    return CallWithMuch(edge_->address(), *authority_, path, bytes);
+  };
+  EXPECT_THAT(call(kList, 100'000), HasSubstr("16 ")) << "the server's word: there is no key";
+  EXPECT_THAT(call(kList, 300'000), StartsWith("3 the message is not allowed"));
+  EXPECT_THAT(call(kSync, 300'000), HasSubstr("16 "));
+  EXPECT_THAT(call(kSync, 5'000'000), HasSubstr("16 "));
+  EXPECT_THAT(call(kSync, 9'000'000), StartsWith("3 the message is not allowed"));
+}
+
+TEST_F(EdgeTest, NobodyReflectsThere) {
+  EXPECT_THAT(CallWithMuch(edge_->address(), *authority_,
+                           "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", 1),
+              StartsWith("12 the edge hands on no reflection"));
 }
 
 TEST_F(EdgeTest, SaysTheServersOwnReasons) {
