@@ -93,21 +93,56 @@ TEST(Server, OneThatCannotSayWhereItListensEndsWhileItPlans) {
   std::filesystem::remove_all(in_the_way);
 }
 
-TEST(Server, MetricsCountFromZeroSoThatAnAlarmSeesTheFirst) {
-  Installation nation;
+std::string Scrape(Installation& nation) {
   const std::string log = nation.server().err();
   const std::string before_port = R"("metrics_listen":"127.0.0.1:)";
   const std::size_t at = log.find(before_port);
-  ASSERT_NE(at, std::string::npos) << log;
+  if (at == std::string::npos) return "no metrics: " + log;
   const int port = std::atoi(log.c_str() + at + before_port.size());
-  const Ended scraped = RunToEnd({"bash", "-c",
-                                  "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port) +
-                                      " && printf 'GET /metrics HTTP/1.1\\r\\nHost: "
-                                      "x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && "
-                                      "cat <&3"});
-  EXPECT_THAT(scraped.out, HasSubstr("allot_scheduler_errors_total{reason=\"internal\"} 0"));
-  EXPECT_THAT(scraped.out, HasSubstr("allot_scheduler_decisions_total{outcome=\"slipped\"} 0"));
-  EXPECT_THAT(scraped.out, HasSubstr("allot_scheduler_leader 1"));
+  return RunToEnd({"bash", "-c",
+                   "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port) +
+                       " && printf 'GET /metrics HTTP/1.1\\r\\nHost: "
+                       "x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && "
+                       "timeout 10 cat <&3"})
+      .out;
+}
+
+TEST(Server, MetricsCountFromZeroSoThatAnAlarmSeesTheFirst) {
+  Installation nation;
+  const std::string metrics = Scrape(nation);
+  EXPECT_THAT(metrics, HasSubstr("allot_scheduler_errors_total{reason=\"internal\"} 0"));
+  EXPECT_THAT(metrics, HasSubstr("allot_scheduler_decisions_total{outcome=\"slipped\"} 0"));
+  EXPECT_THAT(metrics, HasSubstr("allot_scheduler_leader 1"));
+}
+
+/// The whole of its PostgreSQL; a child of it may have ended meanwhile.
+void SignalDatabase(const Installation& nation, int signal) {
+  const pid_t postmaster = nation.postgres_pid();
+  const std::string pid = std::to_string(postmaster);
+  std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+  kill(postmaster, signal);
+  for (pid_t child = 0; children >> child;) kill(child, signal);
+}
+
+TEST(Server, ADatabaseThatDoesNotAnswerDoesNotSilenceItsAlarm) {
+  Installation nation;
+  nation.RegisterSmallNation();
+  const std::string before = Scrape(nation);
+  EXPECT_THAT(before, HasSubstr("allot_store_up 1"));
+  EXPECT_THAT(before, HasSubstr("allot_pool_gpus{"));
+  SignalDatabase(nation, SIGSTOP);
+  for (int i = 0; i < 2; ++i) {
+    const std::string meanwhile = Scrape(nation);
+    EXPECT_THAT(meanwhile, HasSubstr("allot_store_up 0"));
+    EXPECT_THAT(meanwhile, HasSubstr("allot_pool_gpus{"));
+    EXPECT_THAT(meanwhile, HasSubstr("allot_rpc_calls_total"));
+  }
+  SignalDatabase(nation, SIGCONT);
+  std::string after;
+  while (after.find("allot_store_up 1") == std::string::npos) {
+    ASSERT_TRUE(nation.server().running());
+    after = Scrape(nation);
+  }
 }
 
 TEST(Server, ABrokenConfigurationIsRefusedAtStart) {

@@ -23,6 +23,7 @@ class JsonFormatter final : public spdlog::formatter {
     using std::chrono::duration_cast;
     using std::chrono::microseconds;
     const auto level = spdlog::level::to_string_view(message.level);
+    const std::string_view payload(message.payload.data(), message.payload.size());
     ordered_json line;
     line["time"] =
         FormatRfc3339({duration_cast<microseconds>(message.time.time_since_epoch()).count()});
@@ -30,10 +31,15 @@ class JsonFormatter final : public spdlog::formatter {
     if (message.logger_name.size() > 0) {
       line["logger"] = std::string_view(message.logger_name.data(), message.logger_name.size());
     }
-    AddPayload({message.payload.data(), message.payload.size()}, line);
+    const bool has_members = IsObjectWithMembers(payload);
+    if (!has_members) line["message"] = payload;
     // Bytes that are not UTF-8 are replaced: a line that cannot be parsed is a line lost.
-    const std::string text =
-        line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+    std::string text = line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    if (has_members) {
+      text.back() = ',';
+      text += payload.substr(1);
+    }
+    text += '\n';
     out.append(text.data(), text.data() + text.size());
   }
 
@@ -42,15 +48,10 @@ class JsonFormatter final : public spdlog::formatter {
   }
 
  private:
-  static void AddPayload(std::string_view payload, ordered_json& line) {
-    if (payload.starts_with("{\"")) {
-      const ordered_json fields = ordered_json::parse(payload, nullptr, false);
-      if (fields.is_object()) {
-        for (const auto& [key, value] : fields.items()) line.push_back({key, value});
-        return;
-      }
-    }
-    line["message"] = payload;
+  /// On one line, as it can stand in another.
+  static bool IsObjectWithMembers(std::string_view payload) {
+    return payload.starts_with("{\"") && payload.ends_with('}') &&
+           payload.find('\n') == std::string_view::npos && ordered_json::accept(payload);
   }
 };
 

@@ -1,9 +1,9 @@
 #include "apps/allotd/metrics.h"
 
+#include <chrono>
 #include <utility>
 
 #include "allot/base/reason.h"
-#include "allot/control/pool.h"
 
 namespace allot::allotd {
 namespace {
@@ -13,6 +13,8 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 constexpr double kMicrosPerSecond = 1e6;
+/// A scrape waits so long for the store.
+constexpr std::chrono::seconds kPatience{2};
 
 prometheus::Histogram::BucketBoundaries PassBuckets() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
@@ -126,14 +128,42 @@ void SchedulerMetrics::OnChoreFailed(const std::string& chore) {
   chores_failed_.Add({{"chore", chore}}).Increment();
 }
 
+PresentMetrics::PresentMetrics(const control::Context& context, control::Planner& planner,
+                               const control::SchedulerLoop& loop)
+    : context_(context),
+      planner_(planner),
+      loop_(loop),
+      asking_([this](const auto& stop) { Ask(stop); }) {}
+
+void PresentMetrics::Ask(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return answered_ < scrapes_; })) {
+    const int64_t answering = scrapes_;
+    lock.unlock();
+    auto capacity = control::GetCapacity(context_, Observer(), planner_, Seconds{0}, Minutes(1));
+    lock.lock();
+    up_ = capacity.ok();
+    if (up_) last_ = *std::move(capacity);
+    answered_ = answering;
+    changed_.notify_all();
+  }
+}
+
+bool PresentMetrics::AwaitAnswer(std::unique_lock<std::mutex>& lock) const {
+  const int64_t scrape = ++scrapes_;
+  changed_.notify_all();
+  return changed_.wait_for(lock, kPatience, [&] { return answered_ >= scrape; }) && up_;
+}
+
 std::vector<MetricFamily> PresentMetrics::Collect() const {
   MetricFamily leader = GaugeFamily("allot_scheduler_leader", "1 while this server leads.");
   AddValue(leader, {}, loop_.leading() ? 1 : 0);
   MetricFamily up = GaugeFamily("allot_store_up", "1 when the store answered this scrape.");
-  const Result<control::Capacity> capacity =
-      control::GetCapacity(context_, Observer(), planner_, Seconds{0}, Minutes(1));
-  AddValue(up, {}, capacity.ok() ? 1 : 0);
-  if (!capacity.ok()) return {std::move(leader), std::move(up)};
+  std::unique_lock lock(mutex_);
+  AddValue(up, {}, AwaitAnswer(lock) ? 1 : 0);
+  const std::optional<control::Capacity> capacity = last_;
+  lock.unlock();
+  if (!capacity) return {std::move(leader), std::move(up)};
 
   MetricFamily gpus = GaugeFamily("allot_pool_gpus", "GPUs in the inventory.");
   MetricFamily online = GaugeFamily("allot_pool_gpus_online", "GPUs on nodes that are ready.");

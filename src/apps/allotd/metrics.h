@@ -1,7 +1,13 @@
 #pragma once
 
+#include <condition_variable>
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <prometheus/collectable.h>
@@ -13,6 +19,7 @@
 
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
+#include "allot/control/pool.h"
 #include "allot/control/scheduler_loop.h"
 
 namespace allot::allotd {
@@ -41,20 +48,34 @@ class SchedulerMetrics {
 };
 
 /// What is true at the moment of the scrape: who leads, and the pool's GPUs, nodes, projects and
-/// allocations by state.
+/// allocations by state. While the store does not answer, or not soon, these are what it said last,
+/// and `allot_store_up` is 0: an alarm must not go with what it is about.
 class PresentMetrics final : public prometheus::Collectable {
  public:
   /// Requires: all outlive the object.
   PresentMetrics(const control::Context& context, control::Planner& planner,
-                 const control::SchedulerLoop& loop)
-      : context_(context), planner_(planner), loop_(loop) {}
+                 const control::SchedulerLoop& loop);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  /// Asks the store whenever a scrape waits.
+  void Ask(const std::stop_token& stop);
+  /// Whether the store answered in time.
+  bool AwaitAnswer(std::unique_lock<std::mutex>& lock) const;
+
   const control::Context& context_;
   control::Planner& planner_;
   const control::SchedulerLoop& loop_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable_any changed_;
+  /// Scrapes so far, and how many of them had their question answered, well or not.
+  mutable int64_t scrapes_ = 0;
+  int64_t answered_ = 0;
+  bool up_ = false;
+  std::optional<control::Capacity> last_;
+  /// The last member: it ends before what it uses.
+  std::jthread asking_;
 };
 
 }  // namespace allot::allotd
