@@ -50,9 +50,12 @@ class AllocationWatch final : public WatchSource {
   }
 
   void PassOver(Revision revision) override { after_ = std::max(after_, revision); }
+  Revision given() const override { return after_; }
 
   Result<std::vector<std::string>> Next() override {
-    ALLOT_ASSIGN_OR_RETURN(const auto batch, NextBatch());
+    ALLOT_ASSIGN_OR_RETURN(const auto batch,
+                           control::ChangesSince(services_.context, principal_, scope_.institute,
+                                                 scope_.project, after_, kEventsPerLook));
     std::vector<std::string> messages;
     const ClusterNamesFor name_of(services_.cluster_names, principal_);
     for (std::size_t i = 0; i < batch.changes.size(); i += kChangesPerMessage) {
@@ -73,18 +76,6 @@ class AllocationWatch final : public WatchSource {
   }
 
  private:
-  /// The next changes, or none when the present was reached: events about other things are passed
-  /// over, however many.
-  Result<control::WatchBatch> NextBatch() {
-    for (;;) {
-      ALLOT_ASSIGN_OR_RETURN(auto batch,
-                             control::ChangesSince(services_.context, principal_, scope_.institute,
-                                                   scope_.project, after_, kEventsPerLook));
-      if (!batch.changes.empty() || batch.revision == after_) return batch;
-      after_ = batch.revision;
-    }
-  }
-
   const Services services_;
   const Principal principal_;
   const TenantScope scope_;

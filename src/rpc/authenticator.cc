@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "rpc/status.h"
+
 namespace allot::rpc {
 
 Authenticator::Authenticator(const control::Context& context, const Limits& limits)
@@ -17,7 +19,7 @@ QueueVerdict Authenticator::TryAsk(const control::Proof& proof, Done done) {
   {
     const std::string party = known_callers_.PartyOf(proof.fingerprint());
     const std::lock_guard lock(mutex_);
-    if (stopping_) return QueueVerdict::kStopped;
+    if (refusing_) return QueueVerdict::kStopped;
     const auto verdict = waiting_.Push(party, {.proof = proof, .done = std::move(done)});
     if (verdict != QueueVerdict::kTaken) return verdict;
   }
@@ -31,9 +33,18 @@ Result<Principal> Authenticator::Ask(const control::Proof& proof) {
   return principal;
 }
 
+void Authenticator::RefuseAll() {
+  {
+    const std::lock_guard lock(mutex_);
+    refusing_ = true;
+  }
+  changed_.notify_one();
+}
+
 void Authenticator::Stop() {
   {
     const std::lock_guard lock(mutex_);
+    refusing_ = true;
     stopping_ = true;
   }
   changed_.notify_one();
@@ -43,11 +54,17 @@ void Authenticator::Stop() {
 void Authenticator::Run() {
   for (;;) {
     std::vector<Waiting> asking;
+    bool refusing = false;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
       asking = waiting_.Take(limits_.together_max, [](const Waiting&) { return std::size_t{1}; });
+      refusing = refusing_;
+    }
+    if (refusing) {
+      for (const Waiting& one : asking) one.done(RefusalOf(QueueVerdict::kStopped));
+      continue;
     }
     std::vector<control::Proof> proofs;
     for (Waiting& one : asking) proofs.push_back(std::move(one.proof));

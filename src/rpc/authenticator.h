@@ -38,7 +38,9 @@ class Authenticator {
   QueueVerdict TryAsk(const control::Proof& proof, Done done);
   /// At once, on the caller's thread.
   Result<Principal> Ask(const control::Proof& proof);
-  /// Answers all that wait, then ends.
+  /// From now on whoever waits, or comes, is refused as shutting_down: nobody is looked up.
+  void RefuseAll();
+  /// Refuses all that wait, then ends.
   void Stop();
 
  private:
@@ -56,6 +58,7 @@ class Authenticator {
   std::mutex mutex_;
   std::condition_variable changed_;
   TurnQueue<Waiting> waiting_;
+  bool refusing_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

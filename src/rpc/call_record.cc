@@ -71,6 +71,10 @@ CallJournal::CallJournal(std::shared_ptr<spdlog::logger> log,
 }
 
 void CallJournal::Began() {
+  {
+    const std::lock_guard lock(under_way_mutex_);
+    ++under_way_;
+  }
   if (in_flight_ != nullptr) in_flight_->Increment();
 }
 
@@ -78,6 +82,13 @@ void CallJournal::Ended(const CallRecord& record, grpc::StatusCode code, const E
   const int64_t micros = steady_micros_() - record.start_micros;
   if (registry_) Count(record, code, micros);
   if (log_) Write(record, code, error, micros);
+  const std::lock_guard lock(under_way_mutex_);
+  if (--under_way_ == 0) none_under_way_.notify_all();
+}
+
+bool CallJournal::AwaitNone(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(under_way_mutex_);
+  return none_under_way_.wait_until(lock, deadline, [this] { return under_way_ == 0; });
 }
 
 void CallJournal::WatchBegan() {
@@ -120,9 +131,10 @@ void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const E
   const auto level = LevelOf(code);
   if (!log_->should_log(level)) return;
   int64_t unwritten = 0;
-  const bool refused = error != nullptr && (error->reason == Reason::kOverloaded ||
-                                            error->reason == Reason::kTokenInvalid);
-  if (refused && !TakeRefusal(unwritten)) return;
+  // Nobody knows who called, or there are too many.
+  const bool not_let_in =
+      record.principal.key.empty() || (error != nullptr && error->reason == Reason::kOverloaded);
+  if (not_let_in && !TakeRefusal(unwritten)) return;
   nlohmann::json line = {{"event", "rpc"},
                          {"method", record.method},
                          {"call_id", record.call_id},

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -46,11 +48,13 @@ class CallJournal {
   void Ended(const CallRecord& record, grpc::StatusCode code, const Error* error);
   void WatchBegan();
   void WatchEnded();
+  /// Until all that began have ended; false if some have not by then.
+  bool AwaitNone(std::chrono::steady_clock::time_point deadline);
 
  private:
   void Count(const CallRecord& record, grpc::StatusCode code, int64_t micros);
-  /// Whether a call refused as overloaded, or with a bad token, gets a line, and how many before it
-  /// got none: a flood of calls is not to become one of lines.
+  /// Whether a call that was not let in gets a line, and how many before it got none: a flood of
+  /// calls is not to become one of lines.
   bool TakeRefusal(int64_t& unwritten);
   void Write(const CallRecord& record, grpc::StatusCode code, const Error* error, int64_t micros);
 
@@ -62,6 +66,9 @@ class CallJournal {
   prometheus::Family<prometheus::Histogram>* durations_ = nullptr;
   prometheus::Gauge* in_flight_ = nullptr;
   prometheus::Gauge* watches_ = nullptr;
+  std::mutex under_way_mutex_;
+  std::condition_variable none_under_way_;
+  int64_t under_way_ = 0;
   std::mutex refusals_mutex_;
   int64_t refusals_second_ = 0;
   int refusals_in_it_ = 0;

@@ -121,7 +121,11 @@ void Gateway::Serve(const UnaryCallPtr& call) {
   if (!bytes.ok()) return Finish(call, bytes.error());
   if (const auto* deferred = std::get_if<DeferredMethod>(call->method)) {
     const OnWorker on_worker = [this, call](std::function<void()> job) {
-      RunOnWorker(call->record.principal, std::move(job),
+      const auto unless_given_up = [this, call, job = std::move(job)] {
+        if (call->context->IsCancelled()) return Abandon(call);
+        job();
+      };
+      RunOnWorker(call->record.principal, unless_given_up,
                   [this, call](const Error& error) { Finish(call, error); });
     };
     const Reply reply = [this, call](const Result<std::string>& answer) { Finish(call, answer); };
@@ -153,9 +157,15 @@ void Gateway::Look(const UnaryCallPtr& call, bool last, bool waited) {
   }
   if (*found) return Finish(call, **found);
   if (last) return Finish(call, call->awaited.none);
-  awaiting_.Park({.expiry_micros = call->expiry_micros,
-                  .seen_generation = generation,
-                  .look = [this, call](bool is_last) { Look(call, is_last, /*waited=*/true); }});
+  const auto parked =
+      awaiting_.Park({.party = PartyOf(call->record.principal),
+                      .in_the_name_of = call->awaited.in_the_name_of,
+                      .start_micros = call->record.start_micros,
+                      .expiry_micros = call->expiry_micros,
+                      .seen_generation = generation,
+                      .look = [this, call](bool is_last) { Look(call, is_last, /*waited=*/true); },
+                      .end = [this, call] { Finish(call, call->awaited.none); }});
+  if (parked != QueueVerdict::kTaken) Finish(call, RefusalOf(parked));
 }
 
 void Gateway::Finish(const UnaryCallPtr& call, const Result<std::string>& answer) {
@@ -182,7 +192,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
                                                            const grpc::ByteBuffer* request) {
   auto record = NewRecord(name);
   context->AddTrailingMetadata(kCallIdHeader, record.call_id);
-  auto stream = WatchStream::Make(journal_, record);
+  auto stream = WatchStream::Make(journal_, record, context);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
   const Credential credential = CredentialOf(*context, tls_);
   const auto refuse = [stream, record](const Denial& denial) {
@@ -203,13 +213,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
     const Status added = hub_.Add({.stream = stream,
                                    .source = *std::move(source),
                                    .key = principal.key,
-                                   .still_allowed =
-                                       [this, credential, principal] {
-                                         return identification_.StillAllowed(credential, principal);
-                                       },
-                                   .last_sent_micros = 0,
-                                   .last_allowed_micros = 0,
-                                   .behind = true});
+                                   .party = PartyOf(principal),
+                                   .still_allowed = [this, credential, principal] {
+                                     return identification_.StillAllowed(credential, principal);
+                                   }});
     if (!added.ok()) stream->End(added.error());
   };
   Admit(

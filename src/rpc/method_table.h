@@ -23,6 +23,9 @@ namespace allot::rpc {
 
 /// What a method that may wait does with one request.
 struct Awaited {
+  /// Whose turn to wait it takes: of two that wait in the same name the older is answered `none`.
+  /// Never empty.
+  std::string in_the_name_of;
   /// How long to wait for something when there is nothing yet.
   Seconds wait;
   /// Looks once, quickly; nothing when there is nothing yet.
@@ -51,7 +54,10 @@ class WatchSource {
   virtual bool Concerns(const News& news) const = 0;
   /// There is nothing for it up to this revision. Requires: all before it was given.
   virtual void PassOver(Revision revision) = 0;
-  /// Messages about what happened since the last; none when nothing did.
+  /// Up to which revision everything was given.
+  virtual Revision given() const = 0;
+  /// One look, at so many events at most: messages about what comes next. None of them means that
+  /// nothing up to given() concerned it, which may be short of the present.
   virtual Result<std::vector<std::string>> Next() = 0;
   /// A message without news.
   virtual std::string SignOfLife() = 0;
@@ -105,6 +111,15 @@ class MethodTable {
         }));
   }
 
+  /// The same for what changes something and has no request_id, because repeating it changes
+  /// nothing more.
+  template <class Handlers, class Request, class Response>
+  void Report(Handlers* handlers,
+              Result<Response> (Handlers::*handle)(const Caller&, const Request&)) {
+    Unary(handlers, handle);
+    reports_.insert(Request::descriptor());
+  }
+
   template <class Handlers, class Request, class Response>
   void Deferred(Handlers* handlers,
                 void (Handlers::*handle)(const Caller&, const Request&, const OnWorker&,
@@ -135,6 +150,11 @@ class MethodTable {
   }
 
   const google::protobuf::ServiceDescriptor& service() const { return *service_; }
+  /// Whether it may change something.
+  bool Changes(const google::protobuf::MethodDescriptor& method) const {
+    const auto* request = method.input_type();
+    return request->FindFieldByName("request_id") != nullptr || reports_.contains(request);
+  }
   const Method& At(const google::protobuf::MethodDescriptor* method) const {
     const auto found = methods_.find(method->input_type());
     ALLOT_CHECK(found != methods_.end());
@@ -148,6 +168,7 @@ class MethodTable {
 
   const google::protobuf::ServiceDescriptor* service_;
   std::map<const google::protobuf::Descriptor*, Method> methods_;
+  std::set<const google::protobuf::Descriptor*> reports_;
 };
 
 }  // namespace allot::rpc

@@ -55,8 +55,11 @@ class Handlers {
   Result<Awaited> PullOrders(const Caller& caller, const v1::PullOrdersRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto pull, Parse(request));
     ALLOT_RETURN_IF_ERROR(MayEnactAt(caller, request.cluster()));
-    return Awaited{pull.wait, [this, caller, pull] { return Look(caller, pull); },
-                   v1::PullOrdersResponse().SerializeAsString()};
+    // An agent whose call was lost on the way asks anew, and the old one is nobody's any more.
+    return Awaited{.in_the_name_of = request.cluster() + '#' + std::to_string(pull.session),
+                   .wait = pull.wait,
+                   .look = [this, caller, pull] { return Look(caller, pull); },
+                   .none = v1::PullOrdersResponse().SerializeAsString()};
   }
 
   Result<v1::Order> AcknowledgeOrder(const Caller& caller,
@@ -113,9 +116,9 @@ ServiceMethods ProviderMethods(const Services& services) {
   MethodTable table(
       v1::HeartbeatRequest::descriptor()->file()->FindServiceByName("ProviderService"));
   table.Unary(handlers.get(), &Handlers::RegisterAgent);
-  table.Unary(handlers.get(), &Handlers::SyncInventory);
-  table.Unary(handlers.get(), &Handlers::Heartbeat);
-  table.Unary(handlers.get(), &Handlers::AcknowledgeOrder);
+  table.Report(handlers.get(), &Handlers::SyncInventory);
+  table.Report(handlers.get(), &Handlers::Heartbeat);
+  table.Report(handlers.get(), &Handlers::AcknowledgeOrder);
   table.Unary(handlers.get(), &Handlers::ListOrders);
   table.Waiting(handlers.get(), &Handlers::PullOrders);
   return {std::move(handlers), std::move(table)};

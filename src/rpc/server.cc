@@ -2,14 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <grpc/grpc.h>
 #include <grpc/support/time.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 
 #include "allot/transport/server_address.h"
 #include "rpc/identification.h"
@@ -27,6 +34,8 @@ constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveAnswerMs = 20'000;
 /// All headers of a call. The certificate that the edge hands on takes 1 to 4 KiB of them.
 constexpr int kMetadataBytesMax = 16 * 1024;
+/// For answers to reach their callers, once all are given.
+constexpr std::chrono::seconds kLastBytes{1};
 
 /// Reflection for this server, as asked; gRPC's own switch is for all servers of a process, and its
 /// library turns it on by being linked.
@@ -69,17 +78,22 @@ class GrpcServer final : public Server {
                .queue_max = options_.queued_calls_max,
                .line_max = options_.queued_calls_a_party_max,
                .threads_a_party = options_.workers_a_party}),
-        awaiting_(pool_, options_.steady_micros, options_.poll_ms),
+        awaiting_(
+            pool_,
+            {.calls_max = static_cast<std::size_t>(options_.awaiting_calls_max),
+             .calls_a_party_max = static_cast<std::size_t>(options_.awaiting_calls_a_party_max)},
+            options_.steady_micros, options_.poll_ms),
         hub_({.threads = options_.watch_threads,
               .watches_max = options_.watches_max,
               .watches_per_key_max = options_.watches_per_key_max,
+              .watches_a_party_max = options_.watches_a_party_max,
               .stall_ms = options_.watch_stall_ms,
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,
               .steady_micros = options_.steady_micros}),
         identification_(options_.tls.get(), options_.tokens.get(), authenticator_, pool_),
         gateway_(context, options_.tls.get(), journal_, identification_, pool_, awaiting_, hub_),
-        unknown_methods_(context.ids) {
+        unknown_methods_(context.ids, journal_) {
     const Services services{context, planner, shared_commit_, cluster_names_};
     for (const auto& methods :
          {AllocationMethods(services), ProjectMethods(services), QuotaMethods(services),
@@ -94,6 +108,10 @@ class GrpcServer final : public Server {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kReceivedBytesMax);
+    // Nobody is asked for a key before the message is whole, and nobody has to send its end.
+    grpc::ResourceQuota memory("calls");
+    memory.Resize(options_.call_memory_bytes);
+    builder.SetResourceQuota(memory);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                                options_.streams_per_connection_max);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
@@ -140,8 +158,13 @@ class GrpcServer final : public Server {
     hub_.EndAll(StateError(Reason::kShuttingDown, "the server is shutting down"));
     awaiting_.EndAll();
     if (options_.tokens) options_.tokens->EndWaits();
-    server_->Shutdown(
-        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(grace_ms, GPR_TIMESPAN)));
+    {
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(grace_ms);
+      const std::jthread cutting(
+          [this, deadline](const std::stop_token& ended) { CutWhatIsLeft(ended, deadline); });
+      server_->Shutdown(
+          gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(grace_ms, GPR_TIMESPAN)));
+    }
     hub_.Stop();
     awaiting_.Stop();
     authenticator_.Stop();
@@ -150,6 +173,20 @@ class GrpcServer final : public Server {
   }
 
  private:
+  /// gRPC waits for its own calls, too: who watches the health, or has sent half a message, would
+  /// hold up the end for all of the grace.
+  void CutWhatIsLeft(const std::stop_token& ended, std::chrono::steady_clock::time_point deadline) {
+    journal_.AwaitNone(deadline);
+    std::mutex mutex;
+    std::condition_variable_any wait;
+    std::unique_lock lock(mutex);
+    wait.wait_until(lock, ended, std::min(deadline, std::chrono::steady_clock::now() + kLastBytes),
+                    [] { return false; });
+    if (ended.stop_requested()) return;
+    authenticator_.RefuseAll();
+    grpc_server_cancel_all_calls(server_->c_server());
+  }
+
   const Options options_;
   ClusterNames cluster_names_;
   CallJournal journal_;

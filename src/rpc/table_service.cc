@@ -32,8 +32,7 @@ void TableService::Register(const google::protobuf::MethodDescriptor& method, Ga
                    }));
     return;
   }
-  // Whatever changes something can be repeated with a request_id.
-  const bool changes = method.input_type()->FindFieldByName("request_id") != nullptr;
+  const bool changes = methods_.table.Changes(method);
   MarkMethodRawCallback(
       index,
       new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(

@@ -20,12 +20,19 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 
 grpc::ServerGenericBidiReactor* UnknownMethods::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
-  const std::string call_id = ids_.Mint(kCallIdLength);
-  context->AddTrailingMetadata(kCallIdHeader, call_id);
+  journal_.Began();
+  const CallRecord record{.method = "unknown",
+                          .call_id = ids_.Mint(kCallIdLength),
+                          .request_id = {},
+                          .principal = {},
+                          .start_micros = journal_.NowMicros()};
+  context->AddTrailingMetadata(kCallIdHeader, record.call_id);
   const Error error =
       FieldError(Reason::kMethodUnknown, "method", context->method(),
                  "a method of allot.v1, as /allot.v1.AllocationService/GetAllocation");
-  return new Refusal(ToStatus(error, call_id));
+  const grpc::Status status = ToStatus(error, record.call_id);
+  journal_.Ended(record, status.error_code(), &error);
+  return new Refusal(status);
 }
 
 }  // namespace allot::rpc

@@ -14,6 +14,22 @@ constexpr std::chrono::microseconds kCoalesceMax{250'000};
 /// A thread looks for a fifth of the time at most: the more there is to tell, and to the more, the
 /// more is told at a time.
 constexpr int kRestPerLook = 4;
+/// Who has more to be told of than this may take many looks; for all of them together there is so
+/// long in a round.
+constexpr Revision kFarBehind = 5'000;
+constexpr int64_t kFarBehindMicros = 50'000;
+
+template <class Key>
+void CountDown(std::map<Key, int>& counts, const Key& key) {
+  const auto found = counts.find(key);
+  if (--found->second == 0) counts.erase(found);
+}
+
+template <class Key>
+int CountOf(const std::map<Key, int>& counts, const Key& key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? 0 : found->second;
+}
 
 }  // namespace
 
@@ -27,34 +43,55 @@ WatchHub::WatchHub(Options options) : options_(std::move(options)) {
 WatchHub::~WatchHub() { Stop(); }
 
 Status WatchHub::Add(Watch watch) {
+  ALLOT_RETURN_IF_ERROR(TakePlace(watch.key, watch.party));
+  watch.stream->WhenDone(
+      [this, key = watch.key, party = watch.party] { GiveBackPlace(key, party); });
   Shard* shard = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (ended_by_) return *ended_by_;
-    if (watches_ >= options_.watches_max) {
-      return StateError(Reason::kOverloaded,
-                        "all " + std::to_string(options_.watches_max) + " watches are in use");
-    }
-    int& of_key = watches_by_key_[watch.key];
-    if (of_key >= options_.watches_per_key_max) {
-      return StateError(Reason::kOverloaded, "this key has " + std::to_string(of_key) +
-                                                 " watches open: end some, or watch a whole "
-                                                 "institute with one");
-    }
-    ++of_key;
-    ++watches_;
     shard = shards_[next_shard_++ % shards_.size()].get();
   }
   watch.stream->OnChange([this, shard] { Wake(*shard); });
   watch.stream->Send({watch.source->Begin()});
-  watch.last_sent_micros = options_.steady_micros();
-  watch.last_allowed_micros = watch.last_sent_micros;
+  auto fed = std::make_unique<Fed>();
+  fed->watch = std::move(watch);
+  fed->last_sent_micros = options_.steady_micros();
+  fed->last_allowed_micros = fed->last_sent_micros;
   {
     const std::lock_guard lock(shard->mutex);
-    shard->added.push_back(std::make_unique<Watch>(std::move(watch)));
+    shard->added.push_back(std::move(fed));
   }
   Wake(*shard);
   return Ok{};
+}
+
+Status WatchHub::TakePlace(const KeyId& key, const std::string& party) {
+  const std::lock_guard lock(mutex_);
+  if (ended_by_) return *ended_by_;
+  if (watches_ >= options_.watches_max) {
+    return StateError(Reason::kOverloaded,
+                      "all " + std::to_string(options_.watches_max) + " watches are in use");
+  }
+  const auto full = [](const std::string& who, int open) {
+    return StateError(Reason::kOverloaded, who + " has " + std::to_string(open) +
+                                               " watches open: end some, or watch a whole "
+                                               "institute with one");
+  };
+  const int of_key = CountOf(watches_by_key_, key);
+  if (of_key >= options_.watches_per_key_max) return full("this key", of_key);
+  const int of_party = CountOf(watches_by_party_, party);
+  if (of_party >= options_.watches_a_party_max) return full(party, of_party);
+  ++watches_by_key_[key];
+  ++watches_by_party_[party];
+  ++watches_;
+  return Ok{};
+}
+
+void WatchHub::GiveBackPlace(const KeyId& key, const std::string& party) {
+  const std::lock_guard lock(mutex_);
+  --watches_;
+  CountDown(watches_by_key_, key);
+  CountDown(watches_by_party_, party);
 }
 
 void WatchHub::Notify() {
@@ -70,10 +107,7 @@ void WatchHub::EndAll(const Error& error) {
 }
 
 void WatchHub::Stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
+  stopping_ = true;
   Notify();
   for (const auto& shard : shards_) {
     if (shard->thread.joinable()) shard->thread.join();
@@ -88,93 +122,120 @@ void WatchHub::Wake(Shard& shard) {
   shard.changed.notify_one();
 }
 
+bool WatchHub::IsEnding() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_ || ended_by_.has_value();
+}
+
 void WatchHub::Run(Shard& shard) {
-  std::vector<std::unique_ptr<Watch>> watches;
-  for (;;) {
+  while (!stopping_) {
+    const int64_t start = options_.steady_micros();
     {
-      std::unique_lock lock(shard.mutex);
-      shard.changed.wait_for(lock, std::chrono::milliseconds(options_.poll_ms),
-                             [&] { return shard.woken; });
+      const std::lock_guard lock(shard.mutex);
       shard.woken = false;
-      std::move(shard.added.begin(), shard.added.end(), std::back_inserter(watches));
+      std::move(shard.added.begin(), shard.added.end(), std::back_inserter(shard.watches));
       shard.added.clear();
     }
-    const int64_t start = options_.steady_micros();
-    Mark(shard, watches);
-    const auto over = std::partition(watches.begin(), watches.end(),
-                                     [this](const auto& watch) { return Feed(*watch); });
-    {
-      const std::lock_guard lock(mutex_);
-      for (auto watch = over; watch != watches.end(); ++watch) Forget(**watch);
-      if (stopping_) return;
-    }
-    watches.erase(over, watches.end());
+    if (!IsEnding()) Mark(shard);
+    std::erase_if(shard.watches, [this](const auto& fed) { return !Tend(*fed); });
+    const bool all_fed = FeedAll(shard);
+
     const std::chrono::microseconds took(options_.steady_micros() - start);
-    std::this_thread::sleep_for(std::clamp(kRestPerLook * took, kCoalesceMin, kCoalesceMax));
+    const auto stopped = [this] { return stopping_.load(); };
+    std::unique_lock lock(shard.mutex);
+    shard.changed.wait_for(lock, std::clamp(kRestPerLook * took, kCoalesceMin, kCoalesceMax),
+                           stopped);
+    if (!all_fed) continue;
+    shard.changed.wait_for(lock, std::chrono::milliseconds(options_.poll_ms),
+                           [&] { return shard.woken || stopping_; });
   }
 }
 
-void WatchHub::Forget(const Watch& watch) {
-  --watches_;
-  const auto of_key = watches_by_key_.find(watch.key);
-  if (--of_key->second == 0) watches_by_key_.erase(of_key);
-}
-
-void WatchHub::Mark(Shard& shard, std::vector<std::unique_ptr<Watch>>& watches) {
-  if (watches.empty()) return;
-  const auto news = watches.front()->source->NewsSince(shard.seen);
+void WatchHub::Mark(Shard& shard) {
+  if (shard.watches.empty()) return;
+  const auto news = shard.watches.front()->watch.source->NewsSince(shard.seen);
   // Each watch finds out for itself what is wrong, and says so to its caller.
   const bool nothing_new = news.ok() && news->revision == shard.seen;
-  for (const auto& watch : watches) {
-    if (watch->behind || nothing_new) continue;
-    watch->behind = !news.ok() || watch->source->Concerns(*news);
-    if (!watch->behind) watch->source->PassOver(news->revision);
+  for (const auto& fed : shard.watches) {
+    if (fed->behind || nothing_new) continue;
+    fed->behind = !news.ok() || fed->watch.source->Concerns(*news);
+    if (!fed->behind) fed->watch.source->PassOver(news->revision);
   }
   if (news.ok()) shard.seen = news->revision;
 }
 
-bool WatchHub::Feed(Watch& watch) {
+bool WatchHub::Tend(Fed& fed) const {
+  WatchStream& stream = *fed.watch.stream;
+  const int64_t now = options_.steady_micros();
+  const int64_t stall_micros = options_.stall_ms * 1000;
   std::optional<Error> ended_by;
   {
     const std::lock_guard lock(mutex_);
     ended_by = ended_by_;
   }
-  if (ended_by) watch.stream->End(*ended_by);
-  if (watch.stream->over()) return false;
-
-  const int64_t now = options_.steady_micros();
-  if (const int64_t since = watch.stream->stalled_since_micros(); since != 0) {
-    if (now - since < options_.stall_ms * 1000) return true;
-    watch.stream->End(
-        StateError(Reason::kWatchTooSlow,
-                   "nothing was read for " + std::to_string(options_.stall_ms) + " ms"));
-    return false;
+  if (ended_by) stream.End(*ended_by);
+  const int64_t stalled_since = stream.stalled_since_micros();
+  if (stalled_since != 0 && now - stalled_since >= stall_micros) {
+    stream.End(StateError(Reason::kWatchTooSlow,
+                          "nothing was read for " + std::to_string(options_.stall_ms) + " ms"));
   }
-  const auto messages = MessagesFor(watch, now);
-  if (!messages.ok()) {
-    watch.stream->End(messages.error());
-    return false;
+  const bool asks = !stream.over() && stalled_since == 0 &&
+                    now - fed.last_allowed_micros >= options_.progress_ms * 1000;
+  if (asks) {
+    const Status allowed = fed.watch.still_allowed();
+    if (!allowed.ok()) stream.End(allowed.error());
+    fed.last_allowed_micros = now;
   }
-  if (!messages->empty()) watch.last_sent_micros = now;
-  watch.stream->Send(*messages);
-  return true;
+  if (!stream.over()) return true;
+  // What it was sent last still has to be read, and the reason behind it.
+  if (fed.over_since_micros == 0) fed.over_since_micros = now;
+  if (now - fed.over_since_micros >= stall_micros) stream.Cut();
+  return !stream.done();
 }
 
-Result<std::vector<std::string>> WatchHub::MessagesFor(Watch& watch, int64_t now) const {
-  if (now - watch.last_allowed_micros >= options_.progress_ms * 1000) {
-    ALLOT_RETURN_IF_ERROR(watch.still_allowed());
-    watch.last_allowed_micros = now;
+bool WatchHub::FeedAll(Shard& shard) {
+  const auto can_take = [](const Fed& fed) {
+    return !fed.watch.stream->over() && fed.watch.stream->stalled_since_micros() == 0;
+  };
+  std::vector<Fed*> far_behind;
+  for (const auto& fed : shard.watches) {
+    if (IsEnding()) return true;
+    if (!can_take(*fed)) continue;
+    if (fed->far_behind) {
+      far_behind.push_back(fed.get());
+    } else {
+      Feed(*fed, shard.seen);
+    }
   }
+  std::ranges::stable_sort(far_behind, {}, &Fed::last_look_micros);
+  const int64_t start = options_.steady_micros();
+  for (Fed* fed : far_behind) {
+    if (IsEnding() || options_.steady_micros() - start >= kFarBehindMicros) break;
+    Feed(*fed, shard.seen);
+  }
+  return std::ranges::none_of(shard.watches,
+                              [&](const auto& fed) { return fed->behind && can_take(*fed); });
+}
+
+void WatchHub::Feed(Fed& fed, Revision seen) const {
+  const int64_t now = options_.steady_micros();
+  WatchSource& source = *fed.watch.source;
   std::vector<std::string> messages;
-  if (watch.behind) {
-    ALLOT_ASSIGN_OR_RETURN(messages, watch.source->Next());
-    // A look that found something may have stopped before the end.
-    watch.behind = !messages.empty();
+  if (fed.behind) {
+    auto next = source.Next();
+    if (!next.ok()) return fed.watch.stream->End(next.error());
+    messages = *std::move(next);
+    fed.last_look_micros = now;
+    // What came behind what its shard knows of is in the next news.
+    fed.behind = source.given() < seen;
+    fed.far_behind = seen - source.given() > kFarBehind;
   }
-  if (!messages.empty() || now - watch.last_sent_micros < options_.progress_ms * 1000) {
-    return messages;
+  if (messages.empty()) {
+    if (now - fed.last_sent_micros < options_.progress_ms * 1000) return;
+    messages.push_back(source.SignOfLife());
   }
-  return std::vector{watch.source->SignOfLife()};
+  fed.last_sent_micros = now;
+  fed.watch.stream->Send(messages);
 }
 
 }  // namespace allot::rpc

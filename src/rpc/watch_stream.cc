@@ -7,20 +7,33 @@
 
 namespace allot::rpc {
 
-std::shared_ptr<WatchStream> WatchStream::Make(CallJournal& journal, CallRecord record) {
-  std::shared_ptr<WatchStream> stream(new WatchStream(journal, std::move(record)));
+std::shared_ptr<WatchStream> WatchStream::Make(CallJournal& journal, CallRecord record,
+                                               grpc::CallbackServerContext* context) {
+  std::shared_ptr<WatchStream> stream(new WatchStream(journal, std::move(record), context));
   stream->self_ = stream;
   return stream;
 }
 
-WatchStream::WatchStream(CallJournal& journal, CallRecord record)
-    : journal_(journal), record_(std::move(record)) {
+WatchStream::WatchStream(CallJournal& journal, CallRecord record,
+                         grpc::CallbackServerContext* context)
+    : journal_(journal), record_(std::move(record)), context_(context) {
   journal_.WatchBegan();
 }
 
 void WatchStream::OnChange(std::function<void()> changed) {
   const std::lock_guard lock(mutex_);
   changed_ = std::move(changed);
+}
+
+void WatchStream::WhenDone(std::function<void()> then) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (context_ != nullptr) {
+      when_done_ = std::move(then);
+      return;
+    }
+  }
+  then();
 }
 
 void WatchStream::Identify(const CallRecord& record) {
@@ -42,6 +55,16 @@ void WatchStream::Send(const std::vector<std::string>& messages) {
 }
 
 void WatchStream::End(const Error& error) { Close(ToStatus(error, record().call_id), &error); }
+
+void WatchStream::Cut() {
+  const std::lock_guard lock(mutex_);
+  if (context_ != nullptr) context_->TryCancel();
+}
+
+bool WatchStream::done() const {
+  const std::lock_guard lock(mutex_);
+  return context_ == nullptr;
+}
 
 bool WatchStream::over() const {
   const std::lock_guard lock(mutex_);
@@ -73,6 +96,14 @@ void WatchStream::OnCancel() {
 
 void WatchStream::OnDone() {
   journal_.WatchEnded();
+  std::function<void()> then;
+  {
+    const std::lock_guard lock(mutex_);
+    context_ = nullptr;
+    then = std::exchange(when_done_, nullptr);
+  }
+  if (then) then();
+  Changed();
   // The last call of gRPC on this object; what still holds it finds it over.
   const auto self = std::exchange(self_, nullptr);
 }
@@ -86,6 +117,8 @@ void WatchStream::Close(const grpc::Status& status, const Error* error) {
   const std::lock_guard lock(mutex_);
   if (over_) return;
   over_ = true;
+  // gRPC reads the first one still.
+  if (backlog_.size() > 1) backlog_.resize(1);
   journal_.Ended(record_, status.error_code(), error);
   Finish(status);
 }

@@ -29,6 +29,8 @@ server:
   metrics_listen: off
   log_level: debug
   database_connections: 16
+  call_memory_mib: 512
+  reflection: true
   drain_timeout: 30s
   leader_lease: 5s
   scheduler_poll_ms: 200
@@ -154,6 +156,8 @@ INSTANTIATE_TEST_SUITE_P(
                "1: backup.folder is '/srv/it's': expected a path from the root on"},
         Broken{"ArchivedNowhere", "backup: {archive_timeout: 1m}\n",
                "1: backup.archive_timeout is '1m': expected folder beside it"},
+        Broken{"NeitherTrueNorFalse", "server:\n  reflection: on\n",
+               "2: server.reflection is 'on': expected true or false"},
         Broken{"UnknownKey", "server:\n  listen: 127.0.0.1:1\n  log_levle: info\n",
                "3: server.log_levle is an unknown setting: expected one of: "},
         Broken{"RepeatedKey", "policy:\n  failures_max: 1\n  failures_max: 2\n",

@@ -146,6 +146,25 @@ TEST_F(ProvidersTest, AKeyThatIsRevokedWhileItsCallWaitsGetsNoOrder) {
   EXPECT_EQ(pulled.get(), "CREDENTIAL_INVALID");
 }
 
+TEST_F(ProvidersTest, OneCallOfASessionWaits) {
+  options_.registry = std::make_shared<prometheus::Registry>();
+  Serve();
+  const auto pull = [this] {
+    return std::async(std::launch::async, [this] {
+      v1::PullOrdersResponse orders;
+      EXPECT_EQ(ReasonOf(Pull("wait { seconds: 25 }", &orders)), "OK");
+      return orders.orders_size();
+    });
+  };
+  auto older = pull();
+  AwaitOneThatWaits();
+  auto newer = pull();
+  EXPECT_EQ(older.get(), 0);
+  Submit("a1");
+  Schedule();
+  EXPECT_EQ(newer.get(), 1);
+}
+
 TEST_F(ProvidersTest, AWaitEndsWithNoneAndHoldsNoWorker) {
   options_.workers = 1;
   Serve();

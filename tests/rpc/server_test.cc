@@ -135,6 +135,27 @@ TEST_F(ServerTest, WhatChangesSomethingNeedsADeadline) {
       << "reading may take its time";
 }
 
+TEST_F(ServerTest, WhatAnAgentReportsNeedsADeadlineToo) {
+  Serve();
+  AddPool();
+  const auto refused = [&](auto method, auto request, auto response) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + agent_key_);
+    v1::ProviderService::Stub agents(channel_);
+    const grpc::Status status = (agents.*method)(&context, request, &response);
+    return ReasonOf(status) + " " + InfoOf(status).metadata().at("field");
+  };
+  EXPECT_EQ(refused(&Agents::Heartbeat, Text<v1::HeartbeatRequest>(InSession("generation: 1")),
+                    v1::HeartbeatResponse()),
+            "FIELD_REQUIRED deadline");
+  EXPECT_EQ(
+      refused(&Agents::SyncInventory, Text<v1::SyncInventoryRequest>(InSession("generation: 2")),
+              v1::SyncInventoryResponse()),
+      "FIELD_REQUIRED deadline");
+  EXPECT_EQ(refused(&Agents::AcknowledgeOrder, v1::AcknowledgeOrderRequest(), v1::Order()),
+            "FIELD_REQUIRED deadline");
+}
+
 TEST_F(ServerTest, TextThatIsNotUtf8IsNamedByItsField) {
   Serve();
   v1::CreateInstituteRequest request;
@@ -271,6 +292,31 @@ TEST_F(ServerTest, AFloodOfRefusedCallsIsNoFloodOfLines) {
   EXPECT_EQ(last["refused_without_a_line"], 20);
 }
 
+TEST_F(ServerTest, AFloodOfCallsByNobodyKnownIsNoFloodOfLines) {
+  std::ostringstream lines;
+  options_.log = std::make_shared<spdlog::logger>(
+      "rpc", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines));
+  options_.log->set_pattern("%v");
+  options_.registry = std::make_shared<prometheus::Registry>();
+  options_.steady_micros = [] { return int64_t{5'000'000}; };
+  Serve();
+  for (int i = 0; i < 10; ++i) {
+    for (const char* key : {"", "allot_nobody_knows"}) {
+      Call<v1::ProjectService>(key, &Projects::ListInstitutes, "");
+    }
+    CallBytes(channel_, "/allot.v1.Made/Up" + std::to_string(i), "", As(operator_key_).get());
+  }
+  server_->Drain(1'000);
+  const std::string text = lines.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 10);
+  EXPECT_NE(text.find(R"("reason":"method_unknown")"), std::string::npos);
+  const std::string metrics = prometheus::TextSerializer().Serialize(options_.registry->Collect());
+  EXPECT_NE(metrics.find("allot_rpc_calls_total{code=\"UNIMPLEMENTED\",method=\"unknown\"} 10"),
+            std::string::npos)
+      << "one name for all there is no method of";
+  EXPECT_NE(metrics.find("allot_rpc_calls_in_flight 0"), std::string::npos);
+}
+
 TEST_F(ServerTest, EveryCallIsInTheLogAndInTheMetrics) {
   std::ostringstream lines;
   options_.log = std::make_shared<spdlog::logger>(
@@ -298,6 +344,49 @@ TEST_F(ServerTest, EveryCallIsInTheLogAndInTheMetrics) {
       << metrics;
   EXPECT_NE(metrics.find("allot_rpc_call_seconds_count"), std::string::npos);
   EXPECT_NE(metrics.find("allot_rpc_calls_in_flight 0"), std::string::npos);
+}
+
+/// A call of gRPC's own that has no end: it was answered once.
+class OpenHealthWatch {
+ public:
+  explicit OpenHealthWatch(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {
+    call_ = stub_.PrepareCall(&context_, "/grpc.health.v1.Health/Watch", &queue_);
+    call_->StartCall(&queue_);
+    Await();
+    call_->WriteLast(ToByteBuffer(""), grpc::WriteOptions(), &queue_);
+    Await();
+    call_->Read(&answer_, &queue_);
+    Await();
+  }
+  ~OpenHealthWatch() {
+    context_.TryCancel();
+    grpc::Status status;
+    call_->Finish(&status, &queue_);
+    Await();
+    queue_.Shutdown();
+  }
+
+ private:
+  void Await() {
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue_.Next(&tag, &ok));
+  }
+
+  grpc::CompletionQueue queue_;
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+  grpc::ByteBuffer answer_;
+};
+
+TEST_F(ServerTest, WhoWatchesItsHealthDoesNotHoldUpItsEnd) {
+  Serve();
+  const OpenHealthWatch watch(channel_);
+  const int64_t start = SteadyMicros();
+  constexpr int64_t kGraceMs = 600'000;
+  server_->Drain(kGraceMs);
+  EXPECT_LT(SteadyMicros() - start, kGraceMs * 1'000 / 10);
 }
 
 TEST_F(ServerTest, ADrainedServerTakesNoCallsAndCanBeDrainedAgain) {

@@ -15,50 +15,14 @@
 #include <memory>
 #include <utility>
 
+#include "support/http2_frames.h"
+
 namespace allot::testing {
 namespace {
 
 using ContextPtr = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
-constexpr uint8_t kHeaders = 0x1;
-constexpr uint8_t kReset = 0x3;
-constexpr uint8_t kSettings = 0x4;
-constexpr uint8_t kContinuation = 0x9;
-constexpr uint8_t kAcknowledged = 0x1;
-constexpr uint8_t kEndHeaders = 0x4;
-
-std::string Number(uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
-  return bytes;
-}
-
-std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload) {
-  std::string frame = Number(static_cast<uint32_t>(payload.size())).substr(1);
-  frame += static_cast<char>(type);
-  frame += static_cast<char>(flags);
-  frame += Number(stream);
-  frame += payload;
-  return frame;
-}
-
-/// HPACK: the length and then the text, which is shorter than 127 bytes.
-std::string Text(std::string_view text) {
-  return static_cast<char>(text.size()) + std::string(text);
-}
-
-/// HPACK: a call of a method of the API, without a key.
-std::string CallHeaders() {
-  using namespace std::string_literals;
-  return "\x83\x87\x04"s + Text("/allot.v1.AllocationService/GetAllocation") + "\x01" +
-         Text("localhost") + "\x0f\x10" + Text("application/grpc") + "\x00"s + Text("te") +
-         Text("trailers");
-}
-
-std::string Greeting() {
-  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0, "") +
-         Frame(kSettings, kAcknowledged, 0, "");
-}
+constexpr std::string_view kPath = "/allot.v1.AllocationService/GetAllocation";
 
 ContextPtr NewContext() {
   ContextPtr context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
@@ -178,7 +142,7 @@ class Flood::Connection {
 
   std::string NextResets() {
     constexpr int kCallsAtATime = 50;
-    static const std::string headers = CallHeaders();
+    static const std::string headers = CallHeaders(kPath, /*tls=*/true);
     std::string frames;
     for (int i = 0; i < kCallsAtATime; ++i, stream_ += 2) {
       frames += Frame(kHeaders, kEndHeaders, stream_, headers);
@@ -194,7 +158,8 @@ class Flood::Connection {
     const std::string huge_value = "\x00\x01x\x7f\x81\xff\xff\x7f"s;
     std::string frames;
     if (stream_ == 1) {
-      frames = Frame(kHeaders, 0, stream_, CallHeaders() + (number_ % 3 == 0 ? huge_value : ""));
+      frames = Frame(kHeaders, 0, stream_,
+                     CallHeaders(kPath, /*tls=*/true) + (number_ % 3 == 0 ? huge_value : ""));
       stream_ = 3;
     }
     constexpr int kPartsAtATime = 50;

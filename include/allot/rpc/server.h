@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,7 +23,8 @@ namespace allot::rpc {
 /// A call is answered on a bounded pool of workers, before which every party has a line of its own:
 /// when a line, or all together, are full, a call is refused as overloaded at once; nobody waits
 /// for more than one call of each other party, and nothing grows with the load. Watches and orders
-/// awaited hold no worker.
+/// awaited hold no worker, and are counted for themselves. Messages that are not whole yet share a
+/// bounded memory: when it is full, some of them are cut.
 class Server {
  public:
   struct Options {
@@ -41,6 +43,9 @@ class Server {
     int queued_calls_max = 1024;
     /// Of one party; calls with keys that were never found good share one line.
     int queued_calls_a_party_max = 128;
+    /// What gRPC may hold for all calls and connections together. Beyond it calls are ended at
+    /// random, and new connections refused.
+    std::size_t call_memory_bytes = std::size_t{256} * 1024 * 1024;
     int streams_per_connection_max = 100;
     /// Who has connected and not spoken TLS and HTTP/2 by then is let go.
     int handshake_ms = 10'000;
@@ -49,11 +54,16 @@ class Server {
     int watches_max = 1024;
     /// Of one key, so that nobody shuts the others out.
     int watches_per_key_max = 128;
+    /// Of one institute or provider: it may make itself as many keys as it likes.
+    int watches_a_party_max = 256;
     int watch_threads = 2;
     /// A watcher that takes nothing for so long is dropped as watch_too_slow.
     int64_t watch_stall_ms = 10'000;
     /// A watch without news says so after this long, and its key is checked again.
     int64_t watch_progress_ms = 15'000;
+    /// Calls that wait for orders, of all providers together and of one. Each agent has one.
+    int awaiting_calls_max = 1024;
+    int awaiting_calls_a_party_max = 64;
     /// How soon the commits of another server are noticed; this one's are at once.
     int64_t poll_ms = 500;
 
@@ -64,10 +74,12 @@ class Server {
     /// Counters and histograms by method; none: no metrics.
     std::shared_ptr<prometheus::Registry> registry;
 
-    /// How many this process may need: behind the edge every call has a connection of its own.
+    /// How many this process may need: behind the edge every call has a connection of its own, and
+    /// waits to be identified, for a worker, or for a commit.
     uint64_t descriptors_needed() const {
       constexpr int kDatabaseFilesAndSpare = 1'024;
-      return static_cast<uint64_t>(watches_max + queued_calls_max + kDatabaseFilesAndSpare);
+      return static_cast<uint64_t>(watches_max + awaiting_calls_max + 3 * queued_calls_max +
+                                   kDatabaseFilesAndSpare);
     }
   };
 
@@ -86,7 +98,8 @@ class Server {
   virtual void SetServing(bool serving) = 0;
   /// Says NOT_SERVING, refuses new calls as shutting_down, ends watches with shutting_down, answers
   /// awaited orders with none, and finishes what is in flight, for at most `grace_ms`; then cuts
-  /// the rest.
+  /// the rest. Calls that are gRPC's own, health watches say, are cut as soon as nothing else is
+  /// left.
   virtual void Drain(int64_t grace_ms) = 0;
 };
 

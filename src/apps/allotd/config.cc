@@ -94,6 +94,8 @@ void ReadServer(YamlFields server, Config& config) {
               IsListenOrOff);
   server.Read("log_level", config.log_level, "trace, debug, info, warn or error", IsLogLevel);
   server.Read("database_connections", config.database_connections, 2, 100);
+  server.Read("call_memory_mib", config.call_memory_mib, 64, 65'536);
+  server.Read("reflection", config.reflection);
   server.Read("drain_timeout", config.drain_timeout, Seconds{1}, Minutes(10));
   server.Read("leader_lease", config.leader_lease, Seconds{2}, Minutes(5));
   server.Read("scheduler_poll_ms", config.scheduler_poll_ms, 10, 10'000);

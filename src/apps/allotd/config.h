@@ -46,8 +46,12 @@ struct Config {
   std::string metrics_listen = "127.0.0.1:9464";
   /// trace, debug, info, warn, error.
   std::string log_level = "info";
-  /// Also the bound on transactions at the same time.
-  int database_connections = 8;
+  /// Also the bound on transactions at the same time. Calls have all but a few of them.
+  int database_connections = 13;
+  /// What calls that are not whole yet may take together.
+  int call_memory_mib = 256;
+  /// Whether the API describes itself to anybody who asks: a stream holds a thread.
+  bool reflection = false;
   /// How long calls under way may take to end after SIGTERM.
   Seconds drain_timeout{10};
   /// A leader silent for this long may be replaced by another server.

@@ -42,6 +42,10 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kRefused = 2;
+/// Connections to the database that no call's worker has: who calls is found out, submissions are
+/// committed, watches are fed (by two threads), and the lead is held and passes are made through
+/// them, however busy the workers are.
+constexpr int kConnectionsKept = 5;
 
 int64_t SteadyMicros() {
   using std::chrono::duration_cast;
@@ -196,10 +200,10 @@ class Serving {
     options.address = config_.listen;
     options.tls = tls_;
     options.tokens = tokens_;
-    options.reflection = true;
-    // A worker without a connection would only wait for one.
-    options.workers = config_.database_connections;
-    options.workers_a_party = std::max(1, config_.database_connections / 4);
+    options.reflection = config_.reflection;
+    options.call_memory_bytes = static_cast<std::size_t>(config_.call_memory_mib) * 1024 * 1024;
+    options.workers = std::max(1, config_.database_connections - kConnectionsKept);
+    options.workers_a_party = std::max(1, options.workers / 4);
     options.poll_ms = config_.scheduler_poll_ms;
     options.steady_micros = SteadyMicros;
     options.log = spdlog::default_logger();

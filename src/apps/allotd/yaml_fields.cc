@@ -86,6 +86,14 @@ void YamlFields::Read(const std::string& key, Seconds& value, Seconds min, Secon
   value = *parsed;
 }
 
+void YamlFields::Read(const std::string& key, bool& value) {
+  const Field* field = Find(key);
+  if (field == nullptr) return;
+  const std::string text = field->value.IsScalar() ? field->value.Scalar() : "";
+  if (text != "true" && text != "false") return Refuse(key, "true or false");
+  value = text == "true";
+}
+
 void YamlFields::Read(const std::string& key, std::vector<std::string>& values,
                       const std::string& expected, bool (*accepted)(std::string_view)) {
   const Field* field = Find(key);

@@ -28,6 +28,7 @@ class YamlFields {
             bool (*accepted)(std::string_view));
   void Read(const std::string& key, int& value, int min, int max);
   void Read(const std::string& key, Seconds& value, Seconds min, Seconds max);
+  void Read(const std::string& key, bool& value);
   /// A list of texts, not empty; `expected` is of the whole list.
   void Read(const std::string& key, std::vector<std::string>& values, const std::string& expected,
             bool (*accepted)(std::string_view));
