@@ -59,9 +59,11 @@ class WatchTest : public Api {
     }
   };
 
-  Watch Open(const std::string& key, const std::string& request) {
+  Watch Open(const std::string& key, const std::string& request,
+             std::chrono::seconds patience = kPatience) {
     Watch watch;
     watch.context = As(key);
+    watch.context->set_deadline(std::chrono::system_clock::now() + patience);
     watch.reader = v1::AllocationService::Stub(channel_).WatchAllocations(
         watch.context.get(), Text<v1::WatchAllocationsRequest>(request));
     return watch;
@@ -174,16 +176,18 @@ TEST_F(WatchTest, WhoIsFarBehindWaitsForTheOthers) {
   options_.watch_threads = 1;
   Begin();
   PassRevisions(200'000);
+  auto far_behind = Open(operator_key_, "parent: 'institutes/-/projects/-' after_revision: 0");
   auto present = Open(member_, "parent: 'institutes/snu/projects/p'");
   present.Next();
-  auto far_behind = Open(operator_key_, "parent: 'institutes/-/projects/-' after_revision: 0");
   std::atomic<bool> arrived = false;
   std::thread reader([&] {
     EXPECT_EQ(far_behind.NextChange().allocation().name(),
               "institutes/snu/projects/p/allocations/a1");
     arrived = true;
   });
+  fprintf(stderr, "submit at %ld\n", long(SteadyMicros()));
   Submit("snu", "a1");
+  fprintf(stderr, "submitted at %ld\n", long(SteadyMicros()));
   present.NextChange();
   EXPECT_FALSE(arrived) << "it was told first, after all that there was before";
   reader.join();
@@ -266,7 +270,8 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
   narrow.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   channel_ =
       grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), narrow);
-  auto watch = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: 0");
+  auto watch =
+      Open(member_, "parent: 'institutes/snu/projects/-' after_revision: 0", std::chrono::hours(1));
   const auto first = watch.Next();
   // Not read before the server has given it up: how much the window holds is the machine's affair.
   for (int i = 0; i < 2'000 && !WatchWasRefused(); ++i) {
@@ -276,7 +281,12 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
                                 "name: 'institutes/snu/projects/p/allocations/" + id + "'");
   }
   // Nobody reads what it was sent last, nor why it ended: gRPC does not keep it for ever.
-  while (OpenWatches() > 0) std::this_thread::yield();
+  const int64_t start = SteadyMicros();
+  while (OpenWatches() > 0 && SteadyMicros() - start < kPatience / std::chrono::microseconds(1)) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(OpenWatches(), 0);
+  watch.context->TryCancel();
   watch.End();
   auto again = Open(member_, "parent: 'institutes/snu/projects/-' after_revision: " +
                                  std::to_string(first.resume_revision()));
