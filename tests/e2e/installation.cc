@@ -96,6 +96,23 @@ void Installation::MoveTo(const std::string& data_dir) {
   }
 }
 
+std::string Installation::Metrics() const {
+  const std::string log = server_->err();
+  const std::string before_port = R"("metrics_listen":"127.0.0.1:)";
+  const std::size_t at = log.find(before_port);
+  if (at == std::string::npos) {
+    ADD_FAILURE() << log;
+    return {};
+  }
+  const int port = std::atoi(log.c_str() + at + before_port.size());
+  return RunToEnd({"bash", "-c",
+                   "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port) +
+                       " && printf 'GET /metrics HTTP/1.1\\r\\nHost: "
+                       "x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && "
+                       "timeout 10 cat <&3"})
+      .out;
+}
+
 std::string Installation::address() const { return FirstLine(data_dir() + "/server.address"); }
 
 pid_t Installation::postgres_pid() const {

@@ -34,6 +34,8 @@ class Installation {
   /// Requires: it has ended.
   void MoveTo(const std::string& data_dir);
   std::string address() const;
+  /// What a scrape of the server is answered; adds a failure when there is nothing to scrape.
+  std::string Metrics() const;
   /// From now on clients connect there, instead of to the server itself.
   void PutBehind(const std::string& address) { front_ = address; }
   pid_t postgres_pid() const;

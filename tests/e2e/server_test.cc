@@ -93,23 +93,9 @@ TEST(Server, OneThatCannotSayWhereItListensEndsWhileItPlans) {
   std::filesystem::remove_all(in_the_way);
 }
 
-std::string Scrape(Installation& nation) {
-  const std::string log = nation.server().err();
-  const std::string before_port = R"("metrics_listen":"127.0.0.1:)";
-  const std::size_t at = log.find(before_port);
-  if (at == std::string::npos) return "no metrics: " + log;
-  const int port = std::atoi(log.c_str() + at + before_port.size());
-  return RunToEnd({"bash", "-c",
-                   "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port) +
-                       " && printf 'GET /metrics HTTP/1.1\\r\\nHost: "
-                       "x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && "
-                       "timeout 10 cat <&3"})
-      .out;
-}
-
 TEST(Server, MetricsCountFromZeroSoThatAnAlarmSeesTheFirst) {
   Installation nation;
-  const std::string metrics = Scrape(nation);
+  const std::string metrics = nation.Metrics();
   EXPECT_THAT(metrics, HasSubstr("allot_scheduler_errors_total{reason=\"internal\"} 0"));
   EXPECT_THAT(metrics, HasSubstr("allot_scheduler_decisions_total{outcome=\"slipped\"} 0"));
   EXPECT_THAT(metrics, HasSubstr("allot_scheduler_leader 1"));
@@ -127,12 +113,12 @@ void SignalDatabase(const Installation& nation, int signal) {
 TEST(Server, ADatabaseThatDoesNotAnswerDoesNotSilenceItsAlarm) {
   Installation nation;
   nation.RegisterSmallNation();
-  const std::string before = Scrape(nation);
+  const std::string before = nation.Metrics();
   EXPECT_THAT(before, HasSubstr("allot_store_up 1"));
   EXPECT_THAT(before, HasSubstr("allot_pool_gpus{"));
   SignalDatabase(nation, SIGSTOP);
   for (int i = 0; i < 2; ++i) {
-    const std::string meanwhile = Scrape(nation);
+    const std::string meanwhile = nation.Metrics();
     EXPECT_THAT(meanwhile, HasSubstr("allot_store_up 0"));
     EXPECT_THAT(meanwhile, HasSubstr("allot_pool_gpus{"));
     EXPECT_THAT(meanwhile, HasSubstr("allot_rpc_calls_total"));
@@ -141,7 +127,7 @@ TEST(Server, ADatabaseThatDoesNotAnswerDoesNotSilenceItsAlarm) {
   std::string after;
   while (after.find("allot_store_up 1") == std::string::npos) {
     ASSERT_TRUE(nation.server().running());
-    after = Scrape(nation);
+    after = nation.Metrics();
   }
 }
 

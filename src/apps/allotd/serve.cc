@@ -43,9 +43,9 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kRefused = 2;
 /// Connections to the database that no call's worker has: who calls is found out, submissions are
-/// committed, watches are fed (by two threads), and the lead is held and passes are made through
-/// them, however busy the workers are.
-constexpr int kConnectionsKept = 5;
+/// committed, watches are fed (by two threads), the lead is held, passes are made and scrapes are
+/// answered through them, however busy the workers are.
+constexpr int kConnectionsKept = 6;
 
 int64_t SteadyMicros() {
   using std::chrono::duration_cast;
