@@ -174,7 +174,8 @@ class GrpcServer final : public Server {
 
  private:
   /// gRPC waits for its own calls, too: who watches the health, or has sent half a message, would
-  /// hold up the end for all of the grace.
+  /// hold up the end for all of the grace. And it waits for ours until each has an answer, however
+  /// long ago it was cut: what waits for a database that hangs gets one without it.
   void CutWhatIsLeft(const std::stop_token& ended, std::chrono::steady_clock::time_point deadline) {
     journal_.AwaitNone(deadline);
     std::mutex mutex;
@@ -185,6 +186,7 @@ class GrpcServer final : public Server {
     if (ended.stop_requested()) return;
     authenticator_.RefuseAll();
     grpc_server_cancel_all_calls(server_->c_server());
+    shared_commit_.Stop();
   }
 
   const Options options_;
