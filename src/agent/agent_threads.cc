@@ -5,13 +5,14 @@
 
 namespace allot::agent {
 
-AgentThreads::AgentThreads(Agent& agent, std::function<int64_t()> steady_ms,
-                           std::function<void()> on_end)
+AgentThreads::AgentThreads(Agent& agent, std::function<void()> on_end)
     : agent_(agent), on_end_(std::move(on_end)) {
-  reports_ = std::thread([this, steady_ms = std::move(steady_ms)] {
-    Run(report_woken_, [&] { return agent_.ReportTurn(steady_ms()); });
+  reports_ = std::thread([this] {
+    Run([this] { return agent_.ReportTurn(); },
+        [this] { return std::exchange(report_woken_, false); });
   });
-  orders_ = std::thread([this] { Run(order_woken_, [this] { return agent_.OrderTurn(); }); });
+  orders_ =
+      std::thread([this] { Run([this] { return agent_.OrderTurn(); }, [] { return false; }); });
 }
 
 AgentThreads::~AgentThreads() { Stop(); }
@@ -35,13 +36,12 @@ void AgentThreads::WakeReports() {
   wake_.notify_all();
 }
 
-void AgentThreads::Run(bool& woken, const std::function<int64_t()>& turn) {
+void AgentThreads::Run(const std::function<int64_t()>& turn, const std::function<bool()>& woken) {
   for (;;) {
     const int64_t wait_ms = turn();
     if (agent_.ending()) return on_end_();
     std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return stopping_ || woken; });
-    woken = false;
+    wake_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return stopping_ || woken(); });
     if (stopping_) return;
   }
 }

@@ -13,9 +13,9 @@ namespace allot::agent {
 /// Drives an agent's two kinds of turns, each on a thread of its own.
 class AgentThreads {
  public:
-  /// `steady_ms` is a steady clock in milliseconds. `on_end` is called, on one of the threads,
-  /// when the agent ends by itself. All outlive the object.
-  AgentThreads(Agent& agent, std::function<int64_t()> steady_ms, std::function<void()> on_end);
+  /// `on_end` is called, on one of the threads, when the agent ends by itself. The agent outlives
+  /// the object.
+  AgentThreads(Agent& agent, std::function<void()> on_end);
   /// Stops.
   ~AgentThreads();
   AgentThreads(const AgentThreads&) = delete;
@@ -27,7 +27,8 @@ class AgentThreads {
   void WakeReports();
 
  private:
-  void Run(bool& woken, const std::function<int64_t()>& turn);
+  /// `woken` takes a wake-up, under the lock.
+  void Run(const std::function<int64_t()>& turn, const std::function<bool()>& woken);
 
   Agent& agent_;
   std::function<void()> on_end_;
@@ -35,7 +36,6 @@ class AgentThreads {
   std::condition_variable wake_;
   bool stopping_ = false;
   bool report_woken_ = false;
-  bool order_woken_ = false;
   std::thread reports_;
   std::thread orders_;
 };

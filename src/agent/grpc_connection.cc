@@ -130,9 +130,10 @@ void GrpcConnection::Interrupt() {
   for (grpc::ClientContext* context : contexts_) context->TryCancel();
 }
 
-Answer<Registration> GrpcConnection::Register() {
+Answer<Registration> GrpcConnection::Register(const std::string& request_id) {
   v1::RegisterAgentRequest request;
   request.set_cluster(cluster_name_);
+  request.set_request_id(request_id);
   request.set_gpu_model(options_.gpu_model == GpuModel::kB200 ? v1::GPU_MODEL_B200
                                                               : v1::GPU_MODEL_H200);
   v1::RegisterAgentResponse response;

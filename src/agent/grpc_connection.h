@@ -36,7 +36,7 @@ class GrpcConnection final : public Connection {
   /// Calls made from now on go over a connection of its own, with these; those under way go on.
   void Renew(const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
-  Answer<Registration> Register() override;
+  Answer<Registration> Register(const std::string& request_id) override;
   Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
                                 const std::vector<NodeReport>& nodes) override;
   Answer<HeartbeatAnswer> Heartbeat(int64_t session, int64_t generation,

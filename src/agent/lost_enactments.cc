@@ -35,9 +35,17 @@ bool IsInTheWay(const Enactment& enactment, const Order& order) {
 
 }  // namespace
 
-Result<Progress> LostEnactments::MakeWayFor(const Order& order) {
-  if (!as_of_epoch_ || IsOfEarlierTimeline(*as_of_epoch_, order.epoch)) {
+Result<Progress> LostEnactments::MakeWayFor(const Order& order, int64_t session) {
+  // In the first timeline nothing is of an earlier one.
+  if (!IsOfEarlierTimeline(0, order.epoch)) return Progress::Done();
+  if (!as_of_epoch_ || IsOfEarlierTimeline(*as_of_epoch_, order.epoch) || !unreadable_.empty()) {
     ALLOT_RETURN_IF_ERROR(Look(order.epoch));
+  }
+  if (!unreadable_.empty()) {
+    return Progress::NotYet(
+        "whether it holds GPUs that were handed over before the pool's database was restored "
+        "is not known: " +
+        unreadable_.front());
   }
   while (!held_.empty()) {
     const auto found = std::ranges::find_if(
@@ -46,7 +54,8 @@ Result<Progress> LostEnactments::MakeWayFor(const Order& order) {
     // It may have been ordered once more, or released, since.
     ALLOT_ASSIGN_OR_RETURN(auto present, state_.Find(found->allocation, found->attempt));
     if (present && IsHeld(*present) && IsOfEarlierTimeline(present->epoch, order.epoch)) {
-      ALLOT_ASSIGN_OR_RETURN(const Progress progress, TakeBack(*std::move(present), order));
+      ALLOT_ASSIGN_OR_RETURN(const Progress progress,
+                             TakeBack(*std::move(present), order, session));
       if (progress.state != Progress::State::kDone) return progress;
     }
     held_.erase(found);
@@ -55,7 +64,9 @@ Result<Progress> LostEnactments::MakeWayFor(const Order& order) {
 }
 
 Status LostEnactments::Look(int64_t epoch) {
-  ALLOT_ASSIGN_OR_RETURN(held_, state_.List());
+  ALLOT_ASSIGN_OR_RETURN(Records records, state_.List());
+  held_ = std::move(records.enactments);
+  unreadable_ = std::move(records.unreadable);
   std::erase_if(held_, [&](const Enactment& enactment) {
     return !IsHeld(enactment) || !IsOfEarlierTimeline(enactment.epoch, epoch);
   });
@@ -64,7 +75,8 @@ Status LostEnactments::Look(int64_t epoch) {
 }
 
 // The record keeps its epoch: should the pool come to this attempt again, that is another one.
-Result<Progress> LostEnactments::TakeBack(Enactment enactment, const Order& order) {
+Result<Progress> LostEnactments::TakeBack(Enactment enactment, const Order& order,
+                                          int64_t session) {
   const Order release{.id = enactment.order,
                       .cluster = order.cluster,
                       .allocation = enactment.allocation,
@@ -78,10 +90,10 @@ Result<Progress> LostEnactments::TakeBack(Enactment enactment, const Order& orde
     enactment.update_time = clock_.Now();
     ALLOT_RETURN_IF_ERROR(state_.Write(enactment));
   }
-  const Progress progress = adapter_.Release(release);
+  const Progress progress = adapter_.Release(release, session);
   if (progress.state != Progress::State::kDone) {
     if (progress.state == Progress::State::kUnderWay) return progress;
-    return Progress::Failed(
+    return Progress::NotYet(
         "what was handed over to " + enactment.allocation.str() +
         " before the pool's database was restored cannot be taken back: " + progress.message);
   }

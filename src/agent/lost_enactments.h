@@ -23,12 +23,13 @@ class LostEnactments {
   LostEnactments(Adapter& adapter, State& state, const Clock& clock, const Log& log)
       : adapter_(adapter), state_(state), clock_(clock), log_(log) {}
 
-  /// Before a provision order is enacted: done when nothing of before a restore has its GPUs.
-  Result<Progress> MakeWayFor(const Order& order);
+  /// Before a provision order is enacted: done when nothing of before a restore has its GPUs. The
+  /// order never fails for it: what is in the way is not its own.
+  Result<Progress> MakeWayFor(const Order& order, int64_t session);
 
  private:
   Status Look(int64_t epoch);
-  Result<Progress> TakeBack(Enactment enactment, const Order& order);
+  Result<Progress> TakeBack(Enactment enactment, const Order& order, int64_t session);
 
   Adapter& adapter_;
   State& state_;
@@ -36,6 +37,8 @@ class LostEnactments {
   const Log& log_;
   /// Held by an earlier timeline than that of this epoch.
   std::vector<Enactment> held_;
+  /// Records that cannot be read: each may hold any GPUs, since before a restore.
+  std::vector<std::string> unreadable_;
   std::optional<int64_t> as_of_epoch_;
 };
 

@@ -15,6 +15,7 @@
 
 #include "agent/durable_file.h"
 #include "agent/enactment_file.h"
+#include "agent/folder_entries.h"
 #include "agent/inventory_file.h"
 
 namespace allot::agent {
@@ -36,6 +37,15 @@ std::string Cause(int cause) {
 Status MakeFolder(const std::string& root, const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return Ok{};
   return Unusable(root, "cannot be made: " + path + ": " + Cause(errno));
+}
+
+constexpr const char* kRegistrationFile = "registration";
+
+/// As agents mint them.
+bool IsRequestId(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  });
 }
 
 /// Members of the right kind, or nothing.
@@ -72,12 +82,13 @@ Result<std::unique_ptr<StateFolder>> StateFolder::Open(Options options, const Pr
   if (inventory) {
     auto listed = ParseInventory(*inventory);
     if (!listed) {
-      return Unusable(root, "is damaged: inventory.json is not a generation with its nodes");
+      return Unusable(root,
+                      "is damaged: inventory.json is not a generation with its nodes: move it out "
+                      "of the folder, the list is sent anew");
     }
     folder->generation_ = listed->generation;
     folder->nodes_ = std::move(listed->nodes);
   }
-  ALLOT_RETURN_IF_ERROR(folder->List());
   return folder;
 }
 
@@ -92,7 +103,11 @@ Status StateFolder::Claim(const ProviderId& provider, const ClusterId& cluster) 
     return WriteDurably(options_.path, "cluster.json", owner.dump() + "\n", options_.after_step);
   }
   const auto owner = ReadObject(*text);
-  if (!owner) return Unusable(options_.path, "is damaged: cluster.json is not a JSON object");
+  if (!owner) {
+    return Unusable(options_.path,
+                    "is damaged: cluster.json is not a JSON object: if the folder is that of " +
+                        cluster.str() + ", move that file out of it");
+  }
   const std::string owner_provider = TextOf(*owner, "provider");
   const std::string owner_cluster = TextOf(*owner, "cluster");
   if (owner_provider != provider.str() || owner_cluster != cluster.str()) {
@@ -105,13 +120,14 @@ Status StateFolder::Claim(const ProviderId& provider, const ClusterId& cluster) 
 
 Status StateFolder::RemoveLeftovers() const {
   for (const std::string& folder : {options_.path, options_.path + "/enactments"}) {
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const auto entries = EntriesOf(folder);
+    if (!entries.ok()) return Unusable(options_.path, "cannot be used: " + entries.error().message);
+    for (const std::filesystem::directory_entry& entry : *entries) {
       if (!entry.path().string().ends_with(kUnfinishedSuffix)) continue;
+      std::error_code error;
       std::filesystem::remove(entry.path(), error);
-      if (error) break;
+      if (error) return Unusable(options_.path, "cannot be cleaned up: " + error.message());
     }
-    if (error) return Unusable(options_.path, "cannot be cleaned up: " + error.message());
   }
   return Ok{};
 }
@@ -139,13 +155,39 @@ Status StateFolder::WriteInventory() {
                       options_.after_step);
 }
 
-Result<std::optional<Enactment>> StateFolder::Find(const AllocationId& allocation,
-                                                   int attempt) const {
-  const std::string path = options_.path + "/enactments/" + EnactmentFileName(allocation, attempt);
+std::string StateFolder::PendingRegistration() const {
+  const auto text = ReadWhole(options_.path + "/" + kRegistrationFile);
+  // What is no id is as good as none: the server would refuse it for ever.
+  return text.ok() && *text && IsRequestId(**text) ? **text : std::string();
+}
+
+Status StateFolder::KeepPendingRegistration(const std::string& request_id) {
+  if (!request_id.empty()) {
+    return WriteDurably(options_.path, kRegistrationFile, request_id, options_.after_step);
+  }
+  // Not synced: an id that a crash brings back is answered with its session.
+  std::error_code error;
+  std::filesystem::remove(options_.path + "/" + kRegistrationFile, error);
+  if (!error) return Ok{};
+  return StateError(Reason::kStoreUnavailable, options_.path + "/" + kRegistrationFile +
+                                                   " cannot be removed: " + error.message());
+}
+
+/// Nothing when there is no such file.
+Result<std::optional<Enactment>> StateFolder::ReadRecord(const std::string& name) const {
+  const std::string path = options_.path + "/enactments/" + name;
   ALLOT_ASSIGN_OR_RETURN(const auto text, ReadWhole(path));
   if (!text) return std::optional<Enactment>();
   ALLOT_ASSIGN_OR_RETURN(Enactment enactment, ParseEnactment(*text, path));
+  if (name != EnactmentFileName(enactment.allocation, enactment.attempt)) {
+    return StateError(Reason::kConfigInvalid, path + " is damaged: it is about another attempt");
+  }
   return std::optional(std::move(enactment));
+}
+
+Result<std::optional<Enactment>> StateFolder::Find(const AllocationId& allocation,
+                                                   int attempt) const {
+  return ReadRecord(EnactmentFileName(allocation, attempt));
 }
 
 Status StateFolder::Write(const Enactment& enactment) {
@@ -154,32 +196,29 @@ Status StateFolder::Write(const Enactment& enactment) {
                       RenderEnactment(enactment), options_.after_step);
 }
 
-Result<std::vector<Enactment>> StateFolder::List() const {
-  std::vector<Enactment> enactments;
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(options_.path + "/enactments", error)) {
-    const std::string path = entry.path().string();
-    if (!path.ends_with(".json")) continue;
-    ALLOT_ASSIGN_OR_RETURN(const auto text, ReadWhole(path));
-    if (!text) continue;
-    ALLOT_ASSIGN_OR_RETURN(Enactment enactment, ParseEnactment(*text, path));
-    if (entry.path().filename() != EnactmentFileName(enactment.allocation, enactment.attempt)) {
-      return Unusable(options_.path, "is damaged: " + path + " is about another attempt");
+Result<Records> StateFolder::List() const {
+  ALLOT_ASSIGN_OR_RETURN(const auto entries, EntriesOf(options_.path + "/enactments"));
+  Records records;
+  for (const std::filesystem::directory_entry& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".json")) continue;
+    Result<std::optional<Enactment>> record = ReadRecord(name);
+    if (!record.ok()) {
+      records.unreadable.push_back(record.error().message);
+    } else if (*record) {
+      records.enactments.push_back(**std::move(record));
     }
-    enactments.push_back(std::move(enactment));
   }
-  if (error) return Unusable(options_.path, "cannot be read: " + error.message());
-  std::ranges::sort(enactments, {}, [](const Enactment& enactment) {
+  std::ranges::sort(records.enactments, {}, [](const Enactment& enactment) {
     return std::pair(enactment.allocation, enactment.attempt);
   });
-  return enactments;
+  return records;
 }
 
 Result<int> StateFolder::RemoveEndedBefore(Instant t) {
-  ALLOT_ASSIGN_OR_RETURN(const std::vector<Enactment> enactments, List());
+  ALLOT_ASSIGN_OR_RETURN(const Records records, List());
   int removed = 0;
-  for (const Enactment& enactment : enactments) {
+  for (const Enactment& enactment : records.enactments) {
     const bool ended =
         enactment.state == EnactmentState::kReleased || enactment.state == EnactmentState::kFailed;
     if (!ended || enactment.update_time >= t) continue;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/folder_entries.h"
 #include "allot/base/text.h"
 #include "allot/model/name.h"
 
@@ -42,9 +43,9 @@ StaticAdapter::StaticAdapter(Site site, Options options)
 
 Result<std::vector<NodeReport>> StaticAdapter::Inventory() {
   const std::lock_guard lock(mutex_);
-  std::error_code error;
+  ALLOT_ASSIGN_OR_RETURN(const auto entries, EntriesOf(options_.health_folder));
   std::map<std::string, std::string> reasons;
-  for (const auto& entry : std::filesystem::directory_iterator(options_.health_folder, error)) {
+  for (const std::filesystem::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
     // Editors and half-written files come with dots, which no node has.
     if (!CheckName(name, "node").ok()) continue;
@@ -59,10 +60,6 @@ Result<std::vector<NodeReport>> StaticAdapter::Inventory() {
                    {{"node", name}});
     }
   }
-  if (error) {
-    return StateError(Reason::kStoreUnavailable,
-                      options_.health_folder + " cannot be read: " + error.message());
-  }
   std::vector<NodeReport> nodes;
   nodes.reserve(site_.nodes.size());
   for (const auto& [name, leaf] : site_.nodes) {
@@ -73,7 +70,7 @@ Result<std::vector<NodeReport>> StaticAdapter::Inventory() {
   return nodes;
 }
 
-Progress StaticAdapter::Provision(const Order& order) {
+Progress StaticAdapter::Provision(const Order& order, int64_t) {
   int64_t delay_ms = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -93,7 +90,7 @@ Progress StaticAdapter::Provision(const Order& order) {
   return Progress::Done();
 }
 
-Progress StaticAdapter::Release(const Order& order) {
+Progress StaticAdapter::Release(const Order& order, int64_t) {
   ready_ms_.erase({order.allocation, order.attempt});
   return Progress::Done();
 }

@@ -17,6 +17,8 @@ namespace allot::agent {
 
 /// A cluster whose nodes stand in a site file and which nothing else runs: handing GPUs over is
 /// recording it, which the agent does. A file `health/<node>` says that a node does not work.
+/// It has no use for sessions: an agent's record is all there is, and `agent.lock` keeps every
+/// other agent from it.
 class StaticAdapter final : public Adapter {
  public:
   struct Options {
@@ -30,8 +32,8 @@ class StaticAdapter final : public Adapter {
   StaticAdapter(Site site, Options options);
 
   Result<std::vector<NodeReport>> Inventory() override;
-  Progress Provision(const Order& order) override;
-  Progress Release(const Order& order) override;
+  Progress Provision(const Order& order, int64_t session) override;
+  Progress Release(const Order& order, int64_t session) override;
   /// The site file anew. Provider, cluster and model cannot change while the agent runs.
   Status Reload() override;
 

@@ -103,6 +103,16 @@ void Auditor::Registered(const ClusterId& cluster, int64_t session) {
   newest = std::max(newest, session);
 }
 
+void Auditor::Superseded(const ClusterId& cluster, const std::set<std::string>& registrations) {
+  std::string newest;
+  ForEachEntry([&](const AuditEntry& entry) {
+    const bool registered = entry.action == "agent.register" && entry.resource == cluster.str();
+    if (registered) newest = entry.request_id;
+  });
+  Expect(!registrations.contains(newest), "superseded_by_another",
+         "the agent of " + cluster.str() + " was superseded by its own registration " + newest);
+}
+
 void Auditor::Answered(const char* method, const ClusterId& cluster, int64_t session,
                        bool accepted) {
   if (!accepted) return;
@@ -283,8 +293,7 @@ void Auditor::Started(const Allocation& one) {
   if (request.borrow) world_.Probe("allocation_borrowed");
 }
 
-void Auditor::CheckRecord() {
-  std::map<std::string, int> created;
+void Auditor::ForEachEntry(const std::function<void(const AuditEntry&)>& look) {
   int64_t number = 0;
   for (;;) {
     const auto part = control::ReadAuditChain(context_, reader_, number, 1'000);
@@ -293,9 +302,16 @@ void Auditor::CheckRecord() {
       Expect(entry.entry.number == number + 1, "audit_dense",
              "the audit has no entry " + std::to_string(number + 1));
       number = entry.entry.number;
-      if (entry.entry.action == "allocation.create") ++created[entry.entry.resource];
+      look(entry.entry);
     }
   }
+}
+
+void Auditor::CheckRecord() {
+  std::map<std::string, int> created;
+  ForEachEntry([&](const AuditEntry& entry) {
+    if (entry.action == "allocation.create") ++created[entry.resource];
+  });
   for (const auto& [id, allocation] : allocations_) {
     if (allocation.grows) continue;
     Expect(created[id.str()] == 1, "audit_complete",

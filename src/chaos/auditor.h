@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,6 +42,8 @@ class Auditor {
   /// Somebody asked for what is another's.
   void AskedForAnothers(const std::string& what, const std::optional<Error>& error);
   void Registered(const ClusterId& cluster, int64_t session);
+  /// An agent was told that a newer one has taken its place; it had registered under these ids.
+  void Superseded(const ClusterId& cluster, const std::set<std::string>& registrations);
   /// A message of a session had its answer.
   void Answered(const char* method, const ClusterId& cluster, int64_t session, bool accepted);
   void PassMade(const std::string& server, const control::PassReport& pass);
@@ -68,6 +71,8 @@ class Auditor {
   using AttemptKey = std::pair<AllocationId, int>;
 
   void Expect(bool holds, const char* rule, const std::string& what);
+  /// Of the audit, in its order, which is seen to be dense.
+  void ForEachEntry(const std::function<void(const AuditEntry&)>& look);
   void Changed(const Allocation& after, AllocationState state);
   void FirstSeen(const Allocation& allocation);
   void Moved(const Allocation& before, const Allocation& after, AllocationState state);

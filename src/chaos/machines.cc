@@ -1,5 +1,7 @@
 #include "chaos/site.h"
 
+#include <algorithm>
+
 namespace allot::chaos {
 
 using agent::NodeReport;
@@ -32,8 +34,14 @@ bool Machines::TakesTime(const Order& order) {
   return world_.now() < found->second;
 }
 
-Progress Machines::Provision(const Order& order) {
+bool Machines::IsOfNewestSession(int64_t session) {
+  newest_session_ = std::max(newest_session_, session);
+  return session == newest_session_;
+}
+
+Progress Machines::Provision(const Order& order, int64_t session) {
   if (cut) return Progress::UnderWay(1'000);
+  if (!IsOfNewestSession(session)) return Progress::NotYet("a newer agent was here");
   const std::pair key(order.allocation, order.attempt);
   if (handed_.contains(key)) return Progress::Done();
   if (TakesTime(order)) {
@@ -53,8 +61,10 @@ Progress Machines::Provision(const Order& order) {
   return Progress::Done();
 }
 
-Progress Machines::Release(const Order& order) {
-  if (cut || TakesTime(order)) return Progress::UnderWay(1'000);
+Progress Machines::Release(const Order& order, int64_t session) {
+  if (cut) return Progress::UnderWay(1'000);
+  if (!IsOfNewestSession(session)) return Progress::NotYet("a newer agent was here");
+  if (TakesTime(order)) return Progress::UnderWay(1'000);
   if (world_.Strikes(world_.rates.release_fails, "release_fails")) {
     world_.Probe("release_failed");
     return Progress::Failed("a process does not end");
@@ -89,6 +99,12 @@ Status Memory::RaiseGenerationAbove(int64_t generation) {
   return Ok{};
 }
 
+Status Memory::KeepPendingRegistration(const std::string& request_id) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  registration_ = request_id;
+  return Ok{};
+}
+
 Result<std::optional<agent::Enactment>> Memory::Find(const AllocationId& allocation,
                                                      int attempt) const {
   const auto found = records_.find({allocation, attempt});
@@ -96,10 +112,10 @@ Result<std::optional<agent::Enactment>> Memory::Find(const AllocationId& allocat
   return std::optional(found->second);
 }
 
-Result<std::vector<agent::Enactment>> Memory::List() const {
-  std::vector<agent::Enactment> enactments;
-  for (const auto& [attempt, enactment] : records_) enactments.push_back(enactment);
-  return enactments;
+Result<agent::Records> Memory::List() const {
+  agent::Records records;
+  for (const auto& [attempt, enactment] : records_) records.enactments.push_back(enactment);
+  return records;
 }
 
 Status Memory::Write(const agent::Enactment& enactment) {

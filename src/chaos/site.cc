@@ -107,8 +107,8 @@ Answer<T> Line::Call(const char* method, int64_t session, Handler<T> handler, bo
   return **answer;
 }
 
-Answer<agent::Registration> Line::Register() {
-  const std::string request_id = in_.ids.Mint(20);
+Answer<agent::Registration> Line::Register(const std::string& request_id) {
+  registrations.insert(request_id);
   const Handler<agent::Registration> handler =
       [this, request_id](const control::Context& context,
                          const Principal& principal) -> Result<agent::Registration> {
@@ -202,12 +202,18 @@ void Site::Start() {
     return;
   }
   machines_.cut = memory_.cut = line_.cut = false;
+  line_.registrations.clear();
   in_.world.Trace("the agent of " + cluster_.id.str() + " starts");
   const auto silent = [](agent::LogLevel, std::string_view,
                          std::initializer_list<agent::LogField>) {};
   ++lives_;
   agent_ = std::make_unique<agent::Agent>(
-      machines_, memory_, line_, clock_, silent,
+      machines_, memory_, line_,
+      agent::Agent::Surroundings{
+          .clock = clock_,
+          .steady_ms = [this] { return in_.world.now().micros / kMillisecond; },
+          .ids = in_.ids,
+          .log = silent},
       agent::Agent::Options{.inventory_poll_ms = 6'000, .seed = in_.world.random.Next()});
   ReportLater(0);
   OrderLater(kMillisecond * 50);
@@ -227,6 +233,8 @@ bool Site::Bury() {
   if (agent_->ending()->cause == agent::Ending::Cause::kRefused) {
     in_.world.Violate("agent_serves", "the agent of " + cluster_.id.str() +
                                           " was refused: " + agent_->ending()->message);
+  } else {
+    in_.auditor.Superseded(cluster_.id, line_.registrations);
   }
   machines_.cut = memory_.cut = line_.cut = true;
   in_.world.After(kRestartMicros, kNobody, "agent starts", [this] { Start(); });
@@ -236,7 +244,7 @@ bool Site::Bury() {
 void Site::ReportLater(int64_t micros) {
   in_.world.After(std::max(micros, kMillisecond), reports_, "report", [this, life = lives_] {
     if (life != lives_ || !alive()) return;
-    const int64_t wait_ms = agent_->ReportTurn(in_.world.now().micros / kMillisecond);
+    const int64_t wait_ms = agent_->ReportTurn();
     if (!Bury()) ReportLater(wait_ms * kMillisecond);
   });
 }

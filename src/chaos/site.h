@@ -21,8 +21,8 @@ class Machines final : public agent::Adapter {
   Machines(World& world, Auditor& auditor, std::vector<std::string> names);
 
   Result<std::vector<agent::NodeReport>> Inventory() override;
-  agent::Progress Provision(const Order& order) override;
-  agent::Progress Release(const Order& order) override;
+  agent::Progress Provision(const Order& order, int64_t session) override;
+  agent::Progress Release(const Order& order, int64_t session) override;
   Status Reload() override { return Ok{}; }
 
   std::size_t size() const { return nodes_.size(); }
@@ -41,12 +41,15 @@ class Machines final : public agent::Adapter {
   };
   /// Whether an order goes on for some time still; decided once for each.
   bool TakesTime(const Order& order);
+  /// What is in the older of two sessions is not done any more.
+  bool IsOfNewestSession(int64_t session);
 
   World& world_;
   Auditor& auditor_;
   std::vector<Machine> nodes_;
   std::map<OrderId, Instant> ready_at_;
   std::set<std::pair<AllocationId, int>> handed_;
+  int64_t newest_session_ = 0;
 };
 
 /// What an agent remembers. It outlives the agent.
@@ -56,9 +59,11 @@ class Memory final : public agent::State {
 
   Result<int64_t> GenerationOf(const std::vector<std::string>& nodes) override;
   Status RaiseGenerationAbove(int64_t generation) override;
+  std::string PendingRegistration() const override { return registration_; }
+  Status KeepPendingRegistration(const std::string& request_id) override;
   Result<std::optional<agent::Enactment>> Find(const AllocationId& allocation,
                                                int attempt) const override;
-  Result<std::vector<agent::Enactment>> List() const override;
+  Result<agent::Records> List() const override;
   Status Write(const agent::Enactment& enactment) override;
   Result<int> RemoveEndedBefore(Instant t) override;
 
@@ -71,6 +76,7 @@ class Memory final : public agent::State {
   World& world_;
   int64_t generation_ = 0;
   std::vector<std::string> nodes_;
+  std::string registration_;
   std::map<std::pair<AllocationId, int>, agent::Enactment> records_;
 };
 
@@ -80,7 +86,7 @@ class Line final : public agent::Connection {
  public:
   Line(Installation& installation, Servers& servers, Cluster cluster, std::string secret);
 
-  agent::Answer<agent::Registration> Register() override;
+  agent::Answer<agent::Registration> Register(const std::string& request_id) override;
   agent::Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
                                        const std::vector<agent::NodeReport>& nodes) override;
   agent::Answer<agent::HeartbeatAnswer> Heartbeat(
@@ -93,6 +99,8 @@ class Line final : public agent::Connection {
 
   bool cut = false;
   bool partitioned = false;
+  /// Under which the agent that lives registered.
+  std::set<std::string> registrations;
   /// How many orders the last pull brought.
   std::size_t pulled = 0;
 

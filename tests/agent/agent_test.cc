@@ -5,15 +5,18 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "agent/fake_server.h"
+#include "support/counting_id_source.h"
 #include "support/manual_clock.h"
 #include "support/temp_dir.h"
 
 namespace allot::agent {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -34,13 +37,25 @@ class AgentTest : public ::testing::Test {
         StateFolder::Open({temp_ / "state", {}}, ProviderId("naver"), ClusterId("naver-a"));
     EXPECT_TRUE(opened.ok()) << Describe(opened.error());
     state_ = *std::move(opened);
-    const Log log = [this](LogLevel, std::string_view message, std::initializer_list<LogField>) {
+    const Log log = [this](LogLevel, std::string_view message,
+                           std::initializer_list<LogField> fields) {
       log_.emplace_back(message);
+      for (const LogField& field : fields) {
+        if (field.key == "cause") causes_.push_back(std::get<std::string>(field.value));
+      }
     };
-    agent_ = std::make_unique<Agent>(adapter_, *state_, server_, clock_, log, Agent::Options{});
+    agent_ = std::make_unique<Agent>(
+        adapter_, *state_, server_,
+        Agent::Surroundings{
+            .clock = clock_, .steady_ms = [this] { return now_ms_; }, .ids = ids_, .log = log},
+        Agent::Options{});
   }
 
-  void Open() { ASSERT_LE(agent_->ReportTurn(now_ms_), 500); }
+  int64_t ReportAt(int64_t now_ms) {
+    now_ms_ = now_ms;
+    return agent_->ReportTurn();
+  }
+  void Open() { ASSERT_LE(ReportAt(now_ms_), 500); }
 
   Enactment Record(int attempt = 1) {
     const auto found = state_->Find(AllocationId("snu/llm/train"), attempt);
@@ -51,11 +66,13 @@ class AgentTest : public ::testing::Test {
 
   testing::TempDir temp_;
   testing::ManualClock clock_;
+  testing::CountingIdSource ids_;
   FakeServer server_;
   FakeAdapter adapter_;
   std::unique_ptr<StateFolder> state_;
   std::unique_ptr<Agent> agent_;
   std::vector<std::string> log_;
+  std::vector<std::string> causes_;
   int64_t now_ms_ = 1'000;
 };
 
@@ -75,7 +92,7 @@ TEST_F(AgentTest, HeartbeatsWithinAThirdOfTheServersExpiry) {
   Open();
   int64_t last_ms = now_ms_;
   for (int seen = 1; seen < 20;) {
-    const int64_t wait_ms = agent_->ReportTurn(now_ms_);
+    const int64_t wait_ms = ReportAt(now_ms_);
     const int heartbeats = server_.calls["Heartbeat"];
     if (heartbeats > seen) {
       EXPECT_LE(now_ms_ - last_ms, 1'000);
@@ -91,17 +108,17 @@ TEST_F(AgentTest, HeartbeatsWithinAThirdOfTheServersExpiry) {
 TEST_F(AgentTest, ReportsADeadNodeAtOnceAndWithItsReason) {
   Open();
   adapter_.nodes[0] = {"n1", false, "fell off the bus", ""};
-  EXPECT_LE(agent_->ReportTurn(now_ms_ + 1), 500);
+  EXPECT_LE(ReportAt(now_ms_ + 1), 500);
   EXPECT_THAT(server_.unhealthy, ElementsAre(NodeReport{"n1", false, "fell off the bus", ""}));
   adapter_.nodes[0] = {"n1", true, "", ""};
-  agent_->ReportTurn(now_ms_ + 2);
+  ReportAt(now_ms_ + 2);
   EXPECT_THAT(server_.unhealthy, IsEmpty());
 }
 
 TEST_F(AgentTest, SendsAChangedListWithTheNextGeneration) {
   Open();
   adapter_.nodes.push_back({"n3", true, "", ""});
-  agent_->ReportTurn(now_ms_ + 1);
+  ReportAt(now_ms_ + 1);
   EXPECT_EQ(server_.inventory_generation, 2);
   EXPECT_EQ(server_.inventory, adapter_.nodes);
 }
@@ -110,7 +127,7 @@ TEST_F(AgentTest, SendsTheInventoryAgainWhenTheServerWantsIt) {
   Open();
   server_.inventory_generation = 0;
   now_ms_ += 30'000;
-  EXPECT_EQ(agent_->ReportTurn(now_ms_), 0);
+  EXPECT_EQ(ReportAt(now_ms_), 0);
   Open();
   EXPECT_EQ(server_.inventory_generation, 1);
 }
@@ -134,7 +151,7 @@ TEST_F(AgentTest, RegistersAnewWhenItsGenerationIsStale) {
   Open();
   server_.inventory_generation = 50;
   adapter_.nodes.push_back({"n3", true, "", ""});
-  agent_->ReportTurn(now_ms_ + 1);
+  ReportAt(now_ms_ + 1);
   Open();
   EXPECT_EQ(server_.session, 2);
   EXPECT_EQ(server_.inventory, adapter_.nodes);
@@ -150,16 +167,33 @@ TEST_F(AgentTest, KeepsTheLastListWhenTheAdapterCannotSay) {
   EXPECT_EQ(std::ranges::count(log_, "the nodes cannot be read; the last list stays in force"), 1);
 }
 
+TEST_F(AgentTest, GoesOnWithTheListItSentWhenAnotherCannotBeRecorded) {
+  Open();
+  std::filesystem::rename(temp_ / "state", temp_ / "elsewhere");
+  adapter_.nodes.push_back({"n3", true, "", ""});
+  adapter_.nodes[0] = {"n1", false, "burnt", ""};
+  for (int turn = 0; turn < 3; ++turn) ReportAt(now_ms_ + 10'000);
+  EXPECT_EQ(server_.calls["Heartbeat"], 4) << "silence would take the work off all nodes";
+  EXPECT_THAT(server_.unhealthy, ElementsAre(adapter_.nodes[0]));
+  EXPECT_EQ(server_.inventory_generation, 1);
+  EXPECT_EQ(
+      std::ranges::count(log_, "the inventory's generation cannot be kept; it will be tried again"),
+      1);
+  std::filesystem::rename(temp_ / "elsewhere", temp_ / "state");
+  ReportAt(now_ms_ + 1);
+  EXPECT_EQ(server_.inventory, adapter_.nodes);
+}
+
 TEST_F(AgentTest, EndsWhenANewerAgentHasTakenOver) {
   Open();
   server_.session = 2;
   now_ms_ += 30'000;
-  agent_->ReportTurn(now_ms_);
+  ReportAt(now_ms_);
   ASSERT_TRUE(agent_->ending().has_value());
   EXPECT_EQ(agent_->ending()->cause, Ending::Cause::kSuperseded);
   EXPECT_TRUE(server_.interrupted) << "a pull that waits must not hold the end up";
   const auto calls = server_.calls;
-  agent_->ReportTurn(now_ms_ + 60'000);
+  ReportAt(now_ms_ + 60'000);
   agent_->OrderTurn();
   EXPECT_EQ(server_.calls, calls);
 }
@@ -176,7 +210,7 @@ TEST_F(AgentTest, LearnsFromAPullThatItIsSuperseded) {
 
 TEST_F(AgentTest, EndsWhenTheServerRefusesItsKey) {
   server_.failures = {Failure{Failure::Kind::kRefused, "credential_invalid: …"}};
-  agent_->ReportTurn(now_ms_);
+  ReportAt(now_ms_);
   ASSERT_TRUE(agent_->ending().has_value());
   EXPECT_EQ(agent_->ending()->cause, Ending::Cause::kRefused);
   EXPECT_THAT(agent_->ending()->message, HasSubstr("credential_invalid"));
@@ -186,7 +220,7 @@ TEST_F(AgentTest, TriesAgainWithGrowingBoundedWaitsUntilTheServerIsBack) {
   server_.failures.assign(20, Failure{Failure::Kind::kTryLater, "unreachable"});
   int64_t longest_ms = 0;
   for (int i = 0; i < 20; ++i) {
-    const int64_t wait_ms = agent_->ReportTurn(now_ms_);
+    const int64_t wait_ms = ReportAt(now_ms_);
     EXPECT_GE(wait_ms, 50);
     EXPECT_LE(wait_ms, 5'000);
     longest_ms = std::max(longest_ms, wait_ms);
@@ -426,10 +460,46 @@ TEST_F(AgentTest, NeitherEnactsNorAcknowledgesWhatItCannotRecord) {
   EXPECT_GT(agent_->OrderTurn(), 0);
   EXPECT_THAT(adapter_.provisioned, IsEmpty());
   EXPECT_THAT(server_.acknowledged, IsEmpty());
+  EXPECT_THAT(log_, Contains("an order cannot be recorded, so it waits"));
+  EXPECT_THAT(causes_, Contains(HasSubstr("cannot be written")));
   std::filesystem::create_directory(temp_ / "state/enactments");
   agent_->OrderTurn();
   EXPECT_THAT(adapter_.provisioned, ElementsAre("o1"));
   EXPECT_TRUE(server_.open.empty());
+}
+
+TEST_F(AgentTest, ARecordThatCannotBeReadHoldsUpItsOwnAttemptOnly) {
+  Open();
+  const std::string record = temp_ / "state/enactments/snu.llm.train.1.json";
+  std::ofstream(record) << "{\"alloc";
+  server_.open = {MakeOrder("o1", kProvision, 1),
+                  MakeOrder("o2", kProvision, 1, 1, "snu/llm/other")};
+  agent_->OrderTurn();
+  EXPECT_THAT(adapter_.provisioned, ElementsAre("o2"));
+  EXPECT_THAT(server_.acknowledged, ElementsAre(std::pair(OrderId("o2"), Outcome{})));
+  EXPECT_THAT(log_, Contains("an order waits"));
+  EXPECT_THAT(causes_, Contains(AllOf(HasSubstr("what became of this attempt is not known"),
+                                      HasSubstr(record + " is damaged"))));
+  Restart();
+  Open();
+  EXPECT_GT(agent_->OrderTurn(), 0);
+  EXPECT_THAT(adapter_.provisioned, ElementsAre("o2"));
+  // Its end is on record again.
+  server_.open = {MakeOrder("o3", kRelease, 1)};
+  agent_->OrderTurn();
+  EXPECT_THAT(adapter_.released, ElementsAre("o3"));
+  EXPECT_TRUE(server_.open.empty());
+  EXPECT_EQ(Record().state, EnactmentState::kReleased);
+}
+
+TEST_F(AgentTest, APullThatSucceedsEndsTheWaitsBetweenPulls) {
+  Open();
+  for (int outage = 0; outage < 2; ++outage) {
+    server_.failures.assign(10, Failure{Failure::Kind::kTryLater, "unreachable"});
+    EXPECT_LE(agent_->OrderTurn(), 100) << outage;
+    while (!server_.failures.empty()) agent_->OrderTurn();
+    EXPECT_EQ(agent_->OrderTurn(), 0) << "nothing is open";
+  }
 }
 
 TEST_F(AgentTest, KeepsEnactedStateWhileTheServerIsAway) {

@@ -13,6 +13,7 @@
 #include "allot/agent/agent.h"
 
 #include "allot/agent/state_folder.h"
+#include "support/counting_id_source.h"
 #include "support/manual_clock.h"
 #include "support/temp_dir.h"
 
@@ -42,7 +43,7 @@ void Step(World& world) {
 class SharedServer final : public Connection {
  public:
   explicit SharedServer(World& world) : world_(world) {}
-  Answer<Registration> Register() override { return Registration{1, 0}; }
+  Answer<Registration> Register(const std::string&) override { return Registration{1, 0}; }
   Answer<int64_t> SyncInventory(int64_t, int64_t generation,
                                 const std::vector<NodeReport>&) override {
     return generation;
@@ -79,14 +80,14 @@ class SharedAdapter final : public Adapter {
   Result<std::vector<NodeReport>> Inventory() override {
     return std::vector<NodeReport>{{"n1", true, "", ""}};
   }
-  Progress Provision(const Order&) override {
+  Progress Provision(const Order&, int64_t) override {
     Step(world_);
     ++world_.provision_calls;
     world_.handed_over = true;
     Step(world_);
     return Progress::Done();
   }
-  Progress Release(const Order&) override {
+  Progress Release(const Order&, int64_t) override {
     Step(world_);
     world_.handed_over = false;
     Step(world_);
@@ -107,8 +108,11 @@ void Live(const std::string& folder, World& world) {
   SharedAdapter adapter(world);
   const testing::ManualClock clock;
   const Log quiet = [](LogLevel, std::string_view, std::initializer_list<LogField>) {};
-  Agent agent(adapter, **state, server, clock, quiet, {});
-  agent.ReportTurn(0);
+  testing::CountingIdSource ids;
+  Agent agent(adapter, **state, server,
+              {.clock = clock, .steady_ms = [] { return int64_t{0}; }, .ids = ids, .log = quiet},
+              {});
+  agent.ReportTurn();
   for (int turn = 0; turn < 10 && (world.provision_open || world.release_open); ++turn) {
     agent.OrderTurn();
   }
@@ -156,9 +160,9 @@ TEST(AgentDeathTest, LosesNothingWhereverItIsKilled) {
     const auto state =
         StateFolder::Open({temp / "state", {}}, ProviderId("naver"), ClusterId("naver-a"));
     ASSERT_TRUE(state.ok()) << Describe(state.error());
-    const auto enactments = (*state)->List();
-    ASSERT_EQ(enactments->size(), 1U);
-    EXPECT_EQ(enactments->front().state, EnactmentState::kReleased);
+    const auto records = (*state)->List();
+    ASSERT_EQ(records->enactments.size(), 1U);
+    EXPECT_EQ(records->enactments.front().state, EnactmentState::kReleased);
     ASSERT_FALSE(::testing::Test::HasFailure());
   }
   // Six durable writes of four steps each, and the calls between them.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "allot/agent/connection.h"
@@ -16,12 +18,20 @@ namespace allot::agent {
 /// Tests look at what it was told, and make it fail.
 class FakeServer final : public Connection {
  public:
-  Answer<Registration> Register() override {
+  Answer<Registration> Register(const std::string& request_id) override {
     const std::lock_guard lock(mutex_);
     ++calls["RegisterAgent"];
     if (auto failure = NextFailure()) return *failure;
-    inventory_generation = first_generation;
-    return Registration{++session, inventory_generation};
+    const auto [known, is_new] = registrations.emplace(request_id, session + 1);
+    if (is_new) {
+      ++session;
+      inventory_generation = first_generation;
+    }
+    if (std::exchange(lose_registration, false)) {
+      return Failure{Failure::Kind::kTryLater, "the server did not answer in time"};
+    }
+    if (known->second != session) return Superseded();
+    return Registration{session, inventory_generation};
   }
 
   Answer<int64_t> SyncInventory(int64_t from, int64_t generation,
@@ -49,6 +59,7 @@ class FakeServer final : public Connection {
   }
 
   Answer<PulledOrders> PullOrders(int64_t from, Seconds wait) override {
+    if (while_pulling) std::exchange(while_pulling, nullptr)();
     const std::lock_guard lock(mutex_);
     ++calls["PullOrders"];
     last_wait = wait;
@@ -84,6 +95,12 @@ class FakeServer final : public Connection {
   /// Answers to the next calls; nothing lets one through.
   std::vector<std::optional<Failure>> failures;
   int lose_acknowledgements = 0;
+  /// The next one is carried out and not answered.
+  bool lose_registration = false;
+  /// Sessions by the ids of the requests that opened them.
+  std::map<std::string, int64_t> registrations;
+  /// Happens once, while a pull waits.
+  std::function<void()> while_pulling;
   int64_t first_generation = 0;
   Seconds expiry{30};
 
@@ -108,21 +125,26 @@ class FakeServer final : public Connection {
   std::mutex mutex_;
 };
 
-/// Counts what it is asked to do, and does as it is told.
+/// Counts what it is asked to do, and does as it is told. Agents of different machines may share
+/// it: it does nothing for an older session.
 class FakeAdapter final : public Adapter {
  public:
   Result<std::vector<NodeReport>> Inventory() override {
     if (broken) return StateError(Reason::kStoreUnavailable, "the list is gone");
     return nodes;
   }
-  Progress Provision(const Order& order) override {
+  Progress Provision(const Order& order, int64_t session) override {
+    if (before_a_call) std::exchange(before_a_call, nullptr)();
+    if (IsFenced(session)) return Progress::NotYet("a newer session was here");
     provisioned.push_back(order.id.str());
     if (provision_results.empty()) return Progress::Done();
     const Progress result = provision_results.front();
     provision_results.erase(provision_results.begin());
     return result;
   }
-  Progress Release(const Order& order) override {
+  Progress Release(const Order& order, int64_t session) override {
+    if (before_a_call) std::exchange(before_a_call, nullptr)();
+    if (IsFenced(session)) return Progress::NotYet("a newer session was here");
     released.push_back(order.id.str());
     return release_result;
   }
@@ -135,6 +157,16 @@ class FakeAdapter final : public Adapter {
   Progress release_result = Progress::Done();
   std::vector<std::string> provisioned;
   std::vector<std::string> released;
+  /// Happens once, before the next order is begun.
+  std::function<void()> before_a_call;
+
+ private:
+  bool IsFenced(int64_t session) {
+    newest_session_ = std::max(newest_session_, session);
+    return session < newest_session_;
+  }
+
+  int64_t newest_session_ = 0;
 };
 
 inline Order MakeOrder(const std::string& id, OrderKind kind, int64_t epoch, int attempt = 1,

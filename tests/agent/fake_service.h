@@ -81,9 +81,16 @@ class FakeService final : public v1::ProviderService::Service {
                              v1::RegisterAgentResponse* response) override {
     const std::lock_guard lock(mutex_);
     if (auto refused = Begin("RegisterAgent", *context, request->cluster())) return *refused;
-    generation = 0;
     gpu_model = request->gpu_model();
-    response->set_session(++session);
+    request_ids.push_back(request->request_id());
+    changed_.notify_all();
+    const auto [known, is_new] = registrations.emplace(request->request_id(), session + 1);
+    if (is_new || request->request_id().empty()) {
+      generation = 0;
+      known->second = ++session;
+    }
+    if (known->second != session) return Superseded();
+    response->set_session(session);
     return grpc::Status::OK;
   }
 
@@ -148,6 +155,9 @@ class FakeService final : public v1::ProviderService::Service {
   std::string authorization;
   std::string cluster;
   v1::GpuModel gpu_model{};
+  /// Of every registration that was carried out, and the sessions they opened.
+  std::vector<std::string> request_ids;
+  std::map<std::string, int64_t> registrations;
   int64_t session = 0;
   int64_t generation = 0;
   int64_t expiry_s = 30;

@@ -45,7 +45,7 @@ class GrpcConnectionTest : public ::testing::Test {
 };
 
 TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
-  EXPECT_EQ(Value(connection_.Register()).session, 1);
+  EXPECT_EQ(Value(connection_.Register("r1")).session, 1);
   service_.Look([](const FakeService& s) {
     EXPECT_EQ(s.authorization, "Bearer allot_key");
     EXPECT_EQ(s.cluster, "providers/naver/clusters/naver-a");
@@ -69,8 +69,25 @@ TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
   service_.Look([](const FakeService& s) { EXPECT_EQ(s.heartbeat.unhealthy_nodes_size(), 1); });
 }
 
+TEST_F(GrpcConnectionTest, ARegistrationThatIsRepeatedOpensOneSession) {
+  service_.Change([](FakeService& service) { service.hanging = "RegisterAgent"; });
+  GrpcConnection::Options options = Options();
+  options.call_deadline_ms = 200;
+  GrpcConnection hasty(options);
+  FailureIn(hasty.Register("r1"));
+  service_.Change([](FakeService& service) { service.hanging.clear(); });
+  EXPECT_EQ(Value(connection_.Register("r1")).session, 1);
+  // The call that was given up is carried out all the same.
+  ASSERT_TRUE(service_.Await([](const FakeService& s) { return s.request_ids.size() == 2; }));
+  service_.Look([](const FakeService& s) {
+    EXPECT_THAT(s.request_ids, ElementsAre("r1", "r1"));
+    EXPECT_EQ(s.session, 1);
+  });
+  EXPECT_EQ(Value(connection_.Register("r2")).session, 2);
+}
+
 TEST_F(GrpcConnectionTest, PullsAnOrderAndAcknowledgesIt) {
-  Value(connection_.Register());
+  Value(connection_.Register("r1"));
   service_.Change([](FakeService& service) {
     service.open = {MakeOrderMessage("o1", v1::Order::KIND_PROVISION)};
   });
@@ -95,7 +112,7 @@ TEST_F(GrpcConnectionTest, PullsAnOrderAndAcknowledgesIt) {
 }
 
 TEST_F(GrpcConnectionTest, WaitsForAnOrderThatComesLater) {
-  Value(connection_.Register());
+  Value(connection_.Register("r1"));
   auto pulled =
       std::async(std::launch::async, [this] { return connection_.PullOrders(1, Seconds{20}); });
   ASSERT_TRUE(service_.Await([](const FakeService& s) { return s.calls.contains("PullOrders"); }));
@@ -106,7 +123,7 @@ TEST_F(GrpcConnectionTest, WaitsForAnOrderThatComesLater) {
 }
 
 TEST_F(GrpcConnectionTest, KeepsAnOrderItCannotReadApart) {
-  Value(connection_.Register());
+  Value(connection_.Register("r1"));
   service_.Change([](FakeService& service) {
     service.open = {MakeOrderMessage("o1", static_cast<v1::Order::Kind>(3)),
                     MakeOrderMessage("o2", v1::Order::KIND_PROVISION)};
@@ -119,7 +136,7 @@ TEST_F(GrpcConnectionTest, KeepsAnOrderItCannotReadApart) {
 }
 
 TEST_F(GrpcConnectionTest, InterruptEndsAPullThatWaitsAndNoAcknowledgement) {
-  Value(connection_.Register());
+  Value(connection_.Register("r1"));
   auto pulled =
       std::async(std::launch::async, [this] { return connection_.PullOrders(1, Seconds{20}); });
   ASSERT_TRUE(service_.Await([](const FakeService& s) { return s.calls.contains("PullOrders"); }));
@@ -134,7 +151,7 @@ TEST_F(GrpcConnectionTest, GivesACallUpThatTheServerDoesNotAnswer) {
   GrpcConnection::Options options = Options();
   options.call_deadline_ms = 200;
   GrpcConnection hasty(options);
-  const Failure failure = FailureIn(hasty.Register());
+  const Failure failure = FailureIn(hasty.Register("r1"));
   EXPECT_EQ(failure.kind, Kind::kTryLater);
   EXPECT_THAT(failure.message, HasSubstr("did not answer in time"));
 }
@@ -142,14 +159,14 @@ TEST_F(GrpcConnectionTest, GivesACallUpThatTheServerDoesNotAnswer) {
 TEST_F(GrpcConnectionTest, FindsAServerThatComesBack) {
   const int port = service_.port();
   service_.Shutdown();
-  const Failure failure = FailureIn(connection_.Register());
+  const Failure failure = FailureIn(connection_.Register("r1"));
   EXPECT_EQ(failure.kind, Kind::kTryLater);
   EXPECT_THAT(failure.message, HasSubstr("cannot be reached"));
   FakeService again(port);
   ASSERT_EQ(again.port(), port);
   bool back = false;
   for (int i = 0; i < 200 && !back; ++i) {
-    back = std::holds_alternative<Registration>(connection_.Register());
+    back = std::holds_alternative<Registration>(connection_.Register("r1"));
     if (!back) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   EXPECT_TRUE(back);

@@ -80,6 +80,25 @@ TEST_F(AgentProcess, EndsWithItsOwnCodeWhenSuperseded) {
   EXPECT_EQ(newer.Terminate().exit_code, 0);
 }
 
+TEST_F(AgentProcess, IsNotSupersededByTheRegistrationOfAnEarlierLife) {
+  service_.Change([](FakeService& s) { s.hanging = "RegisterAgent"; });
+  Process first(Command());
+  ASSERT_TRUE(
+      service_.Await([](const FakeService& s) { return s.calls.contains("RegisterAgent"); }));
+  first.Kill();
+  // It is carried out all the same, before the second life's or behind it.
+  service_.Change([](FakeService& s) { s.hanging.clear(); });
+  Process second(Command());
+  ASSERT_TRUE(service_.Await([](const FakeService& s) { return s.request_ids.size() == 2; }));
+  ASSERT_TRUE(AwaitHeartbeats(1)) << second.err();
+  service_.Look([](const FakeService& s) {
+    EXPECT_EQ(s.request_ids[0], s.request_ids[1]);
+    EXPECT_EQ(s.session, 1);
+  });
+  EXPECT_EQ(second.Terminate().exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(temp_ / "state/registration"));
+}
+
 TEST_F(AgentProcess, EndsWithItsOwnCodeWhenRefused) {
   service_.Change([](FakeService& s) {
     s.refusals["RegisterAgent"] = Refusal(grpc::StatusCode::UNAUTHENTICATED, "CREDENTIAL_INVALID",
@@ -97,6 +116,17 @@ TEST_F(AgentProcess, RefusesAStateFolderInUse) {
   EXPECT_EQ(second.exit_code, 5);
   EXPECT_THAT(second.err, HasSubstr("in use by another agent"));
   EXPECT_TRUE(first.running());
+}
+
+TEST_F(AgentProcess, ServesWithARecordThatItCannotReadAndSaysWhatToDo) {
+  std::filesystem::create_directories(temp_ / "state/enactments");
+  std::ofstream(temp_ / "state/enactments/snu.llm.old.1.json") << "{";
+  Process agent(Command());
+  ASSERT_TRUE(AwaitHeartbeats(1)) << agent.err();
+  Open(MakeOrderMessage("o1", v1::Order::KIND_PROVISION));
+  ASSERT_TRUE(AwaitAcknowledged(1)) << agent.err();
+  EXPECT_THAT(agent.err(), HasSubstr("snu.llm.old.1.json is damaged"));
+  EXPECT_THAT(agent.err(), HasSubstr("bring it back from a copy"));
 }
 
 TEST_F(AgentProcess, RefusesBrokenInputAtTheStart) {

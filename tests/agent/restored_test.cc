@@ -4,17 +4,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "agent/fake_server.h"
 #include "allot/agent/agent.h"
 #include "allot/agent/state_folder.h"
+#include "support/counting_id_source.h"
 #include "support/manual_clock.h"
 #include "support/temp_dir.h"
 
 namespace allot::agent {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -43,11 +47,19 @@ class RestoredTest : public ::testing::Test {
         StateFolder::Open({temp_ / "state", {}}, ProviderId("naver"), ClusterId("naver-a"));
     ASSERT_TRUE(opened.ok()) << Describe(opened.error());
     state_ = *std::move(opened);
-    const Log log = [this](LogLevel, std::string_view message, std::initializer_list<LogField>) {
+    const Log log = [this](LogLevel, std::string_view message,
+                           std::initializer_list<LogField> fields) {
       log_.emplace_back(message);
+      for (const LogField& field : fields) {
+        if (field.key == "cause") log_.back() += ": " + std::get<std::string>(field.value);
+      }
     };
-    agent_ = std::make_unique<Agent>(adapter_, *state_, server_, clock_, log, Agent::Options{});
-    agent_->ReportTurn(1'000);
+    agent_ = std::make_unique<Agent>(
+        adapter_, *state_, server_,
+        Agent::Surroundings{
+            .clock = clock_, .steady_ms = [] { return int64_t{1'000}; }, .ids = ids_, .log = log},
+        Agent::Options{});
+    agent_->ReportTurn();
   }
 
   /// One order, to its end.
@@ -66,6 +78,7 @@ class RestoredTest : public ::testing::Test {
 
   testing::TempDir temp_;
   testing::ManualClock clock_;
+  testing::CountingIdSource ids_;
   FakeServer server_;
   FakeAdapter adapter_;
   std::unique_ptr<StateFolder> state_;
@@ -114,11 +127,35 @@ TEST_F(RestoredTest, NothingIsHandedOverWhileTheTakingBackIsUnderWayOrFails) {
   EXPECT_EQ(StateOf("snu/llm/lost"), EnactmentState::kReleasing);
   Restart();
   adapter_.release_result = Progress::Failed("locked");
-  EXPECT_FALSE(Enact(OrderOf("o2", "snu/llm/new", kProvision, kEpochAfter)).done);
-  EXPECT_THAT(server_.acknowledged.back().second.message, HasSubstr("snu/llm/lost"));
+  server_.open = {OrderOf("o2", "snu/llm/new", kProvision, kEpochAfter)};
+  EXPECT_GT(agent_->OrderTurn(), 0);
+  EXPECT_THAT(server_.acknowledged, IsEmpty()) << "who waits for its GPUs has not failed";
+  EXPECT_THAT(log_, Contains(AllOf(HasSubstr("an order waits: "), HasSubstr("snu/llm/lost"),
+                                   HasSubstr("locked"))));
   EXPECT_THAT(adapter_.provisioned, ElementsAre("o1"));
   adapter_.release_result = Progress::Done();
   EXPECT_TRUE(Enact(OrderOf("o3", "snu/llm/other", kProvision, kEpochAfter)).done);
+}
+
+TEST_F(RestoredTest, NothingIsHandedOverWhileARecordOfBeforeMayHoldAnyGpus) {
+  EXPECT_TRUE(Enact(OrderOf("o1", "snu/llm/lost", kProvision, 4)).done);
+  server_.acknowledged.clear();
+  const std::string record = temp_ / "state/enactments/snu.llm.lost.1.json";
+  const std::string content = [&] {
+    std::ifstream file(record);
+    return std::string{std::istreambuf_iterator<char>(file), {}};
+  }();
+  std::ofstream(record) << content.substr(0, 40);
+  server_.open = {OrderOf("o2", "snu/llm/new", kProvision, kEpochAfter)};
+  EXPECT_GT(agent_->OrderTurn(), 0);
+  EXPECT_THAT(adapter_.provisioned, ElementsAre("o1"));
+  EXPECT_THAT(server_.acknowledged, IsEmpty());
+  EXPECT_THAT(log_, Contains(AllOf(HasSubstr("an order waits: "), HasSubstr(record))));
+  // Brought back, it is taken into account by the same agent.
+  std::ofstream(record) << content;
+  agent_->OrderTurn();
+  EXPECT_THAT(adapter_.released, ElementsAre("o1"));
+  EXPECT_THAT(adapter_.provisioned, ElementsAre("o1", "o2"));
 }
 
 TEST_F(RestoredTest, WhatIsOrderedOnceMoreKeepsItsGpus) {

@@ -47,7 +47,7 @@ TEST(StateFolder, FindsWhatWasWrittenAfterARestart) {
   ASSERT_TRUE(state.ok()) << Describe(state.error());
   EXPECT_EQ((*state)->Find(first.allocation, 1).value(), first);
   EXPECT_EQ((*state)->Find(first.allocation, 2).value(), std::nullopt);
-  EXPECT_EQ((*state)->List().value(), (std::vector{first, tenth}));
+  EXPECT_EQ((*state)->List()->enactments, (std::vector{first, tenth}));
 }
 
 TEST(StateFolder, RemovesWhatEndedBeforeATimeAndNothingElse) {
@@ -65,7 +65,7 @@ TEST(StateFolder, RemovesWhatEndedBeforeATimeAndNothingElse) {
   }
   EXPECT_EQ((*state)->RemoveEndedBefore(then).value(), 0);
   EXPECT_EQ((*state)->RemoveEndedBefore(then + Seconds{1}).value(), 2);
-  const auto left = (*state)->List().value();
+  const auto left = (*state)->List()->enactments;
   ASSERT_EQ(left.size(), 3U);
   EXPECT_EQ(left[0].state, EnactmentState::kProvisioning);
   EXPECT_EQ(left[1].state, EnactmentState::kProvisioned);
@@ -97,6 +97,30 @@ TEST(StateFolder, GivesAnotherListOfNodesTheNextGeneration) {
   EXPECT_EQ((*state)->GenerationOf({"n1", "n2"}).value(), 10);
   ASSERT_TRUE((*state)->RaiseGenerationAbove(4).ok());
   EXPECT_EQ((*state)->GenerationOf({"n1", "n2"}).value(), 10);
+}
+
+TEST(StateFolder, KeepsTheIdOfARegistrationUntilItIsAnswered) {
+  const testing::TempDir temp;
+  {
+    const auto state = Open(temp);
+    ASSERT_TRUE(state.ok());
+    EXPECT_EQ((*state)->PendingRegistration(), "");
+    ASSERT_TRUE((*state)->KeepPendingRegistration("a0001").ok());
+  }
+  {
+    const auto state = Open(temp);
+    ASSERT_TRUE(state.ok());
+    EXPECT_EQ((*state)->PendingRegistration(), "a0001");
+    ASSERT_TRUE((*state)->KeepPendingRegistration("").ok());
+    EXPECT_EQ((*state)->PendingRegistration(), "");
+    EXPECT_TRUE((*state)->KeepPendingRegistration("").ok()) << "twice is once";
+  }
+  for (const std::string& damaged : {std::string(), std::string("a b"), std::string(65, 'a')}) {
+    std::ofstream(temp / "state/registration") << damaged;
+    const auto state = Open(temp);
+    ASSERT_TRUE(state.ok());
+    EXPECT_EQ((*state)->PendingRegistration(), "") << damaged;
+  }
 }
 
 TEST(StateFolder, IsRefusedToASecondAgent) {
@@ -132,7 +156,7 @@ TEST(StateFolder, RemovesWhatACrashLeftHalfWritten) {
   const auto state = Open(temp);
   ASSERT_TRUE(state.ok()) << Describe(state.error());
   EXPECT_FALSE(std::filesystem::exists(leftover));
-  EXPECT_TRUE((*state)->List()->empty());
+  EXPECT_TRUE((*state)->List()->enactments.empty());
 }
 
 TEST(StateFolder, ThatCannotBeWrittenIsRefused) {
@@ -161,22 +185,49 @@ struct DamageCase {
   std::string content;
 };
 
+class DamagedRecord : public ::testing::TestWithParam<DamageCase> {};
+
+TEST_P(DamagedRecord, IsToldApartFromTheOthersNamingTheFile) {
+  const testing::TempDir temp;
+  const Enactment other = MakeEnactment("a/b/c", 2);
+  {
+    const auto state = Open(temp);
+    ASSERT_TRUE(state.ok());
+    ASSERT_TRUE((*state)->Write(MakeEnactment("a/b/c", 1)).ok());
+    ASSERT_TRUE((*state)->Write(other).ok());
+  }
+  std::ofstream(temp / ("state/" + GetParam().file)) << GetParam().content;
+  const auto state = Open(temp);
+  ASSERT_TRUE(state.ok()) << Describe(state.error());
+  const auto records = (*state)->List();
+  ASSERT_TRUE(records.ok());
+  EXPECT_EQ(records->enactments, std::vector{other});
+  ASSERT_EQ(records->unreadable.size(), 1U);
+  EXPECT_THAT(records->unreadable[0], HasSubstr(GetParam().file + " is damaged: "));
+  EXPECT_FALSE((*state)->Find(AllocationId("a/b/c"), 1).ok()) << "it is not as if there were none";
+  EXPECT_EQ((*state)->RemoveEndedBefore(Instant::FromSeconds(1'000'000)).value(), 0);
+  EXPECT_TRUE(std::filesystem::exists(temp / ("state/" + GetParam().file)));
+}
+
 class DamagedStateFolder : public ::testing::TestWithParam<DamageCase> {};
 
-TEST_P(DamagedStateFolder, IsRefusedAtTheStartNamingTheFile) {
+TEST_P(DamagedStateFolder, IsRefusedAtTheStartSayingWhatToDo) {
   const testing::TempDir temp;
   {
     const auto state = Open(temp);
     ASSERT_TRUE(state.ok());
     ASSERT_TRUE((*state)->GenerationOf({"n1"}).ok());
-    ASSERT_TRUE((*state)->Write(MakeEnactment("a/b/c", 1)).ok());
   }
-  std::ofstream(temp / ("state/" + GetParam().file)) << GetParam().content;
+  const std::string path = temp / ("state/" + GetParam().file);
+  std::ofstream(path) << GetParam().content;
   const auto state = Open(temp);
   ASSERT_FALSE(state.ok());
   EXPECT_EQ(state.error().reason, Reason::kConfigInvalid);
   EXPECT_THAT(state.error().message, HasSubstr("damaged"));
   EXPECT_THAT(state.error().message, HasSubstr(GetParam().file));
+  EXPECT_THAT(state.error().message, HasSubstr("out of"));
+  std::filesystem::remove(path);
+  EXPECT_TRUE(Open(temp).ok());
 }
 
 std::string RecordWith(const std::string& from, const std::string& to) {
@@ -186,7 +237,7 @@ std::string RecordWith(const std::string& from, const std::string& to) {
   return text.replace(at, from.size(), to);
 }
 
-std::vector<DamageCase> DamageCases() {
+std::vector<DamageCase> DamagedRecords() {
   const std::string record = "enactments/a.b.c.1.json";
   return {
       {"EmptyRecord", record, ""},
@@ -201,6 +252,11 @@ std::vector<DamageCase> DamageCases() {
       {"WindowBackwards", record, RecordWith("1970-01-01T01:16:40Z", "1970-01-01T00:00:00Z")},
       {"GpuNine", record, RecordWith("gpus\": [", "gpus\": [9,")},
       {"RecordOfAnother", record, RecordWith("a/b/c", "a/b/d")},
+  };
+}
+
+std::vector<DamageCase> DamagedFolders() {
+  return {
       {"Inventory", "inventory.json", "{\"generation\": \"1\"}"},
       {"InventoryOfNumbers", "inventory.json", "{\"generation\": 1, \"nodes\": [1]}"},
       {"InventoryBelowZero", "inventory.json", "{\"generation\": -1, \"nodes\": []}"},
@@ -210,7 +266,9 @@ std::vector<DamageCase> DamageCases() {
   };
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, DamagedStateFolder, ::testing::ValuesIn(DamageCases()),
+INSTANTIATE_TEST_SUITE_P(Cases, DamagedRecord, ::testing::ValuesIn(DamagedRecords()),
+                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cases, DamagedStateFolder, ::testing::ValuesIn(DamagedFolders()),
                          [](const auto& tested) { return tested.param.name; });
 
 }  // namespace

@@ -109,25 +109,25 @@ TEST_F(StaticAdapterTest, KeepsTheOldListWhenTheNewFileIsBroken) {
 TEST_F(StaticAdapterTest, RefusesNodesThatItDoesNotHave) {
   StaticAdapter adapter = Make();
   Order order = MakeOrder("o1", OrderKind::kProvision, 1);
-  EXPECT_EQ(adapter.Provision(order), Progress::Done());
+  EXPECT_EQ(adapter.Provision(order, 1), Progress::Done());
   order.nodes[0].node = NodeId("naver-a/n9");
-  EXPECT_EQ(adapter.Provision(order).state, Progress::State::kFailed);
+  EXPECT_EQ(adapter.Provision(order, 1).state, Progress::State::kFailed);
   order.nodes[0].node = NodeId("naver-b/n1");
-  EXPECT_EQ(adapter.Provision(order).state, Progress::State::kFailed);
-  EXPECT_EQ(adapter.Release(order), Progress::Done()) << "a node may have left the site file";
+  EXPECT_EQ(adapter.Provision(order, 1).state, Progress::State::kFailed);
+  EXPECT_EQ(adapter.Release(order, 1), Progress::Done()) << "a node may have left the site file";
 }
 
 TEST_F(StaticAdapterTest, TakesItsTimeWhenToldTo) {
   WriteSite("[n1]", "naver-a", "simulated_provisioning_delay: 2s\n");
   StaticAdapter adapter = Make();
   const Order order = MakeOrder("o1", OrderKind::kProvision, 1);
-  EXPECT_EQ(adapter.Provision(order), Progress::UnderWay(2'000));
+  EXPECT_EQ(adapter.Provision(order, 1), Progress::UnderWay(2'000));
   now_ms_ = 1'500;
-  EXPECT_EQ(adapter.Provision(order), Progress::UnderWay(500));
+  EXPECT_EQ(adapter.Provision(order, 1), Progress::UnderWay(500));
   const Order other = MakeOrder("o2", OrderKind::kProvision, 1, 1, "snu/llm/other");
-  EXPECT_EQ(adapter.Provision(other), Progress::UnderWay(2'000)) << "each its own";
+  EXPECT_EQ(adapter.Provision(other, 1), Progress::UnderWay(2'000)) << "each its own";
   now_ms_ = 2'000;
-  EXPECT_EQ(adapter.Provision(order), Progress::Done());
+  EXPECT_EQ(adapter.Provision(order, 1), Progress::Done());
 }
 
 }  // namespace

@@ -5,7 +5,10 @@
 
 #include <memory>
 
+#include "allot/control/enact.h"
+#include "allot/control/identity.h"
 #include "allot/control/policy_book.h"
+#include "allot/control/pool.h"
 #include "allot/store/memory.h"
 
 namespace allot::chaos {
@@ -42,7 +45,11 @@ class AuditorTest : public ::testing::Test {
   LocalClock clock_{world_};
   CountedIds ids_;
   std::unique_ptr<store::Store> store_ = store::OpenMemory(clock_);
-  const Policy policy_ = DefaultPolicy();
+  const Policy policy_ = [] {
+    Policy policy = DefaultPolicy();
+    policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
+    return policy;
+  }();
   control::PolicyBook book_{policy_};
   control::Context context_{*store_, clock_, ids_, book_};
   Auditor auditor_{world_, context_};
@@ -67,6 +74,36 @@ TEST_F(AuditorTest, NothingOfAnOlderSessionIsAccepted) {
   EXPECT_EQ(Rule(), "");
   auditor_.Answered("Heartbeat", ClusterId("c"), 1, true);
   EXPECT_EQ(Rule(), "session_newest");
+}
+
+TEST_F(AuditorTest, NoAgentIsSupersededByARegistrationOfItsOwn) {
+  const auto first = control::CreateFirstKey(context_);
+  ASSERT_TRUE(first.ok());
+  control::Call call{.principal = *control::Authenticate(context_, first->secret),
+                     .request_id = {},
+                     .body_sha256 = {},
+                     .validate_only = false};
+  Cluster cluster;
+  cluster.id = ClusterId("c");
+  cluster.provider = ProviderId("p");
+  cluster.programmes = {ProgrammeId("call")};
+  ASSERT_TRUE(
+      control::CreateProvider(context_, call, {.id = cluster.provider, .display_name = ""}).ok());
+  const auto made = control::CreateCluster(context_, call, cluster);
+  ASSERT_TRUE(made.ok()) << Describe(made.error());
+  call.principal = {.key = KeyId("k"),
+                    .role = Role::kProvider,
+                    .institute = {},
+                    .provider = cluster.provider,
+                    .display_name = ""};
+  for (const char* id : {"r1", "r2"}) {
+    call.request_id = id;
+    ASSERT_TRUE(control::RegisterAgent(context_, call, cluster.id, cluster.model).ok());
+  }
+  auditor_.Superseded(cluster.id, {"r0", "r1"});
+  EXPECT_EQ(Rule(), "");
+  auditor_.Superseded(cluster.id, {"r1", "r2"});
+  EXPECT_EQ(Rule(), "superseded_by_another");
 }
 
 TEST_F(AuditorTest, NothingOfAnOlderEpochIsWritten) {

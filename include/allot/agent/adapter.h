@@ -30,15 +30,19 @@ struct Progress {
     kUnderWay,
     /// Cannot be done; nothing of it is left behind.
     kFailed,
+    /// Neither done nor given up: it is tried again later. Nothing is told to the server, so the
+    /// GPUs stay held.
+    kNotYet,
   };
   State state = State::kDone;
-  /// Why it failed.
+  /// Why it failed, or waits.
   std::string message;
   int64_t retry_ms = 0;
 
   static Progress Done() { return {}; }
   static Progress UnderWay(int64_t retry_ms) { return {State::kUnderWay, {}, retry_ms}; }
   static Progress Failed(std::string message) { return {State::kFailed, std::move(message), 0}; }
+  static Progress NotYet(std::string message) { return {State::kNotYet, std::move(message), 0}; }
 
   friend bool operator==(const Progress&, const Progress&) = default;
 };
@@ -49,6 +53,14 @@ struct Progress {
 /// finds begun but not ended: after a crash, and while an order is under way. So Provision and
 /// Release must be idempotent, with the pair (allocation, attempt) as the key. Neither may block
 /// for longer than a second or so; what takes longer is under way.
+///
+/// `session` is a fencing token. The server refuses the messages of an agent that was superseded,
+/// but one that was paused (a stopped process, a machine that slept) may wake up with an order in
+/// hand that its successor has released since. So an adapter whose cluster another agent can reach
+/// keeps the highest session that it was called with where that agent's adapter finds it, and in
+/// one step with what it does: a call of a lower session does nothing and is answered with NotYet.
+/// Sessions of one cluster only grow.
+///
 /// Inventory is called from one thread, Provision and Release from another, Reload from a third.
 class Adapter {
  public:
@@ -58,11 +70,11 @@ class Adapter {
   virtual Result<std::vector<NodeReport>> Inventory() = 0;
 
   /// Hands the order's GPUs over to its allocation.
-  virtual Progress Provision(const Order& order) = 0;
+  virtual Progress Provision(const Order& order, int64_t session) = 0;
 
   /// Takes the GPUs back from an attempt, wherever its provisioning stands; work still running
   /// there is ended. Done for an attempt that holds nothing.
-  virtual Progress Release(const Order& order) = 0;
+  virtual Progress Release(const Order& order, int64_t session) = 0;
 
   /// Reads the adapter's configuration again; on an error the old one stays in force.
   virtual Status Reload() = 0;

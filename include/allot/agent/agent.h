@@ -2,9 +2,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,18 +63,29 @@ class Agent {
     int64_t retry_first_ms = 100;
     /// Well below the server's heartbeat expiry, so that a server that is back is found in time.
     int64_t retry_max_ms = 5'000;
+    /// Orders that were pulled so long ago are not begun: whether they still stand is asked anew.
+    int64_t order_age_max_ms = 5'000;
     /// For the jitter.
     uint64_t seed = 1;
   };
 
+  /// What comes in from the machine. All outlive the agent.
+  struct Surroundings {
+    const Clock& clock;
+    /// A steady clock, in milliseconds.
+    std::function<int64_t()> steady_ms;
+    IdSource& ids;
+    Log log;
+  };
+
   /// All outlive the agent.
-  Agent(Adapter& adapter, State& state, Connection& connection, const Clock& clock, Log log,
+  Agent(Adapter& adapter, State& state, Connection& connection, Surroundings surroundings,
         Options options);
   ~Agent();
 
   /// Registers, sends the inventory when it changed, and the heartbeat when it is due or a node's
-  /// health changed. `now_ms` is of a steady clock. Returns how long to wait, in milliseconds.
-  int64_t ReportTurn(int64_t now_ms);
+  /// health changed. Returns how long to wait, in milliseconds.
+  int64_t ReportTurn();
 
   /// Pulls orders, enacts and acknowledges them, the oldest first.
   int64_t OrderTurn();
@@ -87,6 +100,10 @@ class Agent {
   enum class Settled : uint8_t { kYes, kUnderWay, kNotYet };
 
   std::optional<int64_t> Register();
+  void BeginRegistration();
+  void EndRegistration();
+  /// Of this list, or of the last one sent while no other can be kept; nothing when none was sent.
+  std::optional<int64_t> GenerationOf(const std::vector<NodeReport>& nodes);
   bool Sync(int64_t session, int64_t generation, const std::vector<NodeReport>& nodes);
   std::optional<HeartbeatAnswer> Beat(int64_t session, int64_t generation,
                                       const std::vector<NodeReport>& unhealthy);
@@ -96,15 +113,20 @@ class Agent {
   Result<Progress> Enact(const Order& order);
   Result<Progress> Provision(const Order& order, std::optional<Enactment> record);
   Result<Progress> Release(const Order& order, std::optional<Enactment> record);
-  Settled Settle(int64_t session, const Order& order);
-  bool Acknowledge(int64_t session, const OrderId& order, const Outcome& outcome);
-  /// Logs it, and ends the agent when trying again cannot help.
-  void Note(const char* call, const Failure& failure);
+  Settled Settle(const Order& order);
+  bool Acknowledge(const OrderId& order, const Outcome& outcome);
+  /// Whether the orders pulled last may have been withdrawn since, this agent superseded.
+  bool OrdersAreOld() const;
+  /// Logs it, and ends the agent when trying again cannot help. `session` is the one that the call
+  /// was of, 0 for none.
+  void Note(const char* call, int64_t session, const Failure& failure);
 
   Adapter& adapter_;
   State& state_;
   Connection& connection_;
   const Clock& clock_;
+  const std::function<int64_t()> steady_ms_;
+  IdSource& ids_;
   const Log log_;
   const Options options_;
 
@@ -115,8 +137,13 @@ class Agent {
   std::optional<Ending> ending_;
 
   // Of report turns only.
+  /// Of the registration that is wanted and has brought no session yet; empty when none is.
+  std::string registration_id_;
+  /// It was begun by an earlier life.
+  bool registration_is_inherited_ = false;
   std::vector<NodeReport> nodes_;
   std::string inventory_error_;
+  std::string generation_error_;
   int64_t synced_generation_ = 0;
   std::vector<NodeReport> reported_unhealthy_;
   int64_t next_heartbeat_ms_ = 0;
@@ -126,9 +153,16 @@ class Agent {
   // Of order turns only.
   std::unique_ptr<LostEnactments> lost_;
   Instant next_removal_;
+  /// Under which the orders at hand were pulled, and when.
+  int64_t orders_session_ = 0;
+  int64_t pulled_ms_ = 0;
+  /// Of a list that became old: what was tried before the rest was pulled anew.
+  std::set<OrderId> tried_;
   bool under_way_ = false;
   int64_t under_way_retry_ms_ = 0;
-  Backoff order_backoff_;
+  Backoff pull_backoff_;
+  /// Of orders that stay open.
+  Backoff stuck_backoff_;
 };
 
 }  // namespace allot::agent

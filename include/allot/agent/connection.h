@@ -77,7 +77,9 @@ class Connection {
  public:
   virtual ~Connection() = default;
 
-  virtual Answer<Registration> Register() = 0;
+  /// Opens a session. Repeated with the same id it is answered with the same session, so that a
+  /// call that nobody waits for any more and that goes through late opens no second one.
+  virtual Answer<Registration> Register(const std::string& request_id) = 0;
   /// Returns the generation that the server has now.
   virtual Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
                                         const std::vector<NodeReport>& nodes) = 0;

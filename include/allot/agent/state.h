@@ -44,6 +44,14 @@ struct Enactment {
   friend bool operator==(const Enactment&, const Enactment&) = default;
 };
 
+/// All records of a state.
+struct Records {
+  /// In the order of their attempts.
+  std::vector<Enactment> enactments;
+  /// Those that cannot be read, each with its name and why; sorted.
+  std::vector<std::string> unreadable;
+};
+
 /// What an agent must remember from one life to the next. Every write is durable and whole when it
 /// returns, or the old one stands. Thread safe for one thread that writes enactments and one that
 /// writes the inventory.
@@ -57,14 +65,21 @@ class State {
   /// From now on generations are above `generation`; 0 says nothing.
   virtual Status RaiseGenerationAbove(int64_t generation) = 0;
 
+  /// The id of a registration that was begun and brought no session yet, in this life or an earlier
+  /// one; empty when there is none, or none is known.
+  virtual std::string PendingRegistration() const = 0;
+  /// Empty: it was answered.
+  virtual Status KeepPendingRegistration(const std::string& request_id) = 0;
+
+  /// An error: there may be a record, and it cannot be read.
   virtual Result<std::optional<Enactment>> Find(const AllocationId& allocation,
                                                 int attempt) const = 0;
-  /// All records, in the order of their attempts.
-  virtual Result<std::vector<Enactment>> List() const = 0;
+  virtual Result<Records> List() const = 0;
   /// Replaces the record of the same attempt. store_unavailable when it cannot be written; the
   /// record is then the old one or the new one.
   virtual Status Write(const Enactment& enactment) = 0;
   /// Removes the records of attempts that ended (released or failed) before `t`; returns how many.
+  /// What cannot be read stays.
   virtual Result<int> RemoveEndedBefore(Instant t) = 0;
 };
 

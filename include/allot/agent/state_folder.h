@@ -22,6 +22,7 @@ namespace allot::agent {
 ///     agent.lock          held by the one agent that runs
 ///     cluster.json        whose folder it is
 ///     inventory.json      the nodes last listed, and their generation
+///     registration        the id of a registration that is unanswered
 ///     enactments/*.json   one file for each attempt of an allocation
 ///     health/<node>       written by operators: the node does not work, for the reason inside
 ///
@@ -37,9 +38,9 @@ class StateFolder final : public State {
     std::function<void(std::string_view step)> after_step;
   };
 
-  /// Creates what is missing, removes what a crash left half written, and reads every record once,
-  /// so that damage shows at the start. config_invalid when the folder belongs to another cluster,
-  /// is in use by another agent, damaged, or not writable.
+  /// Creates what is missing, and removes what a crash left half written. config_invalid when the
+  /// folder belongs to another cluster, is in use by another agent, damaged, or not writable. A
+  /// record that cannot be read is no reason: List tells of it.
   static Result<std::unique_ptr<StateFolder>> Open(Options options, const ProviderId& provider,
                                                    const ClusterId& cluster);
   ~StateFolder() override;
@@ -48,10 +49,11 @@ class StateFolder final : public State {
 
   Result<int64_t> GenerationOf(const std::vector<std::string>& nodes) override;
   Status RaiseGenerationAbove(int64_t generation) override;
+  std::string PendingRegistration() const override;
+  Status KeepPendingRegistration(const std::string& request_id) override;
   Result<std::optional<Enactment>> Find(const AllocationId& allocation, int attempt) const override;
   Status Write(const Enactment& enactment) override;
-  /// By allocation, then attempt.
-  Result<std::vector<Enactment>> List() const override;
+  Result<Records> List() const override;
   Result<int> RemoveEndedBefore(Instant t) override;
 
   std::string health_folder() const { return options_.path + "/health"; }
@@ -61,6 +63,7 @@ class StateFolder final : public State {
 
   Status Claim(const ProviderId& provider, const ClusterId& cluster);
   Status RemoveLeftovers() const;
+  Result<std::optional<Enactment>> ReadRecord(const std::string& name) const;
   Status WriteInventory();
 
   Options options_;

@@ -1,8 +1,8 @@
 #include <unistd.h>
 #include <csignal>
+#include <ctime>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <exception>
 #include <functional>
 #include <iostream>
@@ -70,10 +70,11 @@ struct Flags {
   std::string log_level = "info";
 };
 
+/// One that goes on while the machine sleeps, which std::chrono's does not.
 int64_t SteadyMs() {
-  using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
-  return duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000;
 }
 
 /// A different seed for every start: agents that lost the same server must not come back in step.
@@ -125,15 +126,22 @@ int Serve(const Flags& flags, const sigset_t& signals) {
   if (!state.ok()) return Refuse(state.error(), kStateUnusable);
 
   const Log log = MakeJsonLog(*ParseLogLevel(flags.log_level));
-  const auto enactments = (*state)->List();
-  if (!enactments.ok()) return Refuse(enactments.error(), kStateUnusable);
+  const auto records = (*state)->List();
+  if (!records.ok()) return Refuse(records.error(), kStateUnusable);
   log(LogLevel::kInfo, "starting",
       {{"version", std::string(kVersion)},
        {"provider", site->provider.str()},
        {"cluster", site->cluster.str()},
        {"server", flags.server},
        {"nodes", static_cast<int64_t>(site->nodes.size())},
-       {"enactments", static_cast<int64_t>(enactments->size())}});
+       {"enactments", static_cast<int64_t>(records->enactments.size())}});
+  for (const std::string& unreadable : records->unreadable) {
+    log(LogLevel::kError,
+        "a record cannot be read, so orders that it may matter for wait: bring it back from a "
+        "copy, "
+        "or, if nothing of its allocation runs any more, move it out of the folder",
+        {{"cause", unreadable}});
+  }
 
   StaticAdapter adapter(*site, {.site_file = flags.site,
                                 .health_folder = (*state)->health_folder(),
@@ -145,9 +153,12 @@ int Serve(const Flags& flags, const sigset_t& signals) {
                              .provider = site->provider,
                              .cluster = site->cluster,
                              .gpu_model = site->gpu_model});
-  Agent agent(adapter, **state, connection, clock, log, {.seed = MintSeed()});
+  SystemIdSource ids;
+  Agent agent(adapter, **state, connection,
+              {.clock = clock, .steady_ms = SteadyMs, .ids = ids, .log = log},
+              {.seed = MintSeed()});
   // An ending wakes the wait for signals by one of its own.
-  AgentThreads threads(agent, SteadyMs, [pid = getpid()] { kill(pid, SIGUSR1); });
+  AgentThreads threads(agent, [pid = getpid()] { kill(pid, SIGUSR1); });
   const auto reload = [&] {
     if (const Status reloaded = adapter.Reload(); reloaded.ok()) {
       log(LogLevel::kInfo, "the site file was read again", {});
