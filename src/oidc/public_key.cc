@@ -15,6 +15,14 @@ constexpr std::size_t kKeyIdBytesMax = 256;
 constexpr std::size_t kRsaBitsMin = 2'048;
 constexpr std::size_t kRsaBitsMax = 8'192;
 
+/// 64 bytes.
+constexpr std::size_t kEs256SignatureDigits = 86;
+
+/// Of base64url, behind the last dot.
+std::size_t SignatureDigits(std::string_view token) {
+  return token.size() - (token.rfind('.') + 1);
+}
+
 /// Made for signatures, as far as it says.
 bool IsForSignatures(const nlohmann::json& jwk) {
   if (jwk.contains("use") && TextIn(jwk, "use") != "sig") return false;
@@ -99,6 +107,11 @@ bool PublicKey::Signed(const std::string& token, Algorithm algorithm) const {
   const char* const said =
       cjose_header_get(cjose_jws_get_protected(jws.get()), CJOSE_HDR_ALG, &problem);
   if (said == nullptr || said != Name(algorithm)) return false;
+  // Both numbers at their whole length (RFC 7518, 3.4): the library takes shorter and longer ones,
+  // and a token must have one spelling.
+  if (algorithm == Algorithm::kEs256 && SignatureDigits(token) != kEs256SignatureDigits) {
+    return false;
+  }
   return cjose_jws_verify(jws.get(), key_->jwk, &problem);
 }
 

@@ -201,6 +201,29 @@ TEST_F(RefusedTokens, GoodOnesOfEachAlgorithmAreNot) {
             "good");
 }
 
+// The two numbers of an ES256 signature have their whole length, so that a token is spelt in one
+// way only: what knows a token by its text (a list of those that were taken back) knows it.
+TEST_F(RefusedTokens, ASignatureOfES256HasOneSpelling) {
+  Begin();
+  const json header = TestIssuer::Header("e1", "ES256");
+  const std::string text =
+      testing::Base64Url(header.dump()) + "." + testing::Base64Url(Claims().dump());
+  const std::string good = testing::SignatureOf(text, KeyPair::kEc, "ES256");
+  ASSERT_EQ(good.size(), 64U);
+  const auto verdict = [&](const std::string& signature) {
+    return Show(verifier_->Verify(text + "." + testing::Base64Url(signature)));
+  };
+  EXPECT_EQ(verdict(good), "good");
+  const std::string r = good.substr(0, 32);
+  const std::string s = good.substr(32);
+  for (const std::size_t zeros : {1U, 2U, 32U}) {
+    const std::string padding(zeros, '\0');
+    EXPECT_EQ(verdict(padding + r + padding + s), "signature") << zeros;
+  }
+  EXPECT_EQ(verdict(good + '\0'), "signature");
+  EXPECT_EQ(verdict(good.substr(0, 62)), "signature");
+}
+
 TEST_F(RefusedTokens, ClocksMayBeOffByTheLeewayAndNoMore) {
   Begin();
   const auto verdict = [&](const json& changes) { return Show(verifier_->Verify(Token(changes))); };
