@@ -68,7 +68,11 @@ std::optional<std::string> AuditChainCheck::Begin(const AuditMark& base) {
 
 std::optional<std::string> AuditChainCheck::TakeCheckpoint(const v1::AuditCheckpoint& checkpoint) {
   if (auto what = Judge(checkpoint)) return what;
-  if (checkpoint.number() == base_.number) return Pass(checkpoint);
+  if (checkpoint.number() == reached_.number) return Pass(checkpoint);
+  if (checkpoint.number() < reached_.number) {
+    return "the checkpoint of entry " + std::to_string(checkpoint.number()) +
+           " was not there when that entry was";
+  }
   ahead_.emplace(checkpoint.number(), checkpoint);
   return std::nullopt;
 }
@@ -98,8 +102,26 @@ std::optional<std::string> AuditChainCheck::Pass(const v1::AuditCheckpoint& chec
            FormatRfc3339(InstantOf(checkpoint.sign_time())) +
            ": it, or one before it, was written anew";
   }
-  if (keys_.empty()) return std::nullopt;
-  if (checkpoint.kind() == v1::AuditCheckpoint::KIND_REMOVED) removal_signed_ = true;
+  return keys_.empty() ? std::nullopt : PassSigned(checkpoint);
+}
+
+/// Whoever writes entries anew and removes the checkpoints behind them gets what then stands there
+/// signed within the hour: a signature is worth something only for entries that were young.
+std::optional<std::string> AuditChainCheck::PassSigned(const v1::AuditCheckpoint& checkpoint) {
+  const bool removed = checkpoint.kind() == v1::AuditCheckpoint::KIND_REMOVED;
+  if (removed && checkpoint.number() == base_.number) removal_signed_ = true;
+  const Instant sign_time = InstantOf(checkpoint.sign_time());
+  if (unsigned_since_ && *unsigned_since_ + kUnsignedMax < sign_time) {
+    const bool seen_before = noted_ && checkpoint.number() <= noted_->number;
+    if (newest_signed_ && !seen_before) {
+      return "the entries from " + std::to_string(newest_signed_->number() + 1) + " to " +
+             std::to_string(checkpoint.number()) + " were first signed at " +
+             FormatRfc3339(sign_time) + ", though the first is of " +
+             FormatRfc3339(*unsigned_since_) +
+             ": they may have been written anew, and the signatures before removed";
+    }
+    if (!newest_signed_) signed_late_from_ = {.checkpoint = checkpoint, .since = *unsigned_since_};
+  }
   newest_signed_ = checkpoint;
   unsigned_since_.reset();
   return std::nullopt;
@@ -145,6 +167,11 @@ std::optional<std::string> AuditChainCheck::Finish(const AuditMark& head, Instan
   }
   if (reached_.number == head.number && reached_.hash != head.hash) {
     return "the newest entry, " + std::to_string(head.number) + ", is not the one that was written";
+  }
+  if (!ahead_.empty()) {
+    return "entries up to " + std::to_string(ahead_.rbegin()->first) +
+           " were signed, and those from " + std::to_string(reached_.number + 1) +
+           " on are missing";
   }
   if (keys_.empty()) return std::nullopt;
   if (base_.number > 0 && !removal_signed_) {

@@ -33,7 +33,16 @@ class AuditChainCheck {
   /// How old an entry may become before it is signed.
   static constexpr Seconds kUnsignedMax = Days(1);
 
-  /// `noted`: has to be met on the way. Without keys signatures are not looked at.
+  /// What was there before the first signature, where that came late: a key that was added later,
+  /// or signatures that somebody removed. Who reads it knows which.
+  struct SignedFrom {
+    v1::AuditCheckpoint checkpoint;
+    /// Of the first entry there is.
+    Instant since;
+  };
+
+  /// `noted`: has to be met on the way; what stands before it may have been signed late. Without
+  /// keys signatures are not looked at.
   explicit AuditChainCheck(std::optional<AuditMark> noted, Keys keys = {})
       : noted_(std::move(noted)), keys_(std::move(keys)) {}
 
@@ -44,7 +53,8 @@ class AuditChainCheck {
   /// The next entry, in order. What is wrong at the first that does not fit, in words; after that
   /// the check is over.
   std::optional<std::string> Take(const v1::ChainedAuditEntry& entry);
-  /// No more entries: what is missing, or should have been signed by now.
+  /// No more entries: what is missing, or should have been signed by now. Requires: all checkpoints
+  /// that there are were taken.
   std::optional<std::string> Finish(const AuditMark& head, Instant now) const;
 
   /// The last entry that fitted.
@@ -52,10 +62,13 @@ class AuditChainCheck {
   const AuditMark& base() const { return base_; }
   /// The newest checkpoint that was passed, signed well by a key that was given.
   const std::optional<v1::AuditCheckpoint>& newest_signed() const { return newest_signed_; }
+  /// The first that was passed, where entries waited longer for it than they may for another.
+  const std::optional<SignedFrom>& signed_late_from() const { return signed_late_from_; }
 
  private:
   std::optional<std::string> Judge(const v1::AuditCheckpoint& checkpoint) const;
   std::optional<std::string> Pass(const v1::AuditCheckpoint& checkpoint);
+  std::optional<std::string> PassSigned(const v1::AuditCheckpoint& checkpoint);
 
   const std::optional<AuditMark> noted_;
   const Keys keys_;
@@ -65,6 +78,7 @@ class AuditChainCheck {
   /// Those to be met, by number.
   std::multimap<int64_t, v1::AuditCheckpoint> ahead_;
   std::optional<v1::AuditCheckpoint> newest_signed_;
+  std::optional<SignedFrom> signed_late_from_;
   /// Of the first entry behind it.
   std::optional<Instant> unsigned_since_;
 };

@@ -8,6 +8,12 @@
 #include "allot/base/time.h"
 
 namespace allot::cli {
+namespace {
+
+/// From this attempt on people are told that it takes longer.
+constexpr int kTroubleFrom = 3;
+
+}  // namespace
 
 void CallLoop::Add(Begin begin, std::function<void(const Failure*)> done) {
   auto job = std::make_unique<Job>();
@@ -24,8 +30,14 @@ void CallLoop::Run() {
 }
 
 void CallLoop::Drop() {
-  ready_.clear();
-  pausing_.clear();
+  dropped_ = true;
+  // `done` may drop again.
+  auto ready = std::exchange(ready_, {});
+  auto pausing = std::exchange(pausing_, {});
+  for (auto& job : ready) {
+    if (job->last) pausing.push_back(std::move(job));
+  }
+  for (const auto& job : pausing) job->done(&*job->last);
 }
 
 void CallLoop::BeginJobs() {
@@ -52,7 +64,8 @@ void CallLoop::Attempt(std::unique_ptr<Job> job) {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(job->deadline - Steady::now());
   job->context->set_deadline(gpr_time_from_millis(left.count(), GPR_TIMESPAN));
-  job->context->AddMetadata("authorization", "Bearer " + settings_.key);
+  job->key = settings_.key;
+  job->context->AddMetadata("authorization", "Bearer " + job->key);
 
   // std::function must be copyable, so the job travels as a bare pointer and is owned again on
   // arrival.
@@ -88,30 +101,30 @@ void CallLoop::Settle(Answer answer) {
   }
   const Failure failure = FailureOf(answer.status, settings_.server,
                                     std::to_string(settings_.policy.timeout_ms) + " ms");
-  if (MayRepeat(job, answer.status, failure)) {
-    job.due = Steady::now() + std::chrono::milliseconds(BackoffMs(job.attempts));
-    pausing_.push_back(std::move(answer.job));
+  if (failure.reason == "token_invalid" && HasAnotherKey(job)) {
+    ready_.push_front(std::move(answer.job));
     return;
+  }
+  if (!dropped_ && MayPass(answer.status, failure)) {
+    job.due = Steady::now() + PauseAfter(job.attempts, failure, settings_.policy, settings_.random);
+    if (job.due < job.deadline) {
+      if (job.attempts == kTroubleFrom && settings_.on_trouble) settings_.on_trouble(failure);
+      job.last = failure;
+      pausing_.push_back(std::move(answer.job));
+      return;
+    }
   }
   job.done(&failure);
 }
 
-bool CallLoop::MayRepeat(const Job& job, const grpc::Status& status, const Failure& failure) const {
-  const bool passing = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                       status.error_code() == grpc::StatusCode::ABORTED ||
-                       failure.reason == "overloaded";
-  const bool hopeless = failure.reason == "etag_stale" || failure.reason == "agent_superseded" ||
-                        failure.reason == "inventory_stale" ||
-                        failure.reason == "order_not_current";
-  const auto pause = std::chrono::milliseconds(BackoffMs(job.attempts));
-  return passing && !hopeless && job.attempts < settings_.policy.attempts_max &&
-         Steady::now() + pause < job.deadline;
-}
-
-int64_t CallLoop::BackoffMs(int attempts) const {
-  int64_t pause = settings_.policy.backoff_first_ms;
-  for (int i = 1; i < attempts && pause < settings_.policy.backoff_max_ms; ++i) pause *= 2;
-  return std::min(pause, settings_.policy.backoff_max_ms);
+bool CallLoop::HasAnotherKey(Job& job) {
+  if (std::exchange(job.renewed, true)) return false;
+  if (job.key != settings_.key) return true;
+  const auto begun = Steady::now();
+  const bool renewed = settings_.renew_key && settings_.renew_key();
+  // The issuer's time is not the call's.
+  job.deadline += Steady::now() - begun;
+  return renewed;
 }
 
 }  // namespace allot::cli

@@ -12,9 +12,10 @@ constexpr int kAnswerBytesMax = 64 << 20;
 
 std::shared_ptr<grpc::Channel> Connect(const Connection& connection) {
   grpc::ChannelArguments arguments = transport::ChannelArgumentsFor(connection.server);
-  // A command is short: it tries again soon, within its own deadline.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
+  // A command is short: where nobody listens it tries again soon, within its own deadline. What is
+  // called the least pause is how long gRPC lets one attempt to connect take.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
@@ -23,8 +24,13 @@ std::shared_ptr<grpc::Channel> Connect(const Connection& connection) {
 
 }  // namespace
 
-Client::Client(const Connection& connection, CallPolicy policy, IdSource& ids)
-    : settings_{connection.server.target, connection.key, policy},
+Client::Client(const Connection& connection, CallPolicy policy, IdSource& ids, SeededRandom& random)
+    : settings_{.server = connection.server.target,
+                .key = connection.key,
+                .policy = policy,
+                .random = random,
+                .renew_key = {},
+                .on_trouble = {}},
       ids_(ids),
       channel_(Connect(connection)),
       stubs_(v1::AllocationService::NewStub(channel_), v1::ProjectService::NewStub(channel_),

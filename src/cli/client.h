@@ -21,6 +21,7 @@
 #include "allot/v1/proposal_service.grpc.pb.h"
 #include "allot/v1/provider_service.grpc.pb.h"
 #include "allot/v1/quota_service.grpc.pb.h"
+#include "cli/answer.h"
 #include "cli/call_loop.h"
 #include "cli/connection.h"
 #include "cli/failure.h"
@@ -52,12 +53,18 @@ concept Mutation = requires(Request request) {
 /// request_id of its own; passing failures are met by repeats (see CallLoop).
 class Client {
  public:
-  Client(const Connection& connection, CallPolicy policy, IdSource& ids);
+  /// `random`: of the pauses between repeats; it outlives the client.
+  Client(const Connection& connection, CallPolicy policy, IdSource& ids, SeededRandom& random);
 
   /// Used for the next change instead of a fresh id, to repeat one whose outcome is unknown.
   void set_request_id(std::string request_id) { request_id_ = std::move(request_id); }
   const std::string& server() const { return settings_.server; }
-  /// For attempts that begin after. Whether it is another. Requires: no call is under way.
+  /// See CallSettings.
+  void set_renew_key(std::function<bool()> renew) { settings_.renew_key = std::move(renew); }
+  void set_on_trouble(std::function<void(const Failure&)> on_trouble) {
+    settings_.on_trouble = std::move(on_trouble);
+  }
+  /// For attempts that begin after. Whether it is another.
   bool UseKey(const std::string& key) { return std::exchange(settings_.key, key) != key; }
 
   template <class Service, class Request, class Response>
@@ -100,7 +107,7 @@ class Client {
         },
         [messages, request_id, done = std::move(done)](const Failure* failure) {
           if (failure == nullptr) {
-            done(std::move(messages->response));
+            done(Judged(std::move(messages->response)));
             return;
           }
           Failure mine = *failure;

@@ -1,7 +1,6 @@
 #include <memory>
 
 #include "allot/base/text.h"
-#include "cli/audit_chain.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
 #include "cli/resource.h"
@@ -14,7 +13,6 @@
 namespace allot::cli {
 namespace {
 
-constexpr int kAuditPageSize = 1000;
 constexpr char kRoleWords[] =
     "ministry_admin, operator, auditor, institute_admin, member, viewer or provider";
 /// What the API takes (access.proto).
@@ -53,11 +51,11 @@ Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
 }
 
 /// A time, or how long from now.
-Outcome<Instant> ReadExpiry(const std::string& text, Instant now) {
+Outcome<Instant> ReadExpiry(const std::string& text, Moments& moments) {
   if (const auto length = ParseDuration(text); length && length->count <= kLifetimeMax.count) {
-    return now + *length;
+    return moments.Keep("--expires", moments.now() + *length);
   }
-  const auto moment = ParseMoment("--expires", text, now);
+  const auto moment = moments.Read("--expires", text);
   if (moment.ok()) return *moment;
   return FailureOf(FieldError(Reason::kTimeOutOfRange, "--expires", Printable(text),
                               "a length of time such as 90d, or a time such as "
@@ -76,7 +74,7 @@ ExitCode ShowSecret(Session& session, const Made& made, const std::string& remar
          .advice = "Unless you have it: 'allot keys revoke " + name + "', and make another key."});
   }
   session.output().Note("made " + name + remark + "; its secret is shown this once, keep it safe:");
-  session.output().Show(made, made.secret() + "\n", {made.api_key().name()});
+  session.output().Show(made, Harmless(made.secret()) + "\n", {made.api_key().name()});
   return ExitCode::kOk;
 }
 
@@ -105,7 +103,7 @@ ExitCode CreateKey(Session& session, const KeyFlags& flags) {
   v1::CreateApiKeyRequest request;
   *request.mutable_api_key() = *key;
   if (!flags.expires.empty()) {
-    const auto expiry = ReadExpiry(flags.expires, session.Now());
+    const auto expiry = ReadExpiry(flags.expires, session.moments());
     if (!expiry.ok()) return session.Fail(expiry.failure());
     *request.mutable_api_key()->mutable_expire_time() = TimestampOf(*expiry);
   }
@@ -140,140 +138,13 @@ ExitCode RevokeKey(Session& session, const std::string& text) {
   return ExitCode::kOk;
 }
 
-/// Short names of tenants by how many parts they have; everything else in full.
-Outcome<std::string> AuditedResource(const std::string& text) {
-  const std::string first = text.substr(0, text.find('/'));
-  if (first == "institutes" || first == "providers" || first == "apiKeys" || first == "policies" ||
-      first == "members" || first == "proposals") {
-    return text;
-  }
-  switch (Split(text, '/').size()) {
-    case 1:
-      return InstituteName(text);
-    case 2:
-      return ProjectName(text);
-    default:
-      return AllocationName(text);
-  }
-}
-
-ExitCode ListAudit(Session& session, const std::string& text, int64_t limit) {
-  const auto resource = AuditedResource(text);
-  if (!resource.ok()) return session.Fail(resource.failure());
-  const auto client = session.Connect();
-  if (!client.ok()) return session.Fail(client.failure());
-  v1::ListAuditEntriesRequest request;
-  request.set_resource(*resource);
-  const auto answer = ListAll(
-      **client, &Operators::ListAuditEntries, request,
-      [](const auto& page) { return page.audit_entries_size(); }, limit);
-  if (!answer.ok()) return session.Fail(answer.failure());
-  std::vector<std::string> resources;
-  for (const v1::AuditEntry& entry : answer->audit_entries()) {
-    resources.push_back(entry.resource());
-  }
-  session.output().Show(*answer, AuditTable(answer->audit_entries(), session.Now()), resources);
-  return ExitCode::kOk;
-}
-
-struct VerifyFlags {
-  std::string noted;
-  std::vector<std::string> public_keys;
-};
-
-Outcome<AuditChainCheck> ReadCheck(const VerifyFlags& flags) {
-  std::optional<AuditMark> mark;
-  if (!flags.noted.empty()) {
-    mark = ParseAuditMark(flags.noted);
-    if (!mark) {
-      return UsageFailure("--noted takes what an earlier run printed, NUMBER:HASH",
-                          "'allot audit verify --help' has examples.");
-    }
-  }
-  AuditChainCheck::Keys keys;
-  for (const std::string& file : flags.public_keys) {
-    auto key = transport::VerifyingKey::Read({"--public-key", file});
-    if (!key.ok()) return FailureOf(key.error());
-    keys.push_back(*std::move(key));
-  }
-  return AuditChainCheck(mark, std::move(keys));
-}
-
-/// Page by page, so that an audit of years need not fit into memory. What is wrong, or nothing.
-Outcome<std::optional<std::string>> GoThrough(Session& session, Client& client,
-                                              AuditChainCheck& check,
-                                              v1::ReadAuditChainResponse& page) {
-  using Found = std::optional<std::string>;
-  bool first = true;
-  do {
-    v1::ReadAuditChainRequest request;
-    request.set_after_number(check.reached().number);
-    request.set_page_size(kAuditPageSize);
-    const auto answer = client.Call(&Operators::ReadAuditChain, request);
-    if (!answer.ok()) return answer.failure();
-    page = *answer;
-    if (std::exchange(first, false)) {
-      if (auto what = check.Begin({.number = page.base_number(), .hash = page.base_hash()})) {
-        return Found(what);
-      }
-    }
-    for (const v1::AuditCheckpoint& checkpoint : page.checkpoints()) {
-      if (auto what = check.TakeCheckpoint(checkpoint)) return Found(what);
-    }
-    for (const v1::ChainedAuditEntry& entry : page.entries()) {
-      if (auto what = check.Take(entry)) return Found(what);
-    }
-    if (page.entries_size() == kAuditPageSize) {
-      session.output().Note(FormatCount(check.reached().number) + " of " +
-                            FormatCount(page.head_number()) + " entries");
-    }
-  } while (page.entries_size() == kAuditPageSize);
-  return check.Finish({.number = page.head_number(), .hash = page.head_hash()}, session.Now());
-}
-
-std::string Verdict(const AuditChainCheck& check) {
-  const int64_t kept = check.reached().number - check.base().number;
-  std::string text = FormatCount(kept) + " entries, each as it was written";
-  if (check.base().number > 0) {
-    text += ", behind the " + FormatCount(check.base().number) + " that are no longer kept";
-  }
-  if (const auto& last = check.newest_signed()) {
-    text += "; signed up to entry " + std::to_string(last->number()) + ", " +
-            FormatRfc3339(InstantOf(last->sign_time()));
-  }
-  return text + ". Note this, where nobody who can write to the database can change it:\n" +
-         MarkText(check.reached()) + "\n";
-}
-
-ExitCode VerifyAudit(Session& session, const VerifyFlags& flags) {
-  auto check = ReadCheck(flags);
-  if (!check.ok()) return session.Fail(check.failure());
-  const auto client = session.Connect();
-  if (!client.ok()) return session.Fail(client.failure());
-  v1::ReadAuditChainResponse page;
-  const auto found = GoThrough(session, **client, *check, page);
-  if (!found.ok()) return session.Fail(found.failure());
-  if (*found) {
-    return session.Fail(Failure{
-        .exit_code = ExitCode::kConflict,
-        .reason = "audit_broken",
-        .message = **found + ". All before it is as it was written.",
-        .advice =
-            "Keep the database as it is, and compare it with a backup and with what was noted."});
-  }
-  page.clear_entries();
-  page.clear_checkpoints();
-  if (const auto& last = check->newest_signed()) *page.add_checkpoints() = *last;
-  session.output().Show(page, Verdict(*check), {MarkText(check->reached())});
-  return ExitCode::kOk;
-}
-
 void AddKeyCommands(CLI::App& root, Action& chosen) {
-  CLI::App* keys = AddCommand(root, "keys", "Makes, lists, exchanges and revokes API keys",
-                              "  allot keys create --role member --institute snu > member.key\n"
-                              "  allot keys list\n"
-                              "  allot keys rotate k3f9a0c2m1x7 > new.key\n"
-                              "  allot keys revoke k3f9a0c2m1x7");
+  CLI::App* keys =
+      AddCommand(root, "keys", "Makes, lists, exchanges and revokes API keys",
+                 "  umask 077; allot keys create --role member --institute snu > member.key\n"
+                 "  allot keys list\n"
+                 "  umask 077; allot keys rotate k3f9a0c2m1x7 > new.key\n"
+                 "  allot keys revoke k3f9a0c2m1x7");
   keys->require_subcommand(1);
 
   auto flags = std::make_shared<KeyFlags>();
@@ -296,7 +167,7 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
   CLI::App* rotate = AddCommand(
       *keys, "rotate", "Makes another key for the same holder; the old one goes on for a while",
       "  umask 077; allot keys rotate k3f9a0c2m1x7 > new.key\n"
-      "  allot keys rotate k3f9a0c2m1x7 --overlap 7d > new.key");
+      "  umask 077; allot keys rotate k3f9a0c2m1x7 --overlap 7d > new.key");
   rotate->add_option("key", rotated->key, "As 'allot keys list' prints it")->required();
   rotate->add_option("--overlap", rotated->overlap, "How long the old one goes on, 0s to 30d (1d)");
   rotate->callback([&chosen, rotated] {
@@ -335,38 +206,6 @@ void AddAccessCommands(CLI::App& root, Action& chosen) {
                  "  allot-sim replay pass.json\n"
                  "  allot-sim what-if pass.json --drain naver-a");
   record->callback([&chosen] { chosen = Record; });
-
-  auto resource = std::make_shared<std::string>();
-  auto limit = std::make_shared<int64_t>(100);
-  CLI::App* audit = AddCommand(root, "audit", "Shows who did what to a resource, the newest first",
-                               "  allot audit snu/llm/main\n"
-                               "  allot audit providers/naver/clusters/naver-a -o json");
-  audit->add_option("resource", *resource,
-                    "INSTITUTE, INSTITUTE/PROJECT, INSTITUTE/PROJECT/ALLOCATION or any full name");
-  audit->add_option("--limit", *limit, "At most so many (100)")->check(AtLeastOne());
-  auto flags = std::make_shared<VerifyFlags>();
-  CLI::App* verify = AddCommand(
-      *audit, "verify", "Checks that no entry was changed, removed or put in since it was written",
-      "  allot audit verify\n"
-      "  allot audit verify --public-key audit.pub\n"
-      "  allot audit verify --noted 1204:9f2c…  (64 digits, as an earlier run printed them)");
-  verify->add_option("--noted", flags->noted, "What an earlier run printed: NUMBER:HASH");
-  verify->add_option("--public-key", flags->public_keys,
-                     "PEM: the public half of the key that the servers sign with; several after "
-                     "another, where it was exchanged");
-  verify->callback([&chosen, flags] {
-    chosen = [flags](Session& session) { return VerifyAudit(session, *flags); };
-  });
-  audit->callback([&chosen, audit, verify, resource, limit] {
-    if (verify->parsed()) return;
-    chosen = [resource, limit](Session& session) {
-      if (resource->empty()) {
-        return session.Fail(
-            UsageFailure("name a resource, or 'verify'", "'allot audit --help' has examples."));
-      }
-      return ListAudit(session, *resource, *limit);
-    };
-  });
 }
 
 }  // namespace allot::cli

@@ -84,7 +84,10 @@ ExitCode Get(Session& session, const std::vector<std::string>& names) {
     v1::GetAllocationRequest request;
     request.set_name(*name);
     auto allocation = (*client)->Call(&Allocations::GetAllocation, request);
-    if (!allocation.ok()) return session.Fail(allocation.failure());
+    if (!allocation.ok()) {
+      return session.Fail(names.size() == 1 ? allocation.failure()
+                                            : About(ShortName(*name), allocation.failure()));
+    }
     *all.add_allocations() = std::move(*allocation);
   }
   const Instant now = session.Now();
@@ -135,6 +138,8 @@ ExitCode Watch(Session& session, const WatchFlags& flags) {
     if (!only.empty() && change.allocation().name() != only) return Follow::kOn;
     session.output().ShowNext(change, ChangeLine(change, session.Now(), session.output().colours()),
                               change.allocation().name());
+    // Nobody reads on: a full disk, or a pipe that was closed.
+    if (!session.environment().out.good()) return Follow::kStop;
     return ++seen == flags.count ? Follow::kStop : Follow::kOn;
   };
   const auto followed = FollowAllocations(session, request, std::nullopt, hooks);

@@ -40,7 +40,7 @@ void Report(const Session& session, const std::vector<ApplyStep>& steps, bool dr
     for (const ApplyStep& step : steps) {
       const std::string_view outcome = OutcomeWord(step);
       if (outcome == "created" || outcome == "configured") {
-        out << NameOf(step.document->resource) << '\n';
+        out << Harmless(NameOf(step.document->resource)) << '\n';
       }
     }
   } else if (output.format() == Format::kJson) {
@@ -76,6 +76,10 @@ ExitCode ShowFailures(const Session& session, const std::vector<ApplyStep>& step
 }
 
 ExitCode Apply(Session& session, const ApplyFlags& flags) {
+  if (session.has_request_id()) {
+    return session.Fail(UsageFailure("a --request-id is of one call, and a file makes many",
+                                     "Apply the file again without it: what is done stays done."));
+  }
   const auto manifest = ReadManifest(session, flags.files);
   if (!manifest.ok()) return session.Fail(manifest.failure());
   const auto client = session.Connect();

@@ -15,6 +15,31 @@ struct EndFlags {
   WaitFlags wait;
 };
 
+void Show(Session& session, const EndFlags& flags, const v1::ListAllocationsResponse& ended) {
+  if (ended.allocations_size() == 0) return;
+  const Table table = AllocationTable(ended.allocations(), session.Now());
+  if (flags.names.size() == 1) {
+    session.output().Show(ended.allocations(0), table, NamesOf(ended.allocations()));
+  } else {
+    session.output().Show(ended, table, NamesOf(ended.allocations()));
+  }
+}
+
+/// Those that were ended, as they are when the waiting is over. Its exit code.
+Outcome<ExitCode> Await(Session& session, Client& client, Goal goal, std::optional<Seconds> timeout,
+                        v1::ListAllocationsResponse& ended) {
+  auto waited = WaitFor(session, NamesOf(ended.allocations()), goal, timeout);
+  if (!waited.ok()) return waited;
+  for (v1::Allocation& allocation : *ended.mutable_allocations()) {
+    v1::GetAllocationRequest get;
+    get.set_name(allocation.name());
+    auto now = client.Call(&Allocations::GetAllocation, get);
+    if (!now.ok()) return now.failure();
+    allocation = *std::move(now);
+  }
+  return waited;
+}
+
 /// Sends each; goes on after one that was refused, and ends with the first refusal's exit code.
 template <class Service, class Request>
 ExitCode End(Session& session, const EndFlags& flags,
@@ -23,6 +48,10 @@ ExitCode End(Session& session, const EndFlags& flags,
   if (!wait_timeout.ok()) return session.Fail(wait_timeout.failure());
   if (!flags.etag.empty() && flags.names.size() > 1) {
     return session.Fail(UsageFailure("an --etag is of one allocation, and several are named"));
+  }
+  if (session.has_request_id() && flags.names.size() > 1) {
+    return session.Fail(UsageFailure("a --request-id is of one call, and several are named",
+                                     "Repeat one at a time, each with its own."));
   }
   std::vector<std::string> names;
   for (const std::string& text : flags.names) {
@@ -43,29 +72,20 @@ ExitCode End(Session& session, const EndFlags& flags,
     const auto allocation = (*client)->Call(method, request);
     if (allocation.ok()) {
       *ended.add_allocations() = *allocation;
-    } else if (const ExitCode failed = session.Fail(allocation.failure()); code == ExitCode::kOk) {
-      code = failed;
+      continue;
     }
+    const Failure failure =
+        names.size() == 1 ? allocation.failure() : About(ShortName(name), allocation.failure());
+    if (const ExitCode failed = session.Fail(failure); code == ExitCode::kOk) code = failed;
   }
   if (flags.wait.wait && ended.allocations_size() > 0) {
-    const auto waited = WaitFor(session, NamesOf(ended.allocations()), goal, *wait_timeout);
+    const auto waited = Await(session, **client, goal, *wait_timeout, ended);
+    // Whatever becomes of the waiting, these were ended.
+    Show(session, flags, ended);
     if (!waited.ok()) return session.Fail(waited.failure());
-    if (code == ExitCode::kOk) code = *waited;
-    for (v1::Allocation& allocation : *ended.mutable_allocations()) {
-      v1::GetAllocationRequest get;
-      get.set_name(allocation.name());
-      const auto now = (*client)->Call(&Allocations::GetAllocation, get);
-      if (!now.ok()) return session.Fail(now.failure());
-      allocation = *now;
-    }
+    return code == ExitCode::kOk ? *waited : code;
   }
-  if (ended.allocations_size() == 0) return code;
-  const Table table = AllocationTable(ended.allocations(), session.Now());
-  if (flags.names.size() == 1) {
-    session.output().Show(ended.allocations(0), table, NamesOf(ended.allocations()));
-  } else {
-    session.output().Show(ended, table, NamesOf(ended.allocations()));
-  }
+  Show(session, flags, ended);
   return code;
 }
 

@@ -33,7 +33,11 @@ constexpr const char* kConnection =
     "  key     --key-file, DIR/keys/operator.key of --data-dir, ALLOT_KEY, ALLOT_KEY_FILE,\n"
     "          ALLOT_DATA_DIR, the login for the server ('allot login'), then the folders below\n"
     "  ca      --ca-file, ALLOT_CA_FILE, then the machine's own authorities\n"
-    "  folders ALLOT_DATA_DIR, or else ./allot-data, ~/.local/share/allot, /var/lib/allot\n";
+    "  folders ALLOT_DATA_DIR, or else ./allot-data (yours or root's, and nobody else's to "
+    "write),\n"
+    "          ~/.local/share/allot, /var/lib/allot; a key there is for the server.address beside "
+    "it\n"
+    "A file with a key is its owner's alone: chmod 600, and umask 077 before one is made.\n";
 
 /// CLI11's help, with options' values named after the options.
 class HelpLayout : public CLI::Formatter {
@@ -74,7 +78,7 @@ void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
   app.add_option("--certificate-key", flags.connection.certificate_key_file, "PEM of its key");
   app.add_option("--timeout", flags.timeout, "For a call with all its repeats (10s)");
   app.add_option("--request-id", flags.request_id,
-                 "Repeat a change whose outcome is unknown: nothing happens twice");
+                 "Repeat a change whose outcome is unknown: nothing happens twice; of one call");
 }
 
 /// Follows the words of a command; nothing when one of them is none.
@@ -170,6 +174,7 @@ void Build(Program& program) {
   AddDrainCommands(root, program.chosen);
   AddReservationCommands(root, program.chosen);
   AddAccessCommands(root, program.chosen);
+  AddAuditCommands(root, program.chosen);
   AddMemberCommands(root, program.chosen);
   AddLoginCommands(root, program.chosen);
   AddPolicyCommands(root, program.chosen);

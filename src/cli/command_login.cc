@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
@@ -19,6 +20,8 @@ struct LoginFlags {
 /// What "slow_down" adds (RFC 8628, 3.5).
 constexpr Seconds kSlowDown{5};
 constexpr Seconds kIntervalMin{1};
+/// However long the issuer does not answer.
+constexpr Seconds kIntervalMax{60};
 
 Failure RefusedBy(const std::string& issuer, const oidc::Refused& refused) {
   Failure failure = FailureOf(
@@ -31,9 +34,12 @@ Failure RefusedBy(const std::string& issuer, const oidc::Refused& refused) {
   return failure;
 }
 
-Failure NobodyAnswered() {
-  Failure failure =
-      FailureOf(StateError(Reason::kCredentialMissing, "the code ended before it was used"));
+/// `problem`: the last that kept it from asking; may be empty.
+Failure NobodyAnswered(const std::string& problem) {
+  Failure failure = FailureOf(
+      StateError(Reason::kCredentialMissing,
+                 "the code ended before it was used" +
+                     (problem.empty() ? "" : "; the issuer could not be asked: " + problem)));
   failure.advice = "Log in again: 'allot login'.";
   return failure;
 }
@@ -44,18 +50,21 @@ Outcome<oidc::Tokens> AwaitTokens(const Session& session, const oidc::LoginClien
                                   const oidc::DeviceCode& code) {
   Seconds interval = std::max(code.interval, kIntervalMin);
   const Instant end = session.Now() + code.expires_in;
+  std::string problem;
   for (;;) {
-    session.environment().pause(interval);
-    if (session.Now() >= end) return NobodyAnswered();
+    session.environment().pause(std::clamp(Between(session.Now(), end), kIntervalMin, interval));
+    if (session.Now() >= end) return NobodyAnswered(problem);
     const auto answer = oidc::AskForTokens(client, endpoints, code.device_code);
     // A connection that broke off is no answer: ask again, later (RFC 8628, 3.5).
     if (!answer.ok()) {
-      interval = interval + interval;
+      problem = answer.error().message;
+      interval = std::max(interval, std::min(interval + interval, kIntervalMax));
       continue;
     }
+    problem.clear();
     if (answer->given) return *answer->given;
     const std::string& error = answer->refused.error;
-    if (error == "expired_token") return NobodyAnswered();
+    if (error == "expired_token") return NobodyAnswered(problem);
     if (error == "slow_down") {
       interval = interval + kSlowDown;
     } else if (error != "authorization_pending") {
@@ -83,8 +92,11 @@ std::optional<Failure> Keep(const Session& session, const std::string& server,
 ExitCode LogIn(Session& session, const LoginFlags& flags) {
   const auto server = FindServerAddress(session.connection_flags(), session.environment());
   if (!server.ok()) return session.Fail(server.failure());
+  // Renewed from whatever folder the next command is run in.
+  const std::string ca_file =
+      flags.ca_file.empty() ? "" : std::filesystem::absolute(flags.ca_file).string();
   const oidc::LoginClient client{
-      .issuer = flags.issuer, .client_id = flags.client_id, .ca_file = flags.ca_file};
+      .issuer = flags.issuer, .client_id = flags.client_id, .ca_file = ca_file};
   const auto endpoints = oidc::FindLoginEndpoints(client);
   if (!endpoints.ok()) return session.Fail(FailureOf(endpoints.error()));
   const auto code = oidc::AskForDeviceCode(client, *endpoints, flags.scope);

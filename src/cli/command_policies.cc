@@ -89,10 +89,10 @@ void ShowDifferences(const Session& session, const v1::Policy& before, const v1:
   }
 }
 
-Outcome<v1::CreatePolicyRequest> ReadRequest(const Session& session, const PublishFlags& flags) {
+Outcome<v1::CreatePolicyRequest> ReadRequest(Session& session, const PublishFlags& flags) {
   v1::CreatePolicyRequest request;
   if (!flags.from.empty()) {
-    const auto from = ParseMoment("--from", flags.from, session.Now());
+    const auto from = session.moments().Read("--from", flags.from);
     if (!from.ok()) return FailureOf(from.error());
     *request.mutable_policy()->mutable_effective_time() = TimestampOf(*from);
   }

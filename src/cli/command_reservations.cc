@@ -34,11 +34,13 @@ struct ReserveFlags {
 };
 
 /// When, and how often.
-Result<v1::Reservation> ReadTimes(const ReserveFlags& flags, Instant now) {
+Result<v1::Reservation> ReadTimes(const ReserveFlags& flags, Moments& moments) {
   v1::Reservation reservation;
-  Instant start = now;
-  if (!flags.start.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(start, ParseMoment("--from", flags.start, now));
+  Instant start;
+  if (flags.start.empty()) {
+    start = moments.Keep("--from", moments.now());
+  } else {
+    ALLOT_ASSIGN_OR_RETURN(start, moments.Read("--from", flags.start));
   }
   *reservation.mutable_start_time() = TimestampOf(start);
   if (flags.end.empty() == flags.length.empty()) {
@@ -46,7 +48,7 @@ Result<v1::Reservation> ReadTimes(const ReserveFlags& flags, Instant now) {
                       "--until", flags.end, "either --until TIME or --for LENGTH");
   }
   if (!flags.end.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const Instant end, ParseMoment("--until", flags.end, now));
+    ALLOT_ASSIGN_OR_RETURN(const Instant end, moments.Read("--until", flags.end));
     *reservation.mutable_end_time() = TimestampOf(end);
   } else {
     ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength("--for", flags.length));
@@ -69,9 +71,9 @@ Result<v1::Reservation> ReadTimes(const ReserveFlags& flags, Instant now) {
   return reservation;
 }
 
-Result<v1::CreateReservationRequest> ReadReservation(const ReserveFlags& flags, Instant now) {
+Result<v1::CreateReservationRequest> ReadReservation(const ReserveFlags& flags, Moments& moments) {
   v1::CreateReservationRequest request;
-  ALLOT_ASSIGN_OR_RETURN(*request.mutable_reservation(), ReadTimes(flags, now));
+  ALLOT_ASSIGN_OR_RETURN(*request.mutable_reservation(), ReadTimes(flags, moments));
   if (flags.node_count.empty() == flags.nodes.empty()) {
     return FieldError(flags.nodes.empty() ? Reason::kFieldRequired : Reason::kFieldNotAllowed,
                       "--nodes", flags.node_count, "either --nodes COUNT or --node NAME, repeated");
@@ -105,7 +107,7 @@ bool WouldBeRefused(const v1::Reservation& reservation, const ReserveFlags& flag
 }
 
 ExitCode Create(Session& session, const ReserveFlags& flags) {
-  auto request = ReadReservation(flags, session.Now());
+  auto request = ReadReservation(flags, session.moments());
   if (!request.ok()) return session.Fail(FailureOf(request.error()));
   if (!flags.project.empty()) {
     const auto project = ProjectName(flags.project);
@@ -205,16 +207,16 @@ struct ClusterFlags {
 };
 
 /// "none" takes a date away.
-Status SetDate(const std::string& flag, const std::string& text, Instant now, bool join,
+Status SetDate(const std::string& flag, const std::string& text, Moments& moments, bool join,
                v1::Cluster& cluster) {
   if (text == "none") return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const Instant date, ParseMoment(flag, text, now));
+  ALLOT_ASSIGN_OR_RETURN(const Instant date, moments.Read(flag, text));
   *(join ? cluster.mutable_join_time() : cluster.mutable_leave_time()) = TimestampOf(date);
   return Ok{};
 }
 
 /// Only what was given is in the mask.
-Result<v1::UpdateClusterRequest> ReadClusterUpdate(const ClusterFlags& flags, Instant now) {
+Result<v1::UpdateClusterRequest> ReadClusterUpdate(const ClusterFlags& flags, Moments& moments) {
   v1::UpdateClusterRequest request;
   v1::Cluster& cluster = *request.mutable_cluster();
   auto& mask = *request.mutable_update_mask();
@@ -227,11 +229,11 @@ Result<v1::UpdateClusterRequest> ReadClusterUpdate(const ClusterFlags& flags, In
     mask.add_paths("programmes");
   }
   if (!flags.join.empty()) {
-    ALLOT_RETURN_IF_ERROR(SetDate("--join", flags.join, now, /*join=*/true, cluster));
+    ALLOT_RETURN_IF_ERROR(SetDate("--join", flags.join, moments, /*join=*/true, cluster));
     mask.add_paths("join_time");
   }
   if (!flags.leave.empty()) {
-    ALLOT_RETURN_IF_ERROR(SetDate("--leave", flags.leave, now, /*join=*/false, cluster));
+    ALLOT_RETURN_IF_ERROR(SetDate("--leave", flags.leave, moments, /*join=*/false, cluster));
     mask.add_paths("leave_time");
   }
   if (mask.paths().empty()) {
@@ -244,7 +246,7 @@ Result<v1::UpdateClusterRequest> ReadClusterUpdate(const ClusterFlags& flags, In
 }
 
 ExitCode SetCluster(Session& session, const ClusterFlags& flags) {
-  auto request = ReadClusterUpdate(flags, session.Now());
+  auto request = ReadClusterUpdate(flags, session.moments());
   if (!request.ok()) return session.Fail(FailureOf(request.error()));
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());

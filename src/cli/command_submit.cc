@@ -99,7 +99,7 @@ Outcome<v1::ListAllocationsResponse> Send(Client& client, const SubmitFlags& fla
 }
 
 ExitCode Submit(Session& session, const SubmitFlags& flags) {
-  auto request = ReadRequest(flags.request, session.Now(), "allot submit");
+  auto request = ReadRequest(flags.request, session.moments(), "allot submit");
   if (!request.ok()) return session.Fail(request.failure());
   if (!flags.until.empty() && !flags.wait.wait) {
     return session.Fail(UsageFailure("--until says where --wait ends", "Add --wait."));
@@ -147,10 +147,15 @@ ExitCode Submit(Session& session, const SubmitFlags& flags) {
     return ExitCode::kOk;
   }
 
+  // Whatever becomes of the waiting, it was submitted, and its name may be news.
+  const auto fail = [&](const Failure& failure) {
+    Show(session, flags, *made);
+    return session.Fail(failure);
+  };
   const auto waited = WaitFor(session, NamesIn(*made), *goal, *wait_timeout);
-  if (!waited.ok()) return session.Fail(waited.failure());
+  if (!waited.ok()) return fail(waited.failure());
   const auto now = GetAll(**client, *made);
-  if (!now.ok()) return session.Fail(now.failure());
+  if (!now.ok()) return fail(now.failure());
   Show(session, flags, *now);
   return *waited;
 }

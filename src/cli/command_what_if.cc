@@ -73,7 +73,7 @@ Outcome<v1::WhatIfChange> ReadQuota(const std::string& text) {
 }
 
 /// What needs no server to be understood.
-Outcome<v1::WhatIfRequest> ReadQuestion(const Session& session, const WhatIfFlags& flags) {
+Outcome<v1::WhatIfRequest> ReadQuestion(Session& session, const WhatIfFlags& flags) {
   v1::WhatIfRequest request;
   for (const std::string& text : flags.merits) {
     auto change = ReadMerit(text);
@@ -122,7 +122,7 @@ Outcome<v1::WhatIfRequest> ReadQuestion(const Session& session, const WhatIfFlag
     if (flags.request.length.empty()) {
       return UsageFailure("--submit needs --for: how long", "'allot what-if --help' has examples.");
     }
-    auto asked = ReadRequest(flags.request, session.Now(), "allot what-if");
+    auto asked = ReadRequest(flags.request, session.moments(), "allot what-if");
     if (!asked.ok()) return asked.failure();
     v1::WhatIfChange::Submit& submit = *request.add_changes()->mutable_submit();
     submit.set_project(*project);

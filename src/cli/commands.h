@@ -27,7 +27,8 @@ void AddPoolCommands(CLI::App& root, Action& chosen);  // pool, providers, clust
 void AddDrainCommands(CLI::App& root, Action& chosen);
 void AddReservationCommands(CLI::App& root, Action& chosen);  // reservations, cluster
 void AddTenantCommands(CLI::App& root, Action& chosen);       // institutes, projects, quota, merit
-void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, audit, record
+void AddAccessCommands(CLI::App& root, Action& chosen);       // keys, record
+void AddAuditCommands(CLI::App& root, Action& chosen);
 void AddMemberCommands(CLI::App& root, Action& chosen);
 void AddLoginCommands(CLI::App& root, Action& chosen);  // login, logout, whoami
 void AddPolicyCommands(CLI::App& root, Action& chosen);

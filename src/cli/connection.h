@@ -41,8 +41,10 @@ struct Connection {
 /// certificate and its key, which providers need: --certificate, ALLOT_CERTIFICATE and
 /// --certificate-key, ALLOT_CERTIFICATE_KEY
 ///
-/// The usual folders: ./allot-data, ~/.local/share/allot, /var/lib/allot. A place that was named
-/// and holds nothing is an error, never a reason to look further.
+/// The usual folders: ./allot-data (unless it is another user's, or others may write to it: a note
+/// says so), ~/.local/share/allot, /var/lib/allot. A key there goes to the server in the folder's
+/// `server.address` and to no other. A place that was named and holds nothing is an error, never a
+/// reason to look further. A key file that others may read or write is refused, as the agent does.
 Outcome<transport::ServerAddress> FindServerAddress(const ConnectionFlags& flags,
                                                     const Environment& environment);
 Outcome<Connection> FindConnection(const ConnectionFlags& flags, const Environment& environment);

@@ -51,10 +51,19 @@ std::string Metadata(const v1::ErrorInfo& info, const char* key) {
   return found == info.metadata().end() ? std::string() : found->second;
 }
 
+/// Within reason, whatever a server says.
+std::chrono::milliseconds PauseIn(const google::protobuf::Duration& delay) {
+  constexpr int64_t kSecondsMax = 60;
+  const int64_t seconds = std::clamp<int64_t>(delay.seconds(), 0, kSecondsMax);
+  return std::chrono::milliseconds(seconds * 1'000 +
+                                   std::clamp(delay.nanos(), 0, 999'999'999) / 1'000'000);
+}
+
 void ReadDetails(const google::rpc::Status& status, Failure& failure) {
   for (const auto& any : status.details()) {
     google::rpc::BadRequest bad_request;
     google::rpc::RequestInfo request_info;
+    google::rpc::RetryInfo retry_info;
     // Debian's copy of the Google protos is older than ErrorInfo; ours is the same on the wire.
     v1::ErrorInfo info;
     if (any.type_url().ends_with(kErrorInfoType) && info.ParseFromString(any.value())) {
@@ -69,6 +78,8 @@ void ReadDetails(const google::rpc::Status& status, Failure& failure) {
       }
     } else if (any.UnpackTo(&request_info)) {
       failure.call_id = request_info.request_id();
+    } else if (any.UnpackTo(&retry_info)) {
+      failure.retry_after = PauseIn(retry_info.retry_delay());
     }
   }
 }
@@ -91,6 +102,17 @@ void WordTransportFailure(const grpc::Status& status, const std::string& server,
       failure.message = "no answer from " + server + " within " + timeout;
       failure.advice =
           "It may have happened: repeat with the same --request-id, or raise --timeout.";
+      break;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      if (status.error_message().find("larger than max") != std::string::npos) {
+        failure.reason = "answer_too_large";
+        failure.message = "the answer from " + server + " is too large: " + status.error_message();
+        failure.advice = "Ask for less: --limit, one institute, or one project.";
+        break;
+      }
+      failure.reason = "overloaded";
+      failure.message = server + " has too many calls: " + status.error_message();
+      failure.advice = "Wait a moment, and make fewer calls at a time.";
       break;
     case grpc::StatusCode::UNIMPLEMENTED:
       failure.reason = "method_unknown";
@@ -148,8 +170,13 @@ Failure FailureOf(const grpc::Status& status, const std::string& server,
   return failure;
 }
 
+Failure About(const std::string& resource, Failure failure) {
+  failure.message = resource + ": " + failure.message;
+  return failure;
+}
+
 std::string DescribeForPeople(const Failure& failure) {
-  std::string text = "error: " + failure.reason + ": " + Harmless(failure.message) + "\n";
+  std::string text = "error: " + Harmless(failure.reason) + ": " + Harmless(failure.message) + "\n";
   const auto line = [&text](const char* name, const std::string& value) {
     if (!value.empty()) text += std::string("  ") + name + ": " + Harmless(value) + "\n";
   };
@@ -158,6 +185,7 @@ std::string DescribeForPeople(const Failure& failure) {
   line("limit", failure.limit);
   line("advice", failure.advice);
   line("request id", failure.request_id);
+  line("repeat with", Join(failure.repeat_with, " "));
   line("call id", failure.call_id);
   return text;
 }
@@ -174,6 +202,7 @@ std::string DescribeAsJson(const Failure& failure) {
   part("limit", failure.limit);
   part("advice", failure.advice);
   part("requestId", failure.request_id);
+  if (!failure.repeat_with.empty()) error["repeatWith"] = failure.repeat_with;
   part("callId", failure.call_id);
   error["exitCode"] = static_cast<int>(failure.exit_code);
   return nlohmann::ordered_json{{"error", error}}.dump(

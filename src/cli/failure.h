@@ -2,10 +2,12 @@
 
 #include <grpcpp/support/status.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "allot/base/check.h"
 #include "allot/base/result.h"
@@ -40,6 +42,10 @@ struct Failure {
   std::string request_id;
   /// As the server's log names the call.
   std::string call_id;
+  /// The flags that a repeat must have instead of those given, for the call to be the same.
+  std::vector<std::string> repeat_with;
+  /// As long as the server says to wait before a repeat.
+  std::chrono::milliseconds retry_after{0};
 
   friend bool operator==(const Failure&, const Failure&) = default;
 };
@@ -86,6 +92,9 @@ Failure UsageFailure(std::string message, std::string advice = {});
 /// the transport's own. `server` and `timeout` word those.
 Failure FailureOf(const grpc::Status& status, const std::string& server,
                   const std::string& timeout);
+
+/// Of one of several resources: named in front of the message.
+Failure About(const std::string& resource, Failure failure);
 
 /// For people: "error: reason: message", then field, value, limit and advice on lines of their own.
 std::string DescribeForPeople(const Failure& failure);

@@ -12,7 +12,8 @@ namespace allot::cli {
 enum class Follow { kOn, kStop };
 
 struct FollowHooks {
-  /// A watch begins, the first time or again: what happened before is not in it.
+  /// A watch begins, the first time or again: what happened before is not in it. A failure for want
+  /// of a server breaks the watch off, any other ends it.
   std::function<Outcome<Follow>()> on_begin;
   std::function<Follow(const v1::AllocationChange&)> on_change;
 };

@@ -24,6 +24,9 @@ Outcome<Response> ListAll(Client& client, Method<Service, Request, Response> met
     all.clear_next_page_token();
     const Outcome<Response> page = client.Call(method, request);
     if (!page.ok()) return page.failure();
+    if (!page->next_page_token().empty() && page->next_page_token() == request.page_token()) {
+      return Malformed("a page says that it comes next itself");
+    }
     all.MergeFrom(*page);
   } while (!all.next_page_token().empty() && static_cast<int64_t>(count(all)) < limit);
   all.clear_next_page_token();

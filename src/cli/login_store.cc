@@ -200,8 +200,17 @@ Outcome<std::optional<std::string>> TokenFor(const std::string& server,
     return failure;
   }
   const auto renewed = Renewed(**login, now);
-  if (!renewed.ok()) return renewed.failure();
-  if (const auto failure = (*store)->Put(server, *renewed)) return *failure;
+  if (!renewed.ok()) {
+    // An issuer that is away takes nothing from a token that is still good.
+    const bool good =
+        now < *expires && renewed.failure().reason == Name(Reason::kIssuerUnavailable);
+    if (good) return std::optional((*login)->access_token);
+    return renewed.failure();
+  }
+  if (const auto failure = (*store)->Put(server, *renewed)) {
+    environment.err << "the renewed login is not kept: " << Harmless(failure->message)
+                    << "; the next command may have to log in again" << std::endl;
+  }
   return std::optional(renewed->access_token);
 }
 

@@ -72,6 +72,7 @@ std::string JsonOf(const google::protobuf::Message& message, bool one_line) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
   std::string compact;
+  // What came from a server was judged as it came (see WhyMalformed).
   ALLOT_CHECK(google::protobuf::util::MessageToJsonString(message, &compact, options).ok());
   // protobuf's own white space is a matter of its release; ours is the same everywhere.
   return Json::parse(compact).dump(one_line ? -1 : 2) + "\n";
@@ -93,7 +94,7 @@ bool Output::ShownToPrograms(const google::protobuf::Message& message,
   } else if (format_ == Format::kYaml) {
     environment_.out << YamlOfJson(JsonOf(message, /*one_line=*/true));
   } else if (format_ == Format::kName) {
-    for (const std::string& name : names) environment_.out << name << '\n';
+    for (const std::string& name : names) environment_.out << Harmless(name) << '\n';
   } else {
     return false;
   }
@@ -122,7 +123,7 @@ void Output::ShowNext(const google::protobuf::Message& message, const std::strin
   } else if (format_ == Format::kYaml) {
     environment_.out << "---\n" << YamlOfJson(JsonOf(message, /*one_line=*/true));
   } else {
-    environment_.out << (format_ == Format::kName ? name : text) << '\n';
+    environment_.out << (format_ == Format::kName ? Harmless(name) : text) << '\n';
   }
   environment_.out.flush();
 }
@@ -132,6 +133,8 @@ void Output::Show(const Failure& failure) const {
                                                 : DescribeForPeople(failure));
 }
 
-void Output::Note(const std::string& line) const { environment_.err << line << std::endl; }
+void Output::Note(const std::string& line) const {
+  environment_.err << Harmless(line) << std::endl;
+}
 
 }  // namespace allot::cli

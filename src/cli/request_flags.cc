@@ -41,7 +41,7 @@ Status ReadSize(const RequestFlags& flags, v1::AllocationRequest& request) {
   return Ok{};
 }
 
-Result<v1::AllocationRequest> ReadAll(const RequestFlags& flags, Instant now) {
+Result<v1::AllocationRequest> ReadAll(const RequestFlags& flags, Moments& moments) {
   v1::AllocationRequest request;
   ALLOT_RETURN_IF_ERROR(ReadSize(flags, request));
   ALLOT_ASSIGN_OR_RETURN(const auto models, ParseModels("--models", flags.models));
@@ -51,11 +51,11 @@ Result<v1::AllocationRequest> ReadAll(const RequestFlags& flags, Instant now) {
   ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength("--for", flags.length));
   request.mutable_duration()->set_seconds(length.count);
   if (!flags.start.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const Instant start, ParseMoment("--start", flags.start, now));
+    ALLOT_ASSIGN_OR_RETURN(const Instant start, moments.Read("--start", flags.start));
     *request.mutable_earliest_start() = TimestampOf(start);
   }
   if (!flags.deadline.empty()) {
-    ALLOT_ASSIGN_OR_RETURN(const Instant deadline, ParseMoment("--deadline", flags.deadline, now));
+    ALLOT_ASSIGN_OR_RETURN(const Instant deadline, moments.Read("--deadline", flags.deadline));
     *request.mutable_deadline() = TimestampOf(deadline);
   }
   // What is borrowed is taken back.
@@ -94,7 +94,7 @@ CLI::Option* AddRequestFlags(CLI::App& command, RequestFlags& flags) {
   return command.add_option("--for,--duration", flags.length, "How long: 90m, 4h, 7d, 2w");
 }
 
-Outcome<v1::AllocationRequest> ReadRequest(const RequestFlags& flags, Instant now,
+Outcome<v1::AllocationRequest> ReadRequest(const RequestFlags& flags, Moments& moments,
                                            const std::string& command) {
   const std::string help = "'" + command + " --help' has examples.";
   if (flags.gpus.empty() == flags.nodes.empty()) {
@@ -109,7 +109,7 @@ Outcome<v1::AllocationRequest> ReadRequest(const RequestFlags& flags, Instant no
   if (!flags.nodes_max.empty() && flags.nodes.empty()) {
     return UsageFailure("--nodes-max goes with --nodes; with --gpus, give --gpus-max", help);
   }
-  auto request = ReadAll(flags, now);
+  auto request = ReadAll(flags, moments);
   if (!request.ok()) return FailureOf(request.error());
   return *std::move(request);
 }

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "allot/base/time.h"
 #include "allot/v1/allocation.pb.h"
 #include "cli/failure.h"
+#include "cli/values.h"
 
 namespace allot::cli {
 
@@ -32,7 +32,7 @@ CLI::Option* AddRequestFlags(CLI::App& command, RequestFlags& flags);
 
 /// Usage failures for sizes that do not go together; the server judges whether the rest makes
 /// sense. `command` is named for its help.
-Outcome<v1::AllocationRequest> ReadRequest(const RequestFlags& flags, Instant now,
+Outcome<v1::AllocationRequest> ReadRequest(const RequestFlags& flags, Moments& moments,
                                            const std::string& command);
 
 }  // namespace allot::cli

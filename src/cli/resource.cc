@@ -110,9 +110,9 @@ std::string Word(v1::Proposal::State state) {
   return SmallWord(v1::Proposal::State_Name(state), "STATE_", state);
 }
 
-int GpusOf(const v1::AllocationRequest& request) {
+int64_t GpusOf(const v1::AllocationRequest& request) {
   if (request.has_node_shape()) {
-    return request.node_shape().nodes() * request.node_shape().gpus_per_node();
+    return int64_t{1} * request.node_shape().nodes() * request.node_shape().gpus_per_node();
   }
   return request.gpus();
 }
@@ -139,9 +139,9 @@ std::string SizeOf(const Message& message) {
 std::string SizeText(const v1::AllocationRequest& request) { return SizeOf(request); }
 
 std::string GrowthText(const v1::AllocationRequest& request) {
-  const int gpus = request.has_nodes_max()
-                       ? request.nodes_max() * request.node_shape().gpus_per_node()
-                       : request.gpus_max();
+  const int64_t gpus = request.has_nodes_max()
+                           ? int64_t{1} * request.nodes_max() * request.node_shape().gpus_per_node()
+                           : request.gpus_max();
   return gpus == 0 ? "" : std::to_string(gpus) + " GPUs";
 }
 

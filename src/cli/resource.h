@@ -49,7 +49,7 @@ std::string SizeText(const v1::AllocationRequest& request);
 std::string AskText(const v1::AllocationRequest& request);
 /// "64 GPUs": what it may grow to; empty for most.
 std::string GrowthText(const v1::AllocationRequest& request);
-int GpusOf(const v1::AllocationRequest& request);
+int64_t GpusOf(const v1::AllocationRequest& request);
 /// "H200,B200", or "any".
 std::string ModelsText(const v1::AllocationRequest& request);
 

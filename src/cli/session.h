@@ -7,6 +7,7 @@
 #include "cli/client.h"
 #include "cli/connection.h"
 #include "cli/output.h"
+#include "cli/values.h"
 
 namespace allot::cli {
 
@@ -37,8 +38,13 @@ class Session {
   const ConnectionFlags& connection_flags() const { return flags_.connection; }
   Instant Now() const { return environment_.clock.Now(); }
   const CallPolicy& policy() const { return policy_; }
+  SeededRandom& random() { return random_; }
+  /// Times as the command line gives them.
+  Moments& moments() { return moments_; }
+  /// Whether this run repeats a call by the id it had.
+  bool has_request_id() const { return !flags_.request_id.empty(); }
 
-  /// Shows the failure; its exit code.
+  /// Shows the failure, with what a repeat of the command must say; its exit code.
   ExitCode Fail(const Failure& failure) const;
 
  private:
@@ -46,12 +52,17 @@ class Session {
       : environment_(environment),
         flags_(std::move(flags)),
         output_(environment, format),
-        policy_(policy) {}
+        policy_(policy),
+        random_(environment.seed),
+        moments_(environment.clock.Now()) {}
 
   const Environment& environment_;
   const GlobalFlags flags_;
   const Output output_;
   const CallPolicy policy_;
+  SeededRandom random_;
+  Moments moments_;
+  bool trouble_told_ = false;
   std::unique_ptr<Client> client_;
 };
 

@@ -36,7 +36,7 @@ struct NextStart {
 struct Waiting {
   std::string allocation;
   std::string project_display_name;
-  int gpus = 0;
+  int64_t gpus = 0;
   int rank = 0;
   int rank_of = 0;
   std::optional<Instant> planned_start;

@@ -74,8 +74,8 @@ void WriteWaiting(const Waiting& waiting, std::ostream& out) {
   const std::string rank = FormatCount(waiting.rank);
   const std::string of = FormatCount(waiting.rank_of);
   out << "왜 기다리나요? · Why is this waiting?\n"
-      << "과제 Project: " << Harmless(waiting.project_display_name) << " (" << waiting.allocation
-      << ")\n"
+      << "과제 Project: " << Harmless(waiting.project_display_name) << " ("
+      << Harmless(waiting.allocation) << ")\n"
       << "GPU " << gpus << "장을 요청했고, 같은 사업의 대기 " << of << "건 중 " << rank
       << "번째입니다. ";
   if (waiting.planned_start) {
@@ -90,7 +90,7 @@ void WriteWaiting(const Waiting& waiting, std::ostream& out) {
   } else {
     out << "no start can be given yet.\n";
   }
-  out << "이유 Reason: " << waiting.reason << ": " << Harmless(waiting.message) << "\n";
+  out << "이유 Reason: " << Harmless(waiting.reason) << ": " << Harmless(waiting.message) << "\n";
 }
 
 }  // namespace

@@ -9,6 +9,11 @@
 
 namespace allot::cli {
 
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+  // Some are named after what the table is of.
+  for (Column& column : columns_) column.title = Harmless(column.title);
+}
+
 void Table::Add(std::vector<Cell> row) {
   ALLOT_CHECK(row.size() == columns_.size());
   for (Cell& cell : row) cell.text = cell.text.empty() ? "-" : Harmless(cell.text);

@@ -33,7 +33,7 @@ struct Column {
 /// An empty cell is shown as "-", so that columns can be cut by position or by field.
 class Table {
  public:
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  explicit Table(std::vector<Column> columns);
 
   /// As many cells as there are columns.
   void Add(std::vector<Cell> row);

@@ -39,6 +39,16 @@ Result<Instant> ParseMoment(const std::string& field, std::string_view text, Ins
   return FieldError(Reason::kTimeOutOfRange, field, Printable(text), expected);
 }
 
+Result<Instant> Moments::Read(const std::string& flag, std::string_view text) {
+  ALLOT_ASSIGN_OR_RETURN(const Instant moment, ParseMoment(flag, text, now_));
+  return text.starts_with('+') ? Keep(flag, moment) : moment;
+}
+
+Instant Moments::Keep(const std::string& flag, Instant moment) {
+  kept_.insert(kept_.end(), {flag, FormatRfc3339(moment)});
+  return moment;
+}
+
 Result<std::vector<std::string>> ParseModels(const std::string& field, std::string_view text) {
   std::vector<std::string> models;
   if (UpperCase(std::string(text)) == "ANY") return models;

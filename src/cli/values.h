@@ -20,6 +20,26 @@ Result<Seconds> ParseLength(const std::string& field, std::string_view text);
 /// RFC 3339, or "+2h" from `now`.
 Result<Instant> ParseMoment(const std::string& field, std::string_view text, Instant now);
 
+/// The moments of one command line. Those that count from now are others with every run, and make
+/// another call of it: what they came to is kept, so that a repeat can say the same.
+class Moments {
+ public:
+  explicit Moments(Instant now) : now_(now) {}
+
+  /// As ParseMoment.
+  Result<Instant> Read(const std::string& flag, std::string_view text);
+  /// One that counts from now, and what it came to.
+  Instant Keep(const std::string& flag, Instant moment);
+  Instant now() const { return now_; }
+
+  /// The flags to give instead: "--start", "2026-03-01T02:00:00Z".
+  const std::vector<std::string>& kept() const { return kept_; }
+
+ private:
+  const Instant now_;
+  std::vector<std::string> kept_;
+};
+
 /// "H200", "H200,B200" in the order of preference, or "any" for none in particular (an empty list).
 /// Letters may be small.
 Result<std::vector<std::string>> ParseModels(const std::string& field, std::string_view text);

@@ -29,7 +29,7 @@ std::string IndexRanges(const google::protobuf::RepeatedField<int>& indices) {
   std::string text;
   for (int i = 0; i < indices.size();) {
     int last = i;
-    while (last + 1 < indices.size() && indices[last + 1] == indices[last] + 1) ++last;
+    while (last + 1 < indices.size() && indices[last + 1] == int64_t{indices[last]} + 1) ++last;
     text += (text.empty() ? "" : ",") + std::to_string(indices[i]);
     if (last > i) text += "-" + std::to_string(indices[last]);
     i = last + 1;
@@ -39,7 +39,12 @@ std::string IndexRanges(const google::protobuf::RepeatedField<int>& indices) {
 
 class Lines {
  public:
+  /// Whatever a server puts into the value.
   void Add(const std::string& label, const std::string& value) {
+    AddPainted(label, Harmless(value));
+  }
+  /// A value with colours of its own.
+  void AddPainted(const std::string& label, const std::string& value) {
     if (value.empty()) return;
     std::string padded = label.empty() ? "" : label + ":";
     padded.resize(std::max<std::size_t>(padded.size() + 1, 17), ' ');
@@ -53,9 +58,9 @@ class Lines {
 
 /// What operators decided about it.
 void AddDecisions(const v1::Allocation& a, Lines& lines) {
-  if (a.urgent()) lines.Add("Urgent", "goes before others: " + Harmless(a.urgent_reason()));
+  if (a.urgent()) lines.Add("Urgent", "goes before others: " + a.urgent_reason());
   if (a.consolidate()) {
-    lines.Add("Consolidate", "others are moved for it: " + Harmless(a.consolidate_reason()));
+    lines.Add("Consolidate", "others are moved for it: " + a.consolidate_reason());
   }
 }
 
@@ -97,7 +102,7 @@ namespace {
 void AddGrowth(const v1::Allocation& a, Lines& lines) {
   const std::string most = GrowthText(a.request());
   if (most.empty()) return;
-  int added = 0;
+  int64_t added = 0;
   for (const v1::Growth& growth : a.growths()) {
     if (growth.state() == v1::Allocation::STATE_ACTIVE) added += growth.gpus();
   }
@@ -111,12 +116,12 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   const std::string state = Word(a.state());
   Lines lines;
   lines.Add("Allocation", ShortName(a.name()));
-  lines.Add("Display name", Harmless(a.display_name()));
-  lines.Add("State",
-            Painted(state, PaintOf(state), colours) + (a.cancel_requested() ? " (cancelled)" : ""));
-  lines.Add("Why", Harmless(a.reason()));
-  lines.Add("", Harmless(a.message()));
-  lines.Add("Setback", Harmless(a.setback()));
+  lines.Add("Display name", a.display_name());
+  lines.AddPainted("State", Painted(state, PaintOf(state), colours) +
+                                (a.cancel_requested() ? " (cancelled)" : ""));
+  lines.Add("Why", a.reason());
+  lines.Add("", a.message());
+  lines.Add("Setback", a.setback());
   lines.Add("Asks for", AskText(request) + " for " + FormatDuration(SecondsOf(request.duration())) +
                             (request.borrow()        ? ", borrowed"
                              : request.preemptible() ? ", preemptible"
@@ -158,12 +163,13 @@ std::string AllocationDetails(const v1::Allocation& a, Instant now, bool colours
   lines.Add("Etag", a.etag());
   std::string nodes;
   for (const v1::NodeGpus& node : a.nodes()) {
-    nodes += "  " + ShortName(node.node()) + "  GPUs " + IndexRanges(node.gpu_indices()) + "\n";
+    nodes += "  " + Harmless(ShortName(node.node())) + "  GPUs " + IndexRanges(node.gpu_indices()) +
+             "\n";
   }
   std::string steps;
   for (const v1::Growth& growth : a.growths()) {
-    steps += "  " + ShortName(growth.allocation()) + "  " + FormatCount(growth.gpus()) + " GPUs  " +
-             Word(growth.state()) + "\n";
+    steps += "  " + Harmless(ShortName(growth.allocation())) + "  " + FormatCount(growth.gpus()) +
+             " GPUs  " + Word(growth.state()) + "\n";
   }
   return lines.text() + (nodes.empty() ? "" : "Nodes:\n" + nodes) +
          (steps.empty() ? "" : "Grows in steps:\n" + steps);
@@ -173,10 +179,11 @@ std::string ChangeLine(const v1::AllocationChange& change, Instant now, bool col
   const v1::Allocation& a = change.allocation();
   const std::string state = Word(change.state());
   std::string line = FormatRfc3339(Instant::FromSeconds(InstantOf(change.time()).seconds())) +
-                     "  " + ShortName(a.name()) + "  " + Painted(state, PaintOf(state), colours);
+                     "  " + Harmless(ShortName(a.name())) + "  " +
+                     Painted(state, PaintOf(state), colours);
   // The allocation may be further than the change: its particulars are told only where they belong.
   if (change.state() == a.state()) {
-    if (!a.cluster().empty()) line += "  " + LastPart(a.cluster());
+    if (!a.cluster().empty()) line += "  " + Harmless(LastPart(a.cluster()));
     if (a.state() == v1::Allocation::STATE_PLANNED && a.has_start_time()) {
       line += "  starts " + StartText(a, now);
     }
@@ -222,10 +229,10 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
   const std::string state = Word(a.state());
   Lines lines;
   lines.Add("Allocation", ShortName(a.name()));
-  lines.Add("State", Painted(state, PaintOf(state), colours));
-  lines.Add("Why", Harmless(e.reason()));
-  lines.Add("", Harmless(e.message()));
-  lines.Add("Setback", Harmless(a.setback()));
+  lines.AddPainted("State", Painted(state, PaintOf(state), colours));
+  lines.Add("Why", e.reason());
+  lines.Add("", e.message());
+  lines.Add("Setback", a.setback());
   lines.Add("Asks for",
             AskText(a.request()) + " for " + FormatDuration(SecondsOf(a.request().duration())));
   if (e.has_planned_start_time()) {
@@ -243,12 +250,12 @@ std::string ExplanationText(const v1::ExplainAllocationResponse& e, Instant now,
   AddDecisions(a, lines);
   AddEstimates(e, now, lines);
   for (int i = 0; i < e.alternatives_size(); ++i) {
-    lines.Add(i == 0 ? "Sooner" : "", Harmless(e.alternatives(i).message()));
+    lines.Add(i == 0 ? "Sooner" : "", e.alternatives(i).message());
   }
-  lines.Add("Decided by", e.policy_version().empty()
-                              ? ""
-                              : "policy " + Harmless(e.policy_version()) + " at revision " +
-                                    std::to_string(e.revision()));
+  lines.Add("Decided by",
+            e.policy_version().empty()
+                ? ""
+                : "policy " + e.policy_version() + " at revision " + std::to_string(e.revision()));
   std::ostringstream text;
   text << lines.text();
   if (e.clusters_size() > 0) {

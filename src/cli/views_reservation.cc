@@ -80,7 +80,7 @@ std::string ReservationDetails(const v1::Reservation& reservation, Instant now, 
   ReservationTable(rows, now).Print(text, wide, colours);
   std::vector<std::string> nodes;
   for (const std::string& node : reservation.nodes()) nodes.push_back(LastPart(node));
-  if (!nodes.empty()) text << "\nNodes: " << Join(nodes, " ") << "\n";
+  if (!nodes.empty()) text << "\nNodes: " << Harmless(Join(nodes, " ")) << "\n";
   if (reservation.conflicts().empty()) return text.str();
   Table conflicts({{"IN THE WAY"}, {"HOW"}, {"NODES", Align::kRight}, {"FROM"}, {"UNTIL"}});
   for (const v1::BookingConflict& c : reservation.conflicts()) {

@@ -127,14 +127,16 @@ Table MemberTable(const Repeated<v1::Member>& members, Instant now) {
 
 std::string CallerText(const v1::WhoAmIResponse& caller, Instant now) {
   const std::string tenant = caller.institute().empty() ? caller.provider() : caller.institute();
-  std::string text = Word(caller.role()) + (tenant.empty() ? "" : " of " + ShortName(tenant));
+  std::string text =
+      Word(caller.role()) + (tenant.empty() ? "" : " of " + Harmless(ShortName(tenant)));
   if (caller.has_member()) {
     const v1::Member& member = caller.member();
-    text += "\nmember   " + ShortName(member.name()) + "  " + Harmless(member.display_name());
+    text +=
+        "\nmember   " + Harmless(ShortName(member.name())) + "  " + Harmless(member.display_name());
     text += "\nissuer   " + Harmless(member.issuer()) + "\nsubject  " + Harmless(member.subject());
   } else {
     const v1::ApiKey& key = caller.api_key();
-    text += "\nkey      " + ShortName(key.name()) + "  " + Harmless(key.display_name());
+    text += "\nkey      " + Harmless(ShortName(key.name())) + "  " + Harmless(key.display_name());
     if (key.has_expire_time()) {
       text += "\nends     " + Moment(InstantOf(key.expire_time()), now);
     }

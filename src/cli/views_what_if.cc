@@ -75,7 +75,7 @@ std::string FareText(const v1::RequestFare& fare, Instant now) {
   if (fare.has_present_start_time()) {
     text += " instead of " + Moment(InstantOf(fare.present_start_time()), now);
   }
-  return text + ": " + fare.reason() + ": " + Harmless(fare.message());
+  return Harmless(text + ": " + fare.reason() + ": " + fare.message());
 }
 
 }  // namespace

@@ -227,7 +227,7 @@ TEST_F(Apply, RepeatsPassingFailuresWithTheSameRequestId) {
 
 TEST_F(Apply, GivesUpSoonWhenTheServerGoesAway) {
   server_.BreakNext("CreateInstitute", 1'000);
-  const Ran ran = RunApply(kFile, {"-o", "json"});
+  const Ran ran = RunApply(kFile, {"-o", "json", "--timeout", "1s"});
   EXPECT_EQ(ran.code, 6);
   const auto report = nlohmann::json::parse(ran.out);
   EXPECT_EQ(report["summary"]["created"], 2);

@@ -118,21 +118,24 @@ class SignedAudit : public ::testing::Test {
   using Kind = v1::AuditCheckpoint;
 
   v1::AuditCheckpoint Signed(Kind::Kind kind, const AuditMark& mark,
-                             const testing::SigningKeyFiles& files) const {
+                             const testing::SigningKeyFiles& files,
+                             int64_t seconds = 1'772'323'300) const {
     const auto key = transport::SigningKey::Read({"key", files.key}).value();
     v1::AuditCheckpoint checkpoint;
     checkpoint.set_kind(kind);
     checkpoint.set_number(mark.number);
     checkpoint.set_hash(mark.hash);
-    checkpoint.mutable_sign_time()->set_seconds(1'772'323'300);
+    checkpoint.mutable_sign_time()->set_seconds(seconds);
     checkpoint.set_signer(key->id());
-    checkpoint.set_signature(key->Sign(
-        std::string("allot audit ") + (kind == Kind::KIND_REMOVED ? "removed" : "reached") + "\n" +
-        std::to_string(mark.number) + "\n" + mark.hash + "\n1772323300000000\n"));
+    checkpoint.set_signature(key->Sign(std::string("allot audit ") +
+                                       (kind == Kind::KIND_REMOVED ? "removed" : "reached") + "\n" +
+                                       std::to_string(mark.number) + "\n" + mark.hash + "\n" +
+                                       std::to_string(seconds) + "000000\n"));
     return checkpoint;
   }
-  AuditChainCheck With(const testing::SigningKeyFiles& files) const {
-    return AuditChainCheck(std::nullopt,
+  AuditChainCheck With(const testing::SigningKeyFiles& files,
+                       std::optional<AuditMark> noted = std::nullopt) const {
+    return AuditChainCheck(std::move(noted),
                            {transport::VerifyingKey::Read({"key", files.public_half}).value()});
   }
 
@@ -187,6 +190,59 @@ TEST_F(SignedAudit, WhatIsADayOldIsSigned) {
   AuditChainCheck never = With(mine_);
   ASSERT_FALSE(never.Take(First()));
   EXPECT_THAT(*never.Finish({1, kFirst}, late_), HasSubstr("behind 0 are not signed"));
+}
+
+// Who rewrote the chain and removed the checkpoints behind it gets what stands there signed anew.
+TEST_F(SignedAudit, WhatIsFirstSignedWhenItIsOldIsNotBelieved) {
+  const auto young = Signed(Kind::KIND_REACHED, {1, kFirst}, mine_);
+  const auto anew = Signed(Kind::KIND_REACHED, {2, kSecond}, mine_, late_.seconds());
+  AuditChainCheck check = With(mine_);
+  ASSERT_FALSE(check.TakeCheckpoint(young));
+  ASSERT_FALSE(check.TakeCheckpoint(anew));
+  ASSERT_FALSE(check.Take(First()));
+  const auto what = check.Take(Second());
+  ASSERT_TRUE(what);
+  EXPECT_THAT(*what, HasSubstr("the entries from 2 to 2 were first signed at " +
+                               FormatRfc3339(late_) + ", though the first is of "));
+
+  const auto in_time = Signed(Kind::KIND_REACHED, {2, kSecond}, mine_, 1'772'323'201 + 86'400);
+  AuditChainCheck good = With(mine_);
+  ASSERT_FALSE(good.TakeCheckpoint(young));
+  ASSERT_FALSE(good.TakeCheckpoint(in_time));
+  ASSERT_FALSE(good.Take(First()));
+  EXPECT_FALSE(good.Take(Second()));
+  EXPECT_FALSE(good.signed_late_from());
+
+  // Servers that stood still for days: whoever looked at it then noted that it was in order.
+  AuditChainCheck noted = With(mine_, AuditMark{2, kSecond});
+  ASSERT_FALSE(noted.TakeCheckpoint(young));
+  ASSERT_FALSE(noted.TakeCheckpoint(anew));
+  ASSERT_FALSE(noted.Take(First()));
+  EXPECT_FALSE(noted.Take(Second()));
+}
+
+TEST_F(SignedAudit, AKeyThatWasAddedLaterSignsFromThenOn) {
+  AuditChainCheck check = With(mine_);
+  ASSERT_FALSE(
+      check.TakeCheckpoint(Signed(Kind::KIND_REACHED, {1, kFirst}, mine_, late_.seconds())));
+  ASSERT_FALSE(check.Take(First()));
+  ASSERT_TRUE(check.signed_late_from());
+  EXPECT_EQ(check.signed_late_from()->checkpoint.number(), 1);
+  EXPECT_EQ(check.signed_late_from()->since, (Instant{1'772'323'200'000'001}));
+  EXPECT_EQ(check.Finish({1, kFirst}, late_), std::nullopt);
+}
+
+TEST_F(SignedAudit, WhatWasSignedIsThere) {
+  for (const bool with_key : {true, false}) {
+    AuditChainCheck check = with_key ? With(mine_) : AuditChainCheck(std::nullopt);
+    ASSERT_FALSE(check.TakeCheckpoint(Signed(Kind::KIND_REACHED, {1, kFirst}, mine_)));
+    ASSERT_FALSE(check.Take(First()));
+    EXPECT_EQ(check.Finish({1, kFirst}, soon_), std::nullopt);
+    // As the last page has them: nothing tells it from an audit that ends here but these.
+    ASSERT_FALSE(check.TakeCheckpoint(Signed(Kind::KIND_REACHED, {2, kSecond}, mine_)));
+    EXPECT_THAT(*check.Finish({1, kFirst}, soon_),
+                HasSubstr("entries up to 2 were signed, and those from 2 on are missing"));
+  }
 }
 
 TEST_F(SignedAudit, AnOldEndIsRemovedWithASignature) {

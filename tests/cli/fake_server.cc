@@ -136,6 +136,27 @@ class FakeServer::Services final : public v1::PoolService::Service,
     return Answer(c, "WhoAmI", "", [&] { *a = fake_.state.caller; });
   }
 
+  // ---- Access
+
+  grpc::Status ReadAuditChain(ServerContext* c, const v1::ReadAuditChainRequest*,
+                              v1::ReadAuditChainResponse* a) override {
+    return Answer(c, "ReadAuditChain", "", [&] {
+      *a = fake_.state.audit_pages.front();
+      if (fake_.state.audit_pages.size() > 1) {
+        fake_.state.audit_pages.erase(fake_.state.audit_pages.begin());
+      }
+    });
+  }
+  grpc::Status CreateApiKey(ServerContext* c, const v1::CreateApiKeyRequest* q,
+                            v1::CreateApiKeyResponse* a) override {
+    return Answer(c, "CreateApiKey", q->request_id(), [&] {
+      fake_.state.key_requests.push_back(*q);
+      *a->mutable_api_key() = q->api_key();
+      a->mutable_api_key()->set_name("apiKeys/k1");
+      a->set_secret("allot_k1_secret");
+    });
+  }
+
   // ---- Tenants
 
   grpc::Status GetInstitute(ServerContext* c, const v1::GetInstituteRequest* q,
@@ -165,6 +186,7 @@ class FakeServer::Services final : public v1::PoolService::Service,
                             v1::ListProjectsResponse* a) override {
     return Answer(c, "ListProjects", "", [&] {
       for (const auto& [name, project] : fake_.state.projects) *a->add_projects() = project;
+      a->set_next_page_token(fake_.state.project_page_token);
     });
   }
   grpc::Status ListQuotas(ServerContext* c, const v1::ListQuotasRequest*,
@@ -341,6 +363,7 @@ class FakeServer::Services final : public v1::PoolService::Service,
     if (!failures.empty()) {
       const grpc::Status status = failures.front();
       failures.pop_front();
+      if (fake_.on_refusal) fake_.on_refusal();
       return status;
     }
     work();
@@ -394,6 +417,10 @@ std::vector<FakeServer::Seen> FakeServer::seen(const std::string& method) const 
 
 void FakeServer::FailNext(const std::string& method, const Error& error, int times) {
   services_->Queue(method, Refusal(error), times);
+}
+
+void FakeServer::AnswerNext(const std::string& method, const grpc::Status& status, int times) {
+  services_->Queue(method, status, times);
 }
 
 void FakeServer::BreakNext(const std::string& method, int times) {

@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <grpcpp/support/status.h>
+
 #include "allot/base/result.h"
 #include "allot/v1/allocation_service.pb.h"
 #include "allot/v1/member_service.pb.h"
+#include "allot/v1/operator_service.pb.h"
 #include "allot/v1/pool_service.pb.h"
 #include "allot/v1/tenant.pb.h"
 
@@ -39,8 +42,13 @@ class FakeServer {
 
   /// The next `times` calls of a method are refused.
   void FailNext(const std::string& method, const Error& error, int times = 1);
+  /// They are answered with a status as it is.
+  void AnswerNext(const std::string& method, const grpc::Status& status, int times);
   /// The same without details, as a connection fails.
   void BreakNext(const std::string& method, int times);
+
+  /// Runs as a call is refused.
+  std::function<void()> on_refusal;
 
   /// What it holds, by full name. Not while a command runs.
   struct State {
@@ -62,7 +70,12 @@ class FakeServer {
     v1::GetCapacityResponse capacity;
     v1::ExplainAllocationResponse explanation;
     std::vector<std::string> merit_reasons;
+    /// What every list of projects says comes next.
+    std::string project_page_token;
     v1::WhoAmIResponse caller;
+    /// The audit, page by page; the last one again and again.
+    std::vector<v1::ReadAuditChainResponse> audit_pages;
+    std::vector<v1::CreateApiKeyRequest> key_requests;
     /// Projects whose creation is refused, by name: unlike FailNext's, the same one in any order.
     std::map<std::string, Error> refused_projects;
   };

@@ -131,6 +131,80 @@ TEST_F(LoginTest, WhatCannotBeRenewedSaysToLogInAgain) {
   EXPECT_EQ(runner_.Run({"clusters"}).code, 6) << "who may answer later is asked later";
 }
 
+// What an issuer that is away cannot give is not needed yet.
+TEST_F(LoginTest, ATokenThatIsStillGoodIsUsedWhenItsIssuerIsAway) {
+  ASSERT_EQ(LogIn().code, 0);
+  issuer_.Silence(true);
+  runner_.clock.Advance(Seconds{550});
+  const Ran ran = runner_.Run({"clusters"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(issuer_.forms("/token").size(), 1U);
+  runner_.clock.Advance(Seconds{50});
+  EXPECT_EQ(runner_.Run({"clusters"}).code, 6) << "to its last second and no longer";
+}
+
+TEST_F(LoginTest, ARenewedLoginThatCannotBeKeptIsUsedAllTheSame) {
+  ASSERT_EQ(LogIn().code, 0);
+  runner_.clock.Advance(Seconds{550});
+  // In the place of what is written first and then moved.
+  std::filesystem::create_directories(file() + ".new/in-the-way");
+  const Ran ran = runner_.Run({"clusters"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("the renewed login is not kept"), std::string::npos) << ran.err;
+  EXPECT_NE(SentTo("ListClusters"), "Bearer " + Login().at("access_token").get<std::string>());
+}
+
+TEST_F(LoginTest, TheIssuersAuthorityIsFoundFromEveryFolder) {
+  const Ran ran = runner_.Run(
+      {"login", "--issuer", issuer_.url(), "--client-id", "allot", "--issuer-ca-file", "ca.crt"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(Login().at("ca_file"), (std::filesystem::current_path() / "ca.crt").string());
+}
+
+// A command of many calls outlasts its token: the one that meets that is made again with the next.
+TEST_F(LoginTest, ACallWhoseTokenEndedIsRepeatedOnceWithAnother) {
+  ASSERT_EQ(LogIn().code, 0);
+  server_.on_refusal = [this] { runner_.clock.Advance(Seconds{700}); };
+  server_.FailNext("CreateAllocation", StateError(Reason::kTokenInvalid, "it has ended"));
+  const std::vector<std::string> submit = {"submit", "snu/llm", "--gpus", "1", "--for", "1h"};
+  const Ran ran = runner_.Run(submit);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const auto calls = server_.seen("CreateAllocation");
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_NE(calls[0].authorization, calls[1].authorization);
+  EXPECT_EQ(calls[0].request_id, calls[1].request_id);
+
+  server_.FailNext("CreateAllocation", StateError(Reason::kTokenInvalid, "not good"), 2);
+  EXPECT_EQ(runner_.Run(submit).code, 4) << "and who is refused again is told";
+  EXPECT_EQ(server_.seen("CreateAllocation").size(), 4U);
+}
+
+// An issuer whose tokens the server does not take is not asked for ever.
+TEST_F(LoginTest, AWatchRenewsOnceUntilItCameSomewhere) {
+  ASSERT_EQ(LogIn().code, 0);
+  server_.on_refusal = [this] { runner_.clock.Advance(Seconds{700}); };
+  server_.FailNext("WatchAllocations", StateError(Reason::kTokenInvalid, "not good"), 3);
+  const Ran ran = runner_.Run({"watch", "snu/llm", "--count", "1"});
+  EXPECT_EQ(ran.code, 4) << ran.err;
+  EXPECT_EQ(server_.seen("WatchAllocations").size(), 2U);
+}
+
+TEST_F(LoginTest, WhoeverWaitsForASilentIssuerWaitsNoLongerThanTheCodeAndHearsWhy) {
+  issuer_.AnswerWith("/token", 502, "<html>");
+  const Ran ran = LogIn();
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_NE(ran.err.find("the code ended before it was used; the issuer could not be asked: "),
+            std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.err.find("502"), std::string::npos) << ran.err;
+  Seconds waited;
+  for (const Seconds pause : runner_.pauses) {
+    EXPECT_LE(pause, Seconds{60});
+    waited = waited + pause;
+  }
+  EXPECT_EQ(waited, Seconds{600});
+}
+
 TEST_F(LoginTest, WithoutARefreshTokenALoginEndsWithItsToken) {
   issuer_.tokens = [this](const TestIssuer::Form&) { return Give(""); };
   ASSERT_EQ(LogIn().code, 0);

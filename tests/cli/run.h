@@ -29,6 +29,7 @@ class Runner {
     std::istringstream in(input);
     std::ostringstream out;
     std::ostringstream err;
+    if (out_is_full) out.setstate(std::ios::badbit);
     const Environment environment{
         .in = in,
         .out = out,
@@ -46,13 +47,16 @@ class Runner {
             [this](Seconds length) {
               pauses.push_back(length);
               clock.Advance(length);
-            }};
+            },
+        .seed = 1};
     const int code = RunCommandLine(arguments, environment);
     return {code, out.str(), err.str()};
   }
 
   std::map<std::string, std::string> variables;
   bool terminal = false;
+  /// Nothing can be written to stdout.
+  bool out_is_full = false;
   /// How long commands wanted to wait; the clock went on by as much.
   std::vector<Seconds> pauses;
   allot::testing::ManualClock clock;

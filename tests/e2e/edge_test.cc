@@ -94,7 +94,8 @@ class EdgeTest : public ::testing::Test {
 TEST_F(EdgeTest, ATokenOfTheLargestSizeComesThrough) {
   const TempDir folder;
   const std::string file = folder / "token";
-  std::ofstream(file) << "a.b." << std::string(oidc::kTokenBytesMax - 4, 'c');
+  std::ofstream(file) << "a.b." << std::string(oidc::kTokenBytesMax - 4, 'c') << "\n";
+  std::filesystem::permissions(file, std::filesystem::perms(0600));
   const Ended ended = nation_->AllotAs(file, {"clusters"});
   EXPECT_EQ(ended.exit_code, 4);
   EXPECT_THAT(ended.err, HasSubstr("token_invalid")) << "the server's word, not the edge's";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <istream>
 #include <optional>
@@ -24,6 +25,8 @@ struct Environment {
   const Clock& clock;
   IdSource& ids;
   std::function<void(Seconds)> pause;
+  /// Of the pauses between repeats of a call, so that many clients do not come back at once.
+  uint64_t seed = 1;
 };
 
 /// Runs one command of `allot`; `arguments` are those after the program's name. Returns what the

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
       .ids = ids,
       .pause = [](allot::Seconds length) {
         std::this_thread::sleep_for(std::chrono::seconds(length.count));
-      }};
+      },
+      .seed = std::random_device{}()};
   return allot::cli::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc), environment);
 }
