@@ -300,5 +300,22 @@ TEST(SignedAudit, WhatIsWrittenAnewIsNotWhatWasSigned) {
   EXPECT_THAT(verify(mine.public_half).err, HasSubstr("is not the one of the checkpoint"));
 }
 
+// Nor does an audit whose end was cut off pass, however well what is left hangs together.
+TEST(SignedAudit, WhatWasSignedCannotBeCutOff) {
+  const TempDir keys;
+  const SigningKeyFiles mine(keys.path(), "audit");
+  Installation nation("audit: {signing_key: " + mine.key + "}\npolicy: {gathering_time: 0s}\n");
+  nation.RegisterSmallNation();
+  nation.server().Terminate();
+  nation.StartServer();
+  SqlOf(nation,
+        "DELETE FROM audit_entries WHERE number > 3;"
+        " UPDATE audit_chain SET number = 3,"
+        " hash = (SELECT hash FROM audit_entries WHERE number = 3)");
+  const Ended cut = nation.Allot({"audit", "verify", "--public-key", mine.public_half});
+  EXPECT_EQ(cut.exit_code, 5) << cut.out;
+  EXPECT_THAT(cut.err, HasSubstr("were signed, and those from 4 on are missing"));
+}
+
 }  // namespace
 }  // namespace allot::testing
