@@ -56,7 +56,10 @@ class Folders : public ::testing::Test {
     std::ofstream(folder / "server.address") << server << "\n";
   }
   fs::path InHome() const { return home_.path() / ".local/share/allot"; }
-  std::string LastKey() const { return server_.seen().back().authorization; }
+  std::string LastKey() const {
+    const auto seen = server_.seen();
+    return seen.empty() ? "" : seen.back().authorization;
+  }
 
   TempDir home_;
   TempDir here_;
@@ -104,6 +107,7 @@ TEST_F(Folders, EachServerGetsTheKeyOfItsOwnFolder) {
   ASSERT_EQ(runner_.Run({"--server", server_.address(), "list"}).code, 0);
   EXPECT_EQ(LastKey(), "Bearer allot_home_key");
   ASSERT_EQ(runner_.Run({"list"}).code, 0);
+  ASSERT_FALSE(other.seen().empty());
   EXPECT_EQ(other.seen().back().authorization, "Bearer allot_here_key");
 }
 

@@ -36,9 +36,10 @@ int main(int argc, char** argv) {
       .variable = Variable,
       .clock = clock,
       .ids = ids,
-      .pause = [](allot::Seconds length) {
-        std::this_thread::sleep_for(std::chrono::seconds(length.count));
-      },
+      .pause =
+          [](allot::Seconds length) {
+            std::this_thread::sleep_for(std::chrono::seconds(length.count));
+          },
       .seed = std::random_device{}()};
   return allot::cli::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc), environment);
 }
