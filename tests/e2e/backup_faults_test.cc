@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -167,8 +168,10 @@ std::vector<pid_t> ProcessesThatName(const std::string& text) {
     const pid_t pid = std::atoi(entry.path().filename().c_str());
     if (pid == 0) continue;
     std::ifstream stream(entry.path() / "cmdline", std::ios::binary);
-    const std::string command{std::istreambuf_iterator<char>(stream), {}};
-    if (command.find(text) != std::string::npos) found.push_back(pid);
+    std::ostringstream command;
+    // An iterator over the buffer would throw when the process goes in the middle.
+    command << stream.rdbuf();
+    if (command.str().find(text) != std::string::npos) found.push_back(pid);
   }
   return found;
 }

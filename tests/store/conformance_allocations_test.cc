@@ -330,6 +330,24 @@ TEST_P(StoreConformance, AGpuIsHandedOverAtTheInstantOfItsRelease) {
                 Reason::kStoreConflict);
 }
 
+TEST_P(StoreConformance, GpusComeFreeThoughAClockThatWasAheadHadThemHeldLater) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("kaist/llm/b");
+  Claim later = SampleClaim(first, "naver-a/n1");
+  later.window = WindowOf(kNow + Hours(1), Hours(1));
+  Claim now = SampleClaim(second, "naver-a/n1");
+  now.window = WindowOf(kNow, Minutes(30));
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(std::span(&later, 1)));
+    ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(first.id, 0, kNow + Hours(2)));
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(std::span(&now, 1)));
+    return tx.ReleaseClaims(second.id, 0, kNow + Minutes(90));
+  }));
+  const Claim held = ClaimsOf(second.id).at(0);
+  EXPECT_EQ(held.window, WindowOf(kNow, Hours(1)));
+  EXPECT_EQ(held.released_at, kNow + Minutes(90));
+}
+
 TEST_P(StoreConformance, AClaimReleasedBeforeItsStartHoldsNothing) {
   const Allocation first = Submit("snu/llm/a");
   const Allocation second = Submit("kaist/llm/b");

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -250,7 +251,10 @@ std::string Binary(std::string_view name) {
 bool Lives(pid_t pid) {
   // The state follows the name, which is in parentheses and may hold anything.
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  // An iterator over the buffer would throw when the process goes in the middle.
+  text << file.rdbuf();
+  const std::string stat = text.str();
   const std::size_t name_end = stat.rfind(')');
   return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] != 'Z';
 }

@@ -266,7 +266,7 @@ class Tx {
   virtual Status InsertPromises(std::span<const Claim> claims) = 0;
   /// Removes all that these allocations are promised.
   virtual Status RemovePromises(std::span<const AllocationId> allocations) = 0;
-  /// Ends all claims of an attempt at `at` (their windows end there, never before they start).
+  /// Ends an attempt's claims at `at`: no window ends before its start, or in another's after it.
   virtual Status ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) = 0;
   /// Windows of an attempt that is held end at `end` now, if they would have ended later.
   virtual Status CutClaims(const AllocationId& allocation, int attempt, Instant end) = 0;

@@ -87,6 +87,17 @@ Status MemoryTx::InsertPromises(std::span<const Claim> claims) {
   return Book(claims, /*promised=*/true);
 }
 
+void MemoryTx::EndBeforeNext(Claim& claim) const {
+  const auto& rows = state_.bookings_on_nodes.rows();
+  for (auto row = rows.lower_bound({claim.node, AllocationId(), 0});
+       row != rows.end() && std::get<0>(row->first) == claim.node; ++row) {
+    const Instant next = row->second->claim.window.start();
+    if (next <= claim.window.start()) continue;
+    if (!Exclude(*row->second, {.claim = claim, .promised = false})) continue;
+    claim.window = *TimeWindow::Make(claim.window.start(), next);
+  }
+}
+
 bool MemoryTx::IsTaken(const Booking& booking) const {
   const Claim& claim = booking.claim;
   const auto& rows = state_.bookings_on_nodes.rows();
@@ -142,6 +153,7 @@ Status MemoryTx::ReleaseClaims(const AllocationId& allocation, int attempt, Inst
     // A window is never empty.
     const Instant start = claim.window.start();
     claim.window = *TimeWindow::Make(start, std::max(at, Instant{start.micros + 1}));
+    EndBeforeNext(claim);
     const Booking released{.claim = claim, .promised = false};
     if (IsTaken(released)) return Conflict();
     PutBooking(released);

@@ -235,6 +235,8 @@ class MemoryTx final : public Tx {
   Status Book(std::span<const Claim> claims, bool promised);
   /// Whether another booking of the node has one of its GPUs at one of its times, or holds it.
   bool IsTaken(const Booking& booking) const;
+  /// A released one does not reach into another's that begins after it.
+  void EndBeforeNext(Claim& claim) const;
   bool IsSetAsideForOthers(const Booking& booking) const;
   void PutBooking(const Booking& booking);
   template <class Wanted>

@@ -41,12 +41,17 @@ const Statement kInsertClaims{
     " $7::bigint[])"
     " AS u(allocation_id, attempt, node_id, gpu_mask, start_time, end_time, released_at)"};
 // A window is never empty: what is released before it starts keeps its first instant, and the
-// database knows that such a claim held nothing.
+// database knows that such a claim held nothing. Nor does it reach into another's: by a clock that
+// was ahead that one may have been held and released "later", and the GPUs must come free all the
+// same.
 const Statement kReleaseClaims{
     "release_claims",
-    "UPDATE claims SET released_at = instant($3),"
-    " end_time = greatest(instant($3), start_time + interval '1 microsecond')"
-    " WHERE allocation_id = $1 AND attempt = $2 AND released_at IS NULL AND NOT promised"};
+    "UPDATE claims c SET released_at = instant($3),"
+    " end_time = LEAST(greatest(instant($3), c.start_time + interval '1 microsecond'),"
+    "  (SELECT min(o.start_time) FROM claims o WHERE o.node_hash = c.node_hash"
+    "   AND o.gpus && c.gpus AND o.start_time > c.start_time"
+    "   AND o.during && tstzrange(c.start_time, greatest(instant($3), c.start_time))))"
+    " WHERE c.allocation_id = $1 AND c.attempt = $2 AND c.released_at IS NULL AND NOT c.promised"};
 
 const Statement kCutClaims{
     "cut_claims",
