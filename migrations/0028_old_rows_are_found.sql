@@ -1,14 +1,13 @@
--- What a review of statements over years of rows found. See docs/robustness.md, "Bugs found". Each index takes a lock against
--- writers of its table for as long as it is made.
+-- What a review of statements over years of rows found. See docs/robustness.md, "Bugs found". Who writes to a table waits for as
+-- long as its index is made; who reads does not. What these indexes replace goes in a migration of
+-- its own, which needs a lock against readers, for a moment.
 
 -- A BRIN index forgets nothing: once the pages of removed rows are filled again, each of its ranges says that it may hold
 -- old ones, and all of them are read.
-DROP INDEX requests_create_time;
-CREATE INDEX requests_create_time ON requests (create_time);
+CREATE INDEX requests_by_create_time ON requests (create_time);
 
 -- Lists go by the id. It begins with the project's, so a project's are found in it, too.
-DROP INDEX allocations_unfinished;
-CREATE INDEX allocations_unfinished ON allocations (id)
+CREATE INDEX allocations_unfinished_by_id ON allocations (id)
   WHERE state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted');
 CREATE INDEX provider_orders_open_by_id ON provider_orders (id) WHERE state = 'open';
 

@@ -201,7 +201,8 @@ void Agent::EndRegistration() {
 }
 
 bool Agent::Sync(int64_t session, int64_t generation, const std::vector<NodeReport>& nodes) {
-  const Answer<int64_t> answer = connection_.SyncInventory(session, generation, nodes);
+  const Answer<int64_t> answer =
+      connection_.SyncInventory({session, generation, ++reports_}, nodes);
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     Note("SyncInventory", session, *failure);
     // The server's generation is not said, but a new session begins without one.
@@ -219,7 +220,8 @@ bool Agent::Sync(int64_t session, int64_t generation, const std::vector<NodeRepo
 
 std::optional<HeartbeatAnswer> Agent::Beat(int64_t session, int64_t generation,
                                            const std::vector<NodeReport>& unhealthy) {
-  const Answer<HeartbeatAnswer> answer = connection_.Heartbeat(session, generation, unhealthy);
+  const Answer<HeartbeatAnswer> answer =
+      connection_.Heartbeat({session, generation, ++reports_}, unhealthy);
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     Note("Heartbeat", session, *failure);
     if (failure->kind == Failure::Kind::kInventoryStale) session_.store(0);

@@ -21,6 +21,8 @@ int64_t Agent::OrderTurn() {
   RemoveOldRecords();
   // With an order under way the next look is ours to time.
   const Seconds wait = under_way_ ? Seconds{0} : options_.order_wait;
+  // As old as they may be: an answer can lie unread while this process is stopped.
+  const int64_t asked_ms = steady_ms_();
   const Answer<PulledOrders> answer = connection_.PullOrders(session, wait);
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     Note("PullOrders", session, *failure);
@@ -29,7 +31,7 @@ int64_t Agent::OrderTurn() {
   pull_backoff_.Reset();
   const auto& pulled = std::get<PulledOrders>(answer);
   orders_session_ = session;
-  pulled_ms_ = steady_ms_();
+  pulled_ms_ = asked_ms;
   under_way_ = false;
   under_way_retry_ms_ = options_.inventory_poll_ms;
   bool settled = false;

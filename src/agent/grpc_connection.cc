@@ -143,12 +143,13 @@ Answer<Registration> GrpcConnection::Register(const std::string& request_id) {
   return Registration{response.session(), response.inventory_generation()};
 }
 
-Answer<int64_t> GrpcConnection::SyncInventory(int64_t session, int64_t generation,
+Answer<int64_t> GrpcConnection::SyncInventory(const ReportHead& head,
                                               const std::vector<NodeReport>& nodes) {
   v1::SyncInventoryRequest request;
   request.set_cluster(cluster_name_);
-  request.set_session(session);
-  request.set_generation(generation);
+  request.set_session(head.session);
+  request.set_generation(head.generation);
+  request.set_report(head.number);
   for (const NodeReport& node : nodes) Fill(node, *request.add_nodes());
   v1::SyncInventoryResponse response;
   Call call(*this, options_.long_call_deadline_ms, Call::Interruption::kAllowed);
@@ -157,18 +158,19 @@ Answer<int64_t> GrpcConnection::SyncInventory(int64_t session, int64_t generatio
   return response.inventory_generation();
 }
 
-Answer<HeartbeatAnswer> GrpcConnection::Heartbeat(int64_t session, int64_t generation,
+Answer<HeartbeatAnswer> GrpcConnection::Heartbeat(const ReportHead& head,
                                                   const std::vector<NodeReport>& unhealthy) {
   v1::HeartbeatRequest request;
   request.set_cluster(cluster_name_);
-  request.set_session(session);
-  request.set_generation(generation);
+  request.set_session(head.session);
+  request.set_generation(head.generation);
+  request.set_report(head.number);
   for (const NodeReport& node : unhealthy) Fill(node, *request.add_unhealthy_nodes());
   v1::HeartbeatResponse response;
   Call call(*this, options_.call_deadline_ms, Call::Interruption::kAllowed);
   const grpc::Status status = call.stub().Heartbeat(call.context(), request, &response);
   if (!status.ok()) return FailureOf(status);
-  return HeartbeatAnswer{response.inventory_wanted(), response.open_orders(),
+  return HeartbeatAnswer{response.inventory_wanted(),
                          Seconds{response.heartbeat_expiry().seconds()}};
 }
 

@@ -37,9 +37,9 @@ class GrpcConnection final : public Connection {
   void Renew(const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
   Answer<Registration> Register(const std::string& request_id) override;
-  Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
+  Answer<int64_t> SyncInventory(const ReportHead& head,
                                 const std::vector<NodeReport>& nodes) override;
-  Answer<HeartbeatAnswer> Heartbeat(int64_t session, int64_t generation,
+  Answer<HeartbeatAnswer> Heartbeat(const ReportHead& head,
                                     const std::vector<NodeReport>& unhealthy) override;
   Answer<PulledOrders> PullOrders(int64_t session, Seconds wait) override;
   Answer<Ok> Acknowledge(int64_t session, const OrderId& order, const Outcome& outcome) override;

@@ -124,11 +124,12 @@ Answer<agent::Registration> Line::Register(const std::string& request_id) {
   return Call<agent::Registration>("RegisterAgent", 0, handler, true);
 }
 
-Answer<int64_t> Line::SyncInventory(int64_t session, int64_t generation,
+Answer<int64_t> Line::SyncInventory(const agent::ReportHead& head,
                                     const std::vector<agent::NodeReport>& nodes) {
   const control::Inventory inventory{.cluster = cluster_.id,
-                                     .session = session,
-                                     .generation = generation,
+                                     .session = head.session,
+                                     .generation = head.generation,
+                                     .report = head.number,
                                      .nodes = Reported(nodes)};
   const Handler<int64_t> handler = [inventory](const control::Context& context,
                                                const Principal& principal) -> Result<int64_t> {
@@ -136,24 +137,24 @@ Answer<int64_t> Line::SyncInventory(int64_t session, int64_t generation,
                            control::SyncInventory(context, principal, inventory));
     return cluster.inventory_generation;
   };
-  return Call<int64_t>("SyncInventory", session, handler, true);
+  return Call<int64_t>("SyncInventory", head.session, handler, true);
 }
 
-Answer<agent::HeartbeatAnswer> Line::Heartbeat(int64_t session, int64_t generation,
+Answer<agent::HeartbeatAnswer> Line::Heartbeat(const agent::ReportHead& head,
                                                const std::vector<agent::NodeReport>& unhealthy) {
   const control::HeartbeatMessage message{.cluster = cluster_.id,
-                                          .session = session,
-                                          .generation = generation,
+                                          .session = head.session,
+                                          .generation = head.generation,
+                                          .report = head.number,
                                           .unhealthy = Reported(unhealthy)};
   const Handler<agent::HeartbeatAnswer> handler =
       [message](const control::Context& context,
                 const Principal& principal) -> Result<agent::HeartbeatAnswer> {
     ALLOT_ASSIGN_OR_RETURN(const auto answer, control::Heartbeat(context, principal, message));
     return agent::HeartbeatAnswer{.inventory_wanted = answer.inventory_wanted,
-                                  .open_orders = answer.open_orders,
                                   .expiry = answer.expiry};
   };
-  return Call<agent::HeartbeatAnswer>("Heartbeat", session, handler, true);
+  return Call<agent::HeartbeatAnswer>("Heartbeat", head.session, handler, true);
 }
 
 Answer<agent::PulledOrders> Line::PullOrders(int64_t session, Seconds) {

@@ -87,11 +87,10 @@ class Line final : public agent::Connection {
   Line(Installation& installation, Servers& servers, Cluster cluster, std::string secret);
 
   agent::Answer<agent::Registration> Register(const std::string& request_id) override;
-  agent::Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
+  agent::Answer<int64_t> SyncInventory(const agent::ReportHead& head,
                                        const std::vector<agent::NodeReport>& nodes) override;
   agent::Answer<agent::HeartbeatAnswer> Heartbeat(
-      int64_t session, int64_t generation,
-      const std::vector<agent::NodeReport>& unhealthy) override;
+      const agent::ReportHead& head, const std::vector<agent::NodeReport>& unhealthy) override;
   agent::Answer<agent::PulledOrders> PullOrders(int64_t session, Seconds wait) override;
   agent::Answer<Ok> Acknowledge(int64_t session, const OrderId& order,
                                 const agent::Outcome& outcome) override;

@@ -47,6 +47,8 @@ namespace {
 struct NodeDifference {
   std::vector<Node> inserted;
   std::vector<Node> updated;
+  /// Of those updated, whose health is what it was.
+  std::set<NodeId> only_moved;
 };
 
 /// Whether that is news.
@@ -72,7 +74,11 @@ std::string Describe(const NodeDifference& difference) {
   for (const Node& node : difference.inserted) {
     add(node, "new and " + std::string(Name(node.health)));
   }
-  for (const Node& node : difference.updated) add(node, std::string(Name(node.health)));
+  for (const Node& node : difference.updated) {
+    add(node, difference.only_moved.contains(node.id)
+                  ? "now at " + (node.leaf.empty() ? std::string("no leaf") : node.leaf)
+                  : std::string(Name(node.health)));
+  }
   if (count > kNamed) text += " and " + std::to_string(count - kNamed) + " more";
   return text;
 }
@@ -85,6 +91,15 @@ Status Write(store::Tx& tx, const Principal& principal, const ClusterId& cluster
   if (!difference.inserted.empty()) ALLOT_RETURN_IF_ERROR(tx.InsertNodes(difference.inserted));
   if (!difference.updated.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(difference.updated));
   return Ok{};
+}
+
+/// Which report this is, or inventory_stale for a number that none has.
+Result<ReportMark> MarkOf(int64_t session, int64_t number) {
+  if (number < 0) {
+    return FieldError(Reason::kInventoryStale, "report", std::to_string(number),
+                      "1 or more, or 0 when reports are not numbered");
+  }
+  return ReportMark{.session = session, .number = number};
 }
 
 Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) {
@@ -102,7 +117,9 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
     if (found != reported.end()) {
       const ReportedNode& node = *found->second;
       const bool moved = std::exchange(row.leaf, node.leaf) != node.leaf;
-      if (Judge(row, node.healthy, node.reason) || moved) difference.updated.push_back(row);
+      const bool is_news = Judge(row, node.healthy, node.reason);
+      if (moved && !is_news) difference.only_moved.insert(row.id);
+      if (moved || is_news) difference.updated.push_back(row);
       reported.erase(found);
     } else if (row.health != NodeHealth::kRemoved) {
       row.health = NodeHealth::kRemoved;
@@ -171,6 +188,7 @@ Result<Cluster> SyncInventory(const Context& context, const Principal& principal
     return FieldError(Reason::kInventoryStale, "generation", std::to_string(inventory.generation),
                       "1 or more");
   }
+  ALLOT_ASSIGN_OR_RETURN(const ReportMark mark, MarkOf(inventory.session, inventory.report));
   const Instant now = context.clock.Now();
   return context.store.Transact<Cluster>(
       store::Access::kWrite, store::Scope::For(principal), [&](store::Tx& tx) -> Result<Cluster> {
@@ -180,6 +198,15 @@ Result<Cluster> SyncInventory(const Context& context, const Principal& principal
           return FieldError(Reason::kInventoryStale, "generation",
                             std::to_string(inventory.generation),
                             std::to_string(cluster.inventory_generation) + " or later");
+        }
+        if (mark.number != 0) {
+          // Sent again because its answer was lost: it was taken.
+          if (mark == cluster.newest_report) return cluster;
+          if (mark < cluster.newest_report) {
+            return FieldError(Reason::kInventoryStale, "report", std::to_string(inventory.report),
+                              std::to_string(cluster.newest_report.number + 1) + " or more");
+          }
+          cluster.newest_report = mark;
         }
         ALLOT_ASSIGN_OR_RETURN(auto difference, FromInventory(tx, inventory));
         ALLOT_RETURN_IF_ERROR(Write(tx, principal, cluster.id, now, difference));
@@ -192,6 +219,7 @@ Result<Cluster> SyncInventory(const Context& context, const Principal& principal
 
 Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& principal,
                                   const HeartbeatMessage& message) {
+  ALLOT_ASSIGN_OR_RETURN(const ReportMark mark, MarkOf(message.session, message.report));
   const Instant now = context.clock.Now();
   return context.store.Transact<HeartbeatAnswer>(
       store::Access::kWrite, store::Scope::For(principal),
@@ -201,14 +229,14 @@ Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& princ
         HeartbeatAnswer answer;
         answer.expiry = context.policies.At(now)->heartbeat_expiry;
         answer.inventory_wanted = message.generation != cluster.inventory_generation;
+        if (mark.number != 0 && mark <= cluster.newest_report) return answer;
         // Without the inventory it belongs to, "every other node works" would be a guess.
         if (!answer.inventory_wanted) {
           ALLOT_ASSIGN_OR_RETURN(auto difference, FromHeartbeat(tx, message));
           ALLOT_RETURN_IF_ERROR(Write(tx, principal, cluster.id, now, difference));
         }
-        ALLOT_RETURN_IF_ERROR(tx.TouchCluster(message.cluster, now));
-        ALLOT_ASSIGN_OR_RETURN(auto orders, tx.OpenOrders(message.cluster, 1000));
-        answer.open_orders = static_cast<int>(orders.size());
+        ALLOT_RETURN_IF_ERROR(
+            tx.TouchCluster(message.cluster, now, std::max(mark, cluster.newest_report)));
         return answer;
       });
 }

@@ -3,8 +3,7 @@
 namespace allot::control {
 
 void Hearing::Note(std::span<const Cluster> clusters, int64_t steady_micros, Seconds expiry) {
-  if (noted_ && steady_micros - noted_micros_ >= expiry.count * 1'000'000) heard_.clear();
-  noted_ = true;
+  if (noted_micros_ && steady_micros - *noted_micros_ >= expiry.count * 1'000'000) heard_.clear();
   noted_micros_ = steady_micros;
   for (const Cluster& cluster : clusters) {
     if (!cluster.last_heartbeat) continue;
@@ -18,7 +17,7 @@ void Hearing::Note(std::span<const Cluster> clusters, int64_t steady_micros, Sec
 std::vector<Silent> Hearing::SilentOnes(const Policy& policy) const {
   std::vector<Silent> silent;
   for (const auto& [cluster, heard] : heard_) {
-    const Seconds silence{(noted_micros_ - heard.since_micros) / 1'000'000};
+    const Seconds silence{(*noted_micros_ - heard.since_micros) / 1'000'000};
     if (silence < policy.heartbeat_expiry) continue;
     silent.push_back(
         {.cluster = cluster,

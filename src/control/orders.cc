@@ -29,13 +29,13 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
   }
   const auto policy = context.policies.At(now);
   if (once_more) {
-    return TakeOff(tx, context.ids, *policy, allocation, now, 0, "lost_with_restore",
+    return TakeOff(tx, context.ids, *policy, allocation, now, 0, Loss::kLostWithRestore,
                    "its GPUs were taken back before the pool's database was restored, and could "
                    "not be handed over again (" +
                        message + ")");
   }
   ++allocation.failures;
-  return TakeOff(tx, context.ids, *policy, allocation, now, 0, "provision_failed",
+  return TakeOff(tx, context.ids, *policy, allocation, now, 0, Loss::kProvisionFailed,
                  "the provider could not hand the GPUs over (" + message + "), failure " +
                      std::to_string(allocation.failures) + " of " +
                      std::to_string(policy->failures_max));

@@ -50,7 +50,7 @@ void SchedulerLoop::Wake() {
 }
 
 Status SchedulerLoop::Lead(Instant now) {
-  if (options_.may_lead && !options_.may_lead()) {
+  if (options_.is_sure_of_time && !options_.is_sure_of_time()) {
     Resign();
     return Ok{};
   }

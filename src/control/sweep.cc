@@ -116,7 +116,7 @@ Status EndWindow(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation&
     // Whatever the provider is still doing for it comes too late.
     ++allocation.failures;
     ++swept.taken_off;
-    return TakeOff(tx, ids, policy, allocation, now, epoch, "provision_failed",
+    return TakeOff(tx, ids, policy, allocation, now, epoch, Loss::kProvisionFailed,
                    "the provider did not hand the GPUs over before its time was over, failure " +
                        std::to_string(allocation.failures) + " of " +
                        std::to_string(policy.failures_max));
@@ -141,7 +141,7 @@ Status FollowBase(store::Tx& tx, const Context& context, const Policy& policy,
   ++swept.without_base;
   const std::string what = "what it was added to, " + allocation.grows->str() + ", ";
   if (following == Following::kWaitsAgain) {
-    return TakeOff(tx, context.ids, policy, allocation, now, epoch, "base_lost",
+    return TakeOff(tx, context.ids, policy, allocation, now, epoch, Loss::kBaseLost,
                    what + "lost its GPUs");
   }
   const std::string message = what + (UsesNodes(allocation) ? "hands its GPUs back" : "has ended");
@@ -209,7 +209,7 @@ Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
             ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
             if (!lost.empty()) {
               ALLOT_RETURN_IF_ERROR(
-                  TakeOff(tx, context.ids, *policy, row, now, epoch, "node_lost", lost));
+                  TakeOff(tx, context.ids, *policy, row, now, epoch, Loss::kNodeLost, lost));
               ++swept.taken_off;
             }
           }

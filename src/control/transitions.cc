@@ -10,6 +10,20 @@ namespace {
 
 constexpr int kOrderIdLength = 20;
 
+std::string ReasonOf(Loss loss) {
+  switch (loss) {
+    case Loss::kNodeLost:
+      return "node_lost";
+    case Loss::kProvisionFailed:
+      return "provision_failed";
+    case Loss::kBaseLost:
+      return "base_lost";
+    case Loss::kLostWithRestore:
+      return "lost_with_restore";
+  }
+  ALLOT_CHECK(false);
+}
+
 }  // namespace
 
 Status Move(Allocation& allocation, AllocationEvent event, Instant now, std::string reason,
@@ -85,10 +99,11 @@ Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::st
 }
 
 Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
-               Instant now, int64_t epoch, const std::string& reason, const std::string& message) {
+               Instant now, int64_t epoch, Loss loss, const std::string& message) {
   ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
-  const bool lost = reason == "node_lost";
-  const bool failed = reason == "provision_failed";
+  const bool lost = loss == Loss::kNodeLost;
+  const bool failed = loss == Loss::kProvisionFailed;
+  const std::string reason = ReasonOf(loss);
   // Not for others, in the end.
   if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
   allocation.preempt_time.reset();

@@ -44,6 +44,7 @@ Result<control::Inventory> Parse(const v1::SyncInventoryRequest& request) {
   inventory.cluster = cluster.cluster;
   inventory.session = request.session();
   inventory.generation = request.generation();
+  inventory.report = request.report();
   ALLOT_ASSIGN_OR_RETURN(inventory.nodes, ParseReports(request.nodes(), "nodes"));
   return inventory;
 }
@@ -54,6 +55,7 @@ Result<control::HeartbeatMessage> Parse(const v1::HeartbeatRequest& request) {
   message.cluster = cluster.cluster;
   message.session = request.session();
   message.generation = request.generation();
+  message.report = request.report();
   ALLOT_ASSIGN_OR_RETURN(message.unhealthy,
                          ParseReports(request.unhealthy_nodes(), "unhealthy_nodes"));
   for (control::ReportedNode& node : message.unhealthy) node.healthy = false;

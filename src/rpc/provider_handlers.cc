@@ -47,7 +47,6 @@ class Handlers {
                            control::Heartbeat(s_.context, caller.principal, message));
     v1::HeartbeatResponse response;
     response.set_inventory_wanted(answer.inventory_wanted);
-    response.set_open_orders(answer.open_orders);
     *response.mutable_heartbeat_expiry() = Render(answer.expiry);
     return response;
   }

@@ -57,6 +57,7 @@ Status WatchHub::Add(Watch watch) {
   fed->watch = std::move(watch);
   fed->last_sent_micros = options_.steady_micros();
   fed->last_allowed_micros = fed->last_sent_micros;
+  fed->last_look_micros = fed->last_sent_micros;
   {
     const std::lock_guard lock(shard->mutex);
     shard->added.push_back(std::move(fed));
@@ -201,6 +202,11 @@ bool WatchHub::FeedAll(Shard& shard) {
   for (const auto& fed : shard.watches) {
     if (IsEnding()) return true;
     if (!can_take(*fed)) continue;
+    // Where it is to begin says how far behind a new one is: whoever resumes again and again with
+    // an old revision waits, too.
+    if (std::exchange(fed->is_new, false)) {
+      fed->far_behind = shard.seen - fed->watch.source->given() > kFarBehind;
+    }
     if (fed->far_behind) {
       far_behind.push_back(fed.get());
     } else {
@@ -210,32 +216,36 @@ bool WatchHub::FeedAll(Shard& shard) {
   std::ranges::stable_sort(far_behind, {}, &Fed::last_look_micros);
   const int64_t start = options_.steady_micros();
   for (Fed* fed : far_behind) {
-    if (IsEnding() || options_.steady_micros() - start >= kFarBehindMicros) break;
-    Feed(*fed, shard.seen);
+    if (IsEnding()) return true;
+    if (options_.steady_micros() - start < kFarBehindMicros) {
+      Feed(*fed, shard.seen);
+    } else {
+      KeepAlive(*fed);
+    }
   }
   return std::ranges::none_of(shard.watches,
                               [&](const auto& fed) { return fed->behind && can_take(*fed); });
 }
 
 void WatchHub::Feed(Fed& fed, Revision seen) const {
-  const int64_t now = options_.steady_micros();
+  if (!fed.behind) return KeepAlive(fed);
   WatchSource& source = *fed.watch.source;
-  std::vector<std::string> messages;
-  if (fed.behind) {
-    auto next = source.Next();
-    if (!next.ok()) return fed.watch.stream->End(next.error());
-    messages = *std::move(next);
-    fed.last_look_micros = now;
-    // What came behind what its shard knows of is in the next news.
-    fed.behind = source.given() < seen;
-    fed.far_behind = seen - source.given() > kFarBehind;
-  }
-  if (messages.empty()) {
-    if (now - fed.last_sent_micros < options_.progress_ms * 1000) return;
-    messages.push_back(source.SignOfLife());
-  }
+  fed.last_look_micros = options_.steady_micros();
+  const auto messages = source.Next();
+  if (!messages.ok()) return fed.watch.stream->End(messages.error());
+  // What came behind what its shard knows of is in the next news.
+  fed.behind = source.given() < seen;
+  fed.far_behind = seen - source.given() > kFarBehind;
+  if (messages->empty()) return KeepAlive(fed);
+  fed.last_sent_micros = fed.last_look_micros;
+  fed.watch.stream->Send(*messages);
+}
+
+void WatchHub::KeepAlive(Fed& fed) const {
+  const int64_t now = options_.steady_micros();
+  if (now - fed.last_sent_micros < options_.progress_ms * 1000) return;
   fed.last_sent_micros = now;
-  fed.watch.stream->Send(messages);
+  fed.watch.stream->Send({fed.watch.source->SignOfLife()});
 }
 
 }  // namespace allot::rpc

@@ -27,7 +27,7 @@ class WatchHub {
  public:
   struct Options {
     int threads = 2;
-    int watches_max = 1024;
+    int watches_max = 4096;
     int watches_per_key_max = 128;
     int watches_a_party_max = 256;
     int64_t stall_ms = 10'000;
@@ -63,11 +63,13 @@ class WatchHub {
     Watch watch;
     int64_t last_sent_micros = 0;
     int64_t last_allowed_micros = 0;
+    /// Since when it waits for a look: the last one, or when it came.
     int64_t last_look_micros = 0;
     int64_t over_since_micros = 0;
     /// There may be something it has not been given.
     bool behind = true;
-    /// Far from everything was given after its last look.
+    bool is_new = true;
+    /// Far from everything was given after its last look, or before the first.
     bool far_behind = false;
   };
   /// One thread and its watches.
@@ -98,6 +100,8 @@ class WatchHub {
   bool FeedAll(Shard& shard);
   /// One look at the most.
   void Feed(Fed& fed, Revision seen) const;
+  /// A sign of life, when nothing was sent for `progress_ms`.
+  void KeepAlive(Fed& fed) const;
   bool IsEnding() const;
 
   const Options options_;

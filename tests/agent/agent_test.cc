@@ -87,6 +87,14 @@ TEST_F(AgentTest, RegistersThenSendsTheInventoryThenAHeartbeat) {
   EXPECT_THAT(server_.unhealthy, ElementsAre(adapter_.nodes[1]));
 }
 
+TEST_F(AgentTest, NumbersItsReportsWhetherOrNotTheyAreAnswered) {
+  Open();
+  server_.failures = {Failure{Failure::Kind::kTryLater, "nobody answers"}};
+  ReportAt(now_ms_ + 30'000);
+  ReportAt(now_ms_ + 30'000);
+  EXPECT_THAT(server_.reports, ElementsAre(1, 2, 3, 4));
+}
+
 TEST_F(AgentTest, HeartbeatsWithinAThirdOfTheServersExpiry) {
   server_.expiry = Seconds{3};
   Open();

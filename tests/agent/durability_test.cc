@@ -44,11 +44,10 @@ class SharedServer final : public Connection {
  public:
   explicit SharedServer(World& world) : world_(world) {}
   Answer<Registration> Register(const std::string&) override { return Registration{1, 0}; }
-  Answer<int64_t> SyncInventory(int64_t, int64_t generation,
-                                const std::vector<NodeReport>&) override {
-    return generation;
+  Answer<int64_t> SyncInventory(const ReportHead& head, const std::vector<NodeReport>&) override {
+    return head.generation;
   }
-  Answer<HeartbeatAnswer> Heartbeat(int64_t, int64_t, const std::vector<NodeReport>&) override {
+  Answer<HeartbeatAnswer> Heartbeat(const ReportHead&, const std::vector<NodeReport>&) override {
     return HeartbeatAnswer{};
   }
   Answer<PulledOrders> PullOrders(int64_t, Seconds) override {

@@ -34,28 +34,30 @@ class FakeServer final : public Connection {
     return Registration{session, inventory_generation};
   }
 
-  Answer<int64_t> SyncInventory(int64_t from, int64_t generation,
+  Answer<int64_t> SyncInventory(const ReportHead& head,
                                 const std::vector<NodeReport>& nodes) override {
     const std::lock_guard lock(mutex_);
     ++calls["SyncInventory"];
+    reports.push_back(head.number);
     if (auto failure = NextFailure()) return *failure;
-    if (from != session) return Superseded();
-    if (generation < inventory_generation) {
+    if (head.session != session) return Superseded();
+    if (head.generation < inventory_generation) {
       return Failure{Failure::Kind::kInventoryStale, "inventory_stale"};
     }
-    inventory_generation = generation;
+    inventory_generation = head.generation;
     inventory = nodes;
-    return generation;
+    return head.generation;
   }
 
-  Answer<HeartbeatAnswer> Heartbeat(int64_t from, int64_t generation,
+  Answer<HeartbeatAnswer> Heartbeat(const ReportHead& head,
                                     const std::vector<NodeReport>& reported) override {
     const std::lock_guard lock(mutex_);
     ++calls["Heartbeat"];
+    reports.push_back(head.number);
     if (auto failure = NextFailure()) return *failure;
-    if (from != session) return Superseded();
+    if (head.session != session) return Superseded();
     unhealthy = reported;
-    return HeartbeatAnswer{generation != inventory_generation, 0, expiry};
+    return HeartbeatAnswer{head.generation != inventory_generation, expiry};
   }
 
   Answer<PulledOrders> PullOrders(int64_t from, Seconds wait) override {
@@ -92,6 +94,8 @@ class FakeServer final : public Connection {
   static Failure Superseded() { return {Failure::Kind::kSuperseded, "agent_superseded"}; }
 
   std::map<std::string, int> calls;
+  /// The numbers of inventories and heartbeats, as they came.
+  std::vector<int64_t> reports;
   /// Answers to the next calls; nothing lets one through.
   std::vector<std::optional<Failure>> failures;
   int lose_acknowledgements = 0;

@@ -112,7 +112,6 @@ class FakeService final : public v1::ProviderService::Service {
     if (request->session() != session) return Superseded();
     heartbeat = *request;
     response->set_inventory_wanted(request->generation() != generation);
-    response->set_open_orders(static_cast<int>(open.size()));
     response->mutable_heartbeat_expiry()->set_seconds(expiry_s);
     return grpc::Status::OK;
   }

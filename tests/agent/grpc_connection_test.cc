@@ -53,7 +53,7 @@ TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
   });
 
   const std::vector<NodeReport> nodes = {{"n1", true, "", ""}, {"n2", false, "dead\nfan", "su-1"}};
-  EXPECT_EQ(Value(connection_.SyncInventory(1, 5, nodes)), 5);
+  EXPECT_EQ(Value(connection_.SyncInventory({1, 5, 7}, nodes)), 5);
   service_.Look([](const FakeService& s) {
     ASSERT_EQ(s.inventory.nodes_size(), 2);
     EXPECT_EQ(s.inventory.nodes(0).node_id(), "n1");
@@ -61,12 +61,16 @@ TEST_F(GrpcConnectionTest, SaysWhoItIsAndWhatItHas) {
     EXPECT_TRUE(s.inventory.nodes(1).unhealthy());
     EXPECT_EQ(s.inventory.nodes(1).reason(), "dead fan");
     EXPECT_EQ(s.inventory.nodes(1).leaf(), "su-1");
+    EXPECT_EQ(s.inventory.report(), 7);
   });
 
-  const HeartbeatAnswer answer = Value(connection_.Heartbeat(1, 6, {nodes[1]}));
+  const HeartbeatAnswer answer = Value(connection_.Heartbeat({1, 6, 8}, {nodes[1]}));
   EXPECT_TRUE(answer.inventory_wanted);
   EXPECT_EQ(answer.expiry, Seconds{30});
-  service_.Look([](const FakeService& s) { EXPECT_EQ(s.heartbeat.unhealthy_nodes_size(), 1); });
+  service_.Look([](const FakeService& s) {
+    EXPECT_EQ(s.heartbeat.unhealthy_nodes_size(), 1);
+    EXPECT_EQ(s.heartbeat.report(), 8);
+  });
 }
 
 TEST_F(GrpcConnectionTest, ARegistrationThatIsRepeatedOpensOneSession) {
@@ -142,7 +146,7 @@ TEST_F(GrpcConnectionTest, InterruptEndsAPullThatWaitsAndNoAcknowledgement) {
   ASSERT_TRUE(service_.Await([](const FakeService& s) { return s.calls.contains("PullOrders"); }));
   connection_.Interrupt();
   EXPECT_EQ(FailureIn(pulled.get()).kind, Kind::kTryLater);
-  EXPECT_EQ(FailureIn(connection_.Heartbeat(1, 1, {})).kind, Kind::kTryLater);
+  EXPECT_EQ(FailureIn(connection_.Heartbeat({1, 1, 1}, {})).kind, Kind::kTryLater);
   Value(connection_.Acknowledge(1, OrderId("o1"), {}));
 }
 
@@ -184,7 +188,7 @@ class FailureKinds : public GrpcConnectionTest,
 
 TEST_P(FailureKinds, FollowFromTheReasonOrElseTheCode) {
   service_.Change([](FakeService& s) { s.refusals["Heartbeat"] = GetParam().status; });
-  const Failure failure = FailureIn(connection_.Heartbeat(1, 1, {}));
+  const Failure failure = FailureIn(connection_.Heartbeat({1, 1, 1}, {}));
   EXPECT_EQ(failure.kind, GetParam().kind);
   EXPECT_THAT(failure.message, HasSubstr(GetParam().message));
 }

@@ -208,6 +208,18 @@ TEST_F(SupersededTest, APausedAgentDoesNotHandOverWhatItsSuccessorReleased) {
   EXPECT_FALSE(newer.agent->ending().has_value());
 }
 
+TEST_F(SupersededTest, OrdersWhoseAnswerLayUnreadArePulledAgain) {
+  const One one = Make("state");
+  one.agent->ReportTurn();
+  server_.open = {MakeOrder("o1", kProvision, 1)};
+  // The answer is there, and this process is stopped before it reads it.
+  server_.while_pulling = [&] { now_ms_ += 3'600'000; };
+  EXPECT_EQ(one.agent->OrderTurn(), 0);
+  EXPECT_THAT(adapter_.provisioned, IsEmpty()) << "its successor may have released it since";
+  one.agent->OrderTurn();
+  EXPECT_THAT(adapter_.provisioned, ElementsAre("o1"));
+}
+
 TEST_F(SupersededTest, OrdersThatWerePulledLongAgoAreNotBegun) {
   const One one = Make("state");
   one.agent->ReportTurn();

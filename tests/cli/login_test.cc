@@ -26,7 +26,7 @@ class LoginTest : public ::testing::Test {
   LoginTest() {
     runner_.variables.erase("ALLOT_KEY");
     runner_.variables["XDG_CONFIG_HOME"] = home_ / "config";
-    issuer_.tokens = [this](const TestIssuer::Form&) { return Give("refresh-1"); };
+    issuer_.AnswerTokensWith([this](const TestIssuer::Form&) { return Give("refresh-1"); });
   }
 
   /// A token that lasts ten minutes by the runner's clock.
@@ -55,7 +55,7 @@ class LoginTest : public ::testing::Test {
 };
 
 TEST_F(LoginTest, ShowsTheCodeWaitsAsItIsToldAndKeepsTheLogin) {
-  issuer_.refusals = {"authorization_pending", "slow_down", "authorization_pending"};
+  issuer_.RefuseWith({"authorization_pending", "slow_down", "authorization_pending"});
   const Ran ran = LogIn();
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.out, "");
@@ -101,10 +101,10 @@ TEST_F(LoginTest, ATokenGoesToNoOtherServer) {
 
 TEST_F(LoginTest, ATokenThatEndsIsRenewedOnceAndTheNewRefreshTokenKept) {
   ASSERT_EQ(LogIn().code, 0);
-  issuer_.tokens = [this](const TestIssuer::Form& form) {
+  issuer_.AnswerTokensWith([this](const TestIssuer::Form& form) {
     return form.at("refresh_token") == "refresh-1" ? Give("refresh-2")
                                                    : json{{"error", "invalid_grant"}};
-  };
+  });
   runner_.clock.Advance(Seconds{530});
   EXPECT_EQ(runner_.Run({"clusters"}).code, 0);
   EXPECT_EQ(issuer_.forms("/token").size(), 1U) << "it lasts";
@@ -121,7 +121,9 @@ TEST_F(LoginTest, ATokenThatEndsIsRenewedOnceAndTheNewRefreshTokenKept) {
 
 TEST_F(LoginTest, WhatCannotBeRenewedSaysToLogInAgain) {
   ASSERT_EQ(LogIn().code, 0);
-  issuer_.tokens = [](const TestIssuer::Form&) { return json{{"error", "invalid_grant"}}; };
+  issuer_.AnswerTokensWith([](const TestIssuer::Form&) {
+    return json{{"error", "invalid_grant"}};
+  });
   runner_.clock.Advance(Seconds{700});
   const Ran refused = runner_.Run({"clusters"});
   EXPECT_EQ(refused.code, 4);
@@ -206,7 +208,7 @@ TEST_F(LoginTest, WhoeverWaitsForASilentIssuerWaitsNoLongerThanTheCodeAndHearsWh
 }
 
 TEST_F(LoginTest, WithoutARefreshTokenALoginEndsWithItsToken) {
-  issuer_.tokens = [this](const TestIssuer::Form&) { return Give(""); };
+  issuer_.AnswerTokensWith([this](const TestIssuer::Form&) { return Give(""); });
   ASSERT_EQ(LogIn().code, 0);
   runner_.clock.Advance(Seconds{599});
   EXPECT_EQ(runner_.Run({"clusters"}).code, 0);
@@ -217,13 +219,13 @@ TEST_F(LoginTest, WithoutARefreshTokenALoginEndsWithItsToken) {
 }
 
 TEST_F(LoginTest, ACodeThatIsTurnedDownOrForgottenLogsNobodyIn) {
-  issuer_.refusals = {"access_denied"};
+  issuer_.RefuseWith({"access_denied"});
   const Ran denied = LogIn();
   EXPECT_EQ(denied.code, 4);
   EXPECT_NE(denied.err.find("access_denied"), std::string::npos) << denied.err;
-  issuer_.refusals = {"authorization_pending", "expired_token"};
+  issuer_.RefuseWith({"authorization_pending", "expired_token"});
   EXPECT_EQ(LogIn().code, 4);
-  issuer_.refusals = std::deque<std::string>(1'000, "authorization_pending");
+  issuer_.RefuseWith(std::deque<std::string>(1'000, "authorization_pending"));
   const Ran ended = LogIn();
   EXPECT_EQ(ended.code, 4);
   EXPECT_NE(ended.err.find("the code ended before it was used"), std::string::npos) << ended.err;
@@ -246,7 +248,7 @@ TEST_F(LoginTest, AnIssuerThatIsNoneSaysWhatIsWrong) {
 }
 
 TEST_F(LoginTest, AnIssuersWordsMakeNoLinesOfTheirOwn) {
-  issuer_.device["user_code"] = "X\n\x1b[31mred";
+  issuer_.DescribeDevice({{"user_code", "X\n\x1b[31mred"}});
   const Ran ran = LogIn();
   EXPECT_EQ(ran.err.find('\x1b'), std::string::npos) << ran.err;
   EXPECT_EQ(ran.err.find("\n\\x1b"), std::string::npos) << ran.err;

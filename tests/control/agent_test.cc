@@ -9,11 +9,13 @@ namespace {
 
 class AgentTest : public World {
  protected:
-  Result<HeartbeatAnswer> Beat(std::vector<ReportedNode> unhealthy = {}, int64_t generation = 1) {
+  Result<HeartbeatAnswer> Beat(std::vector<ReportedNode> unhealthy = {}, int64_t generation = 1,
+                               int64_t report = 0) {
     return Heartbeat(*context, Agent(),
                      {.cluster = ClusterId("c"),
                       .session = session,
                       .generation = generation,
+                      .report = report,
                       .unhealthy = unhealthy});
   }
   std::vector<NodeHealth> Health() {
@@ -35,6 +37,46 @@ TEST_F(AgentTest, AnOlderAgentsMessagesAreRefused) {
   stale.nodes.clear();
   EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), stale)), Reason::kAgentSuperseded);
   EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+}
+
+TEST_F(AgentTest, AReportThatComesBehindALaterOneChangesNothing) {
+  const std::vector<ReportedNode> broken = {{.name = "n1", .healthy = false, .reason = "fan"}};
+  const auto with_one_down = [&] {
+    std::vector<NodeHealth> health(4, NodeHealth::kReady);
+    health[0] = NodeHealth::kDown;
+    return health;
+  };
+  EXPECT_TRUE(Beat({}, 1, 7).ok());
+  EXPECT_TRUE(Beat(broken, 1, 9).ok());
+  EXPECT_EQ(Health(), with_one_down());
+  // Given up by the agent, and carried out all the same.
+  const auto late = Beat({}, 1, 8);
+  ASSERT_TRUE(late.ok());
+  EXPECT_FALSE(late->inventory_wanted);
+  EXPECT_EQ(Health(), with_one_down());
+  Inventory inventory = FourNodes(2);
+  inventory.report = 8;
+  EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), inventory)), Reason::kInventoryStale);
+  EXPECT_EQ(Health(), with_one_down());
+  // The newest one again is a repeat.
+  inventory.report = 10;
+  EXPECT_EQ(Must(SyncInventory(*context, Agent(), inventory)).inventory_generation, 2);
+  EXPECT_TRUE(Beat(broken, 2, 11).ok());
+  EXPECT_EQ(Health(), with_one_down());
+  EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), inventory)), Reason::kInventoryStale);
+  inventory.report = 12;
+  EXPECT_TRUE(SyncInventory(*context, Agent(), inventory).ok());
+  EXPECT_TRUE(SyncInventory(*context, Agent(), inventory).ok());
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
+  // A new session counts from 1, and who does not count is believed as it comes.
+  session =
+      Must(RegisterAgent(*context, As(Agent()), ClusterId("c"), GpuModel::kH200)).agent_session;
+  inventory.session = session;
+  inventory.report = 1;
+  EXPECT_TRUE(SyncInventory(*context, Agent(), inventory).ok());
+  EXPECT_TRUE(Beat(broken, 2, 0).ok());
+  EXPECT_EQ(Health(), with_one_down());
+  EXPECT_EQ(ReasonOf(Beat({}, 2, -1)), Reason::kInventoryStale);
 }
 
 TEST_F(AgentTest, AnAgentOfOtherGpusIsRefusedAndTheOneBeforeItGoesOn) {

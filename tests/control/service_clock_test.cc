@@ -99,6 +99,48 @@ TEST_F(ServiceClockTest, ASmallDifferenceIsPutRightWithoutGoingBack) {
   EXPECT_TRUE(clock_.is_sure());
 }
 
+TEST_F(ServiceClockTest, WhoReadsItNeverSeesItGoBack) {
+  PassSeconds(1);
+  store_.Advance(Seconds{-4});
+  for (int i = 0; i < 10; ++i) {
+    const Instant before = clock_.Now();
+    clock_.Compare(store_.Now(), steady_ - 2'000, steady_);
+    EXPECT_GE(clock_.Now(), before);
+    PassSeconds(1);
+  }
+}
+
+TEST_F(ServiceClockTest, AfterABreakNothingIsPutRightAtOnce) {
+  PassSeconds(1);
+  steady_ += 600'000'000;
+  machine_.Advance(Minutes(10));
+  store_.Advance(Minutes(10) + Seconds{4});
+  clock_.Compare(store_.Now(), steady_ - 2'000, steady_);
+  EXPECT_EQ(Ahead(), 0);
+}
+
+TEST_F(ServiceClockTest, AStoreThatDriftsDoesNotTakeItAlong) {
+  PassSeconds(1);
+  // 5 ms a second: 50 s in the end, and never a step.
+  for (int i = 0; i < 10'000; ++i) {
+    store_.Set({store_.Now().micros + 5'000});
+    PassSeconds(1);
+    ASSERT_LE(Ahead(), 5) << "after " << i << " s";
+  }
+  EXPECT_TRUE(clock_.is_sure());
+  EXPECT_EQ(Ahead(), 0) << "by then it goes with the machine";
+}
+
+TEST_F(ServiceClockTest, AMachineThatDriftsDoesNotTakeItAlong) {
+  PassSeconds(1);
+  for (int i = 0; i < 10'000; ++i) {
+    machine_.Set({machine_.Now().micros + 5'000});
+    PassSeconds(1);
+    ASSERT_EQ(Ahead(), 0) << "after " << i << " s";
+  }
+  EXPECT_TRUE(clock_.is_sure());
+}
+
 TEST_F(ServiceClockTest, AnAnswerThatTookLongSaysNothing) {
   PassSeconds(1);
   clock_.Compare(kStart + Days(1), steady_ - 3'000'000, steady_);

@@ -31,12 +31,12 @@ class LoginTest : public ::testing::Test {
  protected:
   LoginTest() {
     issuer_.Publish("k1", KeyPair::kRsa);
-    issuer_.device["interval"] = 1;
-    issuer_.tokens = [this](const TestIssuer::Form&) {
+    issuer_.DescribeDevice({{"interval", 1}});
+    issuer_.AnswerTokensWith([this](const TestIssuer::Form&) {
       return json{{"access_token", TokenOf("k1", KeyPair::kRsa)},
                   {"refresh_token", "refresh"},
                   {"expires_in", 600}};
-    };
+    });
     nation_.emplace(ConfigFor(issuer_));
     nation_->RegisterSmallNation();
   }
@@ -104,9 +104,9 @@ TEST_F(LoginTest, KeysOfTheIssuerAreExchangedWithoutABreak) {
   ASSERT_EQ(AllotOf({"whoami"}).exit_code, 0);
   // Another key, of another kind, beside the old one; then alone.
   issuer_.Publish("k2", KeyPair::kEc);
-  issuer_.tokens = [this](const TestIssuer::Form&) {
+  issuer_.AnswerTokensWith([this](const TestIssuer::Form&) {
     return json{{"access_token", TokenOf("k2", KeyPair::kEc)}, {"expires_in", 600}};
-  };
+  });
   EXPECT_EQ(AllotOf({"whoami"}).exit_code, 0) << "the old token is good";
   const int before = issuer_.asked("/keys");
   issuer_.Withdraw("k1");

@@ -50,17 +50,20 @@ run_one() {
     if [ -d "$folder" ]; then arguments+=("$folder"); fi
   done
   started=$SECONDS
-  "$build/bin/fuzz-$target" "${arguments[@]}" >"$log" 2>&1 </dev/null || status=$?
+  # What of the time it had a processor for: others may run beside it.
+  local TIMEFORMAT='%0U' processor_seconds
+  processor_seconds=$({ time "$build/bin/fuzz-$target" "${arguments[@]}" >"$log" 2>&1 </dev/null; } 2>&1) || status=$?
   if [ "$length" = short ]; then rm -rf "$corpus"; fi
-  awk -v target="$target" -v seconds=$((SECONDS - started)) -v seed="$seed" -v status="$status" -v log_file="${log#"$top"/}" '
+  awk -v target="$target" -v seconds=$((SECONDS - started)) -v processor_seconds="${processor_seconds##*$'\n'}" \
+    -v seed="$seed" -v status="$status" -v log_file="${log#"$top"/}" '
     /^#[0-9]+/ { for (i = 1; i < NF; ++i) { if ($i == "cov:") edges = $(i + 1); if ($i == "corp:") corpus = $(i + 1) } }
     /^stat::number_of_executed_units:/ { executions = $2 }
     /^stat::peak_rss_mb:/ { memory = $2 }
     /Test unit written to/ && $NF !~ /slow-unit/ { reproducer = $NF }
     END {
       sub(/\/.*/, "", corpus)
-      printf "{\"target\":\"%s\",\"seconds\":%d,\"executions\":%d,\"edges\":%d,\"corpus\":%d,\"rss_mb\":%d,\"seed\":%d,\"findings\":%d",
-             target, seconds, executions, edges, corpus, memory, seed, status != 0
+      printf "{\"target\":\"%s\",\"seconds\":%d,\"processor_seconds\":%d,\"executions\":%d,\"edges\":%d,\"corpus\":%d,\"rss_mb\":%d,\"seed\":%d,\"findings\":%d",
+             target, seconds, processor_seconds, executions, edges, corpus, memory, seed, status != 0
       if (status != 0) printf ",\"status\":%d,\"reproducer\":\"%s\",\"log\":\"%s\"", status, reproducer, log_file
       print "}"
     }' "$log"

@@ -185,9 +185,7 @@ TEST_F(WatchTest, WhoIsFarBehindWaitsForTheOthers) {
               "institutes/snu/projects/p/allocations/a1");
     arrived = true;
   });
-  fprintf(stderr, "submit at %ld\n", long(SteadyMicros()));
   Submit("snu", "a1");
-  fprintf(stderr, "submitted at %ld\n", long(SteadyMicros()));
   present.NextChange();
   EXPECT_FALSE(arrived) << "it was told first, after all that there was before";
   reader.join();

@@ -140,7 +140,7 @@ TEST_P(StoreConformance, ThoseWhoWaitAreWokenWithTheNewestRevision) {
   });
   const Revision before = CurrentRevision();
   Submit("snu/llm/a");
-  EXPECT_OK(Write(store(), [](Tx& tx) { return tx.TouchCluster(ClusterId("naver-a"), kNow); }));
+  EXPECT_OK(Write(store(), [](Tx& tx) { return tx.TouchCluster(ClusterId("naver-a"), kNow, {}); }));
   Submit("snu/llm/b");
   EXPECT_EQ(woken, (std::vector<Revision>{before + 1, before + 2}));
 }

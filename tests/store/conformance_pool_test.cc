@@ -6,6 +6,7 @@ namespace {
 TEST_P(StoreConformance, WhatIsEnteredIntoThePoolIsReadBackEqual) {
   Cluster cluster = SampleCluster("kakao-a", GpuModel::kB200);
   cluster.agent_session = 3;
+  cluster.newest_report = {.session = 3, .number = 12};
   cluster.inventory_generation = 17;
   cluster.last_heartbeat = kNow + Seconds{1};
   cluster.draining = true;
@@ -128,13 +129,17 @@ TEST_P(StoreConformance, WhatItRefersToMustExist) {
 
 TEST_P(StoreConformance, AHeartbeatChangesNeitherVersionNorRevision) {
   const Revision before = CurrentRevision();
-  EXPECT_OK(Write(store(), [](Tx& tx) { return tx.TouchCluster(ClusterId("naver-a"), kNow); }));
+  const ReportMark report{.session = 3, .number = 9};
+  EXPECT_OK(
+      Write(store(), [&](Tx& tx) { return tx.TouchCluster(ClusterId("naver-a"), kNow, report); }));
   const auto cluster = Read(store(), [](Tx& tx) { return tx.FindCluster(ClusterId("naver-a")); });
   EXPECT_EQ(cluster.value()->last_heartbeat, kNow);
+  EXPECT_EQ(cluster.value()->newest_report, report);
   EXPECT_EQ(cluster.value()->version, 1);
   EXPECT_EQ(CurrentRevision(), before);
-  EXPECT_REASON(Write(store(), [](Tx& tx) { return tx.TouchCluster(ClusterId("nowhere"), kNow); }),
-                Reason::kNotFound);
+  EXPECT_REASON(
+      Write(store(), [&](Tx& tx) { return tx.TouchCluster(ClusterId("nowhere"), kNow, report); }),
+      Reason::kNotFound);
 }
 
 TEST_P(StoreConformance, TheLargestClusterCountsNodesThatAreThere) {

@@ -76,7 +76,7 @@ TestIssuer::TestIssuer() {
     throw std::runtime_error("the issuer cannot listen");
   }
   port_ = ntohs(address.sin_port);
-  tokens = [](const Form&) { return nlohmann::json{{"access_token", "none"}}; };
+  tokens_ = [](const Form&) { return nlohmann::json{{"access_token", "none"}}; };
   thread_ = std::thread([this] { Serve(); });
 }
 
@@ -101,6 +101,21 @@ void TestIssuer::Publish(const std::string& id, KeyPair pair, const nlohmann::js
 void TestIssuer::Withdraw(const std::string& id) {
   const std::lock_guard lock(mutex_);
   keys_.erase(id);
+}
+
+void TestIssuer::RefuseWith(std::deque<std::string> refusals) {
+  const std::lock_guard lock(mutex_);
+  refusals_ = std::move(refusals);
+}
+
+void TestIssuer::AnswerTokensWith(std::function<nlohmann::json(const Form&)> tokens) {
+  const std::lock_guard lock(mutex_);
+  tokens_ = std::move(tokens);
+}
+
+void TestIssuer::DescribeDevice(const nlohmann::json& members) {
+  const std::lock_guard lock(mutex_);
+  device_.update(members);
 }
 
 void TestIssuer::Silence(bool silent) {
@@ -212,7 +227,7 @@ TestIssuer::Answer TestIssuer::AnswerTo(const std::string& path, const Form& for
                            {"user_code", "WDJB-MJHT"},
                            {"verification_uri", url() + "/code"},
                            {"verification_uri_complete", url() + "/code?c=WDJB-MJHT"}};
-    body.update(device);
+    body.update(device_);
     return {200, body.dump()};
   }
   return {404, "{}"};
@@ -233,12 +248,12 @@ nlohmann::json TestIssuer::Discovery() const {
 }
 
 TestIssuer::Answer TestIssuer::TokenAnswer(const Form& form) {
-  if (!refusals.empty()) {
-    const std::string error = refusals.front();
-    refusals.pop_front();
+  if (!refusals_.empty()) {
+    const std::string error = refusals_.front();
+    refusals_.pop_front();
     return {400, nlohmann::json{{"error", error}}.dump()};
   }
-  const nlohmann::json given = tokens(form);
+  const nlohmann::json given = tokens_(form);
   return {given.contains("error") ? 400 : 200, given.dump()};
 }
 

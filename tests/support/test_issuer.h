@@ -53,15 +53,15 @@ class TestIssuer {
   static std::string Signed(const std::string& header, const std::string& claims, KeyPair pair,
                             const std::string& algorithm);
 
-  // ---- Logging in by a code. Not while a command runs.
+  // ---- Logging in by a code
 
   using Form = std::map<std::string, std::string>;
   /// What the code is refused with until it is answered: "authorization_pending", "slow_down".
-  std::deque<std::string> refusals;
+  void RefuseWith(std::deque<std::string> refusals);
   /// What it is answered with then; and a refresh token.
-  std::function<nlohmann::json(const Form&)> tokens;
+  void AnswerTokensWith(std::function<nlohmann::json(const Form&)> tokens);
   /// What the device authorization says besides.
-  nlohmann::json device = {{"interval", 5}, {"expires_in", 600}};
+  void DescribeDevice(const nlohmann::json& members);
   /// The forms that were sent to a path.
   std::vector<Form> forms(const std::string& path) const;
 
@@ -86,6 +86,9 @@ class TestIssuer {
   std::map<std::string, Answer> answers_;
   std::map<std::string, int> asked_;
   std::map<std::string, std::vector<Form>> forms_;
+  std::deque<std::string> refusals_;
+  std::function<nlohmann::json(const Form&)> tokens_;
+  nlohmann::json device_ = {{"interval", 5}, {"expires_in", 600}};
   bool silent_ = false;
   bool over_ = false;
   std::thread thread_;

@@ -133,6 +133,9 @@ class Agent {
   std::atomic<bool> stopping_{false};
   /// 0 before registration.
   std::atomic<int64_t> session_{0};
+  /// Reports sent so far; by the reporting thread alone. It never begins anew: a session's numbers
+  /// need to grow, not to be dense.
+  int64_t reports_ = 0;
   mutable std::mutex ending_mutex_;
   std::optional<Ending> ending_;
 

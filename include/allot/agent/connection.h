@@ -45,7 +45,6 @@ struct Registration {
 struct HeartbeatAnswer {
   /// The server does not have the generation named: send the full inventory.
   bool inventory_wanted = false;
-  int open_orders = 0;
   /// Silent for so long, the agent's nodes become unknown.
   Seconds expiry{30};
 };
@@ -71,6 +70,14 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
+/// What a report belongs to, and which one of its session it is.
+struct ReportHead {
+  int64_t session = 0;
+  int64_t generation = 0;
+  /// Counts the reports of a session, whether or not they were answered, from 1.
+  int64_t number = 0;
+};
+
 /// The server as the agent of one cluster sees it. Every call ends within a bound of its own.
 /// Thread safe.
 class Connection {
@@ -81,9 +88,9 @@ class Connection {
   /// call that nobody waits for any more and that goes through late opens no second one.
   virtual Answer<Registration> Register(const std::string& request_id) = 0;
   /// Returns the generation that the server has now.
-  virtual Answer<int64_t> SyncInventory(int64_t session, int64_t generation,
+  virtual Answer<int64_t> SyncInventory(const ReportHead& head,
                                         const std::vector<NodeReport>& nodes) = 0;
-  virtual Answer<HeartbeatAnswer> Heartbeat(int64_t session, int64_t generation,
+  virtual Answer<HeartbeatAnswer> Heartbeat(const ReportHead& head,
                                             const std::vector<NodeReport>& unhealthy) = 0;
   /// Waits up to `wait` for an order when none is open.
   virtual Answer<PulledOrders> PullOrders(int64_t session, Seconds wait) = 0;

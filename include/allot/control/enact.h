@@ -37,6 +37,9 @@ struct Inventory {
   int64_t session = 0;
   /// Grows with every change of the agent's list; within a session an older one is inventory_stale.
   int64_t generation = 0;
+  /// Counts the session's inventories and heartbeats together, from 1; 0: not numbered. What comes
+  /// behind a later one is inventory_stale.
+  int64_t report = 0;
   /// All nodes; what is missing is removed (its work is then taken off as from a dead node).
   std::vector<ReportedNode> nodes;
 };
@@ -48,13 +51,14 @@ struct HeartbeatMessage {
   ClusterId cluster;
   int64_t session = 0;
   int64_t generation = 0;
+  /// As of an inventory; one that comes behind a later report changes nothing.
+  int64_t report = 0;
   /// All nodes that do not work now; every other node of the inventory works.
   std::vector<ReportedNode> unhealthy;
 };
 struct HeartbeatAnswer {
   /// The server does not have this generation: send the full inventory.
   bool inventory_wanted = false;
-  int open_orders = 0;
   /// The agent should send the next heartbeat within a third of this.
   Seconds expiry;
 };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,8 +40,7 @@ class Hearing {
     int64_t since_micros = 0;
   };
   std::map<ClusterId, Heard> heard_;
-  int64_t noted_micros_ = 0;
-  bool noted_ = false;
+  std::optional<int64_t> noted_micros_;
 };
 
 }  // namespace allot::control

@@ -41,8 +41,9 @@ class SchedulerLoop {
     int64_t coalesce_ms = 5;
     /// A steady clock in microseconds, for durations only.
     std::function<int64_t()> steady_micros;
-    /// Whether this server may lead now; always, where it is not given. Asked at every turn.
-    std::function<bool()> may_lead;
+    /// Whether this server is sure of the time, without which it does not lead; always, where it is
+    /// not given. Asked at every turn.
+    std::function<bool()> is_sure_of_time;
     /// After every pass, and with the error of one that failed; on the loop's thread.
     std::function<void(const PassReport&)> on_pass;
     /// When this server begins to lead in an epoch, and when it finds that it does not any more; on

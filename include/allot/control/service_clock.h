@@ -1,8 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
+#include <optional>
 
 #include "allot/base/clock.h"
 
@@ -10,8 +11,9 @@ namespace allot::control {
 
 /// The time that a server works by, of three clocks: the store's, which is the same for all
 /// servers, the machine's, and its own, which runs steadily whatever becomes of the others. Two
-/// that agree outvote the third. So nobody's work ends a day early because one machine's clock was
-/// set, or because the database moved to a machine whose clock is wrong.
+/// that agree outvote the third, whether that was set or drifts. So nobody's work ends a day early
+/// because one machine's clock was set, or because the database moved to a machine whose clock is
+/// wrong.
 /// Thread safe.
 class ServiceClock final : public Clock {
  public:
@@ -32,23 +34,25 @@ class ServiceClock final : public Clock {
 
   /// Whether at least two of the three agreed at the last comparison, the store's and the machine's
   /// at the first. Who is not sure of the time does not lead.
-  bool is_sure() const { return is_sure_; }
+  bool is_sure() const;
   /// What the clocks were ahead of it at the last comparison, in microseconds.
-  int64_t store_ahead_micros() const { return store_ahead_micros_; }
-  int64_t machine_ahead_micros() const { return machine_ahead_micros_; }
+  int64_t store_ahead_micros() const;
+  int64_t machine_ahead_micros() const;
 
  private:
   const Clock& machine_;
   const std::function<int64_t()> steady_micros_;
+  mutable std::mutex mutex_;
   /// What is added to the steady clock.
-  std::atomic<int64_t> offset_micros_;
-  std::atomic<bool> is_sure_ = false;
-  std::atomic<int64_t> store_ahead_micros_ = 0;
-  std::atomic<int64_t> machine_ahead_micros_ = 0;
-  /// Of the comparing thread.
-  int64_t compared_micros_ = 0;
+  int64_t offset_micros_;
+  /// The latest time that was told since it was last set.
+  mutable int64_t told_micros_;
+  std::optional<int64_t> compared_micros_;
+  bool is_sure_ = false;
   /// It was sure once.
   bool is_vouched_for_ = false;
+  int64_t store_ahead_micros_ = 0;
+  int64_t machine_ahead_micros_ = 0;
 };
 
 }  // namespace allot::control

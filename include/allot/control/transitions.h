@@ -31,12 +31,20 @@ Status Charge(store::Tx& tx, const Policy& policy, const Allocation& allocation,
 Status Requeue(store::Tx& tx, Allocation& allocation, Instant now, const std::string& reason,
                const std::string& message);
 
-/// Takes an allocation off nodes it can no longer use, for "node_lost", "provision_failed" or
-/// "base_lost" (what it was added to does not run any more): preempted and, when its policy and
-/// failures allow, pending again at once; else failed, and charged if it had a node to lose. Its
-/// claims stay held until the provider
-/// confirms the release that is ordered here.
+/// Why an allocation cannot use its nodes any more.
+enum class Loss {
+  kNodeLost,
+  kProvisionFailed,
+  /// What it was added to lost its GPUs.
+  kBaseLost,
+  /// Taken back before a restore that knows nothing of it, and not to be had again.
+  kLostWithRestore,
+};
+
+/// Takes an allocation off nodes it can no longer use: preempted and, when its policy and failures
+/// allow, pending again at once; else failed, and charged if it had a node to lose. Its claims stay
+/// held until the provider confirms the release that is ordered here.
 Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
-               Instant now, int64_t epoch, const std::string& reason, const std::string& message);
+               Instant now, int64_t epoch, Loss loss, const std::string& message);
 
 }  // namespace allot::control

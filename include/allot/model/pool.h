@@ -22,6 +22,16 @@ struct Provider {
   friend bool operator==(const Provider&, const Provider&) = default;
 };
 
+/// Which report of a cluster's agent, an inventory or a heartbeat, came after which: by session,
+/// and by number within it.
+struct ReportMark {
+  int64_t session = 0;
+  /// From 1; 0 of agents that do not number their reports.
+  int64_t number = 0;
+
+  friend auto operator<=>(const ReportMark&, const ReportMark&) = default;
+};
+
 /// One fabric of equal nodes: work on several nodes never leaves it.
 struct Cluster {
   ClusterId id;
@@ -36,6 +46,8 @@ struct Cluster {
   int64_t inventory_generation = 0;
   /// Of the last message of the agent; nothing before the first.
   std::optional<Instant> last_heartbeat;
+  /// The newest that was accepted: one that does not come after it is late, and changes nothing.
+  ReportMark newest_report;
   /// Set by an operator for all its nodes, those that join later too.
   bool draining = false;
   std::string drain_reason;

@@ -51,7 +51,7 @@ class Server {
     int handshake_ms = 10'000;
     /// Who has no call under way for so long is, too. The edge lets go of its connections sooner.
     int idle_connection_ms = 300'000;
-    int watches_max = 1024;
+    int watches_max = 4096;
     /// Of one key, so that nobody shuts the others out.
     int watches_per_key_max = 128;
     /// Of one institute or provider: it may make itself as many keys as it likes.

@@ -157,8 +157,9 @@ class Tx {
                                              const PageRequest& page) = 0;
   virtual Status InsertCluster(const Cluster& cluster) = 0;
   virtual Status UpdateCluster(Cluster& cluster) = 0;
-  /// Writes the last heartbeat alone: no version, no event, cheap.
-  virtual Status TouchCluster(const ClusterId& id, Instant heartbeat) = 0;
+  /// Writes the last heartbeat and the newest report alone: no version, no event, cheap.
+  virtual Status TouchCluster(const ClusterId& id, Instant heartbeat,
+                              const ReportMark& newest_report) = 0;
   virtual Result<std::optional<Node>> FindNode(const NodeId& id) = 0;
   virtual Result<Page<Node>> ListNodes(const std::optional<ClusterId>& cluster,
                                        const std::optional<NodeHealth>& health,

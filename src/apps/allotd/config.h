@@ -47,7 +47,7 @@ struct Config {
   /// trace, debug, info, warn, error.
   std::string log_level = "info";
   /// Also the bound on transactions at the same time. Calls have all but a few of them.
-  int database_connections = 14;
+  int database_connections = 15;
   /// What calls that are not whole yet may take together.
   int call_memory_mib = 256;
   /// Whether the API describes itself to anybody who asks: a stream holds a thread.

@@ -43,9 +43,11 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kRefused = 2;
 /// Connections to the database that no call's worker has: who calls is found out, submissions are
-/// committed, watches are fed (by two threads), the lead is held, passes are made and scrapes are
-/// answered through them, however busy the workers are.
-constexpr int kConnectionsKept = 6;
+/// committed, watches are fed (by two threads), the lead is held and passes are made, scrapes are
+/// answered and clocks compared through them, however busy the workers are.
+constexpr int kConnectionsKept = 7;
+/// With fewer a question that takes long stops agents' reports.
+constexpr int kWorkersFew = 4;
 
 int64_t SteadyMicros() {
   using std::chrono::duration_cast;
@@ -181,7 +183,7 @@ class Serving {
     options.lease = config_.leader_lease;
     options.poll_ms = config_.scheduler_poll_ms;
     options.steady_micros = SteadyMicros;
-    options.may_lead = [this] { return clock_.is_sure(); };
+    options.is_sure_of_time = [this] { return clock_.is_sure(); };
     options.on_lead = [](int64_t epoch) { LogInfo("leading", {{"epoch", epoch}}); };
     options.on_deposed = [](int64_t epoch) { LogInfo("leading_ended", {{"epoch", epoch}}); };
     options.on_pass = [this](const control::PassReport& report) { OnPass(report); };
@@ -204,6 +206,15 @@ class Serving {
     options.call_memory_bytes = static_cast<std::size_t>(config_.call_memory_mib) * 1024 * 1024;
     options.workers = std::max(1, config_.database_connections - kConnectionsKept);
     options.workers_a_party = std::max(1, options.workers / 4);
+    if (options.workers < kWorkersFew) {
+      LogWarning("connections_few",
+                 {{"database_connections", config_.database_connections},
+                  {"calls_at_a_time", options.workers},
+                  {"advice", "Set server.database_connections to " +
+                                 std::to_string(kConnectionsKept + kWorkersFew) +
+                                 " or more: " + std::to_string(kConnectionsKept) +
+                                 " of them serve what is nobody's call."}});
+    }
     options.poll_ms = config_.scheduler_poll_ms;
     options.steady_micros = SteadyMicros;
     options.log = spdlog::default_logger();

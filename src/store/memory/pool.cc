@@ -61,12 +61,14 @@ Status MemoryTx::UpdateCluster(Cluster& cluster) {
   return Ok{};
 }
 
-Status MemoryTx::TouchCluster(const ClusterId& id, Instant heartbeat) {
+Status MemoryTx::TouchCluster(const ClusterId& id, Instant heartbeat,
+                              const ReportMark& newest_report) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   const Cluster* const found = state_.clusters.Find(id);
   if (found == nullptr) return StateError(Reason::kNotFound, "There is no such cluster.");
   Cluster cluster = *found;
   cluster.last_heartbeat = heartbeat;
+  cluster.newest_report = newest_report;
   state_.clusters.Put(undo_, id, cluster);
   return Ok{};
 }

@@ -9,10 +9,6 @@ namespace {
 const std::string kSelectAllocation =
     std::string("SELECT ") + kAllocationColumns + " FROM allocations";
 
-/// As the index allocations_unfinished has it.
-constexpr char kUnfinished[] =
-    "state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')";
-
 const Statement kFindAllocation{"find_allocation", kSelectAllocation + " WHERE id = $1"};
 const Statement kGrowthsOf{"growths_of", kSelectAllocation + " WHERE grows_id = $1 ORDER BY id"};
 const Statement kFindAllocations{"find_allocations",

@@ -21,24 +21,29 @@ int StatusOf(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void EndGroup(int /*signal*/) { ::kill(0, SIGKILL); }
-
 // Forks once more: returns in the new child. The first one, which leads their group, stays to end
 // all of it when its parent dies. The kernel would end one process only, and pg_basebackup has a
 // second one. It is a copy of the parent, whose locks are held until it has ended, too.
 void StayAsGuard(pid_t parent) {
-  static_cast<void>(::signal(SIGTERM, EndGroup));
+  // Awaited, not handled: the parent's death, and the child's end.
+  sigset_t awaited;
+  ::sigemptyset(&awaited);
+  ::sigaddset(&awaited, SIGTERM);
+  ::sigaddset(&awaited, SIGCHLD);
+  ::pthread_sigmask(SIG_BLOCK, &awaited, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(kCannotStart);
   const pid_t child = ::_Fork();
   if (child == 0) {
-    static_cast<void>(::signal(SIGTERM, SIG_DFL));
+    ::pthread_sigmask(SIG_UNBLOCK, &awaited, nullptr);
     return;
   }
-  int status = 0;
-  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  if (child < 0) ::_exit(kCannotStart);
+  for (;;) {
+    if (::sigwaitinfo(&awaited, nullptr) == SIGTERM) ::kill(0, SIGKILL);
+    int status = 0;
+    if (::waitpid(child, &status, WNOHANG) == child) ::_exit(StatusOf(status));
   }
-  ::_exit(child > 0 ? StatusOf(status) : kCannotStart);
 }
 
 // Only what is safe between fork and exec in a process with threads: system calls.

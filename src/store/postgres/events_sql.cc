@@ -97,10 +97,11 @@ const Load kReservations{"reservations", kReservationColumns, "reservations", "i
                          "cancel_time IS NULL"};
 const Load kPolicies{"policies", kPolicyColumns, "policies", "id"};
 // An array, so that it is two look-ups in indexes: a subquery would be asked of each that ever was.
-const Load kAllocations{
-    "allocations", kAllocationColumns, "allocations", "id",
-    "(state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')"
-    " OR id = ANY (ARRAY(SELECT allocation_id FROM claims WHERE released_at IS NULL)))"};
+const std::string kUnfinishedOrHeld =
+    std::string("(") + kUnfinished +
+    " OR id = ANY (ARRAY(SELECT allocation_id FROM claims WHERE released_at IS NULL)))";
+const Load kAllocations{"allocations", kAllocationColumns, "allocations", "id",
+                        kUnfinishedOrHeld.c_str()};
 const Statement kAllOpenClaims{"all_open_claims", std::string("SELECT ") + kClaimColumns +
                                                       " FROM claims WHERE released_at IS NULL"
                                                       " AND NOT promised"

@@ -5,7 +5,7 @@
 namespace allot::store {
 namespace {
 
-constexpr std::array<std::string_view, 286> kGuards = {
+constexpr std::array<std::string_view, 288> kGuards = {
     "constraint allocation_estimates_pkey of allocation_estimates",
     "constraint allocation_transitions_pkey of allocation_transitions",
     "constraint allocations_after_id_fkey of allocations",
@@ -92,6 +92,8 @@ constexpr std::array<std::string_view, 286> kGuards = {
     "constraint clusters_pkey of clusters",
     "constraint clusters_programmes_check of clusters",
     "constraint clusters_provider_id_fkey of clusters",
+    "constraint clusters_report_number_check of clusters",
+    "constraint clusters_report_session_check of clusters",
     "constraint clusters_version_check of clusters",
     "constraint events_check of events",
     "constraint events_kind_check of events",

@@ -19,19 +19,23 @@ const Statement kLockCluster{"lock_cluster", kSelectCluster + " WHERE id = $1 FO
 const Statement kInsertCluster{
     "insert_cluster",
     "INSERT INTO clusters (id, provider_id, display_name, gpu_model, programmes, agent_session,"
-    " inventory_generation, last_heartbeat, draining, drain_reason, version, join_time, leave_time)"
+    " inventory_generation, last_heartbeat, draining, drain_reason, version, join_time, leave_time,"
+    " report_session, report_number)"
     " VALUES ($1, $2, $3, $4, $5::text[], $6, $7, instant($8), $9, $10, $11, instant($12),"
-    " instant($13))"
+    " instant($13), $14, $15)"
     " ON CONFLICT DO NOTHING"};
 const Statement kUpdateCluster{
     "update_cluster",
     "UPDATE clusters SET provider_id = $2, display_name = $3, gpu_model = $4,"
     " programmes = $5::text[], agent_session = $6, inventory_generation = $7,"
     " last_heartbeat = instant($8), draining = $9, drain_reason = $10, version = version + 1,"
-    " join_time = instant($12), leave_time = instant($13)"
+    " join_time = instant($12), leave_time = instant($13), report_session = $14,"
+    " report_number = $15"
     " WHERE id = $1 AND version = $11"};
-const Statement kTouchCluster{"touch_cluster",
-                              "UPDATE clusters SET last_heartbeat = instant($2) WHERE id = $1"};
+const Statement kTouchCluster{
+    "touch_cluster",
+    "UPDATE clusters SET last_heartbeat = instant($2), report_session = $3,"
+    " report_number = $4 WHERE id = $1"};
 
 const Statement kFindNode{"find_node", kSelectNode + " WHERE id = $1"};
 const Statement kNodesOfCluster{"nodes_of_cluster",
@@ -60,7 +64,8 @@ Arguments ArgumentsOf(const Cluster& cluster) {
   return Arguments(cluster.id, cluster.provider, cluster.display_name, cluster.model,
                    SqlArray(cluster.programmes), cluster.agent_session,
                    cluster.inventory_generation, cluster.last_heartbeat, cluster.draining,
-                   cluster.drain_reason, cluster.version, cluster.join_time, cluster.leave_time);
+                   cluster.drain_reason, cluster.version, cluster.join_time, cluster.leave_time,
+                   cluster.newest_report.session, cluster.newest_report.number);
 }
 
 }  // namespace
@@ -104,9 +109,11 @@ Status PostgresTx::UpdateCluster(Cluster& cluster) {
   return Ok{};
 }
 
-Status PostgresTx::TouchCluster(const ClusterId& id, Instant heartbeat) {
+Status PostgresTx::TouchCluster(const ClusterId& id, Instant heartbeat,
+                                const ReportMark& newest_report) {
   return Verb([&]() -> Status {
-    if (Execute(kTouchCluster, Arguments(id, heartbeat)).affected_rows() == 1) return Ok{};
+    const Arguments arguments(id, heartbeat, newest_report.session, newest_report.number);
+    if (Execute(kTouchCluster, arguments).affected_rows() == 1) return Ok{};
     return StateError(Reason::kNotFound, "There is no such cluster.");
   });
 }

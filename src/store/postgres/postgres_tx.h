@@ -72,7 +72,8 @@ class PostgresTx final : public Tx {
                                      const PageRequest& page) override;
   Status InsertCluster(const Cluster& cluster) override;
   Status UpdateCluster(Cluster& cluster) override;
-  Status TouchCluster(const ClusterId& id, Instant heartbeat) override;
+  Status TouchCluster(const ClusterId& id, Instant heartbeat,
+                      const ReportMark& newest_report) override;
   Result<std::optional<Node>> FindNode(const NodeId& id) override;
   Result<Page<Node>> ListNodes(const std::optional<ClusterId>& cluster,
                                const std::optional<NodeHealth>& health,

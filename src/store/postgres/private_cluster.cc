@@ -33,7 +33,8 @@ const std::vector<std::string> kSettings = {
     "listen_addresses=",
     "unix_socket_permissions=0700",
     "port=5432",
-    "max_connections=50",
+    // Of a server as many as its configuration allows, and those of backups and of whoever looks.
+    "max_connections=120",
     "shared_buffers=64MB",
     "max_wal_size=512MB",
     // After a crash one call makes the data durable, instead of one for each of a thousand files.

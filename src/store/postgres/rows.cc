@@ -61,6 +61,7 @@ Cluster ReadCluster(RowReader& row) {
   cluster.agent_session = row.Int64();
   cluster.inventory_generation = row.Int64();
   cluster.last_heartbeat = row.OptionalTime();
+  cluster.newest_report = {.session = row.Int64(), .number = row.Int64()};
   cluster.draining = row.Bool();
   cluster.drain_reason = row.Text();
   cluster.join_time = row.OptionalTime();

@@ -20,7 +20,8 @@ Provider ReadProvider(RowReader& row);
 
 inline constexpr char kClusterColumns[] =
     "id, provider_id, display_name, gpu_model, array_to_string(programmes, E'\\n'), agent_session,"
-    " inventory_generation, micros(last_heartbeat), draining, drain_reason, micros(join_time),"
+    " inventory_generation, micros(last_heartbeat), report_session, report_number, draining, "
+    "drain_reason, micros(join_time),"
     " micros(leave_time), version";
 Cluster ReadCluster(RowReader& row);
 
@@ -67,6 +68,9 @@ inline constexpr char kAllocationColumns[] =
     " micros(ready_time), micros(told_start), overdue_under, urgent,"
     " urgent_reason, consolidate, consolidate_reason, moved, grows_id";
 Allocation ReadAllocation(RowReader& row);
+/// As the index allocations_unfinished_by_id has it.
+inline constexpr char kUnfinished[] =
+    "state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')";
 
 inline constexpr char kEstimateColumns[] = "micros(told_time), micros(planned_start)";
 StartEstimate ReadEstimate(RowReader& row);
