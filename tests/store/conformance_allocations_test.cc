@@ -425,5 +425,54 @@ TEST_P(StoreConformance, OrdersAreWrittenPulledAndAnsweredOnce) {
   }).value();
 }
 
+TEST_P(StoreConformance, OpenOrdersAreCountedByClusterAndKindSinceTheOldest) {
+  const Allocation one = Submit("snu/llm/a");
+  const Allocation other = Submit("snu/llm/b");
+  const auto order = [](const std::string& id, const Allocation& allocation,
+                        const std::string& node, OrderKind kind, Seconds after) {
+    Order made = SampleOrder(id, SampleClaim(allocation, node, 0x3c), kind);
+    made.create_time = kNow + after;
+    return made;
+  };
+  const std::vector<Order> orders = {
+      order("o1", one, "naver-b/n1", OrderKind::kProvision, Seconds{1}),
+      order("o2", one, "naver-a/n1", OrderKind::kRelease, Seconds{5}),
+      order("o3", other, "naver-a/n2", OrderKind::kRelease, Seconds{3}),
+      order("o4", other, "naver-a/n1", OrderKind::kProvision, Seconds{4}),
+  };
+  const auto backlogs = [&] {
+    std::vector<OrderBacklog> found;
+    Read(store(), [&](Tx& tx) -> Status {
+      found = tx.OrderBacklogs().value();
+      return Ok{};
+    }).value();
+    return found;
+  };
+  EXPECT_TRUE(backlogs().empty());
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertOrders(orders); }));
+  const ClusterId a("naver-a");
+  const ClusterId b("naver-b");
+  EXPECT_EQ(backlogs(), (std::vector<OrderBacklog>{
+                            {a, OrderKind::kProvision, 1, kNow + Seconds{4}},
+                            {a, OrderKind::kRelease, 2, kNow + Seconds{3}},
+                            {b, OrderKind::kProvision, 1, kNow + Seconds{1}},
+                        }));
+
+  // What was answered does not wait.
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    for (const char* id : {"o1", "o3"}) {
+      Order answered = tx.LockOrder(OrderId(id)).value().value();
+      answered.state = OrderState::kDone;
+      answered.acknowledge_time = kNow + Seconds{9};
+      ALLOT_RETURN_IF_ERROR(tx.UpdateOrder(answered));
+    }
+    return Ok{};
+  }));
+  EXPECT_EQ(backlogs(), (std::vector<OrderBacklog>{
+                            {a, OrderKind::kProvision, 1, kNow + Seconds{4}},
+                            {a, OrderKind::kRelease, 1, kNow + Seconds{5}},
+                        }));
+}
+
 }  // namespace
 }  // namespace allot::store

@@ -89,6 +89,15 @@ struct StaffKeys {
   friend bool operator==(const StaffKeys&, const StaffKeys&) = default;
 };
 
+/// The orders of one kind that a cluster's agent has not answered yet; at least one.
+struct OrderBacklog {
+  ClusterId cluster;
+  OrderKind kind = OrderKind::kProvision;
+  int64_t orders = 0;
+  Instant oldest_create_time;
+  friend bool operator==(const OrderBacklog&, const OrderBacklog&) = default;
+};
+
 struct ProjectUsage {
   ProjectId project;
   /// Charged for released claims.
@@ -280,6 +289,8 @@ class Tx {
   virtual Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) = 0;
   /// Open ones of a cluster, the oldest first.
   virtual Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) = 0;
+  /// Of all clusters; by cluster, then kind.
+  virtual Result<std::vector<OrderBacklog>> OrderBacklogs() = 0;
   virtual Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
                                          const std::optional<OrderState>& state,
                                          const PageRequest& page) = 0;

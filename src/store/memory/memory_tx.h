@@ -122,6 +122,7 @@ class MemoryTx final : public Tx {
   Status UpdateOrder(const Order& order) override;
   Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override;
   Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override;
+  Result<std::vector<OrderBacklog>> OrderBacklogs() override;
   Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
                                  const std::optional<OrderState>& state,
                                  const PageRequest& page) override;

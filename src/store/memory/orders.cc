@@ -1,3 +1,5 @@
+#include <map>
+
 #include "store/memory/memory_tx.h"
 
 namespace allot::store {
@@ -84,6 +86,27 @@ Result<std::vector<Order>> MemoryTx::OpenOrders(const ClusterId& cluster, int li
       open.push_back(*state_.orders.Find(*row->second));
     }
     return open;
+  });
+}
+
+Result<std::vector<OrderBacklog>> MemoryTx::OrderBacklogs() {
+  return Verb([&] {
+    std::map<std::pair<ClusterId, OrderKind>, OrderBacklog> backlogs;
+    for (const auto& [key, id] : state_.open_orders.rows()) {
+      const Order& order = *state_.orders.Find(*id);
+      // The oldest of a cluster come first.
+      OrderBacklog& backlog =
+          backlogs
+              .try_emplace({order.cluster, order.kind},
+                           OrderBacklog{.cluster = order.cluster,
+                                        .kind = order.kind,
+                                        .oldest_create_time = order.create_time})
+              .first->second;
+      ++backlog.orders;
+    }
+    std::vector<OrderBacklog> found;
+    for (auto& [key, backlog] : backlogs) found.push_back(std::move(backlog));
+    return found;
   });
 }
 

@@ -34,6 +34,19 @@ const Statement kOpenOrders{"open_orders", kSelectOrder +
                                                " WHERE cluster_id = $1 AND state = 'open'"
                                                " ORDER BY create_time, id LIMIT $2"};
 
+// The kinds' names are in the order of the kinds.
+const Statement kOrderBacklogs{
+    "order_backlogs",
+    "SELECT cluster_id, kind, count(*), micros(min(create_time)) FROM provider_orders"
+    " WHERE state = 'open' GROUP BY cluster_id, kind ORDER BY cluster_id, kind"};
+
+OrderBacklog ReadBacklog(RowReader& row) {
+  return {.cluster = row.AsId<ClusterId>(),
+          .kind = row.Named(ParseOrderKind),
+          .orders = row.Int64(),
+          .oldest_create_time = row.Time()};
+}
+
 std::string NodesOf(const Order& order) { return SqlArray(order.nodes, &OrderedNode::node); }
 std::string MasksOf(const Order& order) { return SqlArray(order.nodes, &OrderedNode::gpus); }
 Instant StartOf(const Order& order) { return order.window.start(); }
@@ -75,6 +88,10 @@ Status PostgresTx::SupersedeProvisionOrders(const AllocationId& allocation, int 
 
 Result<std::vector<Order>> PostgresTx::OpenOrders(const ClusterId& cluster, int limit) {
   return FindAll(ReadOrder, kOpenOrders, Arguments(cluster, limit));
+}
+
+Result<std::vector<OrderBacklog>> PostgresTx::OrderBacklogs() {
+  return FindAll(ReadBacklog, kOrderBacklogs, Arguments());
 }
 
 Result<Page<Order>> PostgresTx::ListOrders(const std::optional<ClusterId>& cluster,

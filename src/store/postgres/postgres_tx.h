@@ -158,6 +158,7 @@ class PostgresTx final : public Tx {
   Status UpdateOrder(const Order& order) override;
   Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override;
   Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override;
+  Result<std::vector<OrderBacklog>> OrderBacklogs() override;
   Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
                                  const std::optional<OrderState>& state,
                                  const PageRequest& page) override;
