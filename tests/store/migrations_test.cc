@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <pqxx/pqxx>
@@ -67,6 +68,38 @@ TEST(Migrations, BehindALongReadItGivesWayToCallsAndTriesAgain) {
   }
   reading.reset();
   EXPECT_EQ(migrated.get().value(), SchemaOfThisBinary());
+}
+
+// A dump reads every table for as long as it takes, this one too.
+TEST(Migrations, BehindALongReadOfTheRecordsAServerStartsAtOnce) {
+  const std::string url = FreshDatabase();
+  pqxx::connection connection(url);
+  auto reading = std::make_unique<pqxx::work>(connection);
+  reading->exec("LOCK TABLE schema_migrations IN ACCESS SHARE MODE");
+  auto migrated = std::async(std::launch::async, [&] { return Migrate(url); });
+  bool waited = false;
+  while (migrated.wait_for(std::chrono::seconds(0)) != std::future_status::ready && !waited) {
+    waited = testing::WaitingForLocks(url) > 0;
+  }
+  EXPECT_FALSE(waited) << "whoever waits for the lock keeps all who come after it waiting";
+  reading.reset();
+  EXPECT_EQ(migrated.get().value(), SchemaOfThisBinary());
+}
+
+TEST(Migrations, BehindALongReadOfOldRecordsItGivesWayToServersThatStart) {
+  const std::string url = FreshDatabase();
+  Execute(url, "ALTER TABLE schema_migrations DROP COLUMN oldest_served");
+  pqxx::connection connection(url);
+  auto reading = std::make_unique<pqxx::work>(connection);
+  reading->exec("LOCK TABLE schema_migrations IN ACCESS SHARE MODE");
+  auto migrated = std::async(std::launch::async, [&] { return Migrate(url); });
+  while (testing::WaitingForLocks(url) == 0) {
+  }
+  // As a server does when it starts; far more patient than the migration is.
+  EXPECT_NO_THROW(Execute(url, "SET statement_timeout = '30s'; SELECT * FROM schema_migrations"));
+  reading.reset();
+  EXPECT_EQ(migrated.get().value(), SchemaOfThisBinary());
+  Execute(url, "SELECT oldest_served FROM schema_migrations");
 }
 
 TEST(Migrations, SeveralServersAtOnceApplyEachOnce) {

@@ -27,6 +27,12 @@ const Statement kRecord{
 const Statement kOldestServed{"oldest_served",
                               "SELECT max(oldest_served) FROM schema_migrations WHERE number > $1"};
 
+// Altering the table, even to no effect, waits for everybody who reads it, a dump of hours too.
+const Statement kRecordsAreComplete{
+    "records_are_complete",
+    "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations')"
+    " AND attname = 'oldest_served' AND NOT attisdropped)"};
+
 constexpr char kCreateRecords[] = R"(
   CREATE TABLE IF NOT EXISTS schema_migrations (
     number     int PRIMARY KEY,
@@ -76,10 +82,19 @@ void Apply(Session& session, const EmbeddedMigration& migration) {
   transaction.commit();
 }
 
-void ApplyPatiently(Session& session, const EmbeddedMigration& migration) {
+void CreateRecords(Session& session) {
+  pqxx::work transaction(session.connection());
+  const pqxx::result complete = session.Execute(transaction, kRecordsAreComplete, Arguments());
+  if (RowReader(complete[0]).Bool()) return;
+  transaction.exec(kCreateRecords);
+  transaction.commit();
+}
+
+template <class Step>
+void Patiently(Step step) {
   for (int tries = 1;; ++tries) {
     try {
-      return Apply(session, migration);
+      return step();
     } catch (const pqxx::sql_error& error) {
       if (error.sqlstate() != kLockNotAvailable || tries == kTriesMax) throw;
     }
@@ -94,9 +109,9 @@ Result<int> MigrateOn(Session& session) {
     pqxx::nontransaction lock(session.connection());
     lock.exec("SET lock_timeout = 0; SET statement_timeout = 0;");
     lock.exec("SELECT pg_advisory_lock(" + std::to_string(kMigrationLock) + ")");
-    lock.exec(kCreateRecords);
     lock.exec(kLockTimeout);
   }
+  Patiently([&] { CreateRecords(session); });
   // The owner of a table is held to its policies, too, and a migration is for all rows.
   session.Enter(Scope::Everything());
   const int schema = SchemaOf(session);
@@ -105,7 +120,7 @@ Result<int> MigrateOn(Session& session) {
     return schema;
   }
   for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
-    if (migration.number > schema) ApplyPatiently(session, migration);
+    if (migration.number > schema) Patiently([&] { Apply(session, migration); });
   }
   return SchemaOfThisBinary();
 }
