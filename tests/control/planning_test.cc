@@ -204,6 +204,7 @@ TEST_F(Planning, GpuTimeSpentSinceTheSnapshotIsHeld) {
   // A release that came late can overdraw a budget: nothing else does.
   Must(store->Transact<Ok>(
       store::Access::kWrite, store::Scope::Everything(), [](store::Tx& tx) -> Status {
+        ALLOT_RETURN_IF_ERROR(tx.LockProject(ProjectId("snu/p")));
         ALLOT_ASSIGN_OR_RETURN(auto usage, tx.ProjectUsageOf(ProjectId("snu/p")));
         usage.used = GpuSeconds::FromCount(int64_t{1'000'000} * 3600 - 15 * 3600);
         return tx.UpdateProjectUsage(usage);

@@ -52,7 +52,8 @@ class World : public ::testing::Test {
     policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
     const char* const kind = std::getenv(kStoreVariable);
     if (kind == nullptr) database_url = testing::FreshDatabase();
-    store = kind == nullptr ? testing::OpenTestStore(database_url) : store::OpenMemory(clock);
+    store = kind == nullptr ? testing::OpenTestStore(database_url)
+                            : store::OpenMemory(clock, store::Locking::kRequired);
     context.emplace(Context{*store, clock, ids, policies});
     planner = std::make_unique<Planner>(*context);
     loop = std::make_unique<SchedulerLoop>(*context, *planner, LoopOptions("server-1"));

@@ -83,6 +83,7 @@ Result<std::vector<Allocation>> MemoryTx::FindAllocations(std::span<const Alloca
 }
 
 Result<std::vector<Allocation>> MemoryTx::LockAllocations(std::span<const AllocationId> ids) {
+  for (const AllocationId& id : ids) Hold(Lock::kAllocation, id);
   return FindAllocations(ids);
 }
 
@@ -128,6 +129,9 @@ Status MemoryTx::InsertOne(const Allocation& allocation) {
       missing(allocation.grows)) {
     return Fail(RefersToNothing());
   }
+  // Else two admissions spend the same quota.
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kProject, allocation.project));
+  Hold(Lock::kAllocation, allocation.id);
   Changed(ResourceKind::kAllocation, allocation.id);
   return Insert(state_.allocations, allocation.id, allocation);
 }

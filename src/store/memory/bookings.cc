@@ -126,6 +126,7 @@ Status MemoryTx::Book(std::span<const Claim> claims, bool promised) {
         state_.nodes.Find(claim.node) == nullptr) {
       return Fail(RefersToNothing());
     }
+    ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, claim.allocation));
     const Booking booking{.claim = claim, .promised = promised};
     const bool there =
         state_.bookings.Find({claim.allocation, claim.attempt, claim.node}) != nullptr;
@@ -138,6 +139,7 @@ Status MemoryTx::Book(std::span<const Claim> claims, bool promised) {
 Status MemoryTx::RemovePromises(std::span<const AllocationId> allocations) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   for (const Claim& claim : BookingsOf(allocations, IsPromise)) {
+    ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, claim.allocation));
     state_.bookings.Erase(undo_, {claim.allocation, claim.attempt, claim.node});
     state_.bookings_on_nodes.Erase(undo_, {claim.node, claim.allocation, claim.attempt});
   }
@@ -147,6 +149,7 @@ Status MemoryTx::RemovePromises(std::span<const AllocationId> allocations) {
 
 Status MemoryTx::ReleaseClaims(const AllocationId& allocation, int attempt, Instant at) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, allocation));
   for (Claim& claim : BookingsOf(std::span(&allocation, 1), IsHeld)) {
     if (claim.attempt != attempt) continue;
     claim.released_at = at;
@@ -163,6 +166,7 @@ Status MemoryTx::ReleaseClaims(const AllocationId& allocation, int attempt, Inst
 
 Status MemoryTx::CutClaims(const AllocationId& allocation, int attempt, Instant end) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, allocation));
   for (Claim& claim : BookingsOf(std::span(&allocation, 1), IsHeld)) {
     if (claim.attempt != attempt || claim.window.end() <= end) continue;
     const auto cut = TimeWindow::Make(claim.window.start(), end);

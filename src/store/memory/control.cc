@@ -35,7 +35,11 @@ Status MemoryTx::AssertLeader(int64_t epoch) {
   return StateError(Reason::kNotLeader, "Epoch " + std::to_string(epoch) + " is over.");
 }
 
-Status MemoryTx::LockPool(const ClusterId&) { return MayWrite(); }
+Status MemoryTx::LockPool(const ClusterId& cluster) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  Hold(Lock::kPool, cluster);
+  return Ok{};
+}
 
 Result<std::vector<ApiKey>> MemoryTx::FindApiKeysByHash(
     std::span<const std::string> secrets_sha256) {

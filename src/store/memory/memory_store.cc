@@ -10,7 +10,7 @@ namespace {
 
 class MemoryStore final : public Store {
  public:
-  explicit MemoryStore(const Clock& clock) : clock_(clock) {}
+  MemoryStore(const Clock& clock, Locking locking) : clock_(clock), locking_(locking) {}
 
   void OnCommit(std::function<void(Revision)> callback) override {
     listeners_.Add(std::move(callback));
@@ -32,7 +32,7 @@ class MemoryStore final : public Store {
     std::unique_lock lock(mutex_);
     State moment = state_;
     lock.unlock();
-    MemoryTx tx(moment, Access::kRead, run, clock_.Now());
+    MemoryTx tx(moment, Access::kRead, locking_, run, clock_.Now());
     const Status done = work(tx);
     return Judge(done, tx.failure());
   }
@@ -41,7 +41,7 @@ class MemoryStore final : public Store {
     Revision revision = 0;
     {
       const std::lock_guard lock(mutex_);
-      MemoryTx tx(state_, Access::kWrite, run, clock_.Now());
+      MemoryTx tx(state_, Access::kWrite, locking_, run, clock_.Now());
       const Status done = work(tx);
       auto failure = Judge(done, tx.failure());
       if (!failure) failure = tx.Finish(revision);
@@ -55,6 +55,7 @@ class MemoryStore final : public Store {
   }
 
   const Clock& clock_;
+  const Locking locking_;
   std::mutex mutex_;
   State state_;
   CommitListeners listeners_;
@@ -62,8 +63,8 @@ class MemoryStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> OpenMemory(const Clock& clock) {
-  return std::make_unique<MemoryStore>(clock);
+std::unique_ptr<Store> OpenMemory(const Clock& clock, Locking locking) {
+  return std::make_unique<MemoryStore>(clock, locking);
 }
 
 }  // namespace allot::store

@@ -20,6 +20,12 @@ Status MemoryTx::MayWrite() {
   return Ok{};
 }
 
+Status MemoryTx::RequireHeld(Lock lock, const std::string& id) {
+  if (locking_ != Locking::kRequired || held_.contains({lock, id})) return Ok{};
+  return Fail({StateError(Reason::kInternal, id + " was written without its lock."),
+               Failure::Remedy::kReport});
+}
+
 Status MemoryTx::CheckText(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) return Fail(ZeroByte());
   if (!IsUtf8(text)) return Fail(NotUtf8());

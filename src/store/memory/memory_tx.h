@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "allot/store/memory.h"
 #include "allot/store/store.h"
 #include "allot/store/tx.h"
 #include "store/failure.h"
@@ -21,8 +22,13 @@ namespace allot::store {
 class MemoryTx final : public Tx {
  public:
   /// `run` counts the reruns before this one; `now` is the time of the transaction.
-  MemoryTx(State& state, Access access, int run, Instant now)
-      : state_(state), counters_before_(state.counters), access_(access), run_(run), now_(now) {}
+  MemoryTx(State& state, Access access, Locking locking, int run, Instant now)
+      : state_(state),
+        counters_before_(state.counters),
+        access_(access),
+        locking_(locking),
+        run_(run),
+        now_(now) {}
 
   const std::optional<Failure>& failure() const { return failure_; }
   /// What is looked at last, then the audit, then the events. Leaves the revision, 0 when nothing
@@ -178,6 +184,17 @@ class MemoryTx final : public Tx {
   Error Refuse();
   /// Of every verb that writes.
   Status MayWrite();
+  /// What is locked until the end; what was inserted nobody else can write.
+  enum class Lock : uint8_t { kCluster, kPool, kProject, kAllocation, kOrder, kPolicies };
+  template <class Id>
+  void Hold(Lock lock, const Id& id) {
+    if (locking_ == Locking::kRequired) held_.emplace(lock, id.str());
+  }
+  Status RequireHeld(Lock lock, const std::string& id);
+  template <class Id>
+  Status RequireHeld(Lock lock, const Id& id) {
+    return RequireHeld(lock, id.str());
+  }
   /// Of every verb that only reads: the result, unless the transaction is lost.
   template <class Body>
   auto Verb(Body body) -> Result<decltype(body())> {
@@ -255,10 +272,12 @@ class MemoryTx final : public Tx {
   State& state_;
   const Counters counters_before_;
   const Access access_;
+  const Locking locking_;
   const int run_;
   const Instant now_;
   UndoLog undo_;
   std::optional<Failure> failure_;
+  std::set<std::pair<Lock, std::string>> held_;
   std::vector<AuditEntry> audit_;
   /// One event each, however often it changed; in this order.
   std::set<std::pair<ResourceKind, std::string>> changed_;

@@ -32,6 +32,7 @@ Status MemoryTx::InsertOrders(std::span<const Order> orders) {
         state_.allocations.Find(order.allocation) == nullptr) {
       return Fail(RefersToNothing());
     }
+    ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, order.allocation));
     const std::tuple of_attempt(order.allocation, order.attempt, order.kind);
     if (state_.orders.Find(order.id) != nullptr ||
         state_.orders_of_attempts.Find(of_attempt) != nullptr) {
@@ -47,13 +48,17 @@ Result<std::optional<Order>> MemoryTx::FindOrder(const OrderId& id) {
   return FindOne(state_.orders, id);
 }
 
-Result<std::optional<Order>> MemoryTx::LockOrder(const OrderId& id) { return FindOrder(id); }
+Result<std::optional<Order>> MemoryTx::LockOrder(const OrderId& id) {
+  Hold(Lock::kOrder, id);
+  return FindOrder(id);
+}
 
 Status MemoryTx::UpdateOrder(const Order& order) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   ALLOT_RETURN_IF_ERROR(CheckText(order.message));
   const Order* const found = state_.orders.Find(order.id);
   if (found == nullptr) return Conflict();
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kOrder, order.id));
   Order next = *found;
   next.state = order.state;
   next.acknowledge_time = order.acknowledge_time;
@@ -70,6 +75,7 @@ Status MemoryTx::SupersedeProvisionOrders(const AllocationId& allocation, int at
   if (id == nullptr) return Ok{};
   Order order = *state_.orders.Find(*id);
   if (order.state != OrderState::kOpen) return Ok{};
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, allocation));
   order.state = OrderState::kSuperseded;
   PutOrder(order);
   return Ok{};

@@ -21,7 +21,11 @@ Result<std::vector<PublishedPolicy>> MemoryTx::LivePolicies() {
   });
 }
 
-Status MemoryTx::LockPolicies() { return MayWrite(); }
+Status MemoryTx::LockPolicies() {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  Hold(Lock::kPolicies, PolicyId());
+  return Ok{};
+}
 
 Status MemoryTx::InsertPolicy(const PublishedPolicy& policy) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
@@ -29,6 +33,7 @@ Status MemoryTx::InsertPolicy(const PublishedPolicy& policy) {
       policy.effective_time != Instant::FromSeconds(policy.effective_time.seconds())) {
     return Refuse();
   }
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kPolicies, PolicyId()));
   // One that exists is said to, before its own date stands against it.
   if (state_.policies.Find(policy.id) != nullptr) return Fail(AlreadyThere(run_));
   for (const auto& [id, other] : state_.policies.rows()) {
@@ -45,6 +50,7 @@ Status MemoryTx::WithdrawPolicy(const PolicyId& id, Instant at, const std::strin
   const PublishedPolicy* const found = state_.policies.Find(id);
   if (found == nullptr || found->withdraw_time) return Conflict();
   if (at >= found->effective_time) return Refuse();
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kPolicies, PolicyId()));
   PublishedPolicy policy = *found;
   policy.withdraw_time = at;
   policy.withdraw_reason = reason;

@@ -34,6 +34,7 @@ Result<std::optional<Cluster>> MemoryTx::FindCluster(const ClusterId& id) {
 }
 
 Result<std::optional<Cluster>> MemoryTx::LockCluster(const ClusterId& id) {
+  Hold(Lock::kCluster, id);
   return FindCluster(id);
 }
 
@@ -66,6 +67,7 @@ Status MemoryTx::TouchCluster(const ClusterId& id, Instant heartbeat,
   ALLOT_RETURN_IF_ERROR(MayWrite());
   const Cluster* const found = state_.clusters.Find(id);
   if (found == nullptr) return StateError(Reason::kNotFound, "There is no such cluster.");
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kCluster, id));
   Cluster cluster = *found;
   cluster.last_heartbeat = heartbeat;
   cluster.newest_report = newest_report;

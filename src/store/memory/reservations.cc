@@ -50,6 +50,7 @@ Status MemoryTx::InsertReservation(const Reservation& reservation) {
   if (!reservation.project.empty() && state_.projects.Find(reservation.project) == nullptr) {
     return Fail(RefersToNothing());
   }
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kPool, reservation.cluster));
   const std::vector<TimeWindow> windows = WindowsOf(reservation);
   for (const auto& [id, other] : state_.reservations.rows()) {
     if (other->cancel_time || !ShareANode(reservation, *other)) continue;

@@ -43,6 +43,7 @@ Result<std::vector<Project>> MemoryTx::LockProjects(std::span<const ProjectId> i
   return Verb([&] {
     std::vector<Project> found;
     for (const ProjectId& id : std::set(ids.begin(), ids.end())) {
+      Hold(Lock::kProject, id);
       const Project* const row = state_.projects.Find(id);
       if (row != nullptr) found.push_back(*row);
     }
@@ -61,6 +62,7 @@ Status MemoryTx::InsertProject(const Project& project) {
   ALLOT_RETURN_IF_ERROR(CheckText(project.display_name));
   if (!IsStorable(project)) return Refuse();
   if (state_.institutes.Find(project.institute) == nullptr) return Fail(RefersToNothing());
+  Hold(Lock::kProject, project.id);
   Changed(ResourceKind::kProject, project.id);
   Changed(ResourceKind::kQuota, project.id);
   ALLOT_RETURN_IF_ERROR(Insert(state_.projects, project.id, project));
@@ -92,6 +94,8 @@ Status MemoryTx::UpdateQuota(Quota& quota) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   const bool negative = std::ranges::any_of(quota.concurrent_gpus, [](int n) { return n < 0; });
   if (negative || quota.gpu_time < GpuSeconds()) return Refuse();
+  // Its version guards the row, and not what is admitted by it.
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kProject, quota.project));
   ALLOT_RETURN_IF_ERROR(Update(state_.quotas, quota.project, quota));
   Changed(ResourceKind::kQuota, quota.project);
   return Ok{};

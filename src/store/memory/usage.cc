@@ -87,6 +87,7 @@ Status MemoryTx::UpdateProjectUsage(const ProjectUsage& usage) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   if (usage.used < GpuSeconds() || usage.decayed.value < 0) return Refuse();
   if (state_.usages.Find(usage.project) == nullptr) return Conflict();
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kProject, usage.project));
   // Shown with the quota, so it is the quota that changed.
   Changed(ResourceKind::kQuota, usage.project);
   state_.usages.Put(undo_, usage.project, usage);

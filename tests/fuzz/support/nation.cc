@@ -41,7 +41,7 @@ control::Call By(Role role) {
 
 Nation::Nation()
     : policy_(DefaultPolicy()),
-      store_(store::OpenMemory(clock_)),
+      store_(store::OpenMemory(clock_, store::Locking::kRequired)),
       context_{*store_, clock_, ids_, policies_},
       loop_(context_, planner_,
             {.holder = "server-1", .steady_micros = [this] { return clock_.Now().micros; }}) {
