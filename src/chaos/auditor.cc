@@ -48,10 +48,13 @@ bool IsOver(S state) {
 Auditor::Auditor(World& world, const control::Context& context)
     : world_(world),
       context_(context),
+      epochs_(world),
+      machines_(world),
       reader_{.key = KeyId("auditor"), .role = Role::kAuditor, .display_name = "auditor"} {}
 
 void Auditor::Begin() {
   const auto present = control::PresentRevision(context_, reader_);
+  Expect(present.ok(), "auditor_may_read", "the present revision");
   if (present.ok()) revision_ = *present;
   ReadClusters();
 }
@@ -122,38 +125,42 @@ void Auditor::Answered(const char* method, const ClusterId& cluster, int64_t ses
              " was accepted after session " + std::to_string(newest) + " had begun");
 }
 
-void Auditor::PassMade(const std::string& server, const control::PassReport& pass) {
+void Auditor::PassMade(const std::string& server, const control::PassReport& pass, int64_t moment) {
   ++passes_;
   ++world_.report.passes;
   const control::Applied& applied = pass.applied;
-  // A pass that wrote nothing may be of any epoch.
   const bool wrote = applied.reserved + applied.planned + applied.promised + applied.slipped +
                          applied.preempted + applied.expired >
                      0;
-  Expect(!wrote || pass.epoch >= newest_epoch_, "epoch_newest",
-         server + " applied a pass of epoch " + std::to_string(pass.epoch) + " after epoch " +
-             std::to_string(newest_epoch_) + " had begun");
-  if (pass.epoch > newest_epoch_ && !leader_.empty() && leader_ != server) {
-    world_.Probe("leader_changed");
-  }
-  newest_epoch_ = std::max(newest_epoch_, pass.epoch);
-  leader_ = server;
+  // A pass that wrote nothing may be of any epoch.
+  if (wrote) epochs_.PassMade(server, pass.epoch);
+  machines_.PassMade(moment, [this](const AttemptKey& key) {
+    const auto row = allocations_.find(key.first);
+    return row != allocations_.end() && row->second.attempt == key.second &&
+           (row->second.state == S::kProvisioning || row->second.state == S::kActive);
+  });
   if (applied.promised > 0) world_.Probe("promise_made");
   if (applied.slipped > 0) world_.Probe("promise_slipped");
   if (applied.preempted > 0) world_.Probe("allocation_preempted");
   if (applied.skipped > 0) world_.Probe("pass_found_things_changed");
 }
 
-void Auditor::PassFailed(const std::string& server, const Error& error) {
-  // A plan the checker refuses, a row that the store will not take: nothing the pool can be in.
+void Auditor::PassFailed(const std::string& server, const Error& error, bool conflicted) {
+  // A plan the checker refuses, a row that the store will not take: nothing the pool can be in. Nor
+  // is anybody in the way where transactions come one by one.
   const bool expected =
-      error.reason == Reason::kStoreUnavailable || error.reason == Reason::kStoreConflict ||
-      error.reason == Reason::kCommitOutcomeUnknown || error.reason == Reason::kNotLeader;
+      error.reason == Reason::kStoreUnavailable || error.reason == Reason::kCommitOutcomeUnknown ||
+      error.reason == Reason::kNotLeader || (error.reason == Reason::kStoreConflict && conflicted);
   Expect(expected, "pass_is_sound", server + "'s pass ended with " + Describe(error));
+}
+
+void Auditor::Refused(const std::string& what, const Error& error) {
+  Expect(error.reason != Reason::kInternal, "answers_are_sound", what + ": " + Describe(error));
 }
 
 void Auditor::Committed() {
   const auto present = control::PresentRevision(context_, reader_);
+  Expect(present.ok(), "auditor_may_read", "the present revision");
   if (!present.ok() || *present == revision_) return;
   ++world_.report.commits;
   Expect(*present == revision_ + 1, "revisions_dense",
@@ -226,6 +233,7 @@ void Auditor::Moved(const Allocation& before, const Allocation& after, Allocatio
   Expect(!after.promised || state == S::kPlanned, "promise_is_planned", step + ", promised");
   if (starts) started_now_.insert(after.id);
   if (state == before.state) return;
+  if (state == S::kActive) machines_.Active(after.id, after.attempt);
   if (state == S::kExpired) world_.Probe("allocation_expired");
   if (state == S::kFailed) world_.Probe("allocation_failed");
   if (after.reason == "node_lost") {
@@ -297,6 +305,7 @@ void Auditor::ForEachEntry(const std::function<void(const AuditEntry&)>& look) {
   int64_t number = 0;
   for (;;) {
     const auto part = control::ReadAuditChain(context_, reader_, number, 1'000);
+    Expect(part.ok(), "auditor_may_read", "the audit");
     if (!part.ok() || part->entries.empty()) break;
     for (const ChainedAuditEntry& entry : part->entries) {
       Expect(entry.entry.number == number + 1, "audit_dense",

@@ -17,6 +17,8 @@
 #include "allot/model/order.h"
 #include "allot/model/pool.h"
 #include "allot/model/principal.h"
+#include "chaos/auditor_epochs.h"
+#include "chaos/auditor_machines.h"
 #include "chaos/world.h"
 
 namespace allot::chaos {
@@ -46,11 +48,16 @@ class Auditor {
   void Superseded(const ClusterId& cluster, const std::set<std::string>& registrations);
   /// A message of a session had its answer.
   void Answered(const char* method, const ClusterId& cluster, int64_t session, bool accepted);
-  void PassMade(const std::string& server, const control::PassReport& pass);
-  void PassFailed(const std::string& server, const Error& error);
-  /// The machines handed GPUs to an attempt, or took them back.
-  void HandedOver(const Order& order);
-  void TakenBack(const Order& order);
+  /// One that began at this moment of the machines' books.
+  void PassMade(const std::string& server, const control::PassReport& pass, int64_t moment);
+  /// A pass, or what is done beside it; `conflicted`: transactions of it were made to.
+  void PassFailed(const std::string& server, const Error& error, bool conflicted);
+  /// Whatever was asked, this is no answer.
+  void Refused(const std::string& what, const Error& error);
+  /// Who leads when.
+  Epochs& epochs() { return epochs_; }
+  /// What the machines say.
+  MachineBooks& machines() { return machines_; }
 
   /// A transaction was committed.
   void Committed();
@@ -92,8 +99,8 @@ class Auditor {
   const Principal reader_;
   Revision revision_ = 0;
   int64_t passes_ = 0;
-  int64_t newest_epoch_ = 0;
-  std::string leader_;
+  Epochs epochs_;
+  MachineBooks machines_;
   std::map<AllocationId, Allocation> allocations_;
   /// As they were before the commit that is looked at.
   std::map<AllocationId, Allocation> before_;
@@ -104,7 +111,6 @@ class Auditor {
   std::map<OrderId, Order> open_orders_;
   std::map<AttemptKey, Holding> holdings_;
   std::map<NodeId, std::array<std::optional<AttemptKey>, kGpusPerNode>> held_;
-  std::map<NodeId, std::array<std::optional<AttemptKey>, kGpusPerNode>> handed_;
   std::map<ProjectId, int64_t> charged_;
   std::map<ClusterId, int64_t> sessions_;
   std::set<ProjectId> touched_;

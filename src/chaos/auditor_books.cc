@@ -33,6 +33,7 @@ void ForEachGpu(const std::vector<OrderedNode>& nodes, What what) {
 
 void Auditor::ReadClusters() {
   const auto page = control::ListClusters(context_, reader_, std::nullopt, {.size = kPage});
+  Expect(page.ok(), "auditor_may_read", "the clusters");
   if (!page.ok()) return;
   for (const Cluster& cluster : page->items) clusters_.insert_or_assign(cluster.id, cluster);
 }
@@ -42,6 +43,7 @@ void Auditor::ReadOrders() {
   for (const auto& [id, cluster] : clusters_) {
     const auto page = control::ListOrders(context_, reader_, cluster.provider, id,
                                           OrderState::kOpen, {.size = kPage});
+    Expect(page.ok() && !page->more, "auditor_may_read", "the open orders of " + id.str());
     if (!page.ok()) continue;
     for (const Order& order : page->items) open.emplace(order.id, order);
   }
@@ -66,13 +68,7 @@ void Auditor::OrderOpened(const Order& order) {
   world_.Trace("order to " + std::string(Name(order.kind)) + " " + of + " on " +
                order.nodes.front().node.str() + " and " + std::to_string(order.nodes.size() - 1) +
                " more, epoch " + std::to_string(order.epoch));
-  // No leader decides when an owner hands back.
-  if (order.epoch != 0) {
-    Expect(order.epoch >= newest_epoch_, "epoch_newest",
-           "an order for " + of + " has epoch " + std::to_string(order.epoch) + " after epoch " +
-               std::to_string(newest_epoch_) + " had begun");
-    newest_epoch_ = std::max(newest_epoch_, order.epoch);
-  }
+  epochs_.Opened(order);
   const AttemptKey key(order.allocation, order.attempt);
   const auto held = holdings_.find(key);
   if (order.kind == OrderKind::kRelease) {
@@ -93,6 +89,7 @@ void Auditor::OrderOpened(const Order& order) {
   }
   Expect(held == holdings_.end(), "provision_once", of + " is handed GPUs twice");
   holdings_.emplace(key, Holding{.order = order});
+  machines_.Provisions(order);
   ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) {
     auto& holder = held_[node][gpu];
     Expect(!holder.has_value(), "gpu_once",
@@ -108,8 +105,10 @@ Order Auditor::Find(const Order& order) {
   const auto page =
       control::ListOrders(context_, reader_, clusters_.at(order.cluster).provider, order.cluster,
                           std::nullopt, {.size = 100, .after = id.substr(0, id.size() - 1)});
+  Expect(page.ok(), "auditor_may_read", "the orders of " + order.cluster.str());
   if (!page.ok()) return order;
   const auto found = std::ranges::find(page->items, order.id, &Order::id);
+  Expect(found != page->items.end(), "auditor_may_read", "the order " + id + " is not there any more");
   return found == page->items.end() ? order : *found;
 }
 
@@ -126,6 +125,7 @@ void Auditor::OrderClosed(const Order& open) {
   const auto held = holdings_.find(key);
   if (held == holdings_.end() || held->second.freed) return;
   held->second.freed = true;
+  machines_.Freed(order);
   ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) { held_[node][gpu].reset(); });
   const Allocation* const was = Was(order.allocation);
   if (was != nullptr && was->attempt == order.attempt &&
@@ -156,6 +156,7 @@ const Allocation* Auditor::Was(const AllocationId& id) const {
 void Auditor::CheckProjects() {
   for (const ProjectId& project : touched_) {
     const auto detail = control::GetQuota(context_, reader_, project);
+    Expect(detail.ok(), "auditor_may_read", "the quota of " + project.str());
     if (!detail.ok()) continue;
     std::array<int, kGpuModelCount> held{};
     std::array<int, kGpuModelCount> borrowed{};
@@ -187,26 +188,6 @@ void Auditor::CheckProjects() {
                std::to_string(charged_[project]) + " held");
     Expect(used <= detail->quota.gpu_time.count(), "budget_held",
            project.str() + " was charged more than its budget");
-  }
-}
-
-void Auditor::HandedOver(const Order& order) {
-  const AttemptKey key(order.allocation, order.attempt);
-  ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) {
-    auto& holder = handed_[node][gpu];
-    Expect(!holder || *holder == key, "gpu_once",
-           NameOf(node, gpu) + " was handed to " + order.allocation.str() + " while " +
-               (holder ? holder->first.str() : "") + " has it");
-    holder = key;
-  });
-}
-
-void Auditor::TakenBack(const Order& order) {
-  const AttemptKey key(order.allocation, order.attempt);
-  for (auto& [node, gpus] : handed_) {
-    for (auto& holder : gpus) {
-      if (holder == key) holder.reset();
-    }
   }
 }
 

@@ -46,15 +46,15 @@ Progress Machines::Provision(const Order& order, int64_t session) {
   if (handed_.contains(key)) return Progress::Done();
   if (TakesTime(order)) {
     // Some of it may be there already.
-    auditor_.HandedOver(order);
+    auditor_.machines().HandsOver(order);
     return Progress::UnderWay(1'000);
   }
   if (world_.Strikes(world_.rates.provision_fails, "provision_fails")) {
     world_.Probe("provision_failed");
-    auditor_.TakenBack(order);
+    auditor_.machines().TakenBack(order);
     return Progress::Failed("no power");
   }
-  auditor_.HandedOver(order);
+  auditor_.machines().HandedOver(order);
   handed_.insert(key);
   world_.Trace("machines hand over to " + order.allocation.str() + " attempt " +
                std::to_string(order.attempt));
@@ -70,7 +70,7 @@ Progress Machines::Release(const Order& order, int64_t session) {
     return Progress::Failed("a process does not end");
   }
   handed_.erase({order.allocation, order.attempt});
-  auditor_.TakenBack(order);
+  auditor_.machines().TakenBack(order);
   world_.Trace("machines take back from " + order.allocation.str() + " attempt " +
                std::to_string(order.attempt));
   return Progress::Done();

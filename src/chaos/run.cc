@@ -53,11 +53,13 @@ class Simulation {
       : world_(seed, trace),
         policy_(DrawPolicy(world_.random)),
         clock_(world_),
-        store_(store::OpenMemory(clock_)),
+        store_(store::OpenMemory(clock_, store::Locking::kRequired)),
         book_(policy_),
         context_{*store_, clock_, ids_, book_},
         auditor_(world_, context_),
-        database_{.store = *store_, .committed = [this] { auditor_.Committed(); }},
+        database_{.store = *store_,
+                  .epochs = auditor_.epochs(),
+                  .committed = [this] { auditor_.Committed(); }},
         installation_{world_, database_, auditor_, policy_, ids_} {
     world_.rates = DrawRates(world_.random);
     store_->OnCommit([this](Revision revision) { database_.newest = revision; });
@@ -70,6 +72,7 @@ class Simulation {
     if (!world_.violated()) Await();
     if (!world_.violated()) {
       auditor_.CheckRecord();
+      auditor_.machines().CheckTakenBack();
       tenants_->CheckWatchers();
     }
     return std::move(world_.report);

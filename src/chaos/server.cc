@@ -16,7 +16,7 @@ Server::Server(Installation& installation, Actor actor, std::string name)
     : in_(installation), actor_(actor), name_(std::move(name)), clock_(installation.world) {}
 
 Server::Life::Life(Server& server)
-    : store(server.in_.world, server.in_.database),
+    : store(server.in_.world, server.in_.database, {server.name_, server.lives_}),
       policies(server.in_.policy),
       context{store, server.clock_, server.in_.ids, policies},
       planner(context),
@@ -25,7 +25,9 @@ Server::Life::Life(Server& server)
             .lease = Seconds{10},
             .steady_micros = [&world = server.in_.world] { return world.now().micros; },
             .on_pass = {},
-            .on_error = {}}) {
+            .on_error = {},
+            .on_chore_failed = [&server](const std::string& chore,
+                                         const Error& error) { server.Failed(chore, error); }}) {
   store.OnCommit([&server](Revision) { server.Wake(); });
 }
 
@@ -35,8 +37,8 @@ void Server::Start() {
     in_.world.After(kRetryMicros, kNobody, "server starts", [this] { Start(); });
     return;
   }
-  life_ = std::make_unique<Life>(*this);
   ++lives_;
+  life_ = std::make_unique<Life>(*this);
   in_.world.Trace(name_ + " starts");
   TurnLater(kCoalesceMicros);
 }
@@ -70,6 +72,9 @@ void Server::TurnLater(int64_t micros) {
 
 void Server::Turn() {
   if (!alive()) return;
+  const FaultyStore::Occasion occasion(life_->store, /*is_turn=*/true);
+  conflicts_before_ = life_->store.conflicts();
+  const int64_t moment = in_.auditor.machines().moment();
   const auto turn = life_->loop.Turn();
   if (!alive()) return;
   if (turn.ok()) {
@@ -80,14 +85,20 @@ void Server::Turn() {
                     std::to_string(pass.pending) + " wait, " + std::to_string(applied.reserved) +
                     " start, " + std::to_string(applied.planned) + " planned, " +
                     std::to_string(applied.skipped) + " skipped");
-    in_.auditor.PassMade(name_, pass);
+    in_.auditor.PassMade(name_, pass, moment);
     return;
   }
   const Error& error = turn.error();
-  in_.world.Trace(name_ + " passes: " + Describe(error));
   if (error.reason == Reason::kNotLeader) in_.world.Probe("leader_changed_within_a_pass");
-  in_.auditor.PassFailed(name_, error);
+  Failed("pass", error);
   Wake();
+}
+
+void Server::Failed(const std::string& what, const Error& error) {
+  in_.world.Trace(name_ + "'s " + what + " fails: " + Describe(error));
+  // Of a server that is dead nothing is expected.
+  if (!alive()) return;
+  in_.auditor.PassFailed(name_, error, life_->store.conflicts() > conflicts_before_);
 }
 
 Server* AnyAlive(World& world, const Servers& servers) {

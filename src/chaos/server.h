@@ -44,13 +44,17 @@ class Server {
   /// A call is at work here until it ends: what it uses is not taken from under it.
   class Visit {
    public:
-    explicit Visit(Server& server) : server_(server) { ++server_.visits_; }
+    explicit Visit(Server& server)
+        : server_(server), occasion_(server.life_->store, /*is_turn=*/false) {
+      ++server_.visits_;
+    }
     ~Visit() { --server_.visits_; }
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
 
    private:
     Server& server_;
+    const FaultyStore::Occasion occasion_;
   };
 
  private:
@@ -64,6 +68,8 @@ class Server {
   };
   void Wake();
   void Turn();
+  /// A pass of its own, or what is done beside it.
+  void Failed(const std::string& what, const Error& error);
   void TurnLater(int64_t micros);
 
   Installation& in_;
@@ -71,6 +77,8 @@ class Server {
   const std::string name_;
   LocalClock clock_;
   int visits_ = 0;
+  /// Made before the turn that is under way.
+  int64_t conflicts_before_ = 0;
   bool woken_ = false;
   int64_t lives_ = 0;
   std::unique_ptr<Life> life_;

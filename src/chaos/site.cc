@@ -70,6 +70,7 @@ std::optional<Result<T>> Line::Deliver(const char* method, int64_t session,
                   (answer.ok() ? "OK" : std::string(Name(answer.error().reason))));
   if (session > 0) in_.auditor.Answered(method, cluster_.id, session, answer.ok());
   if (!answer.ok()) {
+    in_.auditor.Refused(cluster_.id.str() + "'s agent, " + method, answer.error());
     const Reason reason = answer.error().reason;
     if (reason == Reason::kAgentSuperseded) in_.world.Probe("agent_superseded");
     if (reason == Reason::kInventoryStale) in_.world.Probe("inventory_stale");
@@ -107,6 +108,16 @@ Answer<T> Line::Call(const char* method, int64_t session, Handler<T> handler, bo
   return **answer;
 }
 
+template <class T>
+void Line::Tell(const MachineBooks::Report& report, const Result<T>& answer) {
+  if (answer.ok()) return in_.auditor.machines().Taken(report);
+  const Reason reason = answer.error().reason;
+  // Whoever died at a commit does not say whether it came about.
+  if (reason == Reason::kCommitOutcomeUnknown || reason == Reason::kStoreUnavailable) {
+    in_.auditor.machines().MayBeTaken(report);
+  }
+}
+
 Answer<agent::Registration> Line::Register(const std::string& request_id) {
   registrations.insert(request_id);
   const Handler<agent::Registration> handler =
@@ -131,11 +142,18 @@ Answer<int64_t> Line::SyncInventory(const agent::ReportHead& head,
                                      .generation = head.generation,
                                      .report = head.number,
                                      .nodes = Reported(nodes)};
-  const Handler<int64_t> handler = [inventory](const control::Context& context,
-                                               const Principal& principal) -> Result<int64_t> {
-    ALLOT_ASSIGN_OR_RETURN(const Cluster cluster,
-                           control::SyncInventory(context, principal, inventory));
-    return cluster.inventory_generation;
+  const Handler<int64_t> handler = [this, inventory](
+                                       const control::Context& context,
+                                       const Principal& principal) -> Result<int64_t> {
+    const auto cluster = control::SyncInventory(context, principal, inventory);
+    MachineBooks::Report report{.cluster = cluster_.id,
+                                .mark = {inventory.session, inventory.report},
+                                .is_inventory = true,
+                                .nodes = {}};
+    for (const auto& node : inventory.nodes) report.nodes.emplace(node.name, node.healthy);
+    Tell(report, cluster);
+    if (!cluster.ok()) return cluster.error();
+    return cluster->inventory_generation;
   };
   return Call<int64_t>("SyncInventory", head.session, handler, true);
 }
@@ -148,11 +166,19 @@ Answer<agent::HeartbeatAnswer> Line::Heartbeat(const agent::ReportHead& head,
                                           .report = head.number,
                                           .unhealthy = Reported(unhealthy)};
   const Handler<agent::HeartbeatAnswer> handler =
-      [message](const control::Context& context,
-                const Principal& principal) -> Result<agent::HeartbeatAnswer> {
-    ALLOT_ASSIGN_OR_RETURN(const auto answer, control::Heartbeat(context, principal, message));
-    return agent::HeartbeatAnswer{.inventory_wanted = answer.inventory_wanted,
-                                  .expiry = answer.expiry};
+      [this, message](const control::Context& context,
+                      const Principal& principal) -> Result<agent::HeartbeatAnswer> {
+    const auto answer = control::Heartbeat(context, principal, message);
+    MachineBooks::Report report{.cluster = cluster_.id,
+                                .mark = {message.session, message.report},
+                                .is_inventory = false,
+                                .nodes = {}};
+    for (const auto& node : message.unhealthy) report.nodes.emplace(node.name, false);
+    report.is_of_nodes = !answer.ok() || !answer->inventory_wanted;
+    Tell(report, answer);
+    if (!answer.ok()) return answer.error();
+    return agent::HeartbeatAnswer{.inventory_wanted = answer->inventory_wanted,
+                                  .expiry = answer->expiry};
   };
   return Call<agent::HeartbeatAnswer>("Heartbeat", head.session, handler, true);
 }

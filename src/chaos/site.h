@@ -108,6 +108,9 @@ class Line final : public agent::Connection {
   using Handler = std::function<Result<T>(const control::Context&, const Principal&)>;
   template <class T>
   agent::Answer<T> Call(const char* method, int64_t session, Handler<T> handler, bool repeats);
+  /// What an agent reports, and what the service made of it.
+  template <class T>
+  void Tell(const MachineBooks::Report& report, const Result<T>& answer);
   template <class T>
   std::optional<Result<T>> Deliver(const char* method, int64_t session, const Handler<T>& handler);
 

@@ -103,6 +103,10 @@ void Tenants::DeliverAt(Server& server, const std::shared_ptr<Question>& questio
   }
   world.Trace(question->what + " at " + server.name() + ": " +
               (answer.ok() ? "OK" : Describe(answer.error())));
+  if (!answer.ok()) in_.auditor.Refused(question->what, answer.error());
+  if (question->ask_planner && server.planner().TakeRefused()) {
+    world.Violate("pass_is_sound", "the plan that " + question->what + " looked at was refused");
+  }
   if (!server.alive()) return;
   if (question->answered) question->answered(*principal, answer);
   if (answer.ok()) {
@@ -267,6 +271,7 @@ void Tenants::Watch(std::size_t tenant) {
                                            std::nullopt, watcher.after, kWatchBatch);
   if (!server->alive()) return;
   if (!batch.ok()) {
+    in_.auditor.Refused("a watch", batch.error());
     if (batch.error().reason == Reason::kRevisionOutOfRange)
       ListAnew(server->context(), *principal, watcher);
     return;

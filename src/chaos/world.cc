@@ -27,6 +27,7 @@ Rates DrawRates(SeededRandom& random) {
   };
   Rates rates;
   rates.conflict = rate(200);
+  rates.connection_lost = rate(60);
   rates.commit_lost = rate(80);
   rates.commit_unheard = rate(80);
   rates.interleaved = rate(300);
@@ -87,7 +88,12 @@ void World::Pass(int64_t micros) {
 }
 
 void World::Interleave() {
-  if (healed || at_work_.size() >= kDepthMax || !Chance(rates.interleaved)) return;
+  if (healed || !Chance(rates.interleaved)) return;
+  LetOthersGoOn();
+}
+
+void World::LetOthersGoOn() {
+  if (at_work_.size() >= kDepthMax) return;
   CountFault("interleaved");
   for (auto left = random.Between(1, 4); left > 0 && !violated(); --left) Step();
 }

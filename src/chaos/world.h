@@ -20,10 +20,11 @@ namespace allot::chaos {
 /// some seeds know one fault only and others all.
 struct Rates {
   // Of a transaction.
-  int conflict = 0;
-  int commit_lost = 0;     ///< unknown outcome, and it was not applied
-  int commit_unheard = 0;  ///< unknown outcome, and it was applied
-  int interleaved = 0;     ///< others go on before it
+  int conflict = 0;         ///< others were first: it is run again
+  int connection_lost = 0;  ///< in the middle of it
+  int commit_lost = 0;      ///< unknown outcome, and it was not applied
+  int commit_unheard = 0;   ///< unknown outcome, and it was applied
+  int interleaved = 0;      ///< others go on before it
   // Of a message.
   int request_lost = 0;
   int answer_lost = 0;
@@ -69,6 +70,8 @@ class World {
   void Pass(int64_t micros);
   /// Sometimes, and not too deep, some others happen.
   void Interleave();
+  /// Some others happen, unless it is too deep.
+  void LetOthersGoOn();
   bool AtWork(Actor actor) const;
 
   bool Chance(int permille) { return permille > 0 && random.Below(1000) < Bound(permille); }
@@ -77,6 +80,9 @@ class World {
   void CountFault(const char* fault) { ++report.faults[fault]; }
   void Probe(const char* situation) { ++report.probes[situation]; }
   void Violate(const char* rule, const std::string& what);
+  void Expect(bool holds, const char* rule, const std::string& what) {
+    if (!holds) Violate(rule, what);
+  }
   bool violated() const { return report.violation.has_value(); }
   /// One line, into the hash and to who listens.
   void Trace(std::string_view what);

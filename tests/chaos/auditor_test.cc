@@ -18,26 +18,12 @@ class AuditorTest : public ::testing::Test {
  protected:
   std::string Rule() const { return world_.violated() ? world_.report.violation->rule : ""; }
 
-  static Order OrderOf(const std::string& allocation, GpuMask gpus) {
-    return {.id = OrderId("o-" + allocation),
-            .cluster = ClusterId("c"),
-            .allocation = AllocationId("snu/p/" + allocation),
-            .attempt = 1,
-            .nodes = {{NodeId("c/n1"), gpus}},
-            .create_time = Instant{1}};
-  }
   static Principal Member() {
     return {.key = KeyId("k"),
             .role = Role::kMember,
             .institute = InstituteId("snu"),
             .provider = {},
             .display_name = ""};
-  }
-  static control::PassReport PassOf(int64_t epoch, int reserved) {
-    control::PassReport pass;
-    pass.epoch = epoch;
-    pass.applied.reserved = reserved;
-    return pass;
   }
 
   const std::function<void(std::string_view)> silent_;
@@ -54,17 +40,6 @@ class AuditorTest : public ::testing::Test {
   control::Context context_{*store_, clock_, ids_, book_};
   Auditor auditor_{world_, context_};
 };
-
-TEST_F(AuditorTest, AGpuIsWithOneAttemptUntilItIsTakenBack) {
-  auditor_.HandedOver(OrderOf("a", 0x0f));
-  auditor_.HandedOver(OrderOf("b", 0xf0));
-  auditor_.HandedOver(OrderOf("a", 0x0f));
-  auditor_.TakenBack(OrderOf("b", 0xf0));
-  auditor_.HandedOver(OrderOf("c", 0xf0));
-  EXPECT_EQ(Rule(), "");
-  auditor_.HandedOver(OrderOf("d", 0x01));
-  EXPECT_EQ(Rule(), "gpu_once");
-}
 
 TEST_F(AuditorTest, NothingOfAnOlderSessionIsAccepted) {
   auditor_.Registered(ClusterId("c"), 1);
@@ -106,15 +81,6 @@ TEST_F(AuditorTest, NoAgentIsSupersededByARegistrationOfItsOwn) {
   EXPECT_EQ(Rule(), "superseded_by_another");
 }
 
-TEST_F(AuditorTest, NothingOfAnOlderEpochIsWritten) {
-  auditor_.PassMade("one", PassOf(1, 1));
-  auditor_.PassMade("two", PassOf(2, 1));
-  auditor_.PassMade("one", PassOf(1, 0));
-  EXPECT_EQ(Rule(), "") << "a pass that writes nothing may be of any epoch";
-  auditor_.PassMade("one", PassOf(1, 1));
-  EXPECT_EQ(Rule(), "epoch_newest");
-}
-
 TEST_F(AuditorTest, NobodyIsShownAnothers) {
   Allocation own;
   own.id = AllocationId("snu/p/a");
@@ -140,10 +106,24 @@ TEST_F(AuditorTest, WhatIsAcknowledgedIsThere) {
 }
 
 TEST_F(AuditorTest, APassThatIsRefusedByTheCheckerIsABug) {
-  auditor_.PassFailed("one", StateError(Reason::kNotLeader, ""));
+  auditor_.PassFailed("one", StateError(Reason::kNotLeader, ""), false);
   EXPECT_EQ(Rule(), "");
-  auditor_.PassFailed("one", StateError(Reason::kInternal, "the checker refused the plan"));
+  auditor_.PassFailed("one", StateError(Reason::kInternal, "the checker refused the plan"), false);
   EXPECT_EQ(Rule(), "pass_is_sound");
+}
+
+TEST_F(AuditorTest, NobodyIsInAPassesWayUnlessThatWasMadeSo) {
+  auditor_.PassFailed("one", StateError(Reason::kStoreConflict, ""), true);
+  EXPECT_EQ(Rule(), "");
+  auditor_.PassFailed("one", StateError(Reason::kStoreConflict, ""), false);
+  EXPECT_EQ(Rule(), "pass_is_sound");
+}
+
+TEST_F(AuditorTest, NobodyIsToldOfAnInnerError) {
+  auditor_.Refused("a submission", StateError(Reason::kQuotaExceeded, ""));
+  EXPECT_EQ(Rule(), "");
+  auditor_.Refused("a submission", StateError(Reason::kInternal, "The store refused a change."));
+  EXPECT_EQ(Rule(), "answers_are_sound");
 }
 
 }  // namespace
