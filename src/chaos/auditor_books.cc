@@ -108,7 +108,8 @@ Order Auditor::Find(const Order& order) {
   Expect(page.ok(), "auditor_may_read", "the orders of " + order.cluster.str());
   if (!page.ok()) return order;
   const auto found = std::ranges::find(page->items, order.id, &Order::id);
-  Expect(found != page->items.end(), "auditor_may_read", "the order " + id + " is not there any more");
+  Expect(found != page->items.end(), "auditor_may_read",
+         "the order " + id + " is not there any more");
   return found == page->items.end() ? order : *found;
 }
 

@@ -19,7 +19,8 @@ class MachineBooksTest : public ::testing::Test {
             .create_time = Instant{1}};
   }
   MachineBooks::Report Inventory(const std::map<std::string, bool>& nodes) {
-    return {.cluster = ClusterId("c"), .mark = {1, ++reports_}, .is_inventory = true, .nodes = nodes};
+    return {
+        .cluster = ClusterId("c"), .mark = {1, ++reports_}, .is_inventory = true, .nodes = nodes};
   }
   MachineBooks::Report Heartbeat(const std::map<std::string, bool>& unhealthy) {
     return {.cluster = ClusterId("c"),
