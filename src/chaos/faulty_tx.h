@@ -48,8 +48,9 @@ class FaultyTx final : public store::Tx {
     return Write(&Tx::InsertCluster, cluster);
   }
   Status UpdateCluster(Cluster& cluster) override { return Write(&Tx::UpdateCluster, cluster); }
-  Status TouchCluster(const ClusterId& id, Instant heartbeat) override {
-    return Write(&Tx::TouchCluster, id, heartbeat);
+  Status TouchCluster(const ClusterId& id, Instant heartbeat,
+                      const ReportMark& newest_report) override {
+    return Write(&Tx::TouchCluster, id, heartbeat, newest_report);
   }
   Result<std::optional<Node>> FindNode(const NodeId& id) override {
     return Read(&Tx::FindNode, id);
@@ -214,6 +215,9 @@ class FaultyTx final : public store::Tx {
   }
   Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override {
     return Read(&Tx::OpenOrders, cluster, limit);
+  }
+  Result<std::vector<store::OrderBacklog>> OrderBacklogs() override {
+    return Read(&Tx::OrderBacklogs);
   }
   Result<store::Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
                                         const std::optional<OrderState>& state,

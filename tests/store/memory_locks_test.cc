@@ -63,7 +63,7 @@ TEST_F(MemoryLocks, OfACluster) {
         ALLOT_RETURN_IF_ERROR(tx.LockCluster(kCluster));
         return Ok{};
       },
-      [](Tx& tx) { return tx.TouchCluster(kCluster, Instant{1}); });
+      [](Tx& tx) { return tx.TouchCluster(kCluster, Instant{1}, {}); });
 }
 
 TEST_F(MemoryLocks, OfAnAllocationAndItsOrders) {
