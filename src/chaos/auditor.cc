@@ -48,9 +48,7 @@ bool IsOver(S state) {
 Auditor::Auditor(World& world, const control::Context& context)
     : world_(world),
       context_(context),
-      reader_{.key = KeyId("auditor"), .role = Role::kAuditor, .display_name = "auditor"},
-      epochs_(world),
-      machines_(world) {}
+      reader_{.key = KeyId("auditor"), .role = Role::kAuditor, .display_name = "auditor"} {}
 
 void Auditor::Begin() {
   const auto present = control::PresentRevision(context_, reader_);

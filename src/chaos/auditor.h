@@ -99,8 +99,8 @@ class Auditor {
   const Principal reader_;
   Revision revision_ = 0;
   int64_t passes_ = 0;
-  Epochs epochs_;
-  MachineBooks machines_;
+  Epochs epochs_{world_};
+  MachineBooks machines_{world_};
   std::map<AllocationId, Allocation> allocations_;
   /// As they were before the commit that is looked at.
   std::map<AllocationId, Allocation> before_;

@@ -12,7 +12,7 @@ Machines::Machines(World& world, Auditor& auditor, std::vector<std::string> name
   for (std::string& name : names) nodes_.push_back({.name = std::move(name)});
 }
 
-Result<std::vector<NodeReport>> Machines::Inventory() {
+std::vector<NodeReport> Machines::Inventory() const {
   std::vector<NodeReport> reports;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Machine& node = nodes_[i];
@@ -39,8 +39,15 @@ bool Machines::IsOfNewestSession(int64_t session) {
   return session == newest_session_;
 }
 
+bool Machines::AllWork(const Order& order) const {
+  return std::ranges::all_of(order.nodes, [&](const OrderedNode& ordered) {
+    return std::ranges::any_of(nodes_, [&](const Machine& node) {
+      return ordered.node.str().ends_with("/" + node.name) && node.healthy && node.listed;
+    });
+  });
+}
+
 Progress Machines::Provision(const Order& order, int64_t session) {
-  if (cut) return Progress::UnderWay(1'000);
   if (!IsOfNewestSession(session)) return Progress::NotYet("a newer agent was here");
   const std::pair key(order.allocation, order.attempt);
   if (handed_.contains(key)) return Progress::Done();
@@ -49,7 +56,9 @@ Progress Machines::Provision(const Order& order, int64_t session) {
     auditor_.machines().HandsOver(order);
     return Progress::UnderWay(1'000);
   }
-  if (world_.Strikes(world_.rates.provision_fails, "provision_fails")) {
+  // What is broken may not notice that work comes to it.
+  const bool broken = !AllWork(order) && world_.Chance(500);
+  if (broken || world_.Strikes(world_.rates.provision_fails, "provision_fails")) {
     world_.Probe("provision_failed");
     auditor_.machines().TakenBack(order);
     return Progress::Failed("no power");
@@ -62,7 +71,6 @@ Progress Machines::Provision(const Order& order, int64_t session) {
 }
 
 Progress Machines::Release(const Order& order, int64_t session) {
-  if (cut) return Progress::UnderWay(1'000);
   if (!IsOfNewestSession(session)) return Progress::NotYet("a newer agent was here");
   if (TakesTime(order)) return Progress::UnderWay(1'000);
   if (world_.Strikes(world_.rates.release_fails, "release_fails")) {
@@ -74,6 +82,28 @@ Progress Machines::Release(const Order& order, int64_t session) {
   world_.Trace("machines take back from " + order.allocation.str() + " attempt " +
                std::to_string(order.attempt));
   return Progress::Done();
+}
+
+void Hands::MayPause() {
+  if (!world_.Strikes(world_.rates.agent_pauses, "agent_pauses")) return;
+  world_.Pass(world_.random.Between(kMillisecond, Micros(Seconds{12})));
+}
+
+Progress Hands::Provision(const Order& order, int64_t session) {
+  MayPause();
+  return cut ? Progress::UnderWay(1'000) : machines_.Provision(order, session);
+}
+
+Progress Hands::Release(const Order& order, int64_t session) {
+  MayPause();
+  return cut ? Progress::UnderWay(1'000) : machines_.Release(order, session);
+}
+
+void Memory::Forget() {
+  generation_ = 0;
+  nodes_.clear();
+  registration_.clear();
+  records_.clear();
 }
 
 Status Memory::MayWrite() {

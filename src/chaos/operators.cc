@@ -112,7 +112,12 @@ void Tenants::OperateOnTenants(int64_t what) {
   const Tenant& tenant = Any();
   if (what < 8) {
     control::QuotaUpdate update{.project = tenant.project};
-    update.concurrent_gpus[random.Below(kGpuModelCount)] = random.Between(8, 40);
+    if (random.Below(3) == 0) {
+      // Down to what is used and set aside, if that is met.
+      update.gpu_time = GpuSeconds::FromCount(random.Between(0, 40) * 16 * 1'000);
+    } else {
+      update.concurrent_gpus[random.Below(kGpuModelCount)] = random.Between(8, 40);
+    }
     Send(Make("sets the quota of " + tenant.project.str(), operator_secret_,
               [update](const control::Context& context, const control::Call& call) {
                 return Nothing(control::UpdateQuota(context, call, update));

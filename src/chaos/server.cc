@@ -8,27 +8,41 @@ constexpr int64_t kPollMicros = Micros(Seconds{5});
 /// Nothing but time goes on.
 constexpr int64_t kCalmPollMicros = Micros(Seconds{15});
 constexpr int64_t kCoalesceMicros = 5 * kMillisecond;
+/// More seldom than a server really does, which shows nothing more.
+constexpr int64_t kCompareMicros = Micros(Seconds{3});
+constexpr int64_t kCalmCompareMicros = Micros(Seconds{15});
+constexpr Seconds kSignEvery = Minutes(5);
 constexpr int64_t kRetryMicros = 100 * kMillisecond;
 
 }  // namespace
 
 Server::Server(Installation& installation, Actor actor, std::string name)
-    : in_(installation), actor_(actor), name_(std::move(name)), clock_(installation.world) {}
+    : in_(installation),
+      actor_(actor),
+      name_(std::move(name)),
+      machine_clock_(installation.world) {}
 
 Server::Life::Life(Server& server)
     : store(server.in_.world, server.in_.database, {server.name_, server.lives_}),
+      clock(server.machine_clock_, [&world = server.in_.world] { return world.now().micros; }),
       policies(server.in_.policy),
-      context{store, server.clock_, server.in_.ids, policies},
+      context{store, clock, server.in_.ids, policies, {}, &server.in_.signer},
       planner(context),
-      loop(context, planner,
-           {.holder = server.name_,
-            .lease = Seconds{10},
-            .steady_micros = [&world = server.in_.world] { return world.now().micros; },
-            .on_pass = {},
-            .on_error = {},
-            .on_chore_failed = [&server](const std::string& chore,
-                                         const Error& error) { server.Failed(chore, error); }}) {
+      loop(context, planner, LoopOptions(server)) {
   store.OnCommit([&server](Revision) { server.Wake(); });
+}
+
+control::SchedulerLoop::Options Server::Life::LoopOptions(Server& server) {
+  control::SchedulerLoop::Options options;
+  options.holder = server.name_;
+  options.lease = Seconds{10};
+  options.steady_micros = [&world = server.in_.world] { return world.now().micros; };
+  options.is_sure_of_time = [this] { return clock.is_sure(); };
+  options.on_chore_failed = [&server](const std::string& chore, const Error& error) {
+    server.Failed(chore, error);
+  };
+  options.sign_audit_every = kSignEvery;
+  return options;
 }
 
 void Server::Start() {
@@ -40,7 +54,31 @@ void Server::Start() {
   ++lives_;
   life_ = std::make_unique<Life>(*this);
   in_.world.Trace(name_ + " starts");
+  // Before the first call, as it really does.
+  CompareClocks();
+  CompareClocksLater();
   TurnLater(kCoalesceMicros);
+}
+
+void Server::CompareClocks() {
+  const Visit visit(*this);
+  const int64_t asked = in_.world.now().micros;
+  const auto time =
+      life_->store.Transact<Instant>(store::Access::kGlance, store::Scope::Everything(),
+                                     [](store::Tx& tx) { return tx.StoreTime(); });
+  const bool was_sure = life_->clock.is_sure();
+  if (time.ok()) life_->clock.Compare(*time, asked, in_.world.now().micros);
+  if (was_sure && !life_->clock.is_sure()) in_.world.Probe("server_not_sure_of_the_time");
+  in_.world.NoteClock(life_->clock.Now().micros - in_.world.now().micros);
+}
+
+void Server::CompareClocksLater() {
+  in_.world.After(in_.world.healed ? kCalmCompareMicros : kCompareMicros, kNobody, "clocks",
+                  [this, life = lives_] {
+                    if (life != lives_ || !alive()) return;
+                    CompareClocks();
+                    if (life == lives_) CompareClocksLater();
+                  });
 }
 
 void Server::Die(int transactions) {

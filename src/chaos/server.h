@@ -6,9 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "allot/control/audit_signer.h"
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
 #include "allot/control/scheduler_loop.h"
+#include "allot/control/service_clock.h"
 #include "chaos/auditor.h"
 #include "chaos/faulty_store.h"
 #include "chaos/world.h"
@@ -22,6 +24,7 @@ struct Installation {
   Auditor& auditor;
   const Policy& policy;
   CountedIds& ids;
+  const control::AuditSigner& signer;
 };
 
 /// One allotd. What it keeps in memory is lost when it dies; its name and its clock are not.
@@ -39,8 +42,8 @@ class Server {
   void Start();
   /// At once when it is idle, or at its so many-th transaction from now.
   void Die(int transactions);
-  void SetClock(int64_t by_micros) { clock_.set_by_micros += by_micros; }
-  void RightClock() { clock_.set_by_micros = 0; }
+  /// Its machine's, which is one of the three that it goes by.
+  LocalClock& machine_clock() { return machine_clock_; }
   /// A call is at work here until it ends: what it uses is not taken from under it.
   class Visit {
    public:
@@ -60,7 +63,9 @@ class Server {
  private:
   struct Life {
     explicit Life(Server& server);
+    control::SchedulerLoop::Options LoopOptions(Server& server);
     FaultyStore store;
+    control::ServiceClock clock;
     control::PolicyBook policies;
     control::Context context;
     control::Planner planner;
@@ -71,11 +76,13 @@ class Server {
   /// A pass of its own, or what is done beside it.
   void Failed(const std::string& what, const Error& error);
   void TurnLater(int64_t micros);
+  void CompareClocks();
+  void CompareClocksLater();
 
   Installation& in_;
   const Actor actor_;
   const std::string name_;
-  LocalClock clock_;
+  LocalClock machine_clock_;
   int visits_ = 0;
   /// Made before the turn that is under way.
   int64_t conflicts_before_ = 0;

@@ -100,6 +100,9 @@ Answer<T> Line::Call(const char* method, int64_t session, Handler<T> handler, bo
     world.Pass(world.random.Between(kMillisecond, Micros(Seconds{8})));
   }
   const auto answer = Deliver<T>(method, session, handler);
+  if (world.Strikes(world.rates.delayed, "answer_delayed")) {
+    world.Pass(world.random.Between(kMillisecond, Micros(Seconds{8})));
+  }
   if (!answer || cut) return TryLater("the connection was lost");
   if (world.Strikes(world.rates.answer_lost, "answer_lost")) {
     return TryLater("the connection was lost");
@@ -211,31 +214,35 @@ Answer<Ok> Line::Acknowledge(int64_t session, const OrderId& order, const agent:
   return Call<Ok>("AcknowledgeOrder", session, handler, true);
 }
 
-Site::Site(Installation& installation, Servers& servers, Cluster cluster,
-           std::vector<std::string> nodes, std::string secret, Actor reports, Actor orders)
+Seat::Seat(Installation& installation, Servers& servers, const Cluster& cluster, Machines& machines,
+           std::string name, std::string secret, Actor reports, Actor orders)
     : in_(installation),
-      cluster_(cluster),
-      machines_(installation.world, installation.auditor, std::move(nodes)),
+      cluster_(cluster.id),
+      name_(std::move(name)),
+      hands_(installation.world, machines),
       memory_(installation.world),
-      line_(installation, servers, std::move(cluster), std::move(secret)),
+      line_(installation, servers, cluster, std::move(secret)),
       clock_(installation.world),
       reports_(reports),
       orders_(orders) {}
 
-void Site::Start() {
+void Seat::Start() {
+  wanted_ = true;
   if (alive()) return;
   if (in_.world.AtWork(reports_) || in_.world.AtWork(orders_)) {
-    in_.world.After(kMillisecond * 100, kNobody, "agent starts", [this] { Start(); });
+    in_.world.After(kMillisecond * 100, kNobody, "agent starts", [this] {
+      if (wanted_) Start();
+    });
     return;
   }
-  machines_.cut = memory_.cut = line_.cut = false;
+  hands_.cut = memory_.cut = line_.cut = false;
   line_.registrations.clear();
-  in_.world.Trace("the agent of " + cluster_.id.str() + " starts");
+  in_.world.Trace(name_ + " starts");
   const auto silent = [](agent::LogLevel, std::string_view,
                          std::initializer_list<agent::LogField>) {};
   ++lives_;
   agent_ = std::make_unique<agent::Agent>(
-      machines_, memory_, line_,
+      hands_, memory_, line_,
       agent::Agent::Surroundings{
           .clock = clock_,
           .steady_ms = [this] { return in_.world.now().micros / kMillisecond; },
@@ -246,29 +253,35 @@ void Site::Start() {
   OrderLater(kMillisecond * 50);
 }
 
-void Site::Die() {
-  if (!alive()) return;
-  in_.world.Trace("the agent of " + cluster_.id.str() + " dies");
-  if (in_.world.AtWork(orders_)) in_.world.Probe("agent_died_within_an_order");
-  machines_.cut = memory_.cut = line_.cut = true;
+void Seat::Leave() {
+  wanted_ = false;
+  Die();
 }
 
-bool Site::Bury() {
+void Seat::Die() {
+  if (!alive()) return;
+  in_.world.Trace(name_ + " dies");
+  if (in_.world.AtWork(orders_)) in_.world.Probe("agent_died_within_an_order");
+  hands_.cut = memory_.cut = line_.cut = true;
+}
+
+bool Seat::Bury() {
   if (!agent_->ending()) return !alive();
   // Whoever runs the service starts it again.
-  in_.world.Trace("the agent of " + cluster_.id.str() + " ends: " + agent_->ending()->message);
+  in_.world.Trace(name_ + " ends: " + agent_->ending()->message);
   if (agent_->ending()->cause == agent::Ending::Cause::kRefused) {
-    in_.world.Violate("agent_serves", "the agent of " + cluster_.id.str() +
-                                          " was refused: " + agent_->ending()->message);
+    in_.world.Violate("agent_serves", name_ + " was refused: " + agent_->ending()->message);
   } else {
-    in_.auditor.Superseded(cluster_.id, line_.registrations);
+    in_.auditor.Superseded(cluster_, line_.registrations);
   }
-  machines_.cut = memory_.cut = line_.cut = true;
-  in_.world.After(kRestartMicros, kNobody, "agent starts", [this] { Start(); });
+  hands_.cut = memory_.cut = line_.cut = true;
+  in_.world.After(kRestartMicros, kNobody, "agent starts", [this] {
+    if (wanted_) Start();
+  });
   return true;
 }
 
-void Site::ReportLater(int64_t micros) {
+void Seat::ReportLater(int64_t micros) {
   in_.world.After(std::max(micros, kMillisecond), reports_, "report", [this, life = lives_] {
     if (life != lives_ || !alive()) return;
     const int64_t wait_ms = agent_->ReportTurn();
@@ -276,7 +289,7 @@ void Site::ReportLater(int64_t micros) {
   });
 }
 
-void Site::OrderLater(int64_t micros) {
+void Seat::OrderLater(int64_t micros) {
   in_.world.After(std::max(micros, kMillisecond), orders_, "orders", [this, life = lives_] {
     if (life != lives_ || !alive()) return;
     line_.pulled = 0;
@@ -289,5 +302,14 @@ void Site::OrderLater(int64_t micros) {
                     : std::max(wait_ms * kMillisecond, kOrderPauseMicros));
   });
 }
+
+Site::Site(Installation& installation, Servers& servers, Cluster cluster,
+           std::vector<std::string> nodes, const std::string& secret, Actors first, Actors second)
+    : cluster_(std::move(cluster)),
+      machines_(installation.world, installation.auditor, std::move(nodes)),
+      agent_(installation, servers, cluster_, machines_, "the agent of " + cluster_.id.str(),
+             secret, first.reports, first.orders),
+      second_(installation, servers, cluster_, machines_,
+              "the second agent of " + cluster_.id.str(), secret, second.reports, second.orders) {}
 
 }  // namespace allot::chaos

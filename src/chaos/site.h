@@ -16,22 +16,19 @@
 namespace allot::chaos {
 
 /// The machines of a cluster, and what is done on them. They outlive their agent.
-class Machines final : public agent::Adapter {
+class Machines {
  public:
   Machines(World& world, Auditor& auditor, std::vector<std::string> names);
 
-  Result<std::vector<agent::NodeReport>> Inventory() override;
-  agent::Progress Provision(const Order& order, int64_t session) override;
-  agent::Progress Release(const Order& order, int64_t session) override;
-  Status Reload() override { return Ok{}; }
+  std::vector<agent::NodeReport> Inventory() const;
+  agent::Progress Provision(const Order& order, int64_t session);
+  agent::Progress Release(const Order& order, int64_t session);
 
   std::size_t size() const { return nodes_.size(); }
   void Break(std::size_t node) { nodes_[node].healthy = false; }
   void Mend(std::size_t node) { nodes_[node].healthy = true; }
   void TakeAway(std::size_t node) { nodes_[node].listed = false; }
   void BringBack(std::size_t node) { nodes_[node].listed = true; }
-  /// The agent is gone: nothing is done for it.
-  bool cut = false;
 
  private:
   struct Machine {
@@ -43,6 +40,7 @@ class Machines final : public agent::Adapter {
   bool TakesTime(const Order& order);
   /// What is in the older of two sessions is not done any more.
   bool IsOfNewestSession(int64_t session);
+  bool AllWork(const Order& order) const;
 
   World& world_;
   Auditor& auditor_;
@@ -50,6 +48,26 @@ class Machines final : public agent::Adapter {
   std::map<OrderId, Instant> ready_at_;
   std::set<std::pair<AllocationId, int>> handed_;
   int64_t newest_session_ = 0;
+};
+
+/// What an agent does on the machines, as long as it lives. Between its decision and the deed it
+/// may be stopped for a while, and others go on.
+class Hands final : public agent::Adapter {
+ public:
+  Hands(World& world, Machines& machines) : world_(world), machines_(machines) {}
+
+  Result<std::vector<agent::NodeReport>> Inventory() override { return machines_.Inventory(); }
+  agent::Progress Provision(const Order& order, int64_t session) override;
+  agent::Progress Release(const Order& order, int64_t session) override;
+  Status Reload() override { return Ok{}; }
+
+  bool cut = false;
+
+ private:
+  void MayPause();
+
+  World& world_;
+  Machines& machines_;
 };
 
 /// What an agent remembers. It outlives the agent.
@@ -66,6 +84,8 @@ class Memory final : public agent::State {
   Result<agent::Records> List() const override;
   Status Write(const agent::Enactment& enactment) override;
   Result<int> RemoveEndedBefore(Instant t) override;
+  /// Its disk is replaced.
+  void Forget();
 
   bool full = false;
   bool cut = false;
@@ -120,19 +140,21 @@ class Line final : public agent::Connection {
   const std::string secret_;
 };
 
-/// One cluster: its machines, and the agent that comes and goes.
-class Site {
+/// Where an agent runs: its memory, its clock and its way to the servers, which outlive it.
+class Seat {
  public:
-  Site(Installation& installation, Servers& servers, Cluster cluster,
-       std::vector<std::string> nodes, std::string secret, Actor reports, Actor orders);
+  Seat(Installation& installation, Servers& servers, const Cluster& cluster, Machines& machines,
+       std::string name, std::string secret, Actor reports, Actor orders);
 
   void Start();
+  /// Until somebody starts it.
   void Die();
+  /// Nobody is to start it any more, whatever it dies of.
+  void Leave();
   bool alive() const { return agent_ != nullptr && !line_.cut; }
-  Machines& machines() { return machines_; }
   Memory& memory() { return memory_; }
   Line& line() { return line_; }
-  const Cluster& cluster() const { return cluster_; }
+  LocalClock& clock() { return clock_; }
 
  private:
   void ReportLater(int64_t micros);
@@ -141,15 +163,42 @@ class Site {
   bool Bury();
 
   Installation& in_;
-  const Cluster cluster_;
-  Machines machines_;
+  const ClusterId cluster_;
+  /// "the agent of ca".
+  const std::string name_;
+  Hands hands_;
   Memory memory_;
   Line line_;
   LocalClock clock_;
   const Actor reports_;
   const Actor orders_;
+  bool wanted_ = false;
   int64_t lives_ = 0;
   std::unique_ptr<agent::Agent> agent_;
+};
+
+/// One cluster: its machines, and the agent that comes and goes. For a while another one may live
+/// elsewhere, when somebody takes the first for dead.
+class Site {
+ public:
+  /// Of an agent's reports and of its orders.
+  struct Actors {
+    Actor reports;
+    Actor orders;
+  };
+  Site(Installation& installation, Servers& servers, Cluster cluster,
+       std::vector<std::string> nodes, const std::string& secret, Actors first, Actors second);
+
+  Machines& machines() { return machines_; }
+  Seat& agent() { return agent_; }
+  Seat& second() { return second_; }
+  const Cluster& cluster() const { return cluster_; }
+
+ private:
+  const Cluster cluster_;
+  Machines machines_;
+  Seat agent_;
+  Seat second_;
 };
 
 }  // namespace allot::chaos

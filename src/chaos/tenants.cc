@@ -115,8 +115,10 @@ void Tenants::DeliverAt(Server& server, const std::shared_ptr<Question>& questio
   if (world.Strikes(world.rates.answer_lost, "answer_lost")) return;
   const bool settles = answer.ok() || !IsToBeRepeated(answer.error());
   if (settles) {
-    world.After(world.random.Between(kMillisecond, 20 * kMillisecond), kNobody, "answer",
-                [this, question] { Settle(*question); });
+    // Later, perhaps, than whoever asked is ready to wait.
+    const bool slow = world.Strikes(world.rates.delayed, "answer_delayed");
+    world.After(world.random.Between(kMillisecond, slow ? Micros(Seconds{20}) : 20 * kMillisecond),
+                kNobody, "answer", [this, question] { Settle(*question); });
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string>
 
 #include "allot/base/check.h"
@@ -38,15 +39,20 @@ Rates DrawRates(SeededRandom& random) {
   rates.provision_fails = rate(120);
   rates.release_fails = rate(120);
   rates.takes_time = rate(400);
+  rates.agent_pauses = rate(60);
   rates.agent_disk = rate(60);
   rates.store_outage = rate(60);
   rates.store_full = rate(40);
   rates.server_dies = rate(100);
   rates.agent_dies = rate(100);
   rates.agent_disk_full = rate(40);
+  rates.agent_doubled = rate(60);
   rates.node_dies = rate(150);
   rates.node_leaves = rate(60);
   rates.clock_jumps = rate(60);
+  rates.clocks_jump_alike = rate(60);
+  rates.store_clock_jumps = rate(60);
+  rates.agent_clock_jumps = rate(60);
   rates.partition = rate(60);
   return rates;
 }
@@ -58,6 +64,10 @@ void World::After(int64_t micros, Actor actor, std::string_view name, std::funct
 
 bool World::AtWork(Actor actor) const {
   return actor != kNobody && std::ranges::find(at_work_, actor) != at_work_.end();
+}
+
+void World::NoteClock(int64_t off_by_micros) {
+  clocks_off_most_ = std::max(clocks_off_most_, std::abs(off_by_micros));
 }
 
 bool World::Step() {

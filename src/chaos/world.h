@@ -34,6 +34,7 @@ struct Rates {
   int provision_fails = 0;
   int release_fails = 0;
   int takes_time = 0;
+  int agent_pauses = 0;  ///< between its decision and what it does
   // Of a write of an agent.
   int agent_disk = 0;
   // Of every half minute.
@@ -42,12 +43,19 @@ struct Rates {
   int server_dies = 0;
   int agent_dies = 0;
   int agent_disk_full = 0;
+  int agent_doubled = 0;  ///< another one lives elsewhere, for a while
   int node_dies = 0;
   int node_leaves = 0;
-  int clock_jumps = 0;
+  int clock_jumps = 0;        ///< of a server's machine
+  int clocks_jump_alike = 0;  ///< of a server's machine and of the database's
+  int store_clock_jumps = 0;  ///< of the database's machine
+  int agent_clock_jumps = 0;
   int partition = 0;
 };
 Rates DrawRates(SeededRandom& random);
+
+constexpr int64_t Micros(Seconds time) { return time.count * 1'000'000; }
+inline constexpr int64_t kMillisecond = 1'000;
 
 /// Who is at work. A turn of one never begins within another turn of the same.
 using Actor = int;
@@ -64,6 +72,10 @@ class World {
   Instant now() const { return now_; }
   /// `what` happens after `micros`, once `actor` is not at work.
   void After(int64_t micros, Actor actor, std::string_view name, std::function<void()> what);
+  /// After a time that is drawn, from `least` to `most`.
+  void AfterSome(Seconds least, Seconds most, std::string_view name, std::function<void()> what) {
+    After(Micros(Seconds{random.Between(least.count, most.count)}), kNobody, name, std::move(what));
+  }
   /// The next thing happens. False when nothing is left to happen.
   bool Step();
   /// Within a thing that happens, others do: until `micros` have gone by.
@@ -73,6 +85,11 @@ class World {
   /// Some others happen, unless it is too deep.
   void LetOthersGoOn();
   bool AtWork(Actor actor) const;
+
+  /// The time that a server works by is off by so much.
+  void NoteClock(int64_t off_by_micros);
+  /// By how much at most it was off so far, either way.
+  int64_t clocks_off_most() const { return clocks_off_most_; }
 
   bool Chance(int permille) { return permille > 0 && random.Below(1000) < Bound(permille); }
   /// Of a fault: never once everything is healed.
@@ -107,6 +124,7 @@ class World {
   std::map<std::pair<Instant, int64_t>, Event> events_;
   /// The innermost last.
   std::vector<Actor> at_work_;
+  int64_t clocks_off_most_ = 0;
 };
 
 /// A machine's clock: the world's, and what it was set by.
@@ -129,8 +147,5 @@ class CountedIds final : public IdSource {
  private:
   int64_t next_ = 0;
 };
-
-constexpr int64_t Micros(Seconds time) { return time.count * 1'000'000; }
-inline constexpr int64_t kMillisecond = 1'000;
 
 }  // namespace allot::chaos
