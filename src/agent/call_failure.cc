@@ -43,11 +43,11 @@ std::optional<Reason> ReasonOf(const grpc::Status& status) {
 }
 
 /// Whether the same call can only get the same answer. What carries no reason of ours was said by
-/// something on the way, whose mind may change; unless there is no Allot at that address.
+/// something on the way, whose mind may change: a proxy that has nothing behind it for a moment
+/// answers as UNIMPLEMENTED, too.
 bool IsRefusal(grpc::StatusCode code, bool ours) {
   switch (code) {
     case grpc::StatusCode::UNIMPLEMENTED:
-      return true;
     case grpc::StatusCode::INVALID_ARGUMENT:
     case grpc::StatusCode::NOT_FOUND:
     case grpc::StatusCode::PERMISSION_DENIED:

@@ -218,7 +218,9 @@ std::vector<FailureCase> FailureCases() {
       {"ReasonOfTomorrow", Refusal(StatusCode::ABORTED, "MOON_IN_THE_WAY", "x"), Kind::kTryLater,
        "code 10"},
       {"ProxyOnTheWay", {StatusCode::PERMISSION_DENIED, "403"}, Kind::kTryLater, "code 7: 403"},
-      {"NotOurServer", {StatusCode::UNIMPLEMENTED, "what?"}, Kind::kRefused, "code 12: what?"},
+      {"NobodyBehindTheProxy", {StatusCode::UNIMPLEMENTED, "404"}, Kind::kTryLater, "code 12: 404"},
+      {"OfAnotherRelease", Refusal(StatusCode::UNIMPLEMENTED, "METHOD_UNKNOWN", "x"),
+       Kind::kRefused, "method_unknown"},
       {"BrokenDetails", {StatusCode::ABORTED, "x", "\xff\xff"}, Kind::kTryLater, "code 10"},
   };
 }
