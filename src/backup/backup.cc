@@ -103,18 +103,23 @@ Status VerifyData(const std::string& data, const std::stop_token& stop) {
                                                 EndOf(run.output) + ". Use another one.");
 }
 
+/// Of a backup or a removal that was killed.
+void RemoveLeftovers(const std::string& folder) {
+  std::error_code problem;
+  for (const char* leftover : {kUnfinished, kRemoved}) {
+    fs::remove_all(folder + "/" + leftover, problem);
+  }
+}
+
 /// The oldest first, so that what stays is always the newest. A half-removed one is listed by
-/// nobody, and the next backup removes the rest of it.
-Status RemoveOlder(const TakeOptions& options) {
+/// nobody, and the next backup removes the rest of it. False when somebody restores: then nothing
+/// is removed.
+Result<bool> RemoveOlder(const RemoveOptions& options) {
   ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options.folder));
   const std::size_t keep = static_cast<std::size_t>(options.keep);
-  if (options.keep == 0 || backups.size() <= keep) return Ok{};
+  if (backups.size() <= keep) return true;
   const auto lock = FolderLock::ToRemove(options.folder);
-  if (!lock) {
-    options.progress("nothing is removed while somebody restores from " + options.folder +
-                     ": the next backup does it");
-    return Ok{};
-  }
+  if (!lock) return false;
   const std::string removed = options.folder + "/" + kRemoved;
   std::error_code problem;
   for (std::size_t i = 0; i + keep < backups.size(); ++i) {
@@ -125,13 +130,13 @@ Status RemoveOlder(const TakeOptions& options) {
   }
   const std::vector<Backup> kept(backups.end() - static_cast<std::ptrdiff_t>(keep), backups.end());
   const std::string log = LogFolderOf(options.folder);
-  if (!fs::exists(log, problem)) return Ok{};
+  if (!fs::exists(log, problem)) return true;
   // It looks at the place and not at the timeline, and leaves histories alone.
   const LogArchive archive(log, kept.back().wal_segment_bytes);
   ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_archivecleanup", "-x", ".gz", log,
                                                      archive.SegmentName(FirstNeeded(kept))},
                                                     options.stop));
-  if (run.status == 0) return Ok{};
+  if (run.status == 0) return true;
   return ToolFailed("pg_archivecleanup could not remove what no backup needs any more", run);
 }
 
@@ -147,6 +152,18 @@ Status RequireSameCluster(const TakeOptions& options, const std::string& identif
       options.folder + " holds backups of another PostgreSQL cluster (" +
           backups->back().system_identifier + ", this one is " + identifier +
           "): give each cluster a folder of its own, with --to and in backup.folder.");
+}
+
+/// Known before hours of copying: under Patroni the log is another user's.
+Status RequireLogWithinReach(const TakeOptions& options) {
+  const std::string log = LogFolderOf(options.folder);
+  const int needed = R_OK | X_OK | (options.keep > 0 ? W_OK : 0);
+  if (::eaccess(log.c_str(), needed) == 0 || errno == ENOENT) return Ok{};
+  return StateError(Reason::kConfigInvalid,
+                    "This user may not read " + log + (options.keep > 0 ? " and clear it" : "") +
+                        " (" + std::generic_category().message(errno) +
+                        "): give it to a group that this user is in (docs/operator.md, \"Back up "
+                        "and restore\").");
 }
 
 /// Whether the log of the end is in the archive, which takes a moment.
@@ -168,6 +185,7 @@ Result<Backup> TakeInto(const std::string& unfinished, const TakeOptions& option
   ALLOT_RETURN_IF_ERROR(store::RequireServable(options.url));
   ALLOT_ASSIGN_OR_RETURN(const store::DatabaseState before, store::ReadDatabaseState(options.url));
   ALLOT_RETURN_IF_ERROR(RequireSameCluster(options, before.system_identifier));
+  if (before.log_archived) ALLOT_RETURN_IF_ERROR(RequireLogWithinReach(options));
   if (::mkdir(unfinished.c_str(), 0700) != 0) return Unwritable(unfinished, errno);
 
   options.progress("copying the cluster");
@@ -255,18 +273,37 @@ Result<Backup> TakeBackup(const TakeOptions& given) {
   TakeOptions options = given;
   options.folder = FromTheRoot(given.folder);
   ALLOT_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::ToTakeABackup(options.folder));
+  RemoveLeftovers(options.folder);
   const std::string unfinished = options.folder + "/" + kUnfinished;
-  std::error_code problem;
-  for (const char* leftover : {kUnfinished, kRemoved}) {
-    fs::remove_all(options.folder + "/" + leftover, problem);
-  }
   auto backup = TakeInto(unfinished, options);
   if (!backup.ok()) {
+    std::error_code problem;
     fs::remove_all(unfinished, problem);
     return backup;
   }
-  ALLOT_RETURN_IF_ERROR(RemoveOlder(options));
+  if (options.keep == 0) return backup;
+  ALLOT_ASSIGN_OR_RETURN(const bool removed, RemoveOlder({.folder = options.folder,
+                                                          .keep = options.keep,
+                                                          .progress = options.progress,
+                                                          .stop = options.stop}));
+  if (!removed) {
+    options.progress("nothing is removed while somebody restores from " + options.folder +
+                     ": the next backup does it");
+  }
   return backup;
+}
+
+Status RemoveOldBackups(const RemoveOptions& given) {
+  RemoveOptions options = given;
+  options.folder = FromTheRoot(given.folder);
+  // Not made where there is none: a folder that is not mounted holds no backups.
+  ALLOT_RETURN_IF_ERROR(ListBackups(options.folder));
+  ALLOT_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::ToTakeABackup(options.folder));
+  RemoveLeftovers(options.folder);
+  ALLOT_ASSIGN_OR_RETURN(const bool removed, RemoveOlder(options));
+  if (removed) return Ok{};
+  return StateError(Reason::kConfigInvalid, "Somebody restores from " + options.folder +
+                                                ": nothing was removed. Wait until that is done.");
 }
 
 }  // namespace allot::backup

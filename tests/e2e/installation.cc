@@ -96,8 +96,8 @@ void Installation::MoveTo(const std::string& data_dir) {
   }
 }
 
-std::string Installation::Metrics() const {
-  const std::string log = server_->err();
+std::string MetricsOf(const Process& server) {
+  const std::string log = server.err();
   const std::string before_port = R"("metrics_listen":"127.0.0.1:)";
   const std::size_t at = log.find(before_port);
   if (at == std::string::npos) {
@@ -112,6 +112,8 @@ std::string Installation::Metrics() const {
                        "timeout 10 cat <&3"})
       .out;
 }
+
+std::string Installation::Metrics() const { return MetricsOf(*server_); }
 
 std::string Installation::address() const { return FirstLine(data_dir() + "/server.address"); }
 

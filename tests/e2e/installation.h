@@ -34,7 +34,7 @@ class Installation {
   /// Requires: it has ended.
   void MoveTo(const std::string& data_dir);
   std::string address() const;
-  /// What a scrape of the server is answered; adds a failure when there is nothing to scrape.
+  /// Of the server.
   std::string Metrics() const;
   /// From now on clients connect there, instead of to the server itself.
   void PutBehind(const std::string& address) { front_ = address; }
@@ -87,6 +87,10 @@ class Installation {
   std::vector<std::string> server_command_;
   std::unique_ptr<Process> server_;
 };
+
+/// What a scrape of a server that serves is answered; adds a failure when there is nothing to
+/// scrape.
+std::string MetricsOf(const Process& server);
 
 /// Waits until `folder` holds a file whose text contains `wanted`; false when it takes too long.
 bool AwaitFile(const std::string& folder, std::string_view wanted);

@@ -80,4 +80,15 @@ struct TakeOptions {
 /// store_unavailable; then nothing of it is left.
 Result<Backup> TakeBackup(const TakeOptions& options);
 
+struct RemoveOptions {
+  std::string folder;
+  /// How many stay, the newest; at least 1.
+  int keep = 1;
+  Progress progress;
+  std::stop_token stop = {};
+};
+/// Removes the others, with the log that only they needed, and makes none: also where there is no
+/// room for one. config_invalid while a backup is made, or somebody restores.
+Status RemoveOldBackups(const RemoveOptions& options);
+
 }  // namespace allot::backup
