@@ -1,5 +1,6 @@
 #include "agent/grpc_connection.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 
@@ -130,6 +131,18 @@ void GrpcConnection::Interrupt() {
   for (grpc::ClientContext* context : contexts_) context->TryCancel();
 }
 
+void GrpcConnection::NoteServerCertificate(const grpc::ClientContext& context) {
+  const auto shown = context.auth_context()->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (shown.empty() || !options_.on_server_certificate) return;
+  std::string certificate(shown[0].data(), shown[0].size());
+  {
+    const std::lock_guard lock(mutex_);
+    if (server_certificate_ == certificate) return;
+    server_certificate_ = certificate;
+  }
+  options_.on_server_certificate(certificate);
+}
+
 Answer<Registration> GrpcConnection::Register(const std::string& request_id) {
   v1::RegisterAgentRequest request;
   request.set_cluster(cluster_name_);
@@ -170,6 +183,7 @@ Answer<HeartbeatAnswer> GrpcConnection::Heartbeat(const ReportHead& head,
   Call call(*this, options_.call_deadline_ms, Call::Interruption::kAllowed);
   const grpc::Status status = call.stub().Heartbeat(call.context(), request, &response);
   if (!status.ok()) return FailureOf(status);
+  NoteServerCertificate(*call.context());
   return HeartbeatAnswer{response.inventory_wanted(),
                          Seconds{response.heartbeat_expiry().seconds()}};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -26,6 +27,8 @@ class GrpcConnection final : public Connection {
     ProviderId provider;
     ClusterId cluster;
     GpuModel gpu_model = GpuModel::kH200;
+    /// Told the certificate that the server shows, in PEM: the first time, and when it is another.
+    std::function<void(const std::string& certificate)> on_server_certificate = {};
     /// Bound of a call that does not wait.
     int64_t call_deadline_ms = 5'000;
     /// Of a full inventory, and of an acknowledgement that must not be lost to a slow moment.
@@ -58,11 +61,13 @@ class GrpcConnection final : public Connection {
       const std::shared_ptr<grpc::ChannelCredentials>& credentials) const;
   std::shared_ptr<Link> link();
   bool interrupted();
+  void NoteServerCertificate(const grpc::ClientContext& context);
 
   const Options options_;
   const std::string cluster_name_;
   std::mutex mutex_;
   std::shared_ptr<Link> link_;
+  std::string server_certificate_;
   bool interrupted_ = false;
   /// Calls under way that Interrupt ends.
   std::set<grpc::ClientContext*> contexts_;

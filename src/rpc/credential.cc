@@ -27,15 +27,16 @@ std::optional<std::string_view> OnlyValue(const grpc::CallbackServerContext& con
   return std::string_view(first->second.data(), first->second.size());
 }
 
-std::string NameOfConnection(const grpc::CallbackServerContext& context) {
-  const auto names = context.auth_context()->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
-  return names.empty() ? std::string() : std::string(names[0].data(), names[0].size());
+/// Of the certificate that the connection was made with; empty without one.
+std::string PropertyOfConnection(const grpc::CallbackServerContext& context,
+                                 const std::string& property) {
+  const auto values = context.auth_context()->FindPropertyValues(property);
+  return values.empty() ? std::string() : std::string(values[0].data(), values[0].size());
 }
 
-std::string NameThatTheEdgeForwards(const grpc::CallbackServerContext& context) {
+std::string CertificateThatTheEdgeForwards(const grpc::CallbackServerContext& context) {
   const auto value = OnlyValue(context, kForwardedCertificateHeader);
-  const auto certificate = value ? PercentDecoded(*value) : std::nullopt;
-  return certificate ? transport::SpiffeIdOf(*certificate).value_or("") : "";
+  return value ? PercentDecoded(*value).value_or("") : "";
 }
 
 /// The key or the token; neither where there is none.
@@ -46,23 +47,31 @@ Credential CredentialIn(const grpc::CallbackServerContext& context) {
   const bool has_scheme = value.starts_with(kScheme);
   const std::string_view text = has_scheme ? value.substr(kScheme.size()) : "";
   if (text.find('.') != std::string_view::npos) {
-    return {.key_sha256 = {}, .token = std::string(text), .certificate_name = {}};
+    return {
+        .key_sha256 = {}, .token = std::string(text), .certificate = {}, .certificate_name = {}};
   }
   const bool sound = !text.empty() && text.size() <= kKeyLengthMax;
   return {.key_sha256 = control::Sha256Hex(sound ? text : "not a key"),
           .token = {},
+          .certificate = {},
           .certificate_name = {}};
 }
 
 }  // namespace
 
-Credential CredentialOf(const grpc::CallbackServerContext& context, const ServerTls* tls) {
+Credential CredentialOf(const grpc::CallbackServerContext& context, const ServerTls* tls,
+                        SeenCertificates& seen) {
   Credential credential = CredentialIn(context);
   if (tls == nullptr) return credential;
-  const std::string name = NameOfConnection(context);
+  credential.certificate_name = PropertyOfConnection(context, GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
+  if (credential.certificate_name.empty()) return credential;
+  credential.certificate = PropertyOfConnection(context, GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (!tls->IsEdge(credential.certificate_name)) return credential;
+  seen.Note("edge", credential.certificate);
   // Anybody may send the header; it says something only where the edge itself is the sender, which
   // sets it anew on every call.
-  credential.certificate_name = tls->IsEdge(name) ? NameThatTheEdgeForwards(context) : name;
+  credential.certificate = CertificateThatTheEdgeForwards(context);
+  credential.certificate_name = transport::SpiffeIdOf(credential.certificate).value_or("");
   return credential;
 }
 

@@ -5,6 +5,7 @@
 #include <grpcpp/server_context.h>
 
 #include "allot/rpc/server_tls.h"
+#include "rpc/seen_certificates.h"
 
 namespace allot::rpc {
 
@@ -15,12 +16,16 @@ struct Credential {
   std::string key_sha256;
   /// What stands in its place and has a dot, which no key has; empty for a key. Never logged.
   std::string token;
-  /// The SPIFFE ID in the certificate that the caller's connection was made with; empty without.
+  /// The certificate that the caller's connection was made with, in PEM, and the SPIFFE ID in it;
+  /// empty without.
+  std::string certificate;
   std::string certificate_name;
 };
 
 /// `tls` is null on a server without. The caller's connection is the one that the call came by,
-/// or, if that is the edge's, the one that the edge says it came to the edge by.
-Credential CredentialOf(const grpc::CallbackServerContext& context, const ServerTls* tls);
+/// or, if that is the edge's, the one that the edge says it came to the edge by; the edge's own
+/// certificate is noted in `seen`.
+Credential CredentialOf(const grpc::CallbackServerContext& context, const ServerTls* tls,
+                        SeenCertificates& seen);
 
 }  // namespace allot::rpc

@@ -47,16 +47,17 @@ grpc::ServerUnaryReactor* Gateway::Answer(const std::string& name, const Method&
                                           bool changes, grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) {
-  auto call = std::make_shared<UnaryCall>(UnaryCall{.context = context,
-                                                    .reactor = context->DefaultReactor(),
-                                                    .request = request,
-                                                    .response = response,
-                                                    .method = &method,
-                                                    .changes = changes,
-                                                    .record = NewRecord(name),
-                                                    .credential = CredentialOf(*context, tls_),
-                                                    .awaited = {},
-                                                    .expiry_micros = 0});
+  auto call =
+      std::make_shared<UnaryCall>(UnaryCall{.context = context,
+                                            .reactor = context->DefaultReactor(),
+                                            .request = request,
+                                            .response = response,
+                                            .method = &method,
+                                            .changes = changes,
+                                            .record = NewRecord(name),
+                                            .credential = CredentialOf(*context, tls_, seen_),
+                                            .awaited = {},
+                                            .expiry_micros = 0});
   grpc::ServerUnaryReactor* reactor = call->reactor;
   Admit(
       call->credential,
@@ -194,7 +195,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* Gateway::Watch(const std::string& na
   context->AddTrailingMetadata(kCallIdHeader, record.call_id);
   auto stream = WatchStream::Make(journal_, record, context);
   // Read now: the request and the context are gRPC's, and the stream may end before a worker comes.
-  const Credential credential = CredentialOf(*context, tls_);
+  const Credential credential = CredentialOf(*context, tls_, seen_);
   const auto refuse = [stream, record](const Denial& denial) {
     CallRecord refused = record;
     refused.token_fault = denial.token_fault;

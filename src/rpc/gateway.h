@@ -33,10 +33,12 @@ inline constexpr int kCallIdLength = 16;
 class Gateway {
  public:
   /// `tls` is null on a server without.
-  Gateway(const control::Context& context, const ServerTls* tls, CallJournal& journal,
-          Identification& identification, WorkerPool& pool, AwaitingCalls& awaiting, WatchHub& hub)
+  Gateway(const control::Context& context, const ServerTls* tls, SeenCertificates& seen,
+          CallJournal& journal, Identification& identification, WorkerPool& pool,
+          AwaitingCalls& awaiting, WatchHub& hub)
       : context_(context),
         tls_(tls),
+        seen_(seen),
         journal_(journal),
         identification_(identification),
         pool_(pool),
@@ -75,6 +77,7 @@ class Gateway {
 
   const control::Context& context_;
   const ServerTls* const tls_;
+  SeenCertificates& seen_;
   CallJournal& journal_;
   Identification& identification_;
   WorkerPool& pool_;

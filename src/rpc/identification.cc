@@ -67,6 +67,9 @@ void Identification::Ask(const Credential& credential, const control::Proof& pro
     if (!principal.ok()) return refuse({.error = principal.error()});
     const Status certified = CheckCertificate(*principal, credential);
     if (!certified.ok()) return refuse({.error = certified.error()});
+    if (principal->role == Role::kProvider) {
+      seen_.Note("providers/" + principal->provider.str(), credential.certificate);
+    }
     serve(*principal);
   });
   if (asked != QueueVerdict::kTaken) refuse({.error = RefusalOf(asked)});

@@ -7,6 +7,7 @@
 #include "allot/rpc/server_tls.h"
 #include "rpc/authenticator.h"
 #include "rpc/credential.h"
+#include "rpc/seen_certificates.h"
 #include "rpc/worker_pool.h"
 
 namespace allot::rpc {
@@ -28,9 +29,9 @@ class Identification {
   using Refuse = std::function<void(const Denial&)>;
 
   /// `tls` is null on a server without, `tokens` on one that takes none.
-  Identification(const ServerTls* tls, oidc::TokenVerifier* tokens, Authenticator& authenticator,
-                 WorkerPool& pool)
-      : tls_(tls), tokens_(tokens), authenticator_(authenticator), pool_(pool) {}
+  Identification(const ServerTls* tls, SeenCertificates& seen, oidc::TokenVerifier* tokens,
+                 Authenticator& authenticator, WorkerPool& pool)
+      : tls_(tls), seen_(seen), tokens_(tokens), authenticator_(authenticator), pool_(pool) {}
 
   /// Runs `serve` on the authenticator's thread, or `refuse`, at once or later: one of the two,
   /// once. Neither may block.
@@ -46,6 +47,7 @@ class Identification {
   Status CheckCertificate(const Principal& principal, const Credential& credential) const;
 
   const ServerTls* const tls_;
+  SeenCertificates& seen_;
   oidc::TokenVerifier* const tokens_;
   Authenticator& authenticator_;
   WorkerPool& pool_;

@@ -68,6 +68,7 @@ class GrpcServer final : public Server {
       : options_(std::move(options)),
         cluster_names_(context),
         journal_(options_.log, options_.registry, options_.steady_micros),
+        seen_certificates_(options_.registry, options_.steady_micros),
         shared_commit_(context, {.calls_max = static_cast<std::size_t>(options_.queued_calls_max),
                                  .calls_a_party_max =
                                      static_cast<std::size_t>(options_.queued_calls_a_party_max)}),
@@ -91,8 +92,10 @@ class GrpcServer final : public Server {
               .progress_ms = options_.watch_progress_ms,
               .poll_ms = options_.poll_ms,
               .steady_micros = options_.steady_micros}),
-        identification_(options_.tls.get(), options_.tokens.get(), authenticator_, pool_),
-        gateway_(context, options_.tls.get(), journal_, identification_, pool_, awaiting_, hub_),
+        identification_(options_.tls.get(), seen_certificates_, options_.tokens.get(),
+                        authenticator_, pool_),
+        gateway_(context, options_.tls.get(), seen_certificates_, journal_, identification_, pool_,
+                 awaiting_, hub_),
         unknown_methods_(context.ids, journal_) {
     const Services services{context, planner, shared_commit_, cluster_names_};
     for (const auto& methods :
@@ -133,8 +136,10 @@ class GrpcServer final : public Server {
         options_.tls ? options_.tls->Credentials() : grpc::InsecureServerCredentials(), &port);
     server_ = builder.BuildAndStart();
     if (!server_) {
-      return FieldError(Reason::kConfigInvalid, "address", options_.address,
-                        "an address of this machine that nobody listens on");
+      return StateError(Reason::kConfigInvalid,
+                        "the address " + Printable(options_.address) +
+                            " cannot be listened on: expected one of this machine that nobody "
+                            "listens on");
     }
     address_ = WithPort(options_.address, port);
     return Ok{};
@@ -192,6 +197,7 @@ class GrpcServer final : public Server {
   const Options options_;
   ClusterNames cluster_names_;
   CallJournal journal_;
+  SeenCertificates seen_certificates_;
   control::SharedCommit shared_commit_;
   Authenticator authenticator_;
   WorkerPool pool_;

@@ -32,6 +32,12 @@ X509Ptr FirstCertificate(const std::string& pem) {
   return at_end ? std::move(first) : nullptr;
 }
 
+/// Not of the field alone: a clock that is not set yet makes it so, too, and that passes.
+Error NotValidNow(const PemFile& file, const std::string& why) {
+  return StateError(Reason::kConfigInvalid,
+                    Refuse(file, why, "a certificate that is valid now").message);
+}
+
 Instant TimeOf(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
@@ -57,13 +63,9 @@ Result<Certificate> ReadCertificate(const PemFile& chain, const PemFile& key, In
                   "PEM: the certificate, then its chain");
   }
   const Instant expire_time = TimeOf(X509_get0_notAfter(certificate.get()));
-  if (expire_time <= now) {
-    return Refuse(chain, "expired " + FormatRfc3339(expire_time),
-                  "a certificate that is valid now");
-  }
+  if (expire_time <= now) return NotValidNow(chain, "expired " + FormatRfc3339(expire_time));
   if (const Instant start = TimeOf(X509_get0_notBefore(certificate.get())); now < start) {
-    return Refuse(chain, "is not valid before " + FormatRfc3339(start),
-                  "a certificate that is valid now");
+    return NotValidNow(chain, "is not valid before " + FormatRfc3339(start));
   }
   if (key_pem.open_to_all) return RefuseOpenKey(key);
   const KeyPtr private_key(
@@ -88,6 +90,12 @@ Result<std::string> ReadAuthorities(const PemFile& file) {
                   "PEM: the certificates of the authorities to believe");
   }
   return std::move(pem.text);
+}
+
+std::optional<Instant> ExpireTimeOf(const std::string& certificate) {
+  const X509Ptr read = FirstCertificate(certificate);
+  if (!read) return std::nullopt;
+  return TimeOf(X509_get0_notAfter(read.get()));
 }
 
 std::optional<std::string> SpiffeIdOf(const std::string& certificate) {

@@ -145,6 +145,84 @@ TEST_F(BackupFaultsTest, AnotherClusterAnotherDatabaseAndLessThanTheBackupHasAre
   EXPECT_FALSE(fs::exists(restored_ / "data/postgres"));
 }
 
+TEST_F(BackupFaultsTest, ALogOfAnotherUserIsRefusedBeforeAnythingIsCopied) {
+  ASSERT_EQ(Backup().exit_code, 0);
+  std::vector<std::string> command = {Binary("allotd"),   "backup", "--data-dir",
+                                      nation_.data_dir(), "--to",   folder()};
+  const std::string log = folder() + "/wal";
+  if (geteuid() == 0) {
+    // As whoever runs PostgreSQL, and reaches it, with a log that is root's.
+    ASSERT_EQ(RunToEnd({"chown", "-R", "postgres", folder()}).exit_code, 0);
+    ASSERT_EQ(RunToEnd({"chown", "root:root", log}).exit_code, 0);
+    command.insert(command.begin(), {"setpriv", "--reuid=postgres", "--regid=postgres",
+                                     "--clear-groups", "--inh-caps=-all"});
+  } else {
+    fs::permissions(log, fs::perms::none);
+  }
+  const Ended ended = RunToEnd(command);
+  if (geteuid() != 0) fs::permissions(log, fs::perms::owner_all);
+  EXPECT_NE(ended.exit_code, 0);
+  EXPECT_THAT(ended.err, HasSubstr("This user may not read " + log));
+  EXPECT_EQ(ended.err.find("copying"), std::string::npos) << ended.err;
+}
+
+TEST_F(BackupFaultsTest, OldOnesAreRemovedWithoutRoomForANewOne) {
+  std::vector<std::string> made;
+  for (int i = 0; i < 3; ++i) {
+    const Ended backup = Backup();
+    ASSERT_EQ(backup.exit_code, 0) << backup.err;
+    made.push_back(backup.out.substr(0, backup.out.size() - 1));
+    AwaitArchived();
+  }
+  // Without a database.
+  ASSERT_EQ(nation_.server().Terminate().exit_code, 0);
+  const std::string first_segment = FirstSegment();
+  EXPECT_EQ(Allotd({"backup", "--prune", "--to", folder()}).exit_code, 2) << "keep how many?";
+  const Ended pruned = Allotd({"backup", "--prune", "--keep", "1", "--to", folder()});
+  EXPECT_EQ(pruned.exit_code, 0) << pruned.err;
+  EXPECT_FALSE(fs::exists(made[0]));
+  EXPECT_FALSE(fs::exists(made[1]));
+  EXPECT_TRUE(fs::exists(made[2]));
+  EXPECT_GT(FirstSegment(), first_segment) << "nor the log that only they needed";
+  EXPECT_EQ(Allotd({"verify", "--backup", folder()}).exit_code, 0);
+
+  const Ended nowhere = Allotd({"backup", "--prune", "--keep", "1", "--to", folder() + "x"});
+  EXPECT_NE(nowhere.exit_code, 0);
+  EXPECT_FALSE(fs::exists(folder() + "x")) << "a folder that is not mounted is not made";
+}
+
+TEST_F(BackupFaultsTest, ANewDatabaseIsNotBegunBesideBackupsOfOneThatIsLost) {
+  ASSERT_EQ(Backup().exit_code, 0);
+  ASSERT_EQ(nation_.server().Terminate().exit_code, 0);
+  const std::string config = backups_ / "allotd.yaml";
+  std::ofstream(config) << Config();
+  const auto serve = [&](const std::string& data_dir) {
+    return std::vector<std::string>{Binary("allotd"), "serve",       "--data-dir",       data_dir,
+                                    "--listen",       "127.0.0.1:0", "--metrics-listen", "off",
+                                    "--config",       config};
+  };
+  const Ended refused = RunToEnd(serve(restored_ / "new"));
+  EXPECT_EQ(refused.exit_code, 1) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("restore it first"));
+  EXPECT_FALSE(fs::exists(restored_ / "new/postgres"));
+  ASSERT_EQ(Restore(restored_ / "new").exit_code, 0);
+  Process server(serve(restored_ / "new"));
+  EXPECT_TRUE(server.AwaitErr(R"("event":"serving")")) << server.err();
+}
+
+TEST_F(BackupFaultsTest, AServerOnADatabaseOfOthersTellsOfItsBackupsToo) {
+  ASSERT_EQ(Backup().exit_code, 0);
+  const std::string config = backups_ / "allotd.yaml";
+  std::ofstream(config) << Config();
+  Process server({Binary("allotd"), "serve", "--database",
+                  *store::PrivateCluster::RunningUrl(nation_.data_dir()), "--listen", "127.0.0.1:0",
+                  "--metrics-listen", "127.0.0.1:0", "--config", config});
+  ASSERT_TRUE(server.AwaitErr(R"("event":"serving")")) << server.err();
+  const std::string metrics = MetricsOf(server);
+  EXPECT_THAT(metrics, HasSubstr("allot_backup_timestamp_seconds 1"));
+  EXPECT_THAT(metrics, HasSubstr("allot_log_archived_timestamp_seconds"));
+}
+
 TEST_F(BackupFaultsTest, FoldersMayBeGivenFromWhereOneIs) {
   const auto here = [&](const std::string& command) {
     return RunToEnd(

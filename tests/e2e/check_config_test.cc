@@ -26,6 +26,7 @@ TEST(CheckConfig, AcceptsEverySetting) {
   const Ended ended = CheckConfig(dir, R"(
 server:
   listen: "[::1]:8443"
+  edge: pool.example:443
   metrics_listen: off
   log_level: debug
   database_connections: 16

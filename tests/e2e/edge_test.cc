@@ -16,6 +16,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "allot/oidc/token_verifier.h"
+#include "allot/store/private_cluster.h"
 #include "allot/v1/pool_service.grpc.pb.h"
 #include "e2e/installation.h"
 #include "support/edge.h"
@@ -117,6 +118,56 @@ TEST_F(EdgeTest, AProviderNeedsItsOwnCertificateThere) {
   EXPECT_EQ(CallAsNaver(edge_->address(), &*authority_, "naver"), "OK");
   EXPECT_THAT(CallAsNaver(edge_->address(), &*authority_, "kakao"), HasSubstr("certificate of"));
   EXPECT_THAT(CallAsNaver(edge_->address(), nullptr, ""), HasSubstr("certificate of"));
+}
+
+TEST_F(EdgeTest, TheServerSaysWhenItsCertificateAndThoseThatItHandsOnEnd) {
+  EXPECT_EQ(CallAsNaver(edge_->address(), &*authority_, "naver"), "OK");
+  const std::string metrics = nation_->Metrics();
+  for (const char* holder : {"edge", "providers/naver"}) {
+    EXPECT_THAT(metrics, HasSubstr("allot_certificate_expiry_timestamp_seconds{holder=\"" +
+                                   std::string(holder) + "\"} "));
+  }
+}
+
+TEST_F(EdgeTest, AServerLooksAtTheEdgeFromOutside) {
+  const TempDir dir;
+  const auto serve_behind = [&](const std::string& edge) {
+    std::ofstream(dir / "allotd.yaml") << "server: {edge: '" << edge << "'}\n";
+    return std::make_unique<Process>(std::vector<std::string>{
+        Binary("allotd"), "serve", "--database",
+        *store::PrivateCluster::RunningUrl(nation_->data_dir()), "--listen", "127.0.0.1:0",
+        "--metrics-listen", "127.0.0.1:0", "--config", dir / "allotd.yaml"});
+  };
+  const auto silent = serve_behind("127.0.0.1:9");
+  ASSERT_TRUE(silent->AwaitErr(R"("event":"edge_not_answered")")) << silent->err();
+  EXPECT_THAT(MetricsOf(*silent), HasSubstr("allot_edge_up 0"));
+  EXPECT_THAT(MetricsOf(*silent), HasSubstr("allot_probe_up 1"));
+
+  const auto server = serve_behind(edge_->address());
+  ASSERT_TRUE(server->AwaitErr(R"("event":"serving")")) << server->err();
+  std::string metrics;
+  while (metrics.find("holder=\"edge_front\"") == std::string::npos) {
+    metrics = MetricsOf(*server);
+    ASSERT_TRUE(server->running()) << server->err();
+  }
+  EXPECT_THAT(metrics, HasSubstr("allot_edge_up 1"));
+}
+
+TEST_F(EdgeTest, APortAloneIsOfEveryAddress) {
+  // In a network of its own, where every address is this machine's.
+  const TempDir run;
+  const Ended ended = RunToEnd(
+      {"unshare", "--net", "bash", "-c",
+       R"(ip link set lo up && { deploy/edge/edge run --listen 8443 --certificates "$1" --run "$2" & } &&
+          for at in 127.0.0.1 '[::1]'; do
+            until openssl s_client -connect "$at:8443" -CAfile "$1/ca.crt" </dev/null 2>/dev/null; do
+              [ $((++tries)) -lt 200 ] && sleep 0.05 || exit 1
+            done | grep -c 'Verify return code: 0'
+          done
+          kill %1; wait)",
+       "-", authority_->folder(), run.path().string()});
+  if (ended.err.find("Operation not permitted") != std::string::npos) GTEST_SKIP() << ended.err;
+  EXPECT_EQ(ended.out, "1\n1\n") << ended.err;
 }
 
 TEST_F(EdgeTest, WhatACallerSaysOfItsCertificateIsNotBelieved) {

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <ctime>
 #include <fstream>
 
 #include "e2e/installation.h"
@@ -87,6 +89,46 @@ TEST_F(TlsTest, CertificatesAreReadAgainOnSighup) {
   const Ended submitted =
       nation_->Allot({"submit", "snu/llm", "--gpus", "8", "--for", "1h", "--name", "a1", "--wait"});
   EXPECT_EQ(submitted.exit_code, 0) << submitted.err;
+}
+
+TEST_F(TlsTest, SaysWhenEachCertificateEndsThatItLivesBy) {
+  authority_.MakeProvider("naver", {"--days", "5"});
+  const auto agent = nation_->StartAgent("naver-a");
+  const auto days_left = [&](const std::string& holder) {
+    const std::string metrics = nation_->Metrics();
+    const std::string name =
+        "allot_certificate_expiry_timestamp_seconds{holder=\"" + holder + "\"} ";
+    const std::size_t at = metrics.find(name);
+    if (at == std::string::npos) return -1L;
+    const double end = std::stod(metrics.substr(at + name.size()));
+    return std::lround((end - static_cast<double>(std::time(nullptr))) / 86'400);
+  };
+  EXPECT_EQ(days_left("server"), 90);
+  EXPECT_EQ(days_left("providers/naver"), 5);
+  EXPECT_EQ(days_left("providers/kakao"), -1) << "none of its agents was heard";
+  EXPECT_TRUE(agent->AwaitErr(R"("whose":"server")")) << "as the agent does: " << agent->err();
+  EXPECT_THAT(agent->err(), HasSubstr("a certificate ends soon"));
+  EXPECT_THAT(agent->err(), HasSubstr(R"("whose":"provider")"));
+}
+
+TEST_F(TlsTest, ACertificateThatIsNotValidNowEndsNobodyForGood) {
+  // A clock that is not set yet after a power cut makes it so, too.
+  authority_.MakeServer({"--days", "-1"});
+  nation_->server().Terminate();
+  const TempDir dir;
+  std::ofstream(dir / "allotd.yaml")
+      << "server: {tls: {certificate: " << authority_.certificate("server")
+      << ", key: " << authority_.key("server") << "}}\n";
+  const Ended server =
+      RunToEnd({Binary("allotd"), "serve", "--data-dir", dir / "data", "--listen", "127.0.0.1:0",
+                "--metrics-listen", "off", "--config", dir / "allotd.yaml"});
+  EXPECT_EQ(server.exit_code, 1) << server.err;
+  EXPECT_THAT(server.err, HasSubstr("expired"));
+
+  authority_.MakeProvider("naver", {"--days", "-1"});
+  const Ended agent = nation_->LaunchAgent("naver-a", "naver-a")->Wait();
+  EXPECT_EQ(agent.exit_code, 1) << agent.err;
+  EXPECT_THAT(agent.err, HasSubstr("expired"));
 }
 
 TEST(TlsConfiguration, AnAddressThatOthersReachNeedsACertificate) {

@@ -103,6 +103,13 @@ TEST(Watchdog, IsToldWhenTheServerServesAndThatItAnswersNewConnections) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(supervisor.Hears("WATCHDOG=1", Supervisor::kWatchdogMs));
 }
 
+TEST(Watchdog, IsAskedForTheTimeThatTheEndMayTake) {
+  Supervisor supervisor;
+  Installation nation("server: {drain_timeout: 10m}\n");
+  nation.server().Signal(SIGTERM);
+  EXPECT_TRUE(supervisor.Hears("STOPPING=1\nEXTEND_TIMEOUT_USEC=660000000", 10'000));
+}
+
 TEST(Watchdog, HearsNothingOfAServerThatAnswersOldConnectionsOnly) {
   Supervisor supervisor;
   Installation nation;

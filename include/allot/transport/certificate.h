@@ -26,12 +26,17 @@ struct Certificate {
 };
 
 /// Both files, judged together: the certificate is one at `now`, and the key is its key and not to
-/// be read by everybody. config_invalid names the file that is not so, and why.
+/// be read by everybody. config_invalid names the file that is not so, and why; of a certificate
+/// that is not valid at `now` without a field, as another time may mend it.
 Result<Certificate> ReadCertificate(const PemFile& chain, const PemFile& key, Instant now);
 
 /// The PEM of one or more certificates of authorities. config_invalid when there is none, or one
 /// that cannot be read.
 Result<std::string> ReadAuthorities(const PemFile& file);
+
+/// When a certificate in PEM ends, the first of several. Nothing when it cannot be read. Whether it
+/// is to be believed is not looked at.
+std::optional<Instant> ExpireTimeOf(const std::string& certificate);
 
 /// The SPIFFE ID that a certificate in PEM is for. Nothing when there is none, or more than one
 /// URI, or it cannot be read. Whether the certificate is to be believed is not looked at.

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "agent/agent_threads.h"
+#include "agent/certificate_watch.h"
 #include "agent/grpc_connection.h"
 #include "agent/json_log.h"
 #include "agent/key_file.h"
@@ -19,6 +20,7 @@
 #include "allot/agent/state_folder.h"
 #include "allot/base/clock.h"
 #include "allot/base/random.h"
+#include "allot/transport/certificate.h"
 #include "allot/transport/channel_credentials.h"
 
 namespace allot::agent {
@@ -53,7 +55,7 @@ A site file:
 
 Exit codes:
   0  stopped by SIGTERM or SIGINT
-  1  unexpected error
+  1  unexpected error, or a certificate that is not valid now (is the clock right?)
   2  a flag, the site file, the key file or a certificate is not as it must be
   3  superseded: a newer agent has taken over this cluster
   4  refused: the server refuses the key, the certificate, the role, the cluster or its GPU model
@@ -97,12 +99,26 @@ transport::ClientTls TlsOf(const Flags& flags) {
           .key = {"--certificate-key", flags.certificate_key_file}};
 }
 
+/// Another time mends a certificate that is not valid now; what was given wrong stays so.
+ExitCode CodeOf(const Error& about_certificates) {
+  return about_certificates.field.empty() ? kUnexpected : kInvalid;
+}
+
+/// Reads it again: what a channel is made with does not say when it ends.
+void MeetOwnCertificate(const Flags& flags, Instant now, CertificateWatch& certificates) {
+  if (flags.certificate_file.empty()) return;
+  const transport::ClientTls tls = TlsOf(flags);
+  const auto certificate = transport::ReadCertificate(tls.certificate, tls.key, now);
+  if (certificate.ok()) certificates.Meet("provider", certificate->expire_time);
+}
+
 /// Until SIGTERM, SIGINT or the agent's own end.
 void AwaitEnd(const sigset_t& signals, const std::function<void()>& reload, const Agent& agent,
-              const Log& log) {
+              CertificateWatch& certificates, const Log& log) {
+  constexpr timespec kLooksEvery{.tv_sec = 3'600, .tv_nsec = 0};
   while (!agent.ending()) {
-    int signal = 0;
-    sigwait(&signals, &signal);
+    const int signal = sigtimedwait(&signals, nullptr, &kLooksEvery);
+    certificates.Look();
     if (signal == SIGTERM || signal == SIGINT) {
       log(LogLevel::kInfo, "stopping", {{"signal", int64_t{signal}}});
       return;
@@ -117,7 +133,7 @@ int Serve(const Flags& flags, const sigset_t& signals) {
       transport::ParseServerAddress(flags.server, !flags.ca_file.empty(), "--server");
   if (!server.ok()) return Refuse(server.error(), kInvalid);
   const auto credentials = transport::MakeChannelCredentials(*server, TlsOf(flags), clock.Now());
-  if (!credentials.ok()) return Refuse(credentials.error(), kInvalid);
+  if (!credentials.ok()) return Refuse(credentials.error(), CodeOf(credentials.error()));
   const Result<Site> site = ReadSite(flags.site);
   if (!site.ok()) return Refuse(site.error(), kInvalid);
   const Result<std::string> api_key = ReadKeyFile(flags.key_file);
@@ -143,6 +159,9 @@ int Serve(const Flags& flags, const sigset_t& signals) {
         {{"cause", unreadable}});
   }
 
+  CertificateWatch certificates(clock, log);
+  MeetOwnCertificate(flags, clock.Now(), certificates);
+  certificates.Look();
   StaticAdapter adapter(*site, {.site_file = flags.site,
                                 .health_folder = (*state)->health_folder(),
                                 .steady_ms = SteadyMs,
@@ -152,7 +171,12 @@ int Serve(const Flags& flags, const sigset_t& signals) {
                              .api_key = *api_key,
                              .provider = site->provider,
                              .cluster = site->cluster,
-                             .gpu_model = site->gpu_model});
+                             .gpu_model = site->gpu_model,
+                             .on_server_certificate = [&](const std::string& certificate) {
+                               const auto expire_time = transport::ExpireTimeOf(certificate);
+                               if (expire_time) certificates.Meet("server", *expire_time);
+                               certificates.Look();
+                             }});
   SystemIdSource ids;
   Agent agent(adapter, **state, connection,
               {.clock = clock, .steady_ms = SteadyMs, .ids = ids, .log = log},
@@ -172,12 +196,13 @@ int Serve(const Flags& flags, const sigset_t& signals) {
     if (renewed.ok()) {
       connection.Renew(*renewed);
       log(LogLevel::kInfo, "the certificates were read again", {});
+      MeetOwnCertificate(flags, clock.Now(), certificates);
     } else {
       log(LogLevel::kError, "the certificates were not taken; the old ones stay in use",
           {{"cause", Describe(renewed.error())}});
     }
   };
-  AwaitEnd(signals, reload, agent, log);
+  AwaitEnd(signals, reload, agent, certificates, log);
   threads.Stop();
   const std::optional<Ending> ending = agent.ending();
   if (!ending) {

@@ -90,6 +90,8 @@ void ReadServer(YamlFields server, Config& config) {
   if (const Status listen = CheckListen(config); !listen.ok()) {
     server.Refuse("listen", listen.error().limit);
   }
+  server.Read("edge", config.edge, "HOST:PORT where clients connect, such as pool.example:8443",
+              IsListenAddress);
   server.Read("metrics_listen", config.metrics_listen, std::string(kListenAddress) + ", or off",
               IsListenOrOff);
   server.Read("log_level", config.log_level, "trace, debug, info, warn or error", IsLogLevel);

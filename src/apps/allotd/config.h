@@ -42,6 +42,8 @@ struct Config {
   /// Where the API is served; port 0 takes a free one.
   std::string listen = "127.0.0.1:8443";
   Tls tls;
+  /// Where the world connects, if that is an edge; empty: it is not looked at.
+  std::string edge;
   /// Where /metrics is served; "off" for nowhere.
   std::string metrics_listen = "127.0.0.1:9464";
   /// trace, debug, info, warn, error.

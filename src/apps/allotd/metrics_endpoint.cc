@@ -34,8 +34,10 @@ Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Listen(const std::stri
     return std::unique_ptr<MetricsEndpoint>(
         new MetricsEndpoint(listen.substr(0, listen.rfind(':')), std::move(exposer)));
   } catch (const std::exception&) {
-    return FieldError(Reason::kConfigInvalid, "metrics_listen", listen,
-                      "an address of this machine that nobody listens on");
+    return StateError(Reason::kConfigInvalid,
+                      "metrics_listen: the address " + Printable(listen) +
+                          " cannot be listened on: expected one of this machine that nobody "
+                          "listens on");
   }
 }
 

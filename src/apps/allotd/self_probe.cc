@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
@@ -42,18 +43,45 @@ std::shared_ptr<grpc::Channel> NewConnection(const std::string& target, bool enc
   return grpc::CreateCustomChannel(target, CredentialsOf(encrypted), arguments);
 }
 
-prometheus::Gauge& UpGauge(prometheus::Registry& registry) {
-  return prometheus::BuildGauge()
-      .Name("allot_probe_up")
-      .Help("1 while the server answers its own probes through new connections.")
-      .Register(registry)
-      .Add({}, 1);
+/// What is said of a way, in the metrics and in the log.
+struct Words {
+  const char* up;
+  const char* up_help;
+  const char* failures;
+  const char* failures_help;
+  const char* silent;
+  const char* advice;
+  const char* answered;
+};
+
+const Words& WordsOf(SelfProbe::Way way) {
+  static constexpr Words kDirect{
+      .up = "allot_probe_up",
+      .up_help = "1 while the server answers its own probes through new connections.",
+      .failures = "allot_probe_failures_total",
+      .failures_help = "Probes through a new connection that were not answered.",
+      .silent = "new_connections_not_answered",
+      .advice = "Restart this server unless that is over within a minute.",
+      .answered = "new_connections_answered"};
+  static constexpr Words kThroughTheEdge{
+      .up = "allot_edge_up",
+      .up_help = "1 while the server answers its own probes through the edge.",
+      .failures = "allot_edge_failures_total",
+      .failures_help = "Probes through the edge that were not answered.",
+      .silent = "edge_not_answered",
+      .advice = "Look at the edge and at its certificates: docs/runbooks/certificate-expires.md.",
+      .answered = "edge_answered"};
+  return way == SelfProbe::Way::kDirect ? kDirect : kThroughTheEdge;
 }
 
-prometheus::Counter& FailuresCounter(prometheus::Registry& registry) {
+prometheus::Gauge& UpGauge(const Words& words, prometheus::Registry& registry) {
+  return prometheus::BuildGauge().Name(words.up).Help(words.up_help).Register(registry).Add({}, 1);
+}
+
+prometheus::Counter& FailuresCounter(const Words& words, prometheus::Registry& registry) {
   return prometheus::BuildCounter()
-      .Name("allot_probe_failures_total")
-      .Help("Probes through a new connection that were not answered.")
+      .Name(words.failures)
+      .Help(words.failures_help)
       .Register(registry)
       .Add({});
 }
@@ -62,8 +90,8 @@ prometheus::Counter& FailuresCounter(prometheus::Registry& registry) {
 
 SelfProbe::SelfProbe(Options options, prometheus::Registry& registry)
     : options_(std::move(options)),
-      up_(UpGauge(registry)),
-      failures_(FailuresCounter(registry)),
+      up_(UpGauge(WordsOf(options_.way), registry)),
+      failures_(FailuresCounter(WordsOf(options_.way), registry)),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 
 void SelfProbe::Run(const std::stop_token& stop) {
@@ -83,13 +111,13 @@ void SelfProbe::Probe(const std::stop_token& stop) {
   if (!status.ok()) failures_.Increment();
   up_.Set(status.ok() ? 1 : 0);
   // Said once when it begins and once when it is over.
+  const Words& words = WordsOf(options_.way);
   if (answered_ && !status.ok()) {
-    LogWarning("new_connections_not_answered",
-               {{"target", options_.target},
-                {"cause", status.error_message()},
-                {"advice", "Restart this server unless that is over within a minute."}});
+    LogWarning(
+        words.silent,
+        {{"target", options_.target}, {"cause", status.error_message()}, {"advice", words.advice}});
   }
-  if (!answered_ && status.ok()) LogInfo("new_connections_answered", {});
+  if (!answered_ && status.ok()) LogInfo(words.answered, {});
   answered_ = status.ok();
 }
 
@@ -107,7 +135,12 @@ grpc::Status SelfProbe::Ask(const std::stop_token& stop) const {
   grpc::GenericStub(channel).UnaryCall(
       &context, kCheck, grpc::StubOptions(), &whole_server, &health,
       [&answer](grpc::Status status) { answer.set_value(std::move(status)); });
-  return answer.get_future().get();
+  grpc::Status status = answer.get_future().get();
+  if (status.ok() && options_.on_certificate) {
+    const auto shown = context.auth_context()->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (!shown.empty()) options_.on_certificate(std::string(shown[0].data(), shown[0].size()));
+  }
+  return status;
 }
 
 }  // namespace allot::allotd

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -19,10 +20,12 @@
 #include "allot/control/planner.h"
 #include "allot/control/scheduler_loop.h"
 #include "allot/replay/recording.h"
+#include "allot/rpc/certificate_expiry.h"
 #include "allot/rpc/server.h"
 #include "allot/rpc/server_tls.h"
 #include "allot/store/private_cluster.h"
 #include "allot/store/store.h"
+#include "allot/transport/certificate.h"
 #include "apps/allotd/audit_key.h"
 #include "apps/allotd/backup_metrics.h"
 #include "apps/allotd/clock_watch.h"
@@ -48,6 +51,12 @@ constexpr int kRefused = 2;
 constexpr int kConnectionsKept = 7;
 /// With fewer a question that takes long stops agents' reports.
 constexpr int kWorkersFew = 4;
+/// For PostgreSQL to recover from a crash: one that is ended in the middle begins anew. A little
+/// less than allotd.service waits for, so that the end of its log is told.
+constexpr std::chrono::minutes kRecoveryPatience{14};
+/// What an end may take beside the calls under way: the pass, and PostgreSQL's shutdown (30 s, then
+/// 10 s more).
+constexpr std::chrono::seconds kEndPatience{60};
 
 int64_t SteadyMicros() {
   using std::chrono::duration_cast;
@@ -55,9 +64,13 @@ int64_t SteadyMicros() {
   return duration_cast<microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// A supervisor does not try again what was refused: that is for what was given, which is wrong
+/// whatever becomes of the machine. How things are may pass: a folder in use or not mounted yet, a
+/// full disk, an address that is not there yet, a clock that is not set.
 int RefuseToStart(const Error& error) {
   LogError("refused_to_start", error);
-  return error.reason == Reason::kConfigInvalid ? kRefused : kFailed;
+  const bool about_what_was_given = !error.field.empty();
+  return error.reason == Reason::kConfigInvalid && about_what_was_given ? kRefused : kFailed;
 }
 
 /// The server's own database, or the one it was given; its schema is what this release needs.
@@ -90,13 +103,29 @@ class Database {
  private:
   static Result<std::unique_ptr<store::PrivateCluster>> StartCluster(const ServeOptions& options) {
     const Config::Backup& backup = options.config.backup;
-    store::PrivateCluster::Options cluster{.data_dir = options.data_dir};
+    store::PrivateCluster::Options cluster{.data_dir = options.data_dir,
+                                           .start_patience = kRecoveryPatience};
     if (!backup.folder.empty()) {
+      ALLOT_RETURN_IF_ERROR(RequireNothingToRestore(options.data_dir, backup.folder));
       const std::string log = backup::LogFolderOf(backup.folder);
       ALLOT_RETURN_IF_ERROR(backup::PrepareLogFolder(log));
       cluster.settings = backup::ArchiveSettings(log, backup.archive_timeout);
     }
     return store::PrivateCluster::Start(cluster);
+  }
+
+  /// Started by mistake on an empty folder, after a loss say, it would serve a nation without
+  /// anybody, whose agents are told that their clusters do not exist.
+  static Status RequireNothingToRestore(const std::string& data_dir, const std::string& folder) {
+    std::error_code problem;
+    if (std::filesystem::exists(data_dir + "/postgres", problem)) return Ok{};
+    const auto backups = backup::ListBackups(folder);
+    if (!backups.ok() || backups->empty()) return Ok{};
+    return StateError(Reason::kConfigInvalid,
+                      "The data folder " + data_dir + " is new, and " + folder +
+                          " holds backups of a database that was served before: restore it first "
+                          "(docs/runbooks/restore-after-loss.md), or give this one a backup.folder "
+                          "of its own.");
   }
 
   std::string url_;
@@ -141,6 +170,7 @@ class Serving {
     });
     loop_.Start();
     probe_.emplace(ProbeOptions(), *registry_);
+    if (!config_.edge.empty()) edge_probe_.emplace(EdgeProbeOptions(), *registry_);
     return Ok{};
   }
 
@@ -172,6 +202,7 @@ class Serving {
     if (!server_) return;
     // From here on new connections are not answered, as they should not be.
     probe_.reset();
+    edge_probe_.reset();
     server_->Drain(grace_ms);
     loop_.Stop();
   }
@@ -233,6 +264,16 @@ class Serving {
       options.on_answer = [] { sd_notify(0, "WATCHDOG=1"); };
     }
     return options;
+  }
+
+  SelfProbe::Options EdgeProbeOptions() const {
+    return {.way = SelfProbe::Way::kThroughTheEdge,
+            .target = config_.edge,
+            .encrypted = true,
+            .on_certificate = [registry = registry_](const std::string& certificate) {
+              const auto expire_time = transport::ExpireTimeOf(certificate);
+              if (expire_time) rpc::ShowCertificateExpiry(*registry, "edge_front", *expire_time);
+            }};
   }
 
   void OnPass(const control::PassReport& report) {
@@ -321,12 +362,7 @@ class Serving {
   void ShowCertificate(std::string_view event) {
     const Instant expire_time = tls_->expire_time();
     LogInfo(event, {{"subject", tls_->subject()}, {"expires", FormatRfc3339(expire_time)}});
-    prometheus::BuildGauge()
-        .Name("allot_certificate_expiry_timestamp_seconds")
-        .Help("When the certificate that the API shows expires.")
-        .Register(*registry_)
-        .Add({})
-        .Set(static_cast<double>(expire_time.seconds()));
+    rpc::ShowCertificateExpiry(*registry_, "server", expire_time);
   }
 
   Status StartMetrics() {
@@ -360,7 +396,17 @@ class Serving {
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;
   std::optional<SelfProbe> probe_;
+  std::optional<SelfProbe> edge_probe_;
 };
+
+/// The unit's time to stop is for the drain_timeout that nobody has set.
+void TellSupervisorOfTheEnd(Seconds drain_timeout) {
+  const auto needed = std::chrono::seconds(drain_timeout.count) + kEndPatience;
+  const std::string text =
+      "STOPPING=1\nEXTEND_TIMEOUT_USEC=" +
+      std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(needed).count());
+  sd_notify(0, text.c_str());
+}
 
 Status Run(const ServeOptions& options, const Signals& signals) {
   ALLOT_ASSIGN_OR_RETURN(Database database, Database::Open(options));
@@ -378,7 +424,7 @@ Status Run(const ServeOptions& options, const Signals& signals) {
   sd_notify(0, "READY=1");
 
   const int signal = signals.AwaitEnd([&] { serving.ReloadCertificates(); });
-  sd_notify(0, "STOPPING=1");
+  TellSupervisorOfTheEnd(options.config.drain_timeout);
   LogInfo("draining", {{"signal", signal}});
   // Who cannot wait still gets an orderly end of the database.
   const std::jthread impatience = signals.EndAtOnceOnTheNext([&] {
