@@ -75,44 +75,45 @@ std::vector<AllocationId> SplitNames(const std::string& names) {
   return ids;
 }
 
+/// Of a call that a repeat may follow.
+std::optional<store::RequestName> NameOf(const PreparedSubmissions& call) {
+  if (call.call.request_id.empty()) return std::nullopt;
+  return store::RequestName{call.call.principal.key, call.call.request_id};
+}
+
 }  // namespace
 
 Result<std::vector<Submitted>> Admission::Run() {
-  FindRepeats();
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (const auto name = NameOf(*calls_[i])) named_[*name].push_back(i);
+  }
   // First of all: a call that is being made durable by another transaction, of this server or of
   // one that hangs, is found under its request id once that one has let go of its project.
   ALLOT_RETURN_IF_ERROR(LockProjects());
   ALLOT_RETURN_IF_ERROR(AnswerEarlier());
   ALLOT_RETURN_IF_ERROR(LookUp());
   for (std::size_t i = 0; i < calls_.size(); ++i) {
-    if (!IsOpen(i)) continue;
-    answers_[i] = Admit(*calls_[i]);
-    if (answers_[i]->ok()) admitted_.push_back(i);
+    if (IsOpen(i)) Decide(i);
   }
   ALLOT_RETURN_IF_ERROR(Write());
   std::vector<Submitted> answers;
-  for (std::size_t i = 0; i < calls_.size(); ++i) {
-    const auto first = repeats_of_.find(i);
-    answers.push_back(first == repeats_of_.end() ? *std::move(answers_[i])
-                                                 : answers[first->second]);
-  }
+  for (auto& answer : answers_) answers.push_back(*std::move(answer));
   return answers;
 }
 
-void Admission::FindRepeats() {
-  for (std::size_t i = 0; i < calls_.size(); ++i) {
-    const Call& call = calls_[i]->call;
-    if (call.request_id.empty()) continue;
-    const store::RequestName name{call.principal.key, call.request_id};
-    const auto [seen, is_first] = first_of_.emplace(name, i);
-    if (is_first) continue;
-    if (calls_[seen->second]->call.body_sha256 == call.body_sha256) {
-      repeats_of_.emplace(i, seen->second);
-    } else {
-      answers_[i] = RequestIdReused(call);
-      reused_of_.emplace(seen->second, i);
-    }
+void Admission::Decide(std::size_t i) {
+  const PreparedSubmissions& call = *calls_[i];
+  const auto name = NameOf(call);
+  const auto earlier = name ? admitted_as_.find(*name) : admitted_as_.end();
+  if (earlier != admitted_as_.end()) {
+    const bool same = calls_[earlier->second]->call.body_sha256 == call.call.body_sha256;
+    answers_[i] = same ? *answers_[earlier->second] : Submitted(RequestIdReused(call.call));
+    return;
   }
+  answers_[i] = Admit(call);
+  if (!answers_[i]->ok()) return;
+  admitted_.push_back(i);
+  if (name) admitted_as_.emplace(*name, i);
 }
 
 Status Admission::LockProjects() {
@@ -127,7 +128,7 @@ Status Admission::LockProjects() {
 
 Status Admission::AnswerEarlier() {
   std::vector<store::RequestName> names;
-  for (const auto& [name, i] : first_of_) names.push_back(name);
+  for (const auto& [name, calls] : named_) names.push_back(name);
   ALLOT_ASSIGN_OR_RETURN(const auto records, tx_.FindRequests(names));
   std::vector<AllocationId> made;
   for (const store::RequestRecord& record : records) {
@@ -138,12 +139,8 @@ Status Admission::AnswerEarlier() {
     for (Allocation& one : found) known_.emplace(one.id, std::move(one));
   }
   for (const store::RequestRecord& record : records) {
-    const std::size_t first = first_of_.at({record.key, record.request_id});
-    answers_[first] = Answered(*calls_[first], record);
-    // What is on record decides who used whose, not who came first here.
-    const auto [begin, end] = reused_of_.equal_range(first);
-    for (auto other = begin; other != end; ++other) {
-      answers_[other->second] = Answered(*calls_[other->second], record);
+    for (const std::size_t i : named_.at({record.key, record.request_id})) {
+      answers_[i] = Answered(*calls_[i], record);
     }
   }
   return Ok{};
@@ -163,7 +160,7 @@ Submitted Admission::Answered(const PreparedSubmissions& call, const store::Requ
 Status Admission::LookUp() {
   std::vector<AllocationId> ids;
   for (std::size_t c = 0; c < calls_.size(); ++c) {
-    if (!IsOpen(c)) continue;
+    if (!IsOpen(c) || calls_[c]->refusal) continue;
     const PreparedSubmissions& call = *calls_[c];
     for (std::size_t i = 0; i < call.submissions.size(); ++i) {
       ids.push_back(call.ids[i]);
@@ -187,6 +184,7 @@ Status Admission::LookUp() {
 }
 
 Result<std::vector<Allocation>> Admission::Admit(const PreparedSubmissions& call) {
+  if (call.refusal) return *call.refusal;
   const ProjectId& project = call.submissions.front().project;
   const std::size_t before = entered_.size();
   const store::Budget budget = budgets_[project];

@@ -27,16 +27,16 @@ class Admission {
   Result<std::vector<Submitted>> Run();
 
  private:
-  /// Neither answered yet, nor answered as another of this transaction is.
-  bool IsOpen(std::size_t i) const { return !answers_[i] && !repeats_of_.contains(i); }
-  /// Among the calls themselves.
-  void FindRepeats();
+  bool IsOpen(std::size_t i) const { return !answers_[i]; }
   Status LockProjects();
   /// Answers those that were done before.
   Status AnswerEarlier();
   Submitted Answered(const PreparedSubmissions& call, const store::RequestRecord& record);
   /// Looks up all that the decisions depend on.
   Status LookUp();
+  /// Answers it: as one of this transaction whose request id it has and that was admitted, or on
+  /// its own.
+  void Decide(std::size_t i);
   Result<std::vector<Allocation>> Admit(const PreparedSubmissions& call);
   Result<Allocation> AdmitOne(const PreparedSubmissions& call, std::size_t i);
   Status CheckPredecessor(const Project& project, const Request& request,
@@ -49,13 +49,10 @@ class Admission {
   store::Tx& tx_;
   const std::vector<const PreparedSubmissions*>& calls_;
   std::vector<std::optional<Submitted>> answers_;
-  /// Of those with a request id, the first with it.
-  std::map<store::RequestName, std::size_t> first_of_;
-  /// Those that repeat an earlier one of this transaction, and which.
-  std::map<std::size_t, std::size_t> repeats_of_;
-  /// By the first call with a request id: others with the same one and another body.
-  std::multimap<std::size_t, std::size_t> reused_of_;
+  /// Those with a request id, by it.
+  std::map<store::RequestName, std::vector<std::size_t>> named_;
   std::vector<std::size_t> admitted_;
+  std::map<store::RequestName, std::size_t> admitted_as_;
 
   std::map<ProjectId, Project> projects_;
   std::map<ProjectId, store::Budget> budgets_;

@@ -201,11 +201,12 @@ std::vector<Result<Principal>> AuthenticateAll(const Context& context,
 Result<CreatedKey> CreateApiKey(const Context& context, const Call& call, const NewKey& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
   const Instant now = context.clock.Now();
-  ALLOT_RETURN_IF_ERROR(ExpiresInTime(asked, now));
   CreatedKey created = Mint(context, asked, now);
   // Of a key that will not exist.
   if (call.validate_only) created.secret.clear();
   return MakeOnce(context, call, now, created, [&](store::Tx& tx) -> Result<CreatedKey> {
+    // Not before: a repeat is answered as the first was, though its key has expired.
+    ALLOT_RETURN_IF_ERROR(ExpiresInTime(asked, now));
     ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, asked.role, now));
     ALLOT_RETURN_IF_ERROR(TenantFitsRole(tx, asked));
     ALLOT_RETURN_IF_ERROR(tx.InsertApiKey(created.key));

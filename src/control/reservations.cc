@@ -202,7 +202,6 @@ Result<ReservationDetail> CreateReservation(const Context& context, const Call& 
                                             const ReservationRequest& request) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
   const Instant now = context.clock.Now();
-  ALLOT_RETURN_IF_ERROR(CheckTimes(request.reservation, now));
   // Minted once, before the transaction: every rerun writes the same row.
   const std::string name =
       request.name.empty() ? "r" + context.ids.Mint(kMintedNameLength) : request.name;
@@ -211,7 +210,11 @@ Result<ReservationDetail> CreateReservation(const Context& context, const Call& 
   reservation.create_time = now;
   return Once<ReservationDetail>(
       context, call, now,
-      [&](store::Tx& tx) { return Creation(context, call, request, reservation, now).Run(tx); },
+      [&](store::Tx& tx) -> Result<ReservationDetail> {
+        // Not before: a repeat is answered as the first was, though its start has gone by.
+        ALLOT_RETURN_IF_ERROR(CheckTimes(request.reservation, now));
+        return Creation(context, call, request, reservation, now).Run(tx);
+      },
       IdOf,
       [&](store::Tx& tx, const std::string& id) {
         return Read(tx, call.principal, std::nullopt, ReservationId(id));

@@ -37,6 +37,12 @@ Status CheckSteps(std::span<const Request> requests, std::span<const Submission>
   return Ok{};
 }
 
+/// Times that have gone by, or are too near now: a minute ago they may have been right.
+bool IsOfItsTime(const Error& error) {
+  return error.reason == Reason::kEarliestStartOutOfRange ||
+         error.reason == Reason::kDeadlineTooEarly;
+}
+
 using CallPointers = std::vector<const PreparedSubmissions*>;
 
 store::Scope ScopeOf(const CallPointers& calls) {
@@ -122,12 +128,20 @@ Result<PreparedSubmissions> Prepare(const Context& context, const Call& call,
                                .now = context.clock.Now(),
                                .submissions = std::move(submissions),
                                .requests = {},
-                               .ids = {}};
+                               .ids = {},
+                               .refusal = {}};
   const std::shared_ptr<const Policy> policy = context.policies.At(prepared.now);
   for (const Submission& submission : prepared.submissions) {
-    ALLOT_ASSIGN_OR_RETURN(auto request, ParseRequest(submission.request, prepared.now, *policy,
-                                                      submission.path + kRequestPath));
-    prepared.requests.push_back(std::move(request));
+    auto request =
+        ParseRequest(submission.request, prepared.now, *policy, submission.path + kRequestPath);
+    if (!request.ok()) {
+      if (call.request_id.empty() || !IsOfItsTime(request.error())) return request.error();
+      prepared.refusal = request.error();
+      prepared.requests.clear();
+      prepared.ids.clear();
+      return prepared;
+    }
+    prepared.requests.push_back(*std::move(request));
     const std::string name = submission.allocation_name.empty()
                                  ? context.ids.Mint(kMintedNameLength)
                                  : submission.allocation_name;

@@ -111,6 +111,19 @@ TEST_F(Isolation, AKeyEndsOnItsDateAndTellsNothing) {
   }
 }
 
+TEST_F(Isolation, ARepeatIsAnsweredAsTheFirstWasThoughItsKeyHasExpired) {
+  Call call = As(Operator());
+  call.request_id = "r1";
+  const NewKey asked{.role = Role::kMember,
+                     .institute = InstituteId("kist"),
+                     .provider = {},
+                     .display_name = "ci",
+                     .expire_time = clock.Now() + Minutes(1)};
+  const auto first = Must(CreateApiKey(*context, call, asked));
+  clock.Advance(Minutes(2));
+  EXPECT_EQ(Must(CreateApiKey(*context, call, asked)).key, first.key);
+}
+
 TEST_F(Isolation, WhereNoMinistryAdminEverWasOperatorsMakeKeysOfStaff) {
   const auto make = [&](const Principal& who, Role role) {
     return CreateApiKey(*context, As(who), {.role = role, .display_name = ""});

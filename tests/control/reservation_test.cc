@@ -74,6 +74,17 @@ TEST_F(ReservationTest, OnceCancelledItHoldsNoMore) {
       << "again: no change";
 }
 
+TEST_F(ReservationTest, ARepeatIsAnsweredAsTheFirstWasThoughItHasBegun) {
+  Call call = As(Operator());
+  call.request_id = "r1";
+  const auto request = Nodes({"n1"}, Seconds{0}, Hours(1));
+  const auto first = Must(CreateReservation(*context, call, request));
+  clock.Advance(Minutes(10));
+  EXPECT_EQ(Must(CreateReservation(*context, call, request)).reservation, first.reservation);
+  call.request_id = "r2";
+  EXPECT_EQ(ReasonOf(CreateReservation(*context, call, request)), Reason::kTimeOutOfRange);
+}
+
 TEST_F(ReservationTest, OverWhatOthersHoldItIsRefusedByName) {
   Run("busy", 2, Hours(4));
   const auto request = Nodes({"n1", "n2", "n3"}, Hours(1), Hours(1));

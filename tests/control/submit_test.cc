@@ -29,6 +29,25 @@ TEST_F(SubmitTest, SameRequestIdWithAnotherBodyIsRefused) {
             Reason::kRequestIdReused);
 }
 
+TEST_F(SubmitTest, ARepeatIsAnsweredAsTheFirstWasThoughItsTimesHaveGoneBy) {
+  Submission soon = Ask("snu", "soon", 1, Hours(1));
+  soon.request.earliest_start = clock.Now() + Seconds{30};
+  Submission tight = Ask("snu", "tight", 1, Hours(1));
+  tight.request.deadline = clock.Now() + Hours(1) + Seconds{30};
+  const Allocation first = Must(Submit(*context, AsMember("r1", "soon"), soon));
+  const Allocation second = Must(Submit(*context, AsMember("r2", "tight"), tight));
+  clock.Advance(Minutes(2));
+  EXPECT_EQ(Must(Submit(*context, AsMember("r1", "soon"), soon)), first);
+  EXPECT_EQ(Must(Submit(*context, AsMember("r2", "tight"), tight)), second);
+  EXPECT_EQ(ReasonOf(Submit(*context, AsMember("r1", "tight"), tight)), Reason::kRequestIdReused);
+  for (const std::string id : {"r3", ""}) {
+    EXPECT_EQ(ReasonOf(Submit(*context, AsMember(id, "soon"), soon)),
+              Reason::kEarliestStartOutOfRange);
+    EXPECT_EQ(ReasonOf(Submit(*context, AsMember(id, "tight"), tight)), Reason::kDeadlineTooEarly);
+  }
+  EXPECT_EQ(Must(ListAllocations(*context, Member("snu"), {}, {})).items.size(), 2U);
+}
+
 TEST_F(SubmitTest, ValidateOnlyChecksEverythingAndChangesNothing) {
   Call call = AsMember("r1", "body");
   call.validate_only = true;

@@ -82,6 +82,18 @@ TEST_F(SubmitTogetherTest, WhatIsOnRecordDecidesWhoseTheRequestIdIs) {
   EXPECT_EQ(answers[1]->front().id.str(), "snu/p/a");
 }
 
+TEST_F(SubmitTogetherTest, WhoIsRefusedLeavesItsRequestIdToOthers) {
+  const auto too_large = Prepared(CallOf("snu", "r1", "large"), Ask("snu", "a", 5, Hours(1)));
+  const auto small = Prepared(CallOf("snu", "r1", "small"), Ask("snu", "b", 1, Hours(1)));
+  const std::vector<PreparedSubmissions> calls = {too_large, small, too_large, small};
+  const auto answers = SubmitTogether(*context, calls);
+  EXPECT_EQ(ReasonOf(answers[0]), Reason::kLargerThanPool);
+  ASSERT_TRUE(answers[1].ok()) << "as if it had come alone, behind the first";
+  EXPECT_EQ(answers[1]->front().id.str(), "snu/p/b");
+  EXPECT_EQ(ReasonOf(answers[2]), Reason::kRequestIdReused);
+  EXPECT_EQ(answers[3].value(), answers[1].value());
+}
+
 class RepeatedAtOnce : public SubmitTogetherTest {
  protected:
   void SetUp() override {

@@ -41,8 +41,12 @@ struct PreparedSubmissions {
   /// Side by side with them.
   std::vector<Request> requests;
   std::vector<AllocationId> ids;
+  /// What is wrong with it by now; it was right when it first came, if it did. Then it has neither
+  /// requests nor ids, and only a repeat is answered otherwise.
+  std::optional<Error> refusal;
 };
-/// Requires: 1 to kSubmissionsMax, of one project.
+/// Requires: 1 to kSubmissionsMax, of one project. Succeeds with what only time made wrong, if it
+/// has a request id: it may be a repeat.
 Result<PreparedSubmissions> Prepare(const Context& context, const Call& call,
                                     std::vector<Submission> submissions);
 
