@@ -5,6 +5,7 @@
 #include "allot/control/allocations.h"
 #include "allot/control/identity.h"
 #include "allot/control/pool.h"
+#include "allot/control/tenants.h"
 #include "allot/control/watch.h"
 
 namespace allot::chaos {
@@ -48,13 +49,19 @@ bool IsOver(S state) {
 Auditor::Auditor(World& world, const control::Context& context)
     : world_(world),
       context_(context),
-      reader_{.key = KeyId("auditor"), .role = Role::kAuditor, .display_name = "auditor"} {}
+      reader_{.key = KeyId("auditor"), .role = Role::kAuditor, .display_name = "auditor"},
+      of_tenants_(world) {}
 
 void Auditor::Begin() {
   const auto present = control::PresentRevision(context_, reader_);
   Expect(present.ok(), "auditor_may_read", "the present revision");
   if (present.ok()) revision_ = *present;
   ReadClusters();
+  const auto institutes = control::ListInstitutes(context_, reader_, {.size = 100});
+  if (!institutes.ok()) return;
+  std::set<InstituteId> names;
+  for (const Institute& institute : institutes->items) names.insert(institute.id);
+  of_tenants_.Begin(std::move(names));
 }
 
 void Auditor::Expect(bool holds, const char* rule, const std::string& what) {
@@ -78,25 +85,6 @@ void Auditor::Submitted(const std::string& request_id, const std::vector<Allocat
          request_id + " was answered with " + ids.front().str() + " and earlier with " +
              earlier->second.front().str());
   if (!is_first) world_.Probe("request_repeated_and_answered_as_before");
-}
-
-void Auditor::Shown(const Principal& reader, const Allocation& allocation) {
-  if (reader.institute.empty()) return;
-  Expect(InstituteOf(allocation.id) == reader.institute, "tenant_apart",
-         allocation.id.str() + " was shown to " + reader.institute.str());
-}
-
-void Auditor::AskedForAnothers(const std::string& what, const std::optional<Error>& error) {
-  Expect(error.has_value(), "tenant_apart", what + " of another tenant succeeded");
-  if (!error) return;
-  // The service may be unable to say anything at all.
-  const bool unable = error->reason == Reason::kStoreUnavailable ||
-                      error->reason == Reason::kStoreConflict ||
-                      error->reason == Reason::kCommitOutcomeUnknown;
-  if (unable) return;
-  world_.Probe("tenant_looked_for_anothers");
-  Expect(error->reason == Reason::kNotFound, "tenant_apart",
-         what + " of another tenant: " + Describe(*error));
 }
 
 void Auditor::Registered(const ClusterId& cluster, int64_t session) {

@@ -19,6 +19,7 @@
 #include "allot/model/principal.h"
 #include "chaos/auditor_epochs.h"
 #include "chaos/auditor_machines.h"
+#include "chaos/auditor_tenants.h"
 #include "chaos/world.h"
 
 namespace allot::chaos {
@@ -39,10 +40,6 @@ class Auditor {
   // What others were answered.
   /// A submission succeeded: under this request id, for each of its tags one allocation.
   void Submitted(const std::string& request_id, const std::vector<Allocation>& answered);
-  /// Something was shown to somebody.
-  void Shown(const Principal& reader, const Allocation& allocation);
-  /// Somebody asked for what is another's.
-  void AskedForAnothers(const std::string& what, const std::optional<Error>& error);
   void Registered(const ClusterId& cluster, int64_t session);
   /// An agent was told that a newer one has taken its place; it had registered under these ids.
   void Superseded(const ClusterId& cluster, const std::set<std::string>& registrations);
@@ -64,6 +61,7 @@ class Auditor {
   /// At the end: all that was acknowledged is there, and on record once.
   void CheckRecord();
 
+  TenantAuditor& of_tenants() { return of_tenants_; }
   const std::map<AllocationId, Allocation>& allocations() const { return allocations_; }
   Revision revision() const { return revision_; }
   int64_t passes() const { return passes_; }
@@ -97,6 +95,7 @@ class Auditor {
   World& world_;
   const control::Context& context_;
   const Principal reader_;
+  TenantAuditor of_tenants_;
   Revision revision_ = 0;
   int64_t passes_ = 0;
   Epochs epochs_{world_};

@@ -134,7 +134,7 @@ void Tenants::OperateOnTenants(int64_t what) {
               }));
     return;
   }
-  const auto id = AnyOf(tenant.project, false);
+  const auto id = AnyOf(tenant.project);
   if (!id) return;
   const control::EndRequest end{.id = *id, .version = 0, .reason = "the review"};
   if (what == 9) return Consolidate(*id);

@@ -177,7 +177,6 @@ std::vector<Tenant> Simulation::MakeTenants() {
   std::vector<Tenant> tenants;
   for (const std::string institute : {"kaist", "snu"}) {
     Must(control::CreateInstitute(context_, AsOperator(), {.id = InstituteId(institute)}));
-    const std::string secret = MakeKey(Role::kMember, InstituteId(institute), {});
     for (auto number = random.Between(1, 2); number > 0; --number) {
       Project project;
       project.id = ProjectId(institute + "/p" + std::to_string(number));
@@ -191,7 +190,8 @@ std::vector<Tenant> Simulation::MakeTenants() {
       quota.gpu_time = GpuSeconds::FromCount(random.Between(1, 40) * 16 * 1'000);
       Must(control::UpdateQuota(context_, AsOperator(), quota));
       projects_.push_back(project.id);
-      tenants.push_back({.project = project.id, .secret = secret});
+      tenants.push_back(
+          {.project = project.id, .secret = MakeKey(Role::kMember, InstituteId(institute), {})});
     }
   }
   return tenants;

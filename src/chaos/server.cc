@@ -28,7 +28,8 @@ Server::Life::Life(Server& server)
       policies(server.in_.policy),
       context{store, clock, server.in_.ids, policies, {}, &server.in_.signer},
       planner(context),
-      loop(context, planner, LoopOptions(server)) {
+      loop(context, planner, LoopOptions(server)),
+      submissions({}) {
   store.OnCommit([&server](Revision) { server.Wake(); });
 }
 

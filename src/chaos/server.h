@@ -1,16 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "allot/base/turn_queue.h"
 #include "allot/control/audit_signer.h"
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
 #include "allot/control/scheduler_loop.h"
 #include "allot/control/service_clock.h"
+#include "allot/control/submit.h"
 #include "chaos/auditor.h"
 #include "chaos/faulty_store.h"
 #include "chaos/world.h"
@@ -44,6 +47,10 @@ class Server {
   void Die(int transactions);
   /// Its machine's, which is one of the three that it goes by.
   LocalClock& machine_clock() { return machine_clock_; }
+  /// Goes into the next commit that the submissions of this server share. `done` gets the answer;
+  /// never, when the server dies first.
+  using Done = std::function<void(control::Submitted)>;
+  void Submit(control::PreparedSubmissions call, Done done);
   /// A call is at work here until it ends: what it uses is not taken from under it.
   class Visit {
    public:
@@ -61,6 +68,10 @@ class Server {
   };
 
  private:
+  struct Waiting {
+    control::PreparedSubmissions call;
+    Done done;
+  };
   struct Life {
     explicit Life(Server& server);
     control::SchedulerLoop::Options LoopOptions(Server& server);
@@ -70,7 +81,12 @@ class Server {
     control::Context context;
     control::Planner planner;
     control::SchedulerLoop loop;
+    TurnQueue<Waiting> submissions;
+    /// A shared commit is to come, or under way.
+    bool commits = false;
   };
+  void CommitLater();
+  void CommitTogether();
   void Wake();
   void Turn();
   /// A pass of its own, or what is done beside it.

@@ -11,16 +11,10 @@
 
 #include "allot/control/submit.h"
 #include "chaos/server.h"
+#include "chaos/strangers.h"
 #include "chaos/world.h"
 
 namespace allot::chaos {
-
-/// A project and whose it is.
-struct Tenant {
-  ProjectId project;
-  /// Of a member's key.
-  std::string secret;
-};
 
 /// What somebody asks of the service, until an answer has come: with the same request id again when
 /// none comes, or one that says it may or may not have happened.
@@ -28,11 +22,18 @@ struct Question {
   std::string what;
   std::string secret;
   std::string request_id;
+  /// What stands in it, but for the request id.
+  std::string body;
+  /// It is done once for its request id: it changes something.
+  bool is_once = true;
   using Answer = Result<std::vector<Allocation>>;
-  /// One of the two; what asks the planner waits for its turn there.
+  /// One of the three; what asks the planner waits for its turn there, and what is prepared goes
+  /// into a commit with others.
   std::function<Answer(const control::Context&, const control::Call&)> ask;
   std::function<Answer(const control::Context&, control::Planner&, const control::Call&)>
       ask_planner;
+  std::function<Result<control::PreparedSubmissions>(const control::Context&, const control::Call&)>
+      prepare;
   /// At the server, whether the answer arrives or not.
   std::function<void(const Principal&, const Answer&)> answered;
   int tries_left = 60;
@@ -69,15 +70,20 @@ class Tenants {
   void Send(const std::shared_ptr<Question>& question);
   void Deliver(const std::shared_ptr<Question>& question);
   void DeliverAt(Server& server, const std::shared_ptr<Question>& question);
+  /// At the server: it goes back to who asked, if nothing befalls it.
+  void Answer(Server& server, const std::shared_ptr<Question>& question, const Principal& principal,
+              const TenantAuditor::OnceCall& came, const Question::Answer& answer);
+  /// It is sent under a request id of an earlier question of the same tenant.
+  void TakeEarlierId(Question& question);
   void Settle(Question& question);
   const Tenant& Any() { return tenants_[in_.world.random.Below(tenants_.size())]; }
-  std::optional<AllocationId> AnyOf(const ProjectId& project, bool foreign);
+  std::optional<AllocationId> AnyOf(const ProjectId& project);
 
   void Submit(const Tenant& tenant);
+  void SubmitAtOnce();
   control::Submission Draw(const Tenant& tenant, const std::string& tag);
   void End(const Tenant& tenant, bool release);
   void LookAround(const Tenant& tenant);
-  void LookAtAnothers(const Tenant& tenant);
   void Operate();
   void OperateOnTenants(int64_t what);
   void Reserve(const Cluster& cluster);
@@ -90,10 +96,13 @@ class Tenants {
   const std::vector<Tenant> tenants_;
   const std::vector<Cluster> clusters_;
   const std::string operator_secret_;
-  int64_t requests_ = 0;
+  /// By key: everybody counts for itself.
+  std::map<std::string, int64_t> requests_;
+  int64_t submissions_ = 0;
   int policies_ = 0;
   int64_t unsettled_ = 0;
   std::vector<Watcher> watchers_;
+  Strangers strangers_;
 };
 
 }  // namespace allot::chaos

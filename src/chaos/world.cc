@@ -136,7 +136,7 @@ std::string CountedIds::Mint(int length) {
 }
 
 std::span<const std::string_view> ProbeNames() {
-  static constexpr std::array<std::string_view, 35> kNames = {
+  static constexpr auto kNames = std::to_array<std::string_view>({
       "agent_died_within_an_order",
       "agent_superseded",
       "allocation_added_to_another",
@@ -146,10 +146,16 @@ std::span<const std::string_view> ProbeNames() {
       "allocation_lost_its_node",
       "allocation_preempted",
       "allocation_started_after_another",
+      "anothers_compared_with_nowhere",
       "batch_submitted",
       "cancelled_while_provisioning",
       "commit_conflicted_to_the_end",
       "commit_unheard_and_found_again",
+      "group_of_several_tenants",
+      "group_settled",
+      "group_tried_alone",
+      "group_with_a_repeat",
+      "group_with_a_reused_id",
       "inventory_stale",
       "late_copy_of_a_message",
       "leader_changed",
@@ -165,6 +171,7 @@ std::span<const std::string_view> ProbeNames() {
       "provision_failed",
       "quota_refused",
       "release_failed",
+      "request_id_refused_for_another_body",
       "request_repeated_and_answered_as_before",
       "reservation_made",
       "reservation_refused",
@@ -172,7 +179,7 @@ std::span<const std::string_view> ProbeNames() {
       "tenant_looked_for_anothers",
       "watch_listed_anew",
       "watch_resumed",
-  };
+  });
   return kNames;
 }
 

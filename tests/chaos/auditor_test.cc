@@ -18,14 +18,6 @@ class AuditorTest : public ::testing::Test {
  protected:
   std::string Rule() const { return world_.violated() ? world_.report.violation->rule : ""; }
 
-  static Principal Member() {
-    return {.key = KeyId("k"),
-            .role = Role::kMember,
-            .institute = InstituteId("snu"),
-            .provider = {},
-            .display_name = ""};
-  }
-
   const std::function<void(std::string_view)> silent_;
   World world_{1, silent_};
   LocalClock clock_{world_};
@@ -79,23 +71,6 @@ TEST_F(AuditorTest, NoAgentIsSupersededByARegistrationOfItsOwn) {
   EXPECT_EQ(Rule(), "");
   auditor_.Superseded(cluster.id, {"r1", "r2"});
   EXPECT_EQ(Rule(), "superseded_by_another");
-}
-
-TEST_F(AuditorTest, NobodyIsShownAnothers) {
-  Allocation own;
-  own.id = AllocationId("snu/p/a");
-  auditor_.Shown(Member(), own);
-  auditor_.AskedForAnothers("a look", StateError(Reason::kNotFound, ""));
-  EXPECT_EQ(Rule(), "");
-  Allocation foreign;
-  foreign.id = AllocationId("kaist/p/a");
-  auditor_.Shown(Member(), foreign);
-  EXPECT_EQ(Rule(), "tenant_apart");
-}
-
-TEST_F(AuditorTest, AnothersIsNotThereRatherThanForbidden) {
-  auditor_.AskedForAnothers("a look", StateError(Reason::kTransitionNotAllowed, ""));
-  EXPECT_EQ(Rule(), "tenant_apart");
 }
 
 TEST_F(AuditorTest, WhatIsAcknowledgedIsThere) {

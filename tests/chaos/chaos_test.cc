@@ -50,6 +50,14 @@ TEST(Chaos, HundredsOfSeedsAreClean) {
   }
 }
 
+TEST(Chaos, ASampleOfSeedsReplaysExactly) {
+  const Ended ended = RunToEnd({Binary("allot-sim"), "chaos", "--seed", "201", "--seeds", "40",
+                                "--twice", "--json", "--quiet"},
+                               std::chrono::minutes(5));
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(nlohmann::json::parse(ended.out).at("violations"), 0);
+}
+
 TEST(Chaos, AHashDoesNotDependOnHowManySeedsRunAtATime) {
   const auto hash = [](const std::string& jobs) {
     const Ended ended = RunToEnd({Binary("allot-sim"), "chaos", "--seed", "40", "--seeds", "6",

@@ -33,6 +33,7 @@ struct Flags {
   bool json = false;
   bool quiet = false;
   bool keep_going = false;
+  bool twice = false;
 };
 
 /// Of many seeds, added up in their order.
@@ -126,6 +127,20 @@ bool WriteTrace(const Flags& flags, chaos::Report& report) {
   return static_cast<bool>(out);
 }
 
+/// With --twice: a seed that does not replay exactly is a violation as any other.
+chaos::Report Run(const Flags& flags, uint64_t seed) {
+  chaos::Report report = chaos::RunSeed(seed, nullptr);
+  if (!flags.twice || report.violation) return report;
+  const chaos::Report again = chaos::RunSeed(seed, nullptr);
+  if (again.trace_hash != report.trace_hash || again.steps != report.steps) {
+    report.violation = {.step = again.steps,
+                        .rule = "replays_exactly",
+                        .what = "its trace hash was " + HexOf(report.trace_hash) + ", and then " +
+                                HexOf(again.trace_hash)};
+  }
+  return report;
+}
+
 int RunChaos(const Flags& flags) {
   std::vector<chaos::Report> reports(static_cast<std::size_t>(flags.seeds));
   Total total;
@@ -143,7 +158,7 @@ int RunChaos(const Flags& flags) {
     std::size_t done = 0;
     const auto work = [&] {
       for (std::size_t i = next++; i < reports.size() && !stop; i = next++) {
-        reports[i] = chaos::RunSeed(flags.seed + i, nullptr);
+        reports[i] = Run(flags, flags.seed + i);
         const std::lock_guard lock(out);
         ++done;
         if (reports[i].violation) {
@@ -193,6 +208,10 @@ void AddChaosCommand(CLI::App& app, int& exit_code) {
   chaos->add_option("--trace", flags->trace,
                     "Writes every step of a single seed to this file; - is standard error");
   chaos->add_flag("--keep-going", flags->keep_going, "Go on after a seed with a violation");
+  chaos
+      ->add_flag("--twice", flags->twice,
+                 "Runs each seed twice: one that does not replay exactly is a violation")
+      ->excludes("--trace");
   chaos->add_flag("--json", flags->json, "One JSON line instead of a table");
   chaos->add_flag("--quiet", flags->quiet, "No progress on standard error");
   chaos->callback([flags, &exit_code] { exit_code = RunChaos(*flags); });
