@@ -222,8 +222,10 @@ control::Submission Tenants::Draw(const Tenant& tenant, const std::string& tag) 
   request.duration = Seconds{random.Between(60, 1'500)};
   request.preemptible = random.Below(3) == 0;
   request.borrow = request.preemptible && random.Below(3) == 0;
-  request.exchange = random.Below(6) == 0 && request.models.size() == 1;
-  if (random.Below(8) == 0) request.gpus_max = random.Between(21, 32);
+  // What nobody could ask for at any time is refused before anybody looks for its request id.
+  request.exchange = random.Below(6) == 0 && request.models.empty();
+  if (random.Below(6) == 0 && request.gpus && !request.exchange)
+    request.gpus_max = random.Between(21, 32);
   // Some are so near that a repeat may come too late for them.
   if (random.Below(6) == 0) {
     const int64_t ahead = random.Below(3) == 0 ? random.Between(0, 60) : random.Between(660, 2'400);
@@ -240,16 +242,11 @@ control::Submission Tenants::Draw(const Tenant& tenant, const std::string& tag) 
 void Tenants::Submit(const Tenant& tenant) {
   SeededRandom& random = in_.world.random;
   const bool dry = random.Below(12) == 0;
-  const bool under_earlier_id = !dry && random.Below(12) == 0;
   const auto count = random.Below(6) == 0 ? random.Between(2, 4) : 1;
   const std::string tag = (dry ? "dry" : "t") + std::to_string(++submissions_);
   std::vector<control::Submission> submissions;
   for (int64_t i = 0; i < count; ++i) {
     submissions.push_back(Draw(tenant, tag + "." + std::to_string(i)));
-    if (!under_earlier_id) continue;
-    // What nobody could ask for is refused before anybody looks for the id.
-    submissions.back().request.exchange = false;
-    submissions.back().request.gpus_max.reset();
   }
   if (random.Below(3) == 0) {
     submissions.front().allocation_name = "n" + std::to_string(random.Below(200));
@@ -266,7 +263,7 @@ void Tenants::Submit(const Tenant& tenant) {
     question->prepare = [submissions](const control::Context& context, const control::Call& call) {
       return control::Prepare(context, call, submissions);
     };
-    if (under_earlier_id) TakeEarlierId(*question);
+    if (random.Below(12) == 0) TakeEarlierId(*question);
   }
   question->answered = [this, dry, id = question->request_id](const Principal& principal,
                                                               const Question::Answer& answer) {
