@@ -48,15 +48,6 @@ Status DataFolder::WriteServerAddress(const std::string& address) const {
   return WriteWhole(server_address(), address + "\n", 0644);
 }
 
-Result<std::string> DataFolder::WriteRefusedPass(int64_t revision,
-                                                 const std::string& recording) const {
-  const std::string folder = path_ + "/refused";
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return Unwritable(folder);
-  const std::string file = folder + "/" + std::to_string(revision) + ".json";
-  ALLOT_RETURN_IF_ERROR(WriteWhole(file, recording, 0600));
-  return file;
-}
-
 void DataFolder::RemoveServerAddress() const { unlink(server_address().c_str()); }
 
 }  // namespace allot::allotd

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "allot/base/result.h"
@@ -25,8 +24,6 @@ class DataFolder {
   Status WriteOperatorKey(const std::string& secret) const;
   /// All at once: a reader sees the old address or the new one.
   Status WriteServerAddress(const std::string& address) const;
-  /// A pass the checker refused, for whoever looks into the alarm. Returns the file.
-  Result<std::string> WriteRefusedPass(int64_t revision, const std::string& recording) const;
   /// Nobody listens any more.
   void RemoveServerAddress() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -19,7 +20,7 @@
 #include "allot/control/context.h"
 #include "allot/control/planner.h"
 #include "allot/control/scheduler_loop.h"
-#include "allot/replay/recording.h"
+#include "allot/replay/refused_passes.h"
 #include "allot/rpc/certificate_expiry.h"
 #include "allot/rpc/server.h"
 #include "allot/rpc/server_tls.h"
@@ -71,6 +72,14 @@ int RefuseToStart(const Error& error) {
   LogError("refused_to_start", error);
   const bool about_what_was_given = !error.field.empty();
   return error.reason == Reason::kConfigInvalid && about_what_was_given ? kRefused : kFailed;
+}
+
+/// Where a folder for refused passes may be: the server's own, or what systemd gives it
+/// (StateDirectory=). Empty: nowhere.
+std::string FolderForRefused(const std::string& data_dir) {
+  const char* const given = std::getenv("STATE_DIRECTORY");  // NOLINT(concurrency-mt-unsafe)
+  const std::string parent = data_dir.empty() && given != nullptr ? given : data_dir;
+  return parent.empty() ? "" : parent + "/refused";
 }
 
 /// The server's own database, or the one it was given; its schema is what this release needs.
@@ -143,6 +152,7 @@ class Serving {
         context_{database.store(), clock_, ids_, policies_, config_.second_person, nullptr},
         planner_(context_),
         registry_(std::make_shared<prometheus::Registry>()),
+        refused_passes_(FolderForRefused(data_dir_)),
         scheduler_metrics_(*registry_),
         loop_(context_, planner_, LoopOptions(database.cluster() != nullptr)),
         present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)),
@@ -280,6 +290,7 @@ class Serving {
     scheduler_metrics_.OnPass(report);
     const control::Applied& applied = report.applied;
     if (applied.reserved + applied.planned + applied.expired + applied.skipped == 0) return;
+    refused_passes_.EndRow();
     LogInfo("pass", {{"epoch", report.epoch},
                      {"pending", report.pending},
                      {"plan_micros", report.plan_micros},
@@ -301,19 +312,12 @@ class Serving {
   }
 
   /// Nothing was written of the pass; what it was decided from must not be lost.
-  void KeepRefused(const control::Pass& pass) const {
-    const int64_t revision = pass.snapshot.revision;
-    const std::string recording = replay::FormatRecording(pass.snapshot, *pass.policy, pass.plan);
-    if (data_dir_.empty()) {
-      LogInfo("pass_refused", {{"revision", revision}, {"recording", recording}});
-      return;
-    }
-    const auto file = DataFolder(data_dir_).WriteRefusedPass(revision, recording);
-    if (file.ok()) {
-      LogInfo("pass_refused", {{"revision", revision}, {"recording_file", *file}});
-    } else {
-      LogError("pass_refused", file.error());
-    }
+  void KeepRefused(const control::Pass& pass) {
+    const auto kept = refused_passes_.Keep(pass.snapshot, *pass.policy, pass.plan);
+    if (!kept.ok()) LogError("refused_pass_not_recorded", kept.error());
+    LogInfo("pass_refused", {{"revision", pass.snapshot.revision},
+                             {"refused_in_a_row", refused_passes_.in_a_row()},
+                             {"recording_file", kept.ok() ? kept->value_or("") : ""}});
   }
 
   /// Without an issuer no token is good, and nothing is fetched.
@@ -389,6 +393,7 @@ class Serving {
   std::optional<ClockWatch> clock_watch_;
   control::SchedulerLoop loop_;
   std::shared_ptr<PresentMetrics> present_metrics_;
+  replay::RefusedPasses refused_passes_;
   std::shared_ptr<BackupMetrics> backup_metrics_;
   std::shared_ptr<rpc::ServerTls> tls_;
   std::optional<KeyFetchLog> key_fetches_;
