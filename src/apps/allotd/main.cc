@@ -1,3 +1,6 @@
+#include <pwd.h>
+#include <unistd.h>
+
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -5,10 +8,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "allot/base/clock.h"
 #include "allot/store/migrations.h"
 #include "allot/store/store.h"
 #include "apps/allotd/complaint.h"
 #include "apps/allotd/config.h"
+#include "apps/allotd/named_files.h"
 #include "apps/allotd/operator_key.h"
 #include "apps/allotd/serve.h"
 #include "apps/allotd/tool_commands.h"
@@ -43,6 +48,7 @@ struct Flags {
   std::optional<std::string> listen;
   std::optional<std::string> metrics_listen;
   std::optional<std::string> log_level;
+  bool no_files = false;
 };
 
 CLI::Validator Accepting(bool (*accepted)(std::string_view), const std::string& expected) {
@@ -110,10 +116,27 @@ int RunCreateOperatorKey(const std::string& url) {
   return 0;
 }
 
-int RunCheckConfig(const std::string& file) {
-  const Result<Config> config = allot::allotd::ReadConfig(file);
+/// As whom this runs, for people.
+std::string UserName() {
+  const passwd* const user = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe)
+  return user != nullptr ? user->pw_name : std::to_string(geteuid());
+}
+
+int RunCheckConfig(const Flags& flags) {
+  const Result<Config> config = allot::allotd::ReadConfig(flags.config_file);
   if (!config.ok()) return Complain(config.error());
-  std::cout << file << ": ok, policy " << config->policy.version << "\n";
+  std::string files = "its files not looked at";
+  if (!flags.no_files) {
+    int status = 0;
+    const allot::Instant now = allot::SystemClock().Now();
+    for (const allot::Error& problem : allot::allotd::ProblemsOfNamedFiles(*config, now)) {
+      status = Complain(problem);
+    }
+    if (status != 0) return status;
+    files = "its files as " + UserName() + " finds them";
+  }
+  std::cout << flags.config_file << ": ok, policy " << config->policy.version << ", " << files
+            << "\n";
   return 0;
 }
 
@@ -135,8 +158,11 @@ int Main(int argc, char** argv) {
   CLI::App* key = app.add_subcommand(
       "create-operator-key", "Make a ministry admin's key in a database and print it, once.");
   key->add_option("--database", flags.database_url, "PostgreSQL URL")->required();
-  CLI::App* check = app.add_subcommand("check-config", "Read a configuration file and judge it.");
+  CLI::App* check = app.add_subcommand(
+      "check-config", "Read a configuration file, and the files that it names, and judge them.");
   check->add_option("file", flags.config_file, "YAML file")->required();
+  check->add_flag("--no-files", flags.no_files,
+                  "Leave alone what it names: on another machine than the server's");
   CLI::App* version = app.add_subcommand("version", "Print this release and its schema.");
   const allot::allotd::ToolCommand tools[] = {
       allot::allotd::AddBackup(app), allot::allotd::AddRestore(app), allot::allotd::AddVerify(app)};
@@ -153,7 +179,7 @@ int Main(int argc, char** argv) {
   if (serve->parsed()) return RunServe(flags);
   if (migrate->parsed()) return RunMigrate(flags.database_url);
   if (key->parsed()) return RunCreateOperatorKey(flags.database_url);
-  if (check->parsed()) return RunCheckConfig(flags.config_file);
+  if (check->parsed()) return RunCheckConfig(flags);
   return RunVersion();
 }
 

@@ -36,6 +36,7 @@
 #include "apps/allotd/json_log.h"
 #include "apps/allotd/metrics.h"
 #include "apps/allotd/metrics_endpoint.h"
+#include "apps/allotd/named_files.h"
 #include "apps/allotd/operator_key.h"
 #include "apps/allotd/self_probe.h"
 #include "apps/allotd/signals.h"
@@ -353,12 +354,7 @@ class Serving {
   Status LoadCertificates() {
     const Config::Tls& tls = config_.tls;
     if (tls.certificate.empty()) return Ok{};
-    ALLOT_ASSIGN_OR_RETURN(
-        tls_, rpc::ServerTls::Load({.certificate = {"server.tls.certificate", tls.certificate},
-                                    .key = {"server.tls.key", tls.key},
-                                    .client_ca = {"server.tls.client_ca", tls.client_ca},
-                                    .trust_domain = tls.trust_domain},
-                                   clock_.Now()));
+    ALLOT_ASSIGN_OR_RETURN(tls_, rpc::ServerTls::Load(FilesOf(tls), clock_.Now()));
     ShowCertificate("certificate_loaded");
     return Ok{};
   }
