@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 constexpr const char* kUnfinished = ".unfinished";
 constexpr const char* kRemoved = ".removed";
 constexpr const char* kMetadata = "backup.json";
+constexpr const char* kLog = "wal";
 /// A backup has its last segment archived at once.
 constexpr std::chrono::seconds kArchivePatience{20};
 
@@ -234,7 +235,7 @@ std::string FromTheRoot(const std::string& folder) {
   return path;
 }
 
-std::string LogFolderOf(const std::string& folder) { return FromTheRoot(folder) + "/wal"; }
+std::string LogFolderOf(const std::string& folder) { return FromTheRoot(folder) + "/" + kLog; }
 
 LogPlace FirstNeeded(const std::vector<Backup>& backups) {
   return std::ranges::min_element(
@@ -250,7 +251,14 @@ Result<std::vector<Backup>> ListBackups(const std::string& folder) {
        entry.increment(problem)) {
     const std::string name = entry->path().filename();
     const std::string metadata = entry->path() / kMetadata;
-    if (name.starts_with('.') || !fs::exists(metadata)) continue;
+    // Who lists the backups need not be who archives the log.
+    if (name.starts_with('.') || name == kLog) continue;
+    const bool there = fs::exists(metadata, problem);
+    if (problem) {
+      return StateError(Reason::kConfigInvalid,
+                        metadata + " cannot be read: " + problem.message() + ".");
+    }
+    if (!there) continue;
     ALLOT_ASSIGN_OR_RETURN(const std::string text, ReadWhole(metadata));
     ALLOT_ASSIGN_OR_RETURN(Backup backup, ParseMetadata(text, metadata));
     backup.name = name;

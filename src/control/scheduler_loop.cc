@@ -100,11 +100,13 @@ void SchedulerLoop::Resign() {
 }
 
 Result<std::optional<PassReport>> SchedulerLoop::Turn() {
-  auto report = TurnAsLeader(context_.clock.Now());
+  const Instant now = context_.clock.Now();
+  auto report = TurnAsLeader(now);
   // Whoever lost the lease finds out by the assertion, and asks for it again at the next turn. Any
   // other failure leaves the lease with whom it is.
   if (!report.ok() && report.error().reason == Reason::kNotLeader) epoch_ = 0;
   TellWhoLeads();
+  if (report.ok() && leading() && options_.on_led) options_.on_led(now);
   return report;
 }
 

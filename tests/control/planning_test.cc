@@ -261,5 +261,56 @@ TEST_F(Planning, AnUnchangedPoolIsLeftInPeace) {
   EXPECT_EQ(Must(planner->Latest())->snapshot.revision, before);
 }
 
+/// Reads go on while writes fail, as in a database whose standby is gone.
+class ReadOnlyAtTimes final : public store::Store {
+ public:
+  explicit ReadOnlyAtTimes(store::Store& store) : store_(store) {}
+  void OnCommit(std::function<void(Revision)> callback) override {
+    store_.OnCommit(std::move(callback));
+  }
+  bool read_only = false;
+
+ protected:
+  Status Run(store::Access access, const store::Scope& scope,
+             const std::function<Status(store::Tx&)>& work) override {
+    if (read_only && access == store::Access::kWrite) {
+      return StateError(Reason::kCommitOutcomeUnknown, "The standby did not answer.");
+    }
+    return store_.Transact<Ok>(access, scope, [&](store::Tx& tx) -> Status { return work(tx); });
+  }
+
+ private:
+  store::Store& store_;
+};
+
+TEST_F(Planning, OnlyATurnThatLedAndWroteWhatThereWasCountsAsLed) {
+  ReadOnlyAtTimes database(*store);
+  const Context same{database, clock, ids, policies};
+  std::vector<Instant> led;
+  auto options = LoopOptions("server-1");
+  options.on_led = [&](Instant time) { led.push_back(time); };
+  SchedulerLoop leader(same, *planner, options);
+  Must(leader.Turn());
+  Must(leader.Turn());
+  EXPECT_EQ(led, (std::vector<Instant>{clock.Now(), clock.Now()})) << "with a pass or without";
+
+  options.holder = "server-2";
+  SchedulerLoop standby(same, *planner, options);
+  Must(standby.Turn());
+  EXPECT_EQ(led.size(), 2U) << "another leads";
+
+  SubmitAs("snu", "a", 1, Hours(1));
+  database.read_only = true;
+  EXPECT_FALSE(leader.Turn().ok()) << "has the lead, and cannot write its pass";
+  clock.Advance(Seconds{2});
+  EXPECT_FALSE(leader.Turn().ok()) << "cannot renew the lead";
+  EXPECT_EQ(led.size(), 2U);
+
+  database.read_only = false;
+  Must(leader.Turn());
+  ASSERT_EQ(led.size(), 3U);
+  EXPECT_EQ(led.back(), clock.Now());
+}
+
 }  // namespace
 }  // namespace allot::control

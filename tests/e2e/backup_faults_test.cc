@@ -348,5 +348,49 @@ TEST_F(BackupFaultsTest, ADatabaseThatDoesNotAnswerDoesNotSilenceTheAlarmsOnItsL
   kill(postgres, SIGCONT);
 }
 
+TEST_F(BackupFaultsTest, ABackupThatCannotBeReadTakesNoAlarmAway) {
+  EXPECT_EQ(Backup().exit_code, 0);
+  const std::string good = nation_.Metrics();
+  const auto newest = ValueOf(good, "allot_backup_timestamp_seconds");
+  ASSERT_TRUE(newest);
+  EXPECT_GT(*newest, 0);
+  EXPECT_EQ(ValueOf(good, "allot_backups_readable"), 1);
+
+  const std::string broken = folder() + "/20260101T000000Z-r1";
+  const auto expect_told = [&] {
+    const std::string metrics = nation_.Metrics();
+    EXPECT_EQ(ValueOf(metrics, "allot_backups_readable"), 0);
+    EXPECT_EQ(ValueOf(metrics, "allot_backup_timestamp_seconds"), newest) << "as it was read last";
+    EXPECT_TRUE(ValueOf(metrics, "allot_log_archived_timestamp_seconds"));
+  };
+  fs::create_directory(broken);
+  std::ofstream(broken + "/backup.json") << "garbage";
+  expect_told();
+  EXPECT_TRUE(nation_.server().AwaitErr("backup.json is damaged: it is not a JSON object"));
+  fs::remove_all(broken);
+  EXPECT_EQ(ValueOf(nation_.Metrics(), "allot_backups_readable"), 1);
+
+  // One that nobody may enter, as far as root can meet it.
+  fs::create_directory_symlink(broken, broken);
+  expect_told();
+  EXPECT_TRUE(nation_.server().AwaitErr("backup.json cannot be read: Too many levels"));
+}
+
+TEST(BackupMetrics, APrimaryThatHasArchivedNothingYetIsGivenTimeToDoSo) {
+  const int64_t before = SystemClock().Now().seconds();
+  const TempDir backups;
+  const Installation nation("backup: {folder: " + (backups / "allot") +
+                            ", archive_timeout: 60m}\n");
+  const std::string metrics = nation.Metrics();
+  EXPECT_EQ(ValueOf(metrics, "allot_log_archive_timeout_seconds"), 3'600);
+  const auto awaited_since = ValueOf(metrics, "allot_log_archived_timestamp_seconds");
+  ASSERT_TRUE(awaited_since);
+  EXPECT_GE(*awaited_since, static_cast<double>(before)) << "not since 1970";
+  // By another second, it is still since then.
+  while (SystemClock().Now().seconds() <= static_cast<int64_t>(*awaited_since)) usleep(10'000);
+  EXPECT_EQ(ValueOf(nation.Metrics(), "allot_log_archived_timestamp_seconds"), awaited_since);
+  EXPECT_EQ(ValueOf(metrics, "allot_backup_timestamp_seconds"), 0) << "there is none";
+}
+
 }  // namespace
 }  // namespace allot::testing

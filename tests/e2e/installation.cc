@@ -218,6 +218,12 @@ void Installation::WriteFile(const std::string& path, std::string_view text) con
   std::ofstream(path) << text;
 }
 
+std::optional<double> ValueOf(const std::string& scrape, const std::string& series) {
+  const std::size_t at = scrape.find("\n" + series + " ");
+  if (at == std::string::npos) return std::nullopt;
+  return std::atof(scrape.c_str() + at + series.size() + 2);
+}
+
 bool AwaitFile(const std::string& folder, std::string_view wanted) {
   const int events = inotify_init1(IN_CLOEXEC);
   inotify_add_watch(events, folder.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE);

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,6 +92,10 @@ class Installation {
 /// What a scrape of a server that serves is answered; adds a failure when there is nothing to
 /// scrape.
 std::string MetricsOf(const Process& server);
+
+/// The value of a series in a scrape, by its name and its labels as they stand there; nothing when
+/// it is not there.
+std::optional<double> ValueOf(const std::string& scrape, const std::string& series);
 
 /// Waits until `folder` holds a file whose text contains `wanted`; false when it takes too long.
 bool AwaitFile(const std::string& folder, std::string_view wanted);

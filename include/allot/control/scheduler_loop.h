@@ -51,6 +51,9 @@ class SchedulerLoop {
     std::function<void(int64_t epoch)> on_lead;
     std::function<void(int64_t epoch)> on_deposed;
     std::function<void(const Error&)> on_error;
+    /// After every turn as the leader that did not fail, with a pass or without: the store took
+    /// what there was to write, the lead above all. On the loop's thread.
+    std::function<void(Instant)> on_led;
     /// `removal` or `audit_signing` failed; on the loop's thread. It is tried again in a minute.
     std::function<void(const std::string& chore, const Error&)> on_chore_failed;
     /// How often the audit is signed, where somebody signs it.

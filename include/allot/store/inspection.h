@@ -37,6 +37,8 @@ Status RequireServable(const std::string& url);
 /// How the archiving of the write-ahead log goes, since its statistics were reset.
 struct ArchiverState {
   bool enabled = false;
+  /// A segment that is not full is archived after this long; zero: once it is full.
+  Seconds timeout;
   int64_t archived = 0;
   int64_t failed = 0;
   std::optional<Instant> last_archived;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "allot/backup/backup.h"
+#include "apps/allotd/json_log.h"
 
 namespace allot::allotd {
 namespace {
@@ -29,25 +30,56 @@ double SecondsOf(const std::optional<Instant>& time) {
 
 }  // namespace
 
-std::vector<MetricFamily> BackupMetrics::Collect() const {
-  std::vector<MetricFamily> families;
+void BackupMetrics::AddArchive(std::vector<MetricFamily>& families) const {
   const auto read = store::ReadArchiverState(database_url_);
   const std::scoped_lock lock(mutex_);
-  if (read.ok()) last_ = *read;
-  const auto& archiver = last_;
-  if (archiver && archiver->enabled) {
-    families.push_back(Gauge("allot_log_archived_timestamp_seconds",
-                             "When a segment of the write-ahead log was last archived.",
-                             SecondsOf(archiver->last_archived)));
-    families.push_back(Counter("allot_log_archive_failures_total",
-                               "Attempts at archiving a segment that failed.",
-                               static_cast<double>(archiver->failed)));
+  if (read.ok()) archiver_ = *read;
+  if (!archiver_ || !archiver_->enabled) return;
+  if (archiver_->last_archived) {
+    first_awaited_.reset();
+  } else if (!first_awaited_) {
+    first_awaited_ = clock_.Now();
   }
-  if (folder_.empty()) return families;
+  families.push_back(
+      Gauge("allot_log_archived_timestamp_seconds",
+            "When a segment of the write-ahead log was last archived; while this primary has "
+            "archived none, when this server first saw that.",
+            SecondsOf(archiver_->last_archived ? archiver_->last_archived : first_awaited_)));
+  families.push_back(Gauge("allot_log_archive_timeout_seconds",
+                           "A segment that is not full is archived after so long; 0: never.",
+                           static_cast<double>(archiver_->timeout.count)));
+  families.push_back(Counter("allot_log_archive_failures_total",
+                             "Attempts at archiving a segment that failed.",
+                             static_cast<double>(archiver_->failed)));
+}
+
+void BackupMetrics::AddBackups(std::vector<MetricFamily>& families) const {
+  if (folder_.empty()) return;
   const auto backups = backup::ListBackups(folder_);
-  if (!backups.ok()) return families;
+  const std::scoped_lock lock(mutex_);
+  if (backups.ok()) {
+    newest_backup_.reset();
+    if (!backups->empty()) newest_backup_ = backups->back().end_time;
+  }
+  TellWhether(backups.ok() ? Status(Ok{}) : Status(backups.error()));
   families.push_back(Gauge("allot_backup_timestamp_seconds", "When the newest backup was made.",
-                           backups->empty() ? 0 : SecondsOf(backups->back().end_time)));
+                           SecondsOf(newest_backup_)));
+  families.push_back(Gauge("allot_backups_readable",
+                           "1 while every backup in the folder says of itself what it must.",
+                           backups_readable_ ? 1 : 0));
+}
+
+void BackupMetrics::TellWhether(const Status& readable) const {
+  if (readable.ok() == backups_readable_) return;
+  backups_readable_ = readable.ok();
+  if (backups_readable_) return LogInfo("backups_readable", {{"folder", folder_}});
+  LogError("backups_not_readable", readable.error());
+}
+
+std::vector<MetricFamily> BackupMetrics::Collect() const {
+  std::vector<MetricFamily> families;
+  AddArchive(families);
+  AddBackups(families);
   return families;
 }
 

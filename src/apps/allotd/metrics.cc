@@ -1,6 +1,8 @@
 #include "apps/allotd/metrics.h"
 
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "allot/base/reason.h"
@@ -49,6 +51,77 @@ MetricFamily GaugeFamily(const std::string& name, const std::string& help) {
   return {.name = name, .help = help, .type = MetricType::Gauge, .metric = {}};
 }
 
+Labels LabelsOf(const control::ClusterCapacity& cluster) {
+  return {{"provider", cluster.provider.str()},
+          {"cluster", cluster.cluster.str()},
+          {"model", std::string(Name(cluster.model))}};
+}
+
+Labels With(Labels labels, const std::string& name, std::string_view value) {
+  labels.emplace_back(name, value);
+  return labels;
+}
+
+void AddPool(const control::Capacity& capacity, std::vector<MetricFamily>& families) {
+  MetricFamily gpus = GaugeFamily("allot_pool_gpus", "GPUs in the inventory.");
+  MetricFamily online = GaugeFamily("allot_pool_gpus_online", "GPUs on nodes that are ready.");
+  MetricFamily held = GaugeFamily("allot_pool_gpus_held",
+                                  "GPUs claimed, until the provider confirmed their release.");
+  MetricFamily in_use = GaugeFamily("allot_pool_gpus_in_use", "GPUs of active allocations.");
+  MetricFamily nodes = GaugeFamily("allot_pool_nodes", "Nodes by state.");
+  for (const control::ClusterCapacity& cluster : capacity.clusters) {
+    const Labels labels = LabelsOf(cluster);
+    AddValue(gpus, labels, cluster.gpus);
+    AddValue(online, labels, cluster.gpus_online);
+    AddValue(held, labels, cluster.gpus_held);
+    AddValue(in_use, labels, cluster.gpus_in_use);
+    AddValue(nodes, With(labels, "state", "ready"), cluster.nodes_ready);
+    AddValue(nodes, With(labels, "state", "draining"), cluster.nodes_draining);
+    AddValue(nodes, With(labels, "state", "unknown"), cluster.nodes_unknown);
+    AddValue(nodes, With(labels, "state", "down"), cluster.nodes_down);
+  }
+  for (MetricFamily* family : {&gpus, &online, &held, &in_use, &nodes}) {
+    families.push_back(std::move(*family));
+  }
+}
+
+/// A number for every cluster and kind, so that one that was open and is not any more is 0; a time
+/// only where an order is open.
+void AddOrders(const std::vector<control::ClusterCapacity>& clusters,
+               const std::vector<store::OrderBacklog>& backlogs,
+               std::vector<MetricFamily>& families) {
+  MetricFamily open =
+      GaugeFamily("allot_orders_open", "Orders that the cluster's agent has not answered yet.");
+  MetricFamily oldest = GaugeFamily("allot_orders_oldest_create_timestamp_seconds",
+                                    "When the oldest of the open orders was written.");
+  for (const control::ClusterCapacity& cluster : clusters) {
+    for (const OrderKind kind : {OrderKind::kProvision, OrderKind::kRelease}) {
+      const Labels labels = With(LabelsOf(cluster), "kind", Name(kind));
+      const auto backlog = std::ranges::find_if(backlogs, [&](const store::OrderBacklog& one) {
+        return one.cluster == cluster.cluster && one.kind == kind;
+      });
+      const bool any = backlog != backlogs.end();
+      AddValue(open, labels, any ? static_cast<double>(backlog->orders) : 0);
+      if (!any) continue;
+      AddValue(oldest, labels, static_cast<double>(backlog->oldest_create_time.seconds()));
+    }
+  }
+  families.push_back(std::move(open));
+  families.push_back(std::move(oldest));
+}
+
+void AddWork(const control::Capacity& capacity, std::vector<MetricFamily>& families) {
+  MetricFamily projects = GaugeFamily(
+      "allot_projects", "Projects with an active allocation, and those that only wait.");
+  AddValue(projects, {{"state", "served"}}, capacity.projects_served);
+  AddValue(projects, {{"state", "waiting"}}, capacity.projects_waiting);
+  MetricFamily allocations = GaugeFamily("allot_allocations", "Allocations by state.");
+  AddValue(allocations, {{"state", "active"}}, capacity.allocations_active);
+  AddValue(allocations, {{"state", "waiting"}}, capacity.allocations_waiting);
+  families.push_back(std::move(projects));
+  families.push_back(std::move(allocations));
+}
+
 /// The server itself asks; it may see all tenants, and changes nothing.
 Principal Observer() {
   return {.key = KeyId("metrics"), .role = Role::kAuditor, .display_name = "metrics"};
@@ -72,6 +145,8 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry)
       pending_(AddGauge(registry, "allot_scheduler_pending_allocations",
                         "Allocations that waited for a start at the last pass.")),
       epoch_(AddGauge(registry, "allot_scheduler_epoch", "Fencing epoch of the last pass.")),
+      led_(AddGauge(registry, "allot_scheduler_led_timestamp_seconds",
+                    "When this server last ended a turn as the leader, with everything written.")),
       passes_(prometheus::BuildCounter()
                   .Name("allot_scheduler_passes_total")
                   .Help("Passes made as the leader.")
@@ -88,9 +163,11 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry)
               .Register(registry)
               .Add({}, StartErrorBuckets())) {
   // An alarm on an increase sees the first one only if there was a zero before it.
-  for (const Reason reason : {Reason::kInternal, Reason::kStoreUnavailable}) {
+  for (const Reason reason : {Reason::kInternal, Reason::kStoreUnavailable, Reason::kStoreConflict,
+                              Reason::kCommitOutcomeUnknown}) {
     errors_.Add({{"reason", std::string(Name(reason))}});
   }
+  for (const char* chore : {"removal", "audit_signing"}) chores_failed_.Add({{"chore", chore}});
   OnDecisions({});
 }
 
@@ -124,6 +201,8 @@ void SchedulerMetrics::OnError(const Error& error) {
   errors_.Add({{"reason", std::string(Name(error.reason))}}).Increment();
 }
 
+void SchedulerMetrics::OnLed(Instant time) { led_.Set(static_cast<double>(time.seconds())); }
+
 void SchedulerMetrics::OnChoreFailed(const std::string& chore) {
   chores_failed_.Add({{"chore", chore}}).Increment();
 }
@@ -140,13 +219,24 @@ void PresentMetrics::Ask(const std::stop_token& stop) {
   while (changed_.wait(lock, stop, [this] { return answered_ < scrapes_; })) {
     const int64_t answering = scrapes_;
     lock.unlock();
-    auto capacity = control::GetCapacity(context_, Observer(), planner_, Seconds{0}, Minutes(1));
+    auto present = Look();
     lock.lock();
-    up_ = capacity.ok();
-    if (up_) last_ = *std::move(capacity);
+    up_ = present.ok();
+    if (up_) last_ = *std::move(present);
     answered_ = answering;
     changed_.notify_all();
   }
+}
+
+Result<PresentMetrics::Present> PresentMetrics::Look() const {
+  Present present;
+  ALLOT_ASSIGN_OR_RETURN(present.capacity, control::GetCapacity(context_, Observer(), planner_,
+                                                                Seconds{0}, Minutes(1)));
+  ALLOT_ASSIGN_OR_RETURN(present.backlogs,
+                         context_.store.Transact<std::vector<store::OrderBacklog>>(
+                             store::Access::kGlance, store::Scope::Everything(),
+                             [](store::Tx& tx) { return tx.OrderBacklogs(); }));
+  return present;
 }
 
 bool PresentMetrics::AwaitAnswer(std::unique_lock<std::mutex>& lock) const {
@@ -161,44 +251,14 @@ std::vector<MetricFamily> PresentMetrics::Collect() const {
   MetricFamily up = GaugeFamily("allot_store_up", "1 when the store answered this scrape.");
   std::unique_lock lock(mutex_);
   AddValue(up, {}, AwaitAnswer(lock) ? 1 : 0);
-  const std::optional<control::Capacity> capacity = last_;
+  const std::optional<Present> present = last_;
   lock.unlock();
-  if (!capacity) return {std::move(leader), std::move(up)};
-
-  MetricFamily gpus = GaugeFamily("allot_pool_gpus", "GPUs in the inventory.");
-  MetricFamily online = GaugeFamily("allot_pool_gpus_online", "GPUs on nodes that are ready.");
-  MetricFamily held = GaugeFamily("allot_pool_gpus_held",
-                                  "GPUs claimed, until the provider confirmed their release.");
-  MetricFamily in_use = GaugeFamily("allot_pool_gpus_in_use", "GPUs of active allocations.");
-  MetricFamily nodes = GaugeFamily("allot_pool_nodes", "Nodes by state.");
-  for (const control::ClusterCapacity& cluster : capacity->clusters) {
-    const Labels labels = {{"provider", cluster.provider.str()},
-                           {"cluster", cluster.cluster.str()},
-                           {"model", std::string(Name(cluster.model))}};
-    AddValue(gpus, labels, cluster.gpus);
-    AddValue(online, labels, cluster.gpus_online);
-    AddValue(held, labels, cluster.gpus_held);
-    AddValue(in_use, labels, cluster.gpus_in_use);
-    const auto add_nodes = [&](const char* state, int count) {
-      Labels with_state = labels;
-      with_state.emplace_back("state", state);
-      AddValue(nodes, with_state, count);
-    };
-    add_nodes("ready", cluster.nodes_ready);
-    add_nodes("draining", cluster.nodes_draining);
-    add_nodes("unknown", cluster.nodes_unknown);
-    add_nodes("down", cluster.nodes_down);
-  }
-  MetricFamily projects = GaugeFamily(
-      "allot_projects", "Projects with an active allocation, and those that only wait.");
-  AddValue(projects, {{"state", "served"}}, capacity->projects_served);
-  AddValue(projects, {{"state", "waiting"}}, capacity->projects_waiting);
-  MetricFamily allocations = GaugeFamily("allot_allocations", "Allocations by state.");
-  AddValue(allocations, {{"state", "active"}}, capacity->allocations_active);
-  AddValue(allocations, {{"state", "waiting"}}, capacity->allocations_waiting);
-  return {std::move(leader), std::move(up),       std::move(gpus),
-          std::move(online), std::move(held),     std::move(in_use),
-          std::move(nodes),  std::move(projects), std::move(allocations)};
+  std::vector<MetricFamily> families = {std::move(leader), std::move(up)};
+  if (!present) return families;
+  AddPool(present->capacity, families);
+  AddOrders(present->capacity.clusters, present->backlogs, families);
+  AddWork(present->capacity, families);
+  return families;
 }
 
 }  // namespace allot::allotd

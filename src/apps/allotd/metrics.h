@@ -31,6 +31,7 @@ class SchedulerMetrics {
 
   void OnPass(const control::PassReport& report);
   void OnError(const Error& error);
+  void OnLed(Instant time);
   void OnChoreFailed(const std::string& chore);
 
  private:
@@ -41,15 +42,17 @@ class SchedulerMetrics {
   prometheus::Family<prometheus::Counter>& outcomes_;
   prometheus::Gauge& pending_;
   prometheus::Gauge& epoch_;
+  prometheus::Gauge& led_;
   prometheus::Counter& passes_;
   prometheus::Histogram& plan_seconds_;
   prometheus::Histogram& apply_seconds_;
   prometheus::Histogram& start_error_seconds_;
 };
 
-/// What is true at the moment of the scrape: who leads, and the pool's GPUs, nodes, projects and
-/// allocations by state. While the store does not answer, or not soon, these are what it said last,
-/// and `allot_store_up` is 0: an alarm must not go with what it is about.
+/// What is true at the moment of the scrape: who leads, the pool's GPUs, nodes, projects and
+/// allocations by state, and the orders that agents have not answered. While the store does not
+/// answer, or not soon, these are what it said last, and `allot_store_up` is 0: an alarm must not
+/// go with what it is about.
 class PresentMetrics final : public prometheus::Collectable {
  public:
   /// Requires: all outlive the object.
@@ -59,8 +62,14 @@ class PresentMetrics final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  struct Present {
+    control::Capacity capacity;
+    std::vector<store::OrderBacklog> backlogs;
+  };
+
   /// Asks the store whenever a scrape waits.
   void Ask(const std::stop_token& stop);
+  Result<Present> Look() const;
   /// Whether the store answered in time.
   bool AwaitAnswer(std::unique_lock<std::mutex>& lock) const;
 
@@ -73,7 +82,7 @@ class PresentMetrics final : public prometheus::Collectable {
   mutable int64_t scrapes_ = 0;
   int64_t answered_ = 0;
   bool up_ = false;
-  std::optional<control::Capacity> last_;
+  std::optional<Present> last_;
   /// The last member: it ends before what it uses.
   std::jthread asking_;
 };

@@ -152,12 +152,13 @@ class Serving {
         policies_(config_.policy),
         context_{database.store(), clock_, ids_, policies_, config_.second_person, nullptr},
         planner_(context_),
-        registry_(std::make_shared<prometheus::Registry>()),
         refused_passes_(FolderForRefused(data_dir_)),
+        registry_(std::make_shared<prometheus::Registry>()),
         scheduler_metrics_(*registry_),
         loop_(context_, planner_, LoopOptions(database.cluster() != nullptr)),
         present_metrics_(std::make_shared<PresentMetrics>(context_, planner_, loop_)),
-        backup_metrics_(std::make_shared<BackupMetrics>(database.url(), config_.backup.folder)) {
+        backup_metrics_(
+            std::make_shared<BackupMetrics>(database.url(), config_.backup.folder, clock_)) {
     if (database.cluster() != nullptr) watch_.emplace(*database.cluster());
   }
   /// Also when something failed after Start.
@@ -229,6 +230,7 @@ class Serving {
     options.on_lead = [](int64_t epoch) { LogInfo("leading", {{"epoch", epoch}}); };
     options.on_deposed = [](int64_t epoch) { LogInfo("leading_ended", {{"epoch", epoch}}); };
     options.on_pass = [this](const control::PassReport& report) { OnPass(report); };
+    options.on_led = [this](Instant time) { scheduler_metrics_.OnLed(time); };
     options.on_error = [this](const Error& error) { OnPassFailed(error); };
     options.on_chore_failed = [this](const std::string& chore, const Error& error) {
       scheduler_metrics_.OnChoreFailed(chore);
@@ -288,10 +290,10 @@ class Serving {
   }
 
   void OnPass(const control::PassReport& report) {
+    refused_passes_.EndRow();
     scheduler_metrics_.OnPass(report);
     const control::Applied& applied = report.applied;
     if (applied.reserved + applied.planned + applied.expired + applied.skipped == 0) return;
-    refused_passes_.EndRow();
     LogInfo("pass", {{"epoch", report.epoch},
                      {"pending", report.pending},
                      {"plan_micros", report.plan_micros},
@@ -324,7 +326,7 @@ class Serving {
   /// Without an issuer no token is good, and nothing is fetched.
   void StartTokens() {
     if (config_.identity.issuers.empty()) return;
-    key_fetches_.emplace(clock_, *registry_);
+    key_fetches_.emplace(clock_, *registry_, config_.identity.issuers);
     tokens_ = std::make_shared<oidc::TokenVerifier>(
         clock_, oidc::TokenVerifier::Options{.issuers = config_.identity.issuers,
                                              .leeway = config_.identity.leeway,
@@ -339,6 +341,14 @@ class Serving {
     ALLOT_ASSIGN_OR_RETURN(audit_key_, AuditKey::Read(config_.audit.signing_key));
     context_.audit_signer = audit_key_.get();
     LogInfo("audit_signed_with", {{"key", audit_key_->id()}});
+    // Never is long ago: the alarm on its age needs a number.
+    ShowAuditSigned(Instant{0});
+    prometheus::BuildGauge()
+        .Name("allot_audit_sign_every_seconds")
+        .Help("How often whoever leads signs the audit.")
+        .Register(*registry_)
+        .Add({})
+        .Set(static_cast<double>(config_.audit.sign_every.count));
     return Ok{};
   }
 
@@ -383,13 +393,13 @@ class Serving {
   std::unique_ptr<AuditKey> audit_key_;
   control::Context context_;
   control::Planner planner_;
+  replay::RefusedPasses refused_passes_;
   std::shared_ptr<prometheus::Registry> registry_;
   SchedulerMetrics scheduler_metrics_;
   std::optional<ClusterWatch> watch_;
   std::optional<ClockWatch> clock_watch_;
   control::SchedulerLoop loop_;
   std::shared_ptr<PresentMetrics> present_metrics_;
-  replay::RefusedPasses refused_passes_;
   std::shared_ptr<BackupMetrics> backup_metrics_;
   std::shared_ptr<rpc::ServerTls> tls_;
   std::optional<KeyFetchLog> key_fetches_;

@@ -6,7 +6,8 @@
 
 namespace allot::allotd {
 
-KeyFetchLog::KeyFetchLog(const Clock& clock, prometheus::Registry& registry)
+KeyFetchLog::KeyFetchLog(const Clock& clock, prometheus::Registry& registry,
+                         const std::vector<oidc::Issuer>& issuers)
     : clock_(clock),
       fetches_(prometheus::BuildCounter()
                    .Name("allot_issuer_key_fetches_total")
@@ -15,7 +16,15 @@ KeyFetchLog::KeyFetchLog(const Clock& clock, prometheus::Registry& registry)
       fetched_at_(prometheus::BuildGauge()
                       .Name("allot_issuer_keys_fetched_timestamp_seconds")
                       .Help("When the keys of an issuer were last fetched.")
-                      .Register(registry)) {}
+                      .Register(registry)) {
+  auto& refresh = prometheus::BuildGauge()
+                      .Name("allot_issuer_keys_refresh_seconds")
+                      .Help("How often the keys of an issuer are fetched.")
+                      .Register(registry);
+  for (const oidc::Issuer& issuer : issuers) {
+    refresh.Add({{"issuer", issuer.url}}).Set(static_cast<double>(issuer.keys_refresh.count));
+  }
+}
 
 void KeyFetchLog::Note(const oidc::KeyFetch& fetch) {
   const bool good = fetch.problem.empty();

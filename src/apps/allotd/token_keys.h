@@ -4,6 +4,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -18,8 +20,9 @@ namespace allot::allotd {
 /// What is said of the fetches of issuers' keys: in the metrics of each, in the log when it turns.
 class KeyFetchLog {
  public:
-  /// Requires: both outlive it.
-  KeyFetchLog(const Clock& clock, prometheus::Registry& registry);
+  /// Requires: clock and registry outlive it.
+  KeyFetchLog(const Clock& clock, prometheus::Registry& registry,
+              const std::vector<oidc::Issuer>& issuers);
   void Note(const oidc::KeyFetch& fetch);
 
  private:

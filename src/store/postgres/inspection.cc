@@ -30,8 +30,10 @@ constexpr char kServable[] =
 constexpr std::chrono::seconds kWatchPatience{2};
 
 constexpr char kArchiver[] =
-    "SELECT current_setting('archive_mode') <> 'off', archived_count, failed_count,"
-    " micros(last_archived_time), micros(last_failed_time) FROM pg_stat_archiver";
+    "SELECT current_setting('archive_mode') <> 'off',"
+    " (SELECT setting::bigint FROM pg_settings WHERE name = 'archive_timeout'),"
+    " archived_count, failed_count, micros(last_archived_time), micros(last_failed_time) FROM "
+    "pg_stat_archiver";
 
 // Whoever reads after a revision of before is told to list again, also if that revision is still
 // there: it may have seen others of these numbers.
@@ -102,10 +104,11 @@ Result<ArchiverState> ReadArchiverState(const std::string& url) {
       [](pqxx::work& database) -> Result<ArchiverState> {
         const pqxx::row row = database.exec1(kArchiver);
         return ArchiverState{.enabled = row[0].as<bool>(),
-                             .archived = row[1].as<int64_t>(),
-                             .failed = row[2].as<int64_t>(),
-                             .last_archived = TimeOf(row[3]),
-                             .last_failed = TimeOf(row[4])};
+                             .timeout = Seconds{row[1].as<int64_t>()},
+                             .archived = row[2].as<int64_t>(),
+                             .failed = row[3].as<int64_t>(),
+                             .last_archived = TimeOf(row[4]),
+                             .last_failed = TimeOf(row[5])};
       },
       kWatchPatience);
 }
