@@ -160,14 +160,14 @@ TEST_F(EdgeTest, APortAloneIsOfEveryAddress) {
       {"unshare", "--net", "bash", "-c",
        R"(ip link set lo up && { deploy/edge/edge run --listen 8443 --certificates "$1" --run "$2" & } &&
           for at in 127.0.0.1 '[::1]'; do
-            until openssl s_client -connect "$at:8443" -CAfile "$1/ca.crt" </dev/null 2>/dev/null; do
-              [ $((++tries)) -lt 200 ] && sleep 0.05 || exit 1
-            done | grep -c 'Verify return code: 0'
+            until openssl s_client -connect "$at:8443" </dev/null 2>/dev/null | openssl x509 -noout -subject 2>/dev/null; do
+              [ $((++tries)) -lt 200 ] && sleep 0.05 || break
+            done
           done
           kill %1; wait)",
        "-", authority_->folder(), run.path().string()});
-  if (ended.err.find("Operation not permitted") != std::string::npos) GTEST_SKIP() << ended.err;
-  EXPECT_EQ(ended.out, "1\n1\n") << ended.err;
+  if (ended.err.find("unshare failed") != std::string::npos) GTEST_SKIP() << ended.err;
+  EXPECT_EQ(ended.out, "subject=CN = 127.0.0.1\nsubject=CN = 127.0.0.1\n") << ended.err;
 }
 
 TEST_F(EdgeTest, WhatACallerSaysOfItsCertificateIsNotBelieved) {

@@ -113,8 +113,12 @@ TEST_F(TlsTest, SaysWhenEachCertificateEndsThatItLivesBy) {
 
 TEST_F(TlsTest, ACertificateThatIsNotValidNowEndsNobodyForGood) {
   // A clock that is not set yet after a power cut makes it so, too.
+  authority_.MakeProvider("naver", {"--days", "-1"});
+  const Ended agent = nation_->LaunchAgent("naver-a", "naver-a")->Wait();
+  EXPECT_EQ(agent.exit_code, 1) << agent.err;
+  EXPECT_THAT(agent.err, HasSubstr("expired"));
+
   authority_.MakeServer({"--days", "-1"});
-  nation_->server().Terminate();
   const TempDir dir;
   std::ofstream(dir / "allotd.yaml")
       << "server: {tls: {certificate: " << authority_.certificate("server")
@@ -124,11 +128,6 @@ TEST_F(TlsTest, ACertificateThatIsNotValidNowEndsNobodyForGood) {
                 "--metrics-listen", "off", "--config", dir / "allotd.yaml"});
   EXPECT_EQ(server.exit_code, 1) << server.err;
   EXPECT_THAT(server.err, HasSubstr("expired"));
-
-  authority_.MakeProvider("naver", {"--days", "-1"});
-  const Ended agent = nation_->LaunchAgent("naver-a", "naver-a")->Wait();
-  EXPECT_EQ(agent.exit_code, 1) << agent.err;
-  EXPECT_THAT(agent.err, HasSubstr("expired"));
 }
 
 TEST(TlsConfiguration, AnAddressThatOthersReachNeedsACertificate) {
