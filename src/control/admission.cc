@@ -1,5 +1,6 @@
 #include "control/admission.h"
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -159,9 +160,11 @@ Submitted Admission::Answered(const PreparedSubmissions& call, const store::Requ
 
 Status Admission::LookUp() {
   std::vector<AllocationId> ids;
+  Instant latest;
   for (std::size_t c = 0; c < calls_.size(); ++c) {
     if (!IsOpen(c) || calls_[c]->refusal) continue;
     const PreparedSubmissions& call = *calls_[c];
+    latest = std::max(latest, call.now);
     for (std::size_t i = 0; i < call.submissions.size(); ++i) {
       ids.push_back(call.ids[i]);
       if (call.submissions[i].after) ids.push_back(*call.submissions[i].after);
@@ -174,7 +177,8 @@ Status Admission::LookUp() {
   for (const auto& [id, project] : projects_) {
     wanted.push_back(id);
     if (largest_.contains(project.programme)) continue;
-    ALLOT_ASSIGN_OR_RETURN(largest_[project.programme], tx_.LargestClusters(project.programme));
+    ALLOT_ASSIGN_OR_RETURN(largest_[project.programme],
+                           tx_.LargestClusters(project.programme, latest));
   }
   ALLOT_ASSIGN_OR_RETURN(auto budgets, tx_.BudgetsOf(wanted));
   for (store::Budget& budget : budgets) budgets_.emplace(budget.quota.project, std::move(budget));

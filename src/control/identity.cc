@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -117,6 +118,16 @@ Status TenantFitsRole(store::Tx& tx, const NewKey& key) {
 
 Result<ApiKey> FindKey(store::Tx& tx, const KeyId& id) {
   ALLOT_ASSIGN_OR_RETURN(auto key, tx.FindApiKey(id));
+  if (!key) return NotFound("name", id.str());
+  return *std::move(key);
+}
+
+/// Held to the end: whether it works is judged of what others made of it before. Staff's are locked
+/// all at once first, in one order, as for the counts of them.
+Result<ApiKey> LockKey(store::Tx& tx, const KeyId& id, Instant now) {
+  ALLOT_ASSIGN_OR_RETURN(const ApiKey found, FindKey(tx, id));
+  if (IsStaff(found.role)) ALLOT_RETURN_IF_ERROR(tx.LockStaffKeys(now));
+  ALLOT_ASSIGN_OR_RETURN(auto key, tx.LockApiKey(id));
   if (!key) return NotFound("name", id.str());
   return *std::move(key);
 }
@@ -263,9 +274,10 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
   CreatedKey minted = Mint(context, {}, now);
   if (call.validate_only) minted.secret.clear();
   return MakeOnce(context, call, now, minted, [&](store::Tx& tx) -> Result<CreatedKey> {
-    ALLOT_ASSIGN_OR_RETURN(const ApiKey old, FindKey(tx, id));
+    ALLOT_ASSIGN_OR_RETURN(const ApiKey old, LockKey(tx, id, now));
     ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, old.role, now));
-    if (!WorksAt(old, now)) {
+    // Not as of `now`: whoever had it before may have ended it since.
+    if (!WorksAt(old, std::max(now, context.clock.Now()))) {
       return FieldError(Reason::kFieldNotAllowed, "name", id.str(),
                         "a key that works; make a new one instead");
     }
@@ -295,7 +307,7 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
   return Once<ApiKey>(
       context, call, now,
       [&](store::Tx& tx) -> Result<ApiKey> {
-        ALLOT_ASSIGN_OR_RETURN(auto key, FindKey(tx, id));
+        ALLOT_ASSIGN_OR_RETURN(auto key, LockKey(tx, id, now));
         ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, key.role, now));
         if (key.revoke_time) return key;
         ALLOT_RETURN_IF_ERROR(LeavesAMaker(tx, key, now));

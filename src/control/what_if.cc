@@ -131,7 +131,8 @@ class WhatIf {
           if (!project) return NotFound(field + ".project", submission.project.str());
           ALLOT_ASSIGN_OR_RETURN(auto quota, tx.FindQuota(project->id));
           ALLOT_ASSIGN_OR_RETURN(const auto usage, tx.UsageOf(project->id));
-          ALLOT_ASSIGN_OR_RETURN(const auto largest, tx.LargestClusters(project->programme));
+          ALLOT_ASSIGN_OR_RETURN(const auto largest,
+                                 tx.LargestClusters(project->programme, changed_.now));
           Quota changed = quota.value_or(Quota{});
           for (const scheduler::SetQuota& change : quotas_) {
             if (change.project != project->id) continue;

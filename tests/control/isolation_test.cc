@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <functional>
+#include <future>
+
 #include "allot/control/explain_allocation.h"
 #include "allot/control/identity.h"
 #include "allot/control/watch.h"
@@ -182,6 +186,63 @@ TEST_F(Isolation, ARotationNeverMakesAKeyGoOnForLonger) {
   Must(RotateApiKey(*context, As(Operator()), old.key.id, Days(30)));
   clock.Advance(Hours(1));
   EXPECT_EQ(ReasonOf(Authenticate(*context, old.secret)), Reason::kCredentialInvalid);
+}
+
+class Interleaved : public Isolation {
+ protected:
+  void SetUp() override {
+    if (std::getenv(kStoreVariable) != nullptr) {
+      GTEST_SKIP() << "in memory transactions come one after the other";
+    }
+    Isolation::SetUp();
+    key_ = Must(CreateApiKey(*context, As(Operator()),
+                             {.role = Role::kMember,
+                              .institute = InstituteId("kist"),
+                              .provider = {},
+                              .display_name = "ci",
+                              .expire_time = std::nullopt}))
+               .key.id;
+  }
+  /// What becomes of an exchange that comes while another ends the key, and is not done with it.
+  Result<CreatedKey> ExchangedMeanwhile(const std::function<Status(store::Tx&)>& end) {
+    std::future<Result<CreatedKey>> exchange;
+    Must(store->Transact<bool>(store::Access::kWrite, store::Scope::Everything(),
+                               [&](store::Tx& tx) -> Result<bool> {
+                                 ALLOT_RETURN_IF_ERROR(tx.LockApiKey(key_));
+                                 ALLOT_RETURN_IF_ERROR(end(tx));
+                                 exchange = std::async(std::launch::async, [&] {
+                                   return RotateApiKey(*context, As(Operator()), key_, Days(1));
+                                 });
+                                 while (testing::WaitingForLocks(database_url) < 1) {
+                                 }
+                                 clock.Advance(Seconds{1});
+                                 return true;
+                               }));
+    return exchange.get();
+  }
+  int WorkingKeysOfKist() {
+    const auto page = Must(ListApiKeys(*context, Operator(), {}));
+    return static_cast<int>(std::ranges::count_if(page.items, [&](const ApiKey& key) {
+      return key.institute == InstituteId("kist") && WorksAt(key, clock.Now());
+    }));
+  }
+
+  KeyId key_;
+};
+
+TEST_F(Interleaved, AKeyThatIsBeingRevokedIsNotExchanged) {
+  const auto exchanged =
+      ExchangedMeanwhile([&](store::Tx& tx) { return tx.RevokeApiKey(key_, clock.Now()); });
+  ASSERT_EQ(ReasonOf(exchanged), Reason::kFieldNotAllowed);
+  EXPECT_EQ(exchanged.error().field, "name");
+  EXPECT_EQ(WorkingKeysOfKist(), 0);
+}
+
+TEST_F(Interleaved, AKeyThatIsBeingExchangedAtOnceIsNotExchangedAgain) {
+  const auto exchanged = ExchangedMeanwhile(
+      [&](store::Tx& tx) { return tx.ExpireApiKey(key_, clock.Now() + Seconds{1}); });
+  EXPECT_EQ(ReasonOf(exchanged), Reason::kFieldNotAllowed);
+  EXPECT_EQ(WorkingKeysOfKist(), 0);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "allot/control/identity.h"
+#include "allot/control/reservations.h"
 #include "control/world.h"
 
 namespace allot::control {
@@ -205,6 +206,17 @@ TEST_F(SubmitTest, ARefusalNamesTheFieldThatWasSent) {
   EXPECT_EQ(refused(in_all), "allocation.request.gpus 33");
   in_all.gpus = 72;
   EXPECT_EQ(refused(in_all), "allocation.request.gpus 72");
+}
+
+TEST_F(SubmitTest, AClusterThatHasLeftIsNoneToFitInto) {
+  ClusterUpdate update{.provider = ProviderId("prov"), .id = ClusterId("c")};
+  update.leave_time = std::optional(clock.Now() + Hours(1));
+  Must(UpdateCluster(*context, As(Operator()), update));
+  Must(Submit(*context, As(Member("snu")), Ask("snu", "a", 4, Minutes(30))));
+  clock.Advance(Hours(1));
+  const auto refused = Submit(*context, As(Member("snu")), Ask("snu", "b", 1, Minutes(30)));
+  ASSERT_EQ(ReasonOf(refused), Reason::kLargerThanPool);
+  EXPECT_EQ(refused.error().field, "allocation.request.node_shape.nodes");
 }
 
 TEST_F(SubmitTest, AClosedProjectIsNamed) {

@@ -149,12 +149,29 @@ TEST_P(StoreConformance, TheLargestClusterCountsNodesThatAreThere) {
     return tx.UpdateNodes(std::span(&node, 1));
   }));
   Read(store(), [](Tx& tx) -> Status {
-    const auto largest = tx.LargestClusters(ProgrammeId("national")).value();
+    const auto largest = tx.LargestClusters(ProgrammeId("national"), kNow).value();
     EXPECT_EQ(At(largest, GpuModel::kH200), 4);
     EXPECT_EQ(At(largest, GpuModel::kB200), 3);
-    EXPECT_EQ(tx.LargestClusters(ProgrammeId("none")).value(), LargestClusterByModel{});
+    EXPECT_EQ(tx.LargestClusters(ProgrammeId("none"), kNow).value(), LargestClusterByModel{});
     return Ok{};
   }).value();
+}
+
+TEST_P(StoreConformance, TheLargestClusterIsOneThatHasNotLeft) {
+  EXPECT_OK(Write(store(), [](Tx& tx) -> Status {
+    Cluster cluster = tx.LockCluster(ClusterId("naver-b")).value().value();
+    cluster.join_time = kNow + Days(1);
+    cluster.leave_time = kNow + Days(2);
+    return tx.UpdateCluster(cluster);
+  }));
+  const auto b200 = [&](Instant at) {
+    return At(Read(store(), [&](Tx& tx) { return tx.LargestClusters(ProgrammeId("national"), at); })
+                  .value(),
+              GpuModel::kB200);
+  };
+  EXPECT_EQ(b200(kNow), 4) << "one that is still to join may be waited for";
+  EXPECT_EQ(b200(kNow + Days(2) - Seconds{1}), 4);
+  EXPECT_EQ(b200(kNow + Days(2)), 0);
 }
 
 }  // namespace

@@ -66,6 +66,23 @@ TEST_F(MemoryLocks, OfACluster) {
       [](Tx& tx) { return tx.TouchCluster(kCluster, Instant{1}, {}); });
 }
 
+TEST_F(MemoryLocks, OfAKey) {
+  const KeyId key("k1");
+  EXPECT_OK(Write(*store_, [&](Tx& tx) {
+    return tx.InsertApiKey({.id = key,
+                            .role = Role::kAuditor,
+                            .display_name = "",
+                            .secret_sha256 = std::string(64, 'a'),
+                            .create_time = Instant{1}});
+  }));
+  const auto lock = [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.LockApiKey(key));
+    return Ok{};
+  };
+  Needs(lock, [&](Tx& tx) { return tx.ExpireApiKey(key, Instant{3}); });
+  Needs(lock, [&](Tx& tx) { return tx.RevokeApiKey(key, Instant{2}); });
+}
+
 TEST_F(MemoryLocks, OfAnAllocationAndItsOrders) {
   const Order order = SampleOrder(
       "o1", SampleClaim(SampleAllocation(kAllocation.str()), "naver-a/n1"), OrderKind::kProvision);

@@ -170,7 +170,8 @@ TEST_F(RowLevelSecurity, LooksUpNothingOfAnotherInstitute) {
   }
   // Its own are there, and so is the pool that they are measured against.
   EXPECT_TRUE(read([](Tx& tx) { return tx.FindAllocation(AllocationId("snu/llm/a")); }));
-  EXPECT_FALSE(read([](Tx& tx) { return tx.LargestClusters(ProgrammeId("call-2026-1")); }).empty());
+  EXPECT_FALSE(
+      read([](Tx& tx) { return tx.LargestClusters(ProgrammeId("call-2026-1"), kNow); }).empty());
 }
 
 TEST_F(RowLevelSecurity, LetsAnInstituteWriteItsOwnRowsAlone) {

@@ -175,8 +175,10 @@ class Tx {
                                        const PageRequest& page) = 0;
   /// All of a cluster, removed ones too, by id.
   virtual Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) = 0;
-  /// In nodes, removed ones not counted; what `Admit` measures a request against.
-  virtual Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme) = 0;
+  /// In nodes, removed ones and clusters that have left by `at` not counted; what `Admit` measures
+  /// a request against.
+  virtual Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme,
+                                                        Instant at) = 0;
   virtual Status InsertNodes(std::span<const Node> nodes) = 0;
   virtual Status UpdateNodes(std::span<Node> nodes) = 0;
 
@@ -318,6 +320,8 @@ class Tx {
       std::span<const std::string> secrets_sha256) = 0;
   virtual Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) = 0;
   virtual Status InsertApiKey(const ApiKey& key) = 0;
+  /// After LockStaffKeys, if both are wanted.
+  virtual Result<std::optional<ApiKey>> LockApiKey(const KeyId& id) = 0;
   virtual Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) = 0;
   virtual Status RevokeApiKey(const KeyId& id, Instant at) = 0;
   /// It expires at `at`, if it would not have sooner.

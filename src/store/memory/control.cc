@@ -57,11 +57,18 @@ Result<std::optional<ApiKey>> MemoryTx::FindApiKey(const KeyId& id) {
   return FindOne(state_.keys, id);
 }
 
+Result<std::optional<ApiKey>> MemoryTx::LockApiKey(const KeyId& id) {
+  ALLOT_RETURN_IF_ERROR(MayWrite());
+  Hold(Lock::kKey, id);
+  return FindOne(state_.keys, id);
+}
+
 Status MemoryTx::InsertApiKey(const ApiKey& key) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   ALLOT_RETURN_IF_ERROR(CheckText(key.display_name));
   if (!IsStorable(key)) return Refuse();
   if (state_.keys_by_hash.Find(key.secret_sha256) != nullptr) return Fail(AlreadyThere(run_));
+  Hold(Lock::kKey, key.id);
   ALLOT_RETURN_IF_ERROR(Insert(state_.keys, key.id, key));
   state_.keys_by_hash.Put(undo_, key.secret_sha256, key.id);
   return Ok{};
@@ -75,6 +82,7 @@ Status MemoryTx::RevokeApiKey(const KeyId& id, Instant at) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   const ApiKey* const found = state_.keys.Find(id);
   if (found == nullptr) return StateError(Reason::kNotFound, "There is no such key.");
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kKey, id));
   ApiKey key = *found;
   // The first revocation stands.
   if (!key.revoke_time) key.revoke_time = at;
@@ -86,6 +94,7 @@ Status MemoryTx::ExpireApiKey(const KeyId& id, Instant at) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   const ApiKey* const found = state_.keys.Find(id);
   if (found == nullptr) return StateError(Reason::kNotFound, "There is no such key.");
+  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kKey, id));
   ApiKey key = *found;
   key.expire_time = std::min(key.expire_time.value_or(at), at);
   state_.keys.Put(undo_, id, key);

@@ -53,7 +53,7 @@ class MemoryTx final : public Tx {
                                const std::optional<NodeHealth>& health,
                                const PageRequest& page) override;
   Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) override;
-  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme) override;
+  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme, Instant at) override;
   Status InsertNodes(std::span<const Node> nodes) override;
   Status UpdateNodes(std::span<Node> nodes) override;
 
@@ -142,6 +142,7 @@ class MemoryTx final : public Tx {
   Result<std::vector<ApiKey>> FindApiKeysByHash(
       std::span<const std::string> secrets_sha256) override;
   Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) override;
+  Result<std::optional<ApiKey>> LockApiKey(const KeyId& id) override;
   Status InsertApiKey(const ApiKey& key) override;
   Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
   Status RevokeApiKey(const KeyId& id, Instant at) override;
@@ -185,7 +186,7 @@ class MemoryTx final : public Tx {
   /// Of every verb that writes.
   Status MayWrite();
   /// What is locked until the end; what was inserted nobody else can write.
-  enum class Lock : uint8_t { kCluster, kPool, kProject, kAllocation, kOrder, kPolicies };
+  enum class Lock : uint8_t { kCluster, kPool, kProject, kAllocation, kOrder, kPolicies, kKey };
   template <class Id>
   void Hold(Lock lock, const Id& id) {
     if (locking_ == Locking::kRequired) held_.emplace(lock, id.str());

@@ -99,11 +99,12 @@ Result<std::vector<Node>> MemoryTx::NodesOfCluster(const ClusterId& id) {
   });
 }
 
-Result<LargestClusterByModel> MemoryTx::LargestClusters(const ProgrammeId& programme) {
+Result<LargestClusterByModel> MemoryTx::LargestClusters(const ProgrammeId& programme, Instant at) {
   return Verb([&] {
     LargestClusterByModel largest{};
     for (const auto& [id, cluster] : state_.clusters.rows()) {
       if (std::ranges::find(cluster->programmes, programme) == cluster->programmes.end()) continue;
+      if (cluster->leave_time && *cluster->leave_time <= at) continue;
       int size = 0;
       const auto& rows = state_.nodes_of_cluster.rows();
       for (auto row = rows.lower_bound({id, NodeId()}); row != rows.end() && row->first.first == id;

@@ -28,6 +28,7 @@ const std::string kSelectApiKey = std::string("SELECT ") + kApiKeyColumns + " FR
 const Statement kFindApiKeysByHash{"find_api_keys_by_hash",
                                    kSelectApiKey + " WHERE secret_sha256 = ANY ($1::text[])"};
 const Statement kFindApiKey{"find_api_key", kSelectApiKey + " WHERE id = $1"};
+const Statement kLockApiKey{"lock_api_key", kSelectApiKey + " WHERE id = $1 FOR NO KEY UPDATE"};
 const Statement kInsertApiKey{
     "insert_api_key",
     "INSERT INTO api_keys (id, role, institute_id, provider_id, display_name, secret_sha256,"
@@ -192,6 +193,10 @@ Result<std::vector<ApiKey>> PostgresTx::FindApiKeysByHash(
 
 Result<std::optional<ApiKey>> PostgresTx::FindApiKey(const KeyId& id) {
   return FindOne(ReadApiKey, kFindApiKey, Arguments(id));
+}
+
+Result<std::optional<ApiKey>> PostgresTx::LockApiKey(const KeyId& id) {
+  return FindOne(ReadApiKey, kLockApiKey, Arguments(id));
 }
 
 Status PostgresTx::InsertApiKey(const ApiKey& key) {

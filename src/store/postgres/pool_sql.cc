@@ -45,7 +45,8 @@ const Statement kLargestClusters{
     "SELECT gpu_model, max(size) FROM"
     " (SELECT c.id, c.gpu_model, count(*) AS size FROM clusters c JOIN nodes n ON n.cluster_id = "
     "c.id"
-    "  WHERE $1 = ANY (c.programmes) AND n.health <> 'removed' GROUP BY c.id) AS sizes"
+    "  WHERE $1 = ANY (c.programmes) AND COALESCE(c.leave_time > instant($2), true)"
+    "  AND n.health <> 'removed' GROUP BY c.id) AS sizes"
     " GROUP BY gpu_model"};
 const Statement kInsertNodes{
     "insert_nodes",
@@ -134,10 +135,11 @@ Result<std::vector<Node>> PostgresTx::NodesOfCluster(const ClusterId& id) {
   return FindAll(ReadNode, kNodesOfCluster, Arguments(id));
 }
 
-Result<LargestClusterByModel> PostgresTx::LargestClusters(const ProgrammeId& programme) {
+Result<LargestClusterByModel> PostgresTx::LargestClusters(const ProgrammeId& programme,
+                                                          Instant at) {
   return Verb([&]() -> Result<LargestClusterByModel> {
     LargestClusterByModel largest{};
-    for (const pqxx::row& row : Execute(kLargestClusters, Arguments(programme))) {
+    for (const pqxx::row& row : Execute(kLargestClusters, Arguments(programme, at))) {
       RowReader reader(row);
       const GpuModel model = reader.Named(ParseGpuModel);
       largest[static_cast<std::size_t>(model)] = reader.Int();

@@ -79,7 +79,7 @@ class PostgresTx final : public Tx {
                                const std::optional<NodeHealth>& health,
                                const PageRequest& page) override;
   Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) override;
-  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme) override;
+  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme, Instant at) override;
   Status InsertNodes(std::span<const Node> nodes) override;
   Status UpdateNodes(std::span<Node> nodes) override;
 
@@ -172,6 +172,7 @@ class PostgresTx final : public Tx {
   Result<std::vector<ApiKey>> FindApiKeysByHash(
       std::span<const std::string> secrets_sha256) override;
   Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) override;
+  Result<std::optional<ApiKey>> LockApiKey(const KeyId& id) override;
   Status InsertApiKey(const ApiKey& key) override;
   Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) override;
   Status RevokeApiKey(const KeyId& id, Instant at) override;
