@@ -267,7 +267,9 @@ void Auditor::Started(const Allocation& one) {
          "gets_what_it_asked_for", id + " and its order have different windows or places");
   if (!one.window) return;
   const Seconds wanted = one.remaining.value_or(request.duration);
-  Expect(one.grows || one.window->length() == wanted, "gets_what_it_asked_for",
+  // What is added goes as far as what it is added to.
+  const Seconds given = one.window->length();
+  Expect(one.grows ? given <= wanted : given == wanted, "gets_what_it_asked_for",
          id + " got another time than it asked for");
   Expect(!request.deadline || one.window->end() <= *request.deadline, "deadline_held",
          id + " would end after its deadline");

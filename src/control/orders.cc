@@ -43,10 +43,9 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
 
 /// What was stopped for others waits for what is left of it.
 Status WaitAgain(store::Tx& tx, Allocation& allocation, Instant now) {
-  // What was added to another goes as far as that one does.
-  if (!allocation.grows) {
-    allocation.remaining = ToServe(allocation).duration - allocation.window->length();
-  }
+  // What was added to another goes as far as that one does; and what it was charged for is not set
+  // aside for it once more.
+  allocation.remaining = ToServe(allocation).duration - allocation.window->length();
   ALLOT_RETURN_IF_ERROR(
       Move(allocation, AllocationEvent::kPreempt, now, allocation.reason, allocation.message));
   ALLOT_RETURN_IF_ERROR(Requeue(tx, allocation, now, "preempted",

@@ -37,14 +37,17 @@ Status InRange(const QuotaUpdate& update) {
   return Ok{};
 }
 
-Status NotBelowUse(const Quota& quota, const Usage& usage) {
+/// What is not lowered is no worse than it was: it is never a reason to refuse something else.
+Status NotBelowUse(const Quota& before, const Quota& quota, const Usage& usage) {
   for (const GpuModel model : kGpuModels) {
-    if (At(quota.concurrent_gpus, model) < At(usage.held_gpus, model)) {
+    const bool lowered = At(quota.concurrent_gpus, model) < At(before.concurrent_gpus, model);
+    if (lowered && At(quota.concurrent_gpus, model) < At(usage.held_gpus, model)) {
       return FieldError(
           Reason::kQuotaBelowUse, FieldOf(model), std::to_string(At(quota.concurrent_gpus, model)),
           "at least the " + std::to_string(At(usage.held_gpus, model)) + " GPUs held now");
     }
   }
+  if (quota.gpu_time >= before.gpu_time) return Ok{};
   const auto spoken_for = usage.used.Plus(usage.committed);
   if (!spoken_for || quota.gpu_time < *spoken_for) {
     return FieldError(Reason::kQuotaBelowUse, "quota.gpu_seconds", FormatGpuHours(quota.gpu_time),
@@ -93,12 +96,13 @@ Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call,
           return FieldError(Reason::kEtagStale, "etag", std::to_string(update.version),
                             std::to_string(detail.quota.version));
         }
+        const Quota before = detail.quota;
         for (std::size_t i = 0; i < update.concurrent_gpus.size(); ++i) {
           const auto& gpus = update.concurrent_gpus[i];
           if (gpus) detail.quota.concurrent_gpus[i] = static_cast<int>(*gpus);
         }
         if (update.gpu_time) detail.quota.gpu_time = *update.gpu_time;
-        ALLOT_RETURN_IF_ERROR(NotBelowUse(detail.quota, detail.usage));
+        ALLOT_RETURN_IF_ERROR(NotBelowUse(before, detail.quota, detail.usage));
         ALLOT_RETURN_IF_ERROR(tx.UpdateQuota(detail.quota));
         std::string limits;
         for (const GpuModel model : kGpuModels) {

@@ -499,7 +499,7 @@ class Checker {
     }
   }
 
-  // What adds to another starts now, where that one runs, and ends with it.
+  // What adds to another starts now, where that one runs, and does not outlive it.
   void CheckGrowths() {
     for (const Placement& placement : plan_.placements) {
       const SnapshotPending& row = PendingAt(placement.pending);
@@ -517,9 +517,9 @@ class Checker {
         Violate(placement.pending, "is not in the cluster of what it is added to");
       }
       if (placement.window.start() != snapshot_.now ||
-          placement.window.end() != HeldUntil(plan_, snapshot_, *base) ||
+          placement.window.end() > HeldUntil(plan_, snapshot_, *base) ||
           placement.window.length() < policy_.growth_min) {
-        Violate(placement.pending, "does not run from now until what it is added to ends");
+        Violate(placement.pending, "does not run from now on while what it is added to does");
       }
       if (placement.promised) Violate(placement.pending, "is promised what is left by others");
     }

@@ -288,8 +288,9 @@ std::variant<Placement, Deferral> Pass::PlaceBeside(int pending) {
     return defer(DeferralReason::kBaseNotRunning, "as soon as that runs and there is room");
   }
   if (row.request.duration < policy_.growth_min) {
-    return defer(DeferralReason::kNoRoomToGrow,
-                 "unless that ends within " + FormatDuration(policy_.growth_min) + ", as it does");
+    return defer(
+        DeferralReason::kNoRoomToGrow,
+        "unless less than " + FormatDuration(policy_.growth_min) + " is left for it, as now");
   }
   if (!IsWithinBudget(row, At(clusters_, *row.beside).model)) {
     return defer(DeferralReason::kGpuHoursExhausted,

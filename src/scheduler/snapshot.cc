@@ -61,7 +61,7 @@ void AddRequest(Fnv& fnv, const Request& request) {
   fnv.Add(request.same_leaf_wait.count);
 }
 
-/// What adds to one that runs goes as far as that one's claims do.
+/// What adds to one that runs goes as far as that one's claims do, if it has as much left.
 void FitGrowths(Snapshot& snapshot) {
   std::map<AllocationId, const SnapshotClaim*> running;
   for (SnapshotPending& pending : snapshot.pending) {
@@ -80,7 +80,8 @@ void FitGrowths(Snapshot& snapshot) {
     const SnapshotClaim* claim = running.at(*pending.grows);
     if (claim == nullptr) continue;
     pending.beside = snapshot.nodes[static_cast<std::size_t>(claim->node)].cluster;
-    pending.request.duration = Between(snapshot.now, claim->until);
+    pending.request.duration =
+        std::min(pending.request.duration, Between(snapshot.now, claim->until));
   }
 }
 

@@ -239,6 +239,70 @@ TEST_F(GrowthTest, AllThatMayBeAddedIsAdmittedWithIt) {
   EXPECT_EQ(UsageNow().committed, *GpuSeconds::Of(16, Days(2)));
 }
 
+// What it ran is charged; what it could not make up for is nobody's.
+TEST_F(GrowthTest, WhatWasStoppedHasOnlyTheRestOfItSetAside) {
+  SetQuota("snu/p", 32, 16 * 48);
+  Submission ask = Elastic(Ask("snu", "train", 1, Days(2)), 2);
+  ask.request.preemptible = true;
+  Must(Submit(*context, As(Member("snu")), ask));
+  Run();
+  ASSERT_EQ(StateOf("snu/p/train-g1"), AllocationState::kActive);
+  const Instant started = Get("snu/p/train-g1").window->start();
+  Wait(Hours(10));
+  SubmitAs("kist", "three", 3, Hours(20));
+  Settle();
+  ASSERT_TRUE(Get("snu/p/train-g1").preempt_requested);
+  const Seconds ran = Between(started, Get("snu/p/train-g1").window->end());
+  Wait(Minutes(11));
+  EnactAll();
+  Settle();
+
+  const Allocation growth = Get("snu/p/train-g1");
+  ASSERT_TRUE(IsWaiting(growth.state)) << Name(growth.state);
+  EXPECT_EQ(growth.remaining, Days(2) - ran);
+  const Usage usage = UsageNow();
+  EXPECT_EQ(usage.used, *GpuSeconds::Of(8, ran));
+  EXPECT_EQ(usage.used.Plus(usage.committed), *GpuSeconds::Of(16, Days(2)));
+  // Neither what is left alone nor what is raised is below use.
+  QuotaUpdate update;
+  update.project = ProjectId("snu/p");
+  update.concurrent_gpus = {32, 24};
+  EXPECT_TRUE(UpdateQuota(*context, As(Operator()), update).ok());
+}
+
+// What lost its node begins anew; what was added to it has had a part of its time.
+TEST_F(GrowthTest, WhatBeginsAnewHasTheRestAddedToIt) {
+  Submission ask = Elastic(Ask("snu", "train", 1, Days(2)), 2);
+  ask.request.preemptible = true;
+  Must(Submit(*context, As(Member("snu")), ask));
+  Run();
+  Wait(Hours(10));
+  SubmitAs("kist", "three", 3, Hours(1));
+  Settle();
+  ASSERT_TRUE(Get("snu/p/train-g1").preempt_requested);
+  Wait(Minutes(11));
+  EnactAll();
+  Run();
+  ASSERT_EQ(StateOf("kist/p/three"), AllocationState::kActive);
+  const Seconds left = *Get("snu/p/train-g1").remaining;
+  const auto detail = Must(GetAllocation(*context, Member("snu"), AllocationId("snu/p/train")));
+  Inventory inventory = FourNodes(++generation_);
+  for (auto& node : inventory.nodes) {
+    node.healthy = detail.claims.at(0).node != NodeId("c/" + node.name);
+    if (!node.healthy) node.reason = "fan";
+  }
+  Must(SyncInventory(*context, Agent(), inventory));
+  Settle();
+  EnactAll();
+  Wait(Minutes(70));
+  Run();
+  Run();
+  ASSERT_EQ(StateOf("snu/p/train"), AllocationState::kActive);
+  EXPECT_EQ(Get("snu/p/train").window->length(), Days(2));
+  ASSERT_EQ(StateOf("snu/p/train-g1"), AllocationState::kActive);
+  EXPECT_EQ(Get("snu/p/train-g1").window->length(), left);
+}
+
 TEST_F(GrowthTest, NamesAndDecisionsThatDoNotGoWithIt) {
   SubmitTrain();
   Settle();

@@ -86,6 +86,29 @@ TEST_P(StoreConformance, UsageSetsAsideWhatWaitsAndCountsWhatIsHeld) {
   EXPECT_EQ(usage.reserved.count(), 8 * Hours(4).count);
 }
 
+// It goes as far as what it adds to, or as what is left of it once it was stopped.
+TEST_P(StoreConformance, WhatAddsToAnotherSetsAsideWhatIsLeftForIt) {
+  Allocation base = SampleAllocation("snu/llm/base");
+  Allocation growth = SampleAllocation("snu/llm/base-g1");
+  growth.grows = base.id;
+  EXPECT_OK(Write(store(), [&](Tx& tx) {
+    return tx.InsertAllocations(std::vector{base, growth});
+  }));
+  const auto committed = [&] {
+    return Read(store(), [](Tx& tx) { return tx.UsageOf(kProject); }).value().committed.count();
+  };
+  const auto leave = [&](const Allocation& of, Seconds left) {
+    Allocation row = Get(of.id);
+    row.remaining = left;
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.UpdateAllocations(std::span(&row, 1)); }));
+  };
+  EXPECT_EQ(committed(), 8 * (Hours(4) + Hours(4)).count);
+  leave(growth, Hours(3));
+  EXPECT_EQ(committed(), 8 * (Hours(4) + Hours(3)).count);
+  leave(base, Hours(2));
+  EXPECT_EQ(committed(), 8 * (Hours(2) + Hours(2)).count);
+}
+
 TEST_P(StoreConformance, UsageCountsWhatIsTakenOfTheModelAtHand) {
   struct Case {
     std::vector<GpuModel> models;

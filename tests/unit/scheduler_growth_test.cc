@@ -100,6 +100,26 @@ TEST_F(GrowthTest, WhatEndsSoonHasNothingAdded) {
   EXPECT_TRUE(PlanIt().placed.contains("p/base-g1"));
 }
 
+TEST_F(GrowthTest, WhatHasLessLeftThanTheBaseEndsBeforeIt) {
+  AddGrowth("p/base-g3").request.duration = Hours(30);
+  EXPECT_EQ(PlanIt().placed.at("p/base-g3")->window, *TimeWindow::Make(kNow, kNow + Hours(30)));
+  policy_.growth_min = Hours(31);
+  EXPECT_EQ(PlanIt().deferred.at("p/base-g3")->reason, DeferralReason::kNoRoomToGrow);
+}
+
+TEST_F(GrowthTest, APlanThatLetsItOutliveTheBaseIsRefused) {
+  Outcome made = PlanIt();
+  for (Placement& placement : made.plan.placements) {
+    placement.window = *TimeWindow::Make(kNow, kNow + Days(2) + Seconds{1});
+    made.snapshot.pending[static_cast<std::size_t>(placement.pending)].request.duration =
+        placement.window.length();
+  }
+  const auto violations = CheckPlan(made.snapshot, policy_, made.plan);
+  ASSERT_FALSE(violations.empty());
+  EXPECT_NE(violations.front().find("while what it is added to does"), std::string::npos)
+      << violations.front();
+}
+
 TEST_F(GrowthTest, QuotaAndGpuTimeHoldForIt) {
   builder_.ProjectNamed("p").concurrent_gpus = {0, 23};
   const Outcome by_quota = PlanIt();

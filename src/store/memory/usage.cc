@@ -33,9 +33,12 @@ Result<Usage> MemoryTx::UsageOf(const ProjectId& id) {
       const Seconds window = allocation.window ? allocation.window->length() : Seconds{0};
       Seconds duration = whole;
       if (allocation.grows) {
-        // What adds to another goes as far as that one does.
+        // What adds to another goes as far as that one does, or as what is left of it.
         const Allocation* const base = state_.allocations.Find(*allocation.grows);
-        duration = holds || base == nullptr ? window : ToServe(*base).duration;
+        duration = holds || base == nullptr
+                       ? window
+                       : std::min(allocation.remaining.value_or(ToServe(*base).duration),
+                                  ToServe(*base).duration);
       }
       std::optional<GpuModel> model;
       if (const Cluster* const at = holds ? state_.clusters.Find(allocation.cluster) : nullptr) {

@@ -135,6 +135,7 @@ constexpr char kSetAsideIsTheSum[] = R"(
                                      ELSE GREATEST(g.asked, g.exchanged) END AS gpus,
                                 CASE WHEN a.grows_id IS NULL THEN COALESCE(a.remaining_s, a.duration_s)
                                      WHEN h.holds THEN extract(epoch FROM a.window_end - a.window_start)::bigint
+                                     WHEN a.remaining_s < COALESCE(b.remaining_s, b.duration_s) THEN a.remaining_s
                                      ELSE COALESCE(b.remaining_s, b.duration_s) END AS seconds
                          FROM allocations a
                          LEFT JOIN clusters c ON c.id = a.cluster_id

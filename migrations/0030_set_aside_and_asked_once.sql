@@ -1,0 +1,18 @@
+-- What a review of budgets and of calls that take two persons found. See docs/robustness.md, "Bugs found".
+
+-- What adds to another goes as far as that one does, or as what is left of it once it was stopped: what it ran before is
+-- charged. Rows that exist have nothing left over, so every sum stays what it is. LEAST passes over NULL.
+CREATE OR REPLACE FUNCTION committed_gpu_seconds(project text) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT COALESCE(sum(
+           gpus_set_aside(a.nodes::bigint * a.gpus_per_node + a.remainder_gpus, a.exchanged_model,
+                          a.exchanged_nodes::bigint * a.exchanged_gpus_per_node + a.exchanged_remainder_gpus,
+                          a.gpu_models, CASE WHEN holds_gpus(a.state) THEN c.gpu_model END)
+           * CASE WHEN a.grows_id IS NULL THEN COALESCE(a.remaining_s, a.duration_s)
+                  WHEN holds_gpus(a.state) THEN extract(epoch FROM a.window_end - a.window_start)::bigint
+                  ELSE LEAST(a.remaining_s,
+                             (SELECT COALESCE(b.remaining_s, b.duration_s) FROM allocations b WHERE b.id = a.grows_id)) END),
+         0)::bigint
+  FROM allocations a LEFT JOIN clusters c ON c.id = a.cluster_id
+  WHERE a.id > project || '/' AND a.id < project || '0'
+    AND a.state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')
+$$;
