@@ -16,3 +16,14 @@ CREATE OR REPLACE FUNCTION committed_gpu_seconds(project text) RETURNS bigint LA
   WHERE a.id > project || '/' AND a.id < project || '0'
     AND a.state IN ('pending', 'planned', 'provisioning', 'active', 'releasing', 'preempted')
 $$;
+
+-- A call waits for a second person once at any time. Where it was put before one twice, the one that came later is turned down.
+UPDATE proposals p
+SET decider_key_id = 'system', approved = false, decide_time = p.create_time,
+    decide_reason = 'the same call was put before a second person already', version = p.version + 1
+WHERE p.decider_key_id IS NULL
+  AND EXISTS (SELECT FROM proposals e
+              WHERE e.digest = p.digest AND e.decider_key_id IS NULL AND (e.create_time, e.id) < (p.create_time, p.id)
+                AND e.create_time < p.expire_time AND p.create_time < e.expire_time);
+ALTER TABLE proposals ADD CONSTRAINT proposals_wait_once
+  EXCLUDE USING gist (digest WITH =, tstzrange(create_time, expire_time) WITH &&) WHERE (decider_key_id IS NULL);

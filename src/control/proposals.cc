@@ -62,6 +62,32 @@ Result<KeyId> LineOf(store::Tx& tx, const KeyId& key) {
   return found ? allot::LineOf(*found) : key;
 }
 
+/// The one by which the call may go through now, or nothing.
+Result<std::optional<Proposal>> FindApproved(store::Tx& tx, const std::vector<Proposal>& proposals,
+                                             Instant now) {
+  for (const Proposal& proposal : proposals) {
+    if (StateOf(proposal, now) != ProposalState::kApproved) continue;
+    ALLOT_ASSIGN_OR_RETURN(const bool counts, MayStillDecide(tx, proposal.decision->key, now));
+    if (counts) return std::optional(proposal);
+  }
+  return std::optional<Proposal>();
+}
+
+/// Of several of these calls at once the store takes one (Tx::InsertProposal): whoever comes second
+/// runs again, and finds it.
+Result<Proposal> EnterOnce(store::Tx& tx, const Call& call, Instant now, const Proposal& proposal) {
+  ALLOT_ASSIGN_OR_RETURN(const auto open, tx.LockProposalsOf(proposal.digest));
+  ALLOT_ASSIGN_OR_RETURN(auto approved, FindApproved(tx, open, now));
+  if (approved) return *std::move(approved);
+  for (const Proposal& earlier : open) {
+    if (StateOf(earlier, now) == ProposalState::kPending) return earlier;
+  }
+  ALLOT_RETURN_IF_ERROR(tx.InsertProposal(proposal));
+  ALLOT_RETURN_IF_ERROR(
+      tx.Audit(Record(call, now, "proposal.create", proposal.id.str(), {}, proposal.method)));
+  return proposal;
+}
+
 }  // namespace
 
 bool IsMethodForTwo(std::string_view method) {
@@ -70,22 +96,18 @@ bool IsMethodForTwo(std::string_view method) {
 
 Result<bool> TakeApproval(const Context& context, store::Tx& tx, const Call& call, Instant now) {
   if (!NeedsSecondPerson(context, call)) return true;
-  ALLOT_ASSIGN_OR_RETURN(auto proposals, tx.LockProposalsOf(DigestOf(call)));
-  for (Proposal& proposal : proposals) {
-    if (StateOf(proposal, now) != ProposalState::kApproved) continue;
-    ALLOT_ASSIGN_OR_RETURN(const bool counts, MayStillDecide(tx, proposal.decision->key, now));
-    if (!counts) continue;
-    proposal.done_time = now;
-    ALLOT_RETURN_IF_ERROR(tx.UpdateProposal(proposal));
-    ALLOT_RETURN_IF_ERROR(
-        tx.Audit(Record(call, now, "proposal.done", proposal.id.str(), {},
-                        call.method->name + ", approved by key " + proposal.decision->key.str())));
-    return true;
-  }
-  return false;
+  ALLOT_ASSIGN_OR_RETURN(const auto open, tx.LockProposalsOf(DigestOf(call)));
+  ALLOT_ASSIGN_OR_RETURN(auto proposal, FindApproved(tx, open, now));
+  if (!proposal) return false;
+  proposal->done_time = now;
+  ALLOT_RETURN_IF_ERROR(tx.UpdateProposal(*proposal));
+  ALLOT_RETURN_IF_ERROR(
+      tx.Audit(Record(call, now, "proposal.done", proposal->id.str(), {},
+                      call.method->name + ", approved by key " + proposal->decision->key.str())));
+  return true;
 }
 
-Error Propose(const Context& context, const Call& call, Instant now) {
+std::optional<Error> Propose(const Context& context, const Call& call, Instant now) {
   auto request = call.method->text();
   if (!request.ok()) return request.error();
   const Proposal proposal{.id = ProposalId("p" + context.ids.Mint(kProposalIdLength)),
@@ -102,17 +124,10 @@ Error Propose(const Context& context, const Call& call, Instant now) {
   }
   const auto waits = context.store.Transact<Proposal>(
       store::Access::kWrite, store::Scope::For(call.principal),
-      [&](store::Tx& tx) -> Result<Proposal> {
-        ALLOT_ASSIGN_OR_RETURN(const auto open, tx.LockProposalsOf(proposal.digest));
-        for (const Proposal& earlier : open) {
-          if (StateOf(earlier, now) == ProposalState::kPending) return earlier;
-        }
-        ALLOT_RETURN_IF_ERROR(tx.InsertProposal(proposal));
-        ALLOT_RETURN_IF_ERROR(
-            tx.Audit(Record(call, now, "proposal.create", proposal.id.str(), {}, proposal.method)));
-        return proposal;
-      });
-  return waits.ok() ? SecondPersonRequired(call, *waits) : waits.error();
+      [&](store::Tx& tx) { return EnterOnce(tx, call, now, proposal); });
+  if (!waits.ok()) return waits.error();
+  if (StateOf(*waits, now) == ProposalState::kApproved) return std::nullopt;
+  return SecondPersonRequired(call, *waits);
 }
 
 Result<Proposal> GetProposal(const Context& context, const Principal& principal,

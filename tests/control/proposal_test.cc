@@ -2,6 +2,10 @@
 // goes through once.
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <future>
+#include <latch>
+
 #include "allot/control/identity.h"
 #include "allot/control/members.h"
 #include "allot/control/proposals.h"
@@ -37,16 +41,20 @@ class ProposalTest : public World {
     return other;
   }
   static Principal Other() { return With(KeyId("op-2")); }
+  /// `shown`: what happens before the call is put before a second person.
   Result<QuotaDetail> SetGpus(int64_t gpus, const Principal& who = Operator(),
-                              const std::string& request_id = "", bool validate_only = false) {
+                              const std::string& request_id = "", bool validate_only = false,
+                              const std::function<void()>& shown = {}) {
     Call call = As(who);
     call.request_id = request_id;
     call.body_sha256 = Sha256Hex(std::to_string(gpus));
     call.validate_only = validate_only;
-    call.method =
-        CalledMethod{.name = "UpdateQuota",
-                     .digest = [gpus] { return Sha256Hex(std::to_string(gpus)); },
-                     .text = [gpus]() -> Result<std::string> { return std::to_string(gpus); }};
+    call.method = CalledMethod{.name = "UpdateQuota",
+                               .digest = [gpus] { return Sha256Hex(std::to_string(gpus)); },
+                               .text = [gpus, shown]() -> Result<std::string> {
+                                 if (shown) shown();
+                                 return std::to_string(gpus);
+                               }};
     QuotaUpdate update;
     update.project = ProjectId("snu/p");
     update.concurrent_gpus = {gpus, gpus};
@@ -159,6 +167,27 @@ TEST_F(ProposalTest, AnApprovalEndsWithWhoGaveIt) {
   Must(Decide(another, true, With(KeyId("op-3"))));
   Must(SetGpus(16));
   EXPECT_EQ(Gpus(), 16);
+}
+
+TEST_F(ProposalTest, OneCallAtTheSameMomentIsPutBeforeASecondPersonOnce) {
+  for (int64_t gpus = 1; gpus <= 10; ++gpus) {
+    std::latch both(2);
+    const auto ask = [&] {
+      return SetGpus(gpus, Operator(), "", false, [&] { both.arrive_and_wait(); });
+    };
+    auto other = std::async(std::launch::async, ask);
+    const ProposalId id = Waiting(ask());
+    EXPECT_EQ(Waiting(other.get()), id);
+  }
+  EXPECT_EQ(Must(ListProposals(*context, Operator(), false, {})).items.size(), 10U);
+}
+
+TEST_F(ProposalTest, WhatIsApprovedWhileItIsAskedAgainGoesThrough) {
+  const ProposalId id = Waiting(SetGpus(16));
+  Must(SetGpus(16, Operator(), "", false, [&] { Must(Decide(id, true)); }));
+  EXPECT_EQ(Gpus(), 16);
+  EXPECT_EQ(State(id), ProposalState::kDone);
+  EXPECT_EQ(Must(ListProposals(*context, Operator(), false, {})).items.size(), 1U);
 }
 
 TEST_F(ProposalTest, WhatAnInstituteDoesWithItsOwnTakesNobodyElse) {

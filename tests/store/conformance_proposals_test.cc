@@ -1,4 +1,6 @@
 // What a second person decides is decided once, by another, and the call goes through once.
+#include <thread>
+
 #include "store/conformance.h"
 
 namespace allot::store {
@@ -49,13 +51,13 @@ TEST_P(StoreConformance, ProposalsComeBackAsTheyWere) {
 TEST_P(StoreConformance, ProposalsAreListedWhilePendingAndLockedUntilDone) {
   Proposal approved = Sample("p2");
   Proposal done = Sample("p3");
-  for (const Proposal& each : {Sample("p1"), approved, done, Sample("p4", 'b')}) {
-    EXPECT_OK(Insert(store(), each));
+  for (Proposal* each : {&approved, &done}) {
+    EXPECT_OK(Insert(store(), *each));
+    each->decision = By("second", true);
+    EXPECT_OK(Update(store(), *each));
   }
-  approved.decision = By("second", true);
-  done.decision = approved.decision;
-  EXPECT_OK(Update(store(), approved));
-  EXPECT_OK(Update(store(), done));
+  EXPECT_OK(Insert(store(), Sample("p1")));
+  EXPECT_OK(Insert(store(), Sample("p4", 'b')));
   done.done_time = kNow + Hours(2);
   EXPECT_OK(Update(store(), done));
 
@@ -72,6 +74,47 @@ TEST_P(StoreConformance, ProposalsAreListedWhilePendingAndLockedUntilDone) {
   const auto open =
       Write(store(), [](Tx& tx) { return tx.LockProposalsOf(std::string(64, 'a')); }).value();
   EXPECT_EQ(Ids(open), (std::vector<std::string>{"p1", "p2"}));
+}
+
+TEST_P(StoreConformance, ACallWaitsOnceAtAnyTime) {
+  Proposal first = Sample("p1");
+  EXPECT_OK(Insert(store(), first));
+  Proposal second = Sample("p2");
+  second.create_time = first.expire_time - Seconds{1};
+  second.expire_time = second.create_time + Days(1);
+  EXPECT_REASON(Insert(store(), second), Reason::kAlreadyExists);
+  // One that has expired waits no more, nor does one that was decided.
+  Proposal third = Sample("p3");
+  third.create_time = first.expire_time;
+  third.expire_time = third.create_time + Days(1);
+  EXPECT_OK(Insert(store(), third));
+  third.decision = By("second", false);
+  EXPECT_OK(Update(store(), third));
+  second.id = ProposalId("p4");
+  second.create_time = third.create_time;
+  EXPECT_OK(Insert(store(), second));
+}
+
+// As control does it: look for one that waits, else enter it.
+TEST_P(StoreConformance, OfManyThatAskTheSameOneIsEntered) {
+  constexpr int kThreads = 6;
+  std::vector<std::string> found(kThreads);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      const auto waits = Write(store(), [&](Tx& tx) -> Result<std::string> {
+        ALLOT_ASSIGN_OR_RETURN(const auto open, tx.LockProposalsOf(std::string(64, 'a')));
+        if (!open.empty()) return open.front().id.str();
+        const Proposal mine = Sample("p" + std::to_string(i));
+        ALLOT_RETURN_IF_ERROR(tx.InsertProposal(mine));
+        return mine.id.str();
+      });
+      found[static_cast<std::size_t>(i)] = waits.ok() ? *waits : Describe(waits.error());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(found, std::vector<std::string>(kThreads, found[0]));
+  EXPECT_EQ(found[0].size(), 2U) << found[0];
 }
 
 TEST_P(StoreConformance, ProposalsAreDecidedOnceByAnother) {

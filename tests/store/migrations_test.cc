@@ -158,6 +158,33 @@ TEST(Migrations, AnAuditFromBeforeItWasAChainBecomesOne) {
   EXPECT_EQ(found[4].as<int>(), 15);
 }
 
+TEST(Migrations, OfACallThatWasProposedTwiceTheFirstGoesOnWaiting) {
+  const std::string url = EmptyDatabase();
+  constexpr int kWaitOnce = 30;
+  Execute(url,
+          "CREATE TABLE schema_migrations (number int PRIMARY KEY, name text NOT NULL,"
+          " applied_at timestamptz NOT NULL DEFAULT now())");
+  for (const EmbeddedMigration& migration : EmbeddedMigrations()) {
+    if (migration.number >= kWaitOnce) continue;
+    Execute(url, std::string(migration.sql));
+    Execute(url, "INSERT INTO schema_migrations (number, name) VALUES (" +
+                     std::to_string(migration.number) + ", 'by hand')");
+  }
+  Execute(
+      url,
+      "INSERT INTO proposals (id, method, digest, request, proposer_key_id, create_time,"
+      " expire_time, decide_reason, version) SELECT 'p' || i, 'UpdateQuota', repeat('a', 64),"
+      " '{}', 'op', timestamptz '2026-03-01Z' + i * interval '6 hours',"
+      " timestamptz '2026-03-02Z' + i * interval '6 hours', '', 1 FROM generate_series(1, 6) i");
+  ASSERT_EQ(Migrate(url).value(), SchemaOfThisBinary());
+  pqxx::connection connection(url);
+  pqxx::work work(connection);
+  const pqxx::row waiting = work.exec1(
+      "SELECT string_agg(id, ' ' ORDER BY id) FROM proposals WHERE decider_key_id IS NULL");
+  EXPECT_EQ(waiting[0].as<std::string>(), "p1");
+  EXPECT_EQ(work.exec("SELECT FROM proposals WHERE NOT approved").size(), 5);
+}
+
 TEST(Migrations, ANewerDatabaseThatTookSomethingAwayIsRefused) {
   const std::string url = FreshDatabase();
   Execute(url,

@@ -72,8 +72,9 @@ Result<T> Once(const Context& context, const Call& call, Instant now,
     });
     if (answered.ok() || answered.error().reason == Reason::kRequestIdReused) return answered;
   }
-  if (validated) return Propose(context, call, now);
-  return outcome;
+  if (!validated) return outcome;
+  if (const auto waits = Propose(context, call, now)) return *waits;
+  return Once<T>(context, call, now, work, id_of, read);
 }
 
 }  // namespace allot::control

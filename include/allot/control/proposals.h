@@ -30,8 +30,9 @@ bool IsMethodForTwo(std::string_view method);
 Result<bool> TakeApproval(const Context& context, store::Tx& tx, const Call& call, Instant now);
 /// Puts the call before a second person, or finds that it is already: second_person_required, which
 /// names the proposal; text_too_long for a call that is too large to be read by anyone, and
-/// request_malformed for one that cannot be shown.
-Error Propose(const Context& context, const Call& call, Instant now);
+/// request_malformed for one that cannot be shown. Nothing when it has been approved since
+/// TakeApproval looked: it may go through.
+std::optional<Error> Propose(const Context& context, const Call& call, Instant now);
 
 Result<Proposal> GetProposal(const Context& context, const Principal& principal,
                              const ProposalId& id);

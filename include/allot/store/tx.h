@@ -346,6 +346,7 @@ class Tx {
   /// Of one call, locked, by id: those that it did not go through by yet, expired ones too.
   virtual Result<std::vector<Proposal>> LockProposalsOf(const std::string& digest) = 0;
   virtual Status InsertProposal(const Proposal& proposal) = 0;
+  /// A call waits once at any time: already_exists for another that waits in its time.
   /// The decision and the time it was done are written; nothing else of a proposal changes.
   virtual Status UpdateProposal(Proposal& proposal) = 0;
 

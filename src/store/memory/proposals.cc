@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "store/memory/memory_tx.h"
 
 namespace allot::store {
@@ -29,6 +31,13 @@ Status MemoryTx::InsertProposal(const Proposal& proposal) {
       proposal.request.size() > kProposalRequestMax) {
     return Refuse();
   }
+  const auto& rows = state_.proposals.rows();
+  const bool waits_already = std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+    const Proposal& other = *row.second;
+    return other.digest == proposal.digest && !other.decision &&
+           other.create_time < proposal.expire_time && proposal.create_time < other.expire_time;
+  });
+  if (waits_already) return Fail(AlreadyThere(run_));
   return Insert(state_.proposals, proposal.id, proposal);
 }
 

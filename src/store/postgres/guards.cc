@@ -5,7 +5,7 @@
 namespace allot::store {
 namespace {
 
-constexpr std::array<std::string_view, 288> kGuards = {
+constexpr std::array<std::string_view, 289> kGuards = {
     "constraint allocation_estimates_pkey of allocation_estimates",
     "constraint allocation_transitions_pkey of allocation_transitions",
     "constraint allocations_after_id_fkey of allocations",
@@ -150,6 +150,7 @@ constexpr std::array<std::string_view, 288> kGuards = {
     "constraint proposals_pkey of proposals",
     "constraint proposals_request_check of proposals",
     "constraint proposals_version_check of proposals",
+    "constraint proposals_wait_once of proposals",
     "constraint provider_orders_allocation_id_fkey of provider_orders",
     "constraint provider_orders_attempt_check of provider_orders",
     "constraint provider_orders_check of provider_orders",
