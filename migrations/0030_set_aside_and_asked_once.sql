@@ -27,3 +27,8 @@ WHERE p.decider_key_id IS NULL
                 AND e.create_time < p.expire_time AND p.create_time < e.expire_time);
 ALTER TABLE proposals ADD CONSTRAINT proposals_wait_once
   EXCLUDE USING gist (digest WITH =, tstzrange(create_time, expire_time) WITH &&) WHERE (decider_key_id IS NULL);
+
+-- What failed comes behind what was not tried: a thousand releases that fail, each pulled again, must not hide what is new.
+-- Takes a lock against writers for as long as it is made.
+CREATE INDEX provider_orders_in_turn ON provider_orders (cluster_id, acknowledge_time NULLS FIRST, create_time, id)
+  WHERE state = 'open';

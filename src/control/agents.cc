@@ -47,21 +47,24 @@ namespace {
 struct NodeDifference {
   std::vector<Node> inserted;
   std::vector<Node> updated;
-  /// Of those updated, whose health is what it was.
+  /// Of those updated, whose health is what it was: under another leaf, or only in other words.
   std::set<NodeId> only_moved;
+  std::set<NodeId> only_reworded;
 };
 
-/// Whether that is news.
-bool Judge(Node& node, bool healthy, const std::string& reason) {
+enum class News : uint8_t { kNone, kOtherWords, kOtherHealth };
+
+News Judge(Node& node, bool healthy, const std::string& reason) {
   const NodeHealth health = healthy ? NodeHealth::kReady : NodeHealth::kDown;
+  const NodeHealth before = std::exchange(node.health, health);
   const std::string why = healthy ? std::string() : reason;
-  const bool is_news = node.health != health || node.reason != why;
-  node.health = health;
-  node.reason = why;
-  return is_news;
+  const std::string words = std::exchange(node.reason, why);
+  if (before != health) return News::kOtherHealth;
+  return words != why ? News::kOtherWords : News::kNone;
 }
 
-/// "n3 is down (fan failure), n4 is new", and how many more.
+/// "n3 is down (fan failure), n4 is new", and how many more. A reason with a number in it is
+/// another with every report: the node has the newest, the record the one that it began with.
 std::string Describe(const NodeDifference& difference) {
   constexpr std::size_t kNamed = 8;
   std::string text;
@@ -75,6 +78,7 @@ std::string Describe(const NodeDifference& difference) {
     add(node, "new and " + std::string(Name(node.health)));
   }
   for (const Node& node : difference.updated) {
+    if (difference.only_reworded.contains(node.id)) continue;
     add(node, difference.only_moved.contains(node.id)
                   ? "now at " + (node.leaf.empty() ? std::string("no leaf") : node.leaf)
                   : std::string(Name(node.health)));
@@ -86,8 +90,11 @@ std::string Describe(const NodeDifference& difference) {
 Status Write(store::Tx& tx, const Principal& principal, const ClusterId& cluster, Instant now,
              NodeDifference& difference) {
   if (difference.inserted.empty() && difference.updated.empty()) return Ok{};
-  ALLOT_RETURN_IF_ERROR(tx.Audit(Record({.principal = principal}, now, "cluster.nodes",
-                                        cluster.str(), {}, Describe(difference))));
+  const std::string what = Describe(difference);
+  if (!what.empty()) {
+    ALLOT_RETURN_IF_ERROR(
+        tx.Audit(Record({.principal = principal}, now, "cluster.nodes", cluster.str(), {}, what)));
+  }
   if (!difference.inserted.empty()) ALLOT_RETURN_IF_ERROR(tx.InsertNodes(difference.inserted));
   if (!difference.updated.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(difference.updated));
   return Ok{};
@@ -117,9 +124,10 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
     if (found != reported.end()) {
       const ReportedNode& node = *found->second;
       const bool moved = std::exchange(row.leaf, node.leaf) != node.leaf;
-      const bool is_news = Judge(row, node.healthy, node.reason);
-      if (moved && !is_news) difference.only_moved.insert(row.id);
-      if (moved || is_news) difference.updated.push_back(row);
+      const News news = Judge(row, node.healthy, node.reason);
+      if (news != News::kOtherHealth && moved) difference.only_moved.insert(row.id);
+      if (news == News::kOtherWords && !moved) difference.only_reworded.insert(row.id);
+      if (news != News::kNone || moved) difference.updated.push_back(row);
       reported.erase(found);
     } else if (row.health != NodeHealth::kRemoved) {
       row.health = NodeHealth::kRemoved;
@@ -148,9 +156,9 @@ Result<NodeDifference> FromHeartbeat(store::Tx& tx, const HeartbeatMessage& mess
     if (row.health == NodeHealth::kRemoved) continue;
     const auto found = unhealthy.find(row.id);
     const bool healthy = found == unhealthy.end();
-    if (Judge(row, healthy, healthy ? "" : found->second->reason)) {
-      difference.updated.push_back(row);
-    }
+    const News news = Judge(row, healthy, healthy ? "" : found->second->reason);
+    if (news == News::kOtherWords) difference.only_reworded.insert(row.id);
+    if (news != News::kNone) difference.updated.push_back(row);
   }
   return difference;
 }

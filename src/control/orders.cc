@@ -104,8 +104,9 @@ Result<Order> Settle(store::Tx& tx, const Context& context, const Principal& pri
   }
   const AllocationState before = allocation.state;
   const bool stays_open = order.kind == OrderKind::kRelease && !ack.done;
-  // What is tried again and again, and fails for the same cause, is on record once.
-  if (!stays_open || order.message != ack.message) {
+  // What is tried again and again is on record when it first fails and when it is done, in however
+  // many words it fails in between.
+  if (!stays_open || !order.acknowledge_time) {
     ALLOT_RETURN_IF_ERROR(tx.Audit(RecordOutcome(principal, ack, order, now)));
   }
 

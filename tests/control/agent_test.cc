@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "allot/control/identity.h"
 #include "allot/control/sweep.h"
 #include "control/world.h"
 
@@ -415,6 +416,68 @@ TEST_F(AgentTest, GangsGoUnderOneLeafAsTheInventoryNamesThem) {
   wired.nodes[3] = {.name = "n4", .healthy = true, .reason = "", .leaf = "third"};
   Must(SyncInventory(*context, Agent(), wired));
   EXPECT_EQ(Must(GetNode(*context, Operator(), ProviderId("prov"), NodeId("c/n4"))).leaf, "third");
+}
+
+TEST_F(AgentTest, ADownNodesReasonInOtherWordsIsNoEntryOfTheAudit) {
+  const auto entries = [&] {
+    const auto page = Must(ListAudit(*context, Operator(), {"c", {"cluster"}}, 0, 100));
+    return std::ranges::count(page.items, "cluster.nodes", &AuditEntry::action);
+  };
+  const auto before = entries();
+  for (int i = 0; i < 10; ++i) {
+    Must(Beat({{.name = "n1", .healthy = false, .reason = "fan at " + std::to_string(i)}}));
+  }
+  EXPECT_EQ(entries(), before + 1);
+  const auto nodes =
+      Must(ListNodes(*context, Operator(), ProviderId("prov"), ClusterId("c"), std::nullopt, {}));
+  EXPECT_EQ(nodes.items[0].reason, "fan at 9");
+  Inventory inventory = FourNodes(2);
+  inventory.nodes[0] = {.name = "n1", .healthy = false, .reason = "fan, again"};
+  Must(SyncInventory(*context, Agent(), inventory));
+  EXPECT_EQ(entries(), before + 1);
+  Must(Beat({}, 2));
+  EXPECT_EQ(entries(), before + 2);
+}
+
+TEST_F(AgentTest, AReleaseThatFailsInEverOtherWordsIsOnRecordOnceUntilItIsDone) {
+  SubmitAs("snu", "a", 1, Hours(4));
+  Settle();
+  EnactAll();
+  Must(Release(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  const Order order = Pull().at(0);
+  for (int i = 0; i < 10; ++i) {
+    const Order failed = Must(Acknowledge(*context, Agent(),
+                                          {.cluster = ClusterId("c"),
+                                           .order = order.id,
+                                           .session = session,
+                                           .done = false,
+                                           .message = "no power for " + std::to_string(i) + " s"}));
+    EXPECT_EQ(failed.message, "no power for " + std::to_string(i) + " s");
+  }
+  Ack(order);
+  const auto page = Must(ListAudit(*context, Operator(), {order.id.str(), {"order"}}, 0, 100));
+  ASSERT_EQ(page.items.size(), 2U);
+  EXPECT_EQ(page.items[0].action, "order.done");
+  EXPECT_EQ(page.items[1].action, "order.failed");
+}
+
+TEST_F(AgentTest, AReleaseThatFailsComesBehindWhatWasNotTried) {
+  for (const char* name : {"a", "b"}) SubmitAs("snu", name, 1, Hours(4));
+  Settle();
+  EnactAll();
+  const auto release = [&](const std::string& id) {
+    Must(Release(*context, As(Member("snu")), {.id = AllocationId(id), .reason = ""}));
+    clock.Advance(Seconds{1});
+  };
+  const auto pull_one = [&] {
+    return Must(PullOrders(*context, Agent(), ClusterId("c"), session, 1)).at(0);
+  };
+  release("snu/p/a");
+  Ack(pull_one(), false);
+  release("snu/p/b");
+  EXPECT_EQ(pull_one().allocation.str(), "snu/p/b");
+  Ack(pull_one(), false);
+  EXPECT_EQ(pull_one().allocation.str(), "snu/p/a") << "that failed the longest ago";
 }
 
 TEST_F(AgentTest, ANodeThatLeavesTheInventoryLosesItsWork) {

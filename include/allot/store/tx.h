@@ -289,7 +289,8 @@ class Tx {
   virtual Status UpdateOrder(const Order& order) = 0;
   /// Open provision orders of an attempt become superseded: the agent must not enact them any more.
   virtual Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) = 0;
-  /// Open ones of a cluster, the oldest first.
+  /// Open ones of a cluster: the oldest first, behind them those that failed, the longest ago
+  /// first.
   virtual Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) = 0;
   /// Of all clusters; by cluster, then kind.
   virtual Result<std::vector<OrderBacklog>> OrderBacklogs() = 0;
@@ -319,9 +320,9 @@ class Tx {
   virtual Result<std::vector<ApiKey>> FindApiKeysByHash(
       std::span<const std::string> secrets_sha256) = 0;
   virtual Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) = 0;
-  virtual Status InsertApiKey(const ApiKey& key) = 0;
   /// After LockStaffKeys, if both are wanted.
   virtual Result<std::optional<ApiKey>> LockApiKey(const KeyId& id) = 0;
+  virtual Status InsertApiKey(const ApiKey& key) = 0;
   virtual Result<Page<ApiKey>> ListApiKeys(const PageRequest& page) = 0;
   virtual Status RevokeApiKey(const KeyId& id, Instant at) = 0;
   /// It expires at `at`, if it would not have sooner.
@@ -345,8 +346,8 @@ class Tx {
                                                const PageRequest& page) = 0;
   /// Of one call, locked, by id: those that it did not go through by yet, expired ones too.
   virtual Result<std::vector<Proposal>> LockProposalsOf(const std::string& digest) = 0;
-  virtual Status InsertProposal(const Proposal& proposal) = 0;
   /// A call waits once at any time: already_exists for another that waits in its time.
+  virtual Status InsertProposal(const Proposal& proposal) = 0;
   /// The decision and the time it was done are written; nothing else of a proposal changes.
   virtual Status UpdateProposal(Proposal& proposal) = 0;
 

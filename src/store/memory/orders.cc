@@ -12,16 +12,19 @@ bool IsStorable(const Order& order) {
   return !order.nodes.empty() && in_order && order.epoch >= 0;
 }
 
+/// What failed comes behind what was not tried.
+std::tuple<ClusterId, std::optional<Instant>, Instant, OrderId> TurnOf(const Order& order) {
+  return {order.cluster, order.acknowledge_time, order.create_time, order.id};
+}
+
 }  // namespace
 
 void MemoryTx::PutOrder(const Order& order) {
-  state_.orders.Put(undo_, order.id, order);
-  const std::tuple key(order.cluster, order.create_time, order.id);
-  if (order.state == OrderState::kOpen) {
-    state_.open_orders.Put(undo_, key, order.id);
-  } else {
-    state_.open_orders.Erase(undo_, key);
+  if (const Order* const before = state_.orders.Find(order.id)) {
+    state_.open_orders.Erase(undo_, TurnOf(*before));
   }
+  state_.orders.Put(undo_, order.id, order);
+  if (order.state == OrderState::kOpen) state_.open_orders.Put(undo_, TurnOf(order), order.id);
 }
 
 Status MemoryTx::InsertOrders(std::span<const Order> orders) {
@@ -85,7 +88,7 @@ Result<std::vector<Order>> MemoryTx::OpenOrders(const ClusterId& cluster, int li
   return Verb([&] {
     std::vector<Order> open;
     const auto& rows = state_.open_orders.rows();
-    for (auto row = rows.lower_bound({cluster, Instant{INT64_MIN}, OrderId()});
+    for (auto row = rows.lower_bound({cluster, std::nullopt, Instant{INT64_MIN}, OrderId()});
          row != rows.end() && std::get<0>(row->first) == cluster &&
          static_cast<int>(open.size()) < limit;
          ++row) {
@@ -100,7 +103,6 @@ Result<std::vector<OrderBacklog>> MemoryTx::OrderBacklogs() {
     std::map<std::pair<ClusterId, OrderKind>, OrderBacklog> backlogs;
     for (const auto& [key, id] : state_.open_orders.rows()) {
       const Order& order = *state_.orders.Find(*id);
-      // The oldest of a cluster come first.
       OrderBacklog& backlog =
           backlogs
               .try_emplace({order.cluster, order.kind},
@@ -109,6 +111,7 @@ Result<std::vector<OrderBacklog>> MemoryTx::OrderBacklogs() {
                                         .oldest_create_time = order.create_time})
               .first->second;
       ++backlog.orders;
+      backlog.oldest_create_time = std::min(backlog.oldest_create_time, order.create_time);
     }
     std::vector<OrderBacklog> found;
     for (auto& [key, backlog] : backlogs) found.push_back(std::move(backlog));

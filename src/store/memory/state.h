@@ -52,7 +52,7 @@ struct State {
   Table<BookingKey, Booking> bookings;
   Table<NodeBookingKey, Booking> bookings_on_nodes;
   Table<OrderId, Order> orders;
-  Table<std::tuple<ClusterId, Instant, OrderId>, OrderId> open_orders;
+  Table<std::tuple<ClusterId, std::optional<Instant>, Instant, OrderId>, OrderId> open_orders;
   Table<std::tuple<AllocationId, int, OrderKind>, OrderId> orders_of_attempts;
   Table<KeyId, ApiKey> keys;
   Table<std::string, KeyId> keys_by_hash;

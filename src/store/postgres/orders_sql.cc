@@ -30,9 +30,11 @@ const Statement kSupersedeProvisionOrders{
     "supersede_provision_orders",
     "UPDATE provider_orders SET state = 'superseded'"
     " WHERE allocation_id = $1 AND attempt = $2 AND kind = 'provision' AND state = 'open'"};
-const Statement kOpenOrders{"open_orders", kSelectOrder +
-                                               " WHERE cluster_id = $1 AND state = 'open'"
-                                               " ORDER BY create_time, id LIMIT $2"};
+const Statement kOpenOrders{"open_orders",
+                            kSelectOrder +
+                                " WHERE cluster_id = $1 AND state = 'open'"
+                                " ORDER BY acknowledge_time NULLS FIRST, create_time, id"
+                                " LIMIT $2"};
 
 // The kinds' names are in the order of the kinds.
 const Statement kOrderBacklogs{
