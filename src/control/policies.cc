@@ -60,9 +60,10 @@ Status InOrder(const std::vector<PublishedPolicy>& live, Instant effective_time)
 
 std::string IdOf(const PolicyDetail& detail) { return detail.published.id.str(); }
 
-/// The caller's next call, on this server, goes by what was changed.
-Status Notice(Planner& planner) {
-  return planner.Read([](const PoolView&) {});
+/// The caller's next call, on this server, goes by what was changed. It stands whether or not that
+/// can be read again now; the leader's next turn reads it in any case.
+void Notice(Planner& planner) {
+  static_cast<void>(planner.Read([](const PoolView&) {}));
 }
 
 }  // namespace
@@ -107,7 +108,7 @@ Result<PolicyDetail> CreatePolicy(const Context& context, Planner& planner, cons
       [&](store::Tx& tx, const std::string& id) {
         return Read(tx, PolicyId(id), context.clock.Now());
       });
-  if (created.ok()) ALLOT_RETURN_IF_ERROR(Notice(planner));
+  if (created.ok()) Notice(planner);
   return created;
 }
 
@@ -134,7 +135,7 @@ Result<PolicyDetail> WithdrawPolicy(const Context& context, Planner& planner, co
       [&](store::Tx& tx, const std::string& found) {
         return Read(tx, PolicyId(found), context.clock.Now());
       });
-  if (withdrawn.ok()) ALLOT_RETURN_IF_ERROR(Notice(planner));
+  if (withdrawn.ok()) Notice(planner);
   return withdrawn;
 }
 

@@ -13,6 +13,34 @@ namespace {
 using ::testing::HasSubstr;
 using State = PolicyDetail::State;
 
+/// A store that can be read no more once something was committed.
+class UnreadableStore final : public store::Store {
+ public:
+  explicit UnreadableStore(store::Store& inner) : inner_(inner) {}
+  void OnCommit(std::function<void(Revision)> callback) override {
+    inner_.OnCommit(std::move(callback));
+  }
+
+ protected:
+  Status Run(store::Access access, const store::Scope& scope,
+             const std::function<Status(store::Tx&)>& work) override {
+    if (access != store::Access::kWrite && committed_) {
+      return StateError(Reason::kStoreUnavailable, "the connection was lost");
+    }
+    const auto done = inner_.Transact<bool>(access, scope, [&](store::Tx& tx) -> Result<bool> {
+      ALLOT_RETURN_IF_ERROR(work(tx));
+      return true;
+    });
+    if (!done.ok()) return done.error();
+    committed_ = committed_ || access == store::Access::kWrite;
+    return Ok{};
+  }
+
+ private:
+  store::Store& inner_;
+  bool committed_ = false;
+};
+
 class PolicyTest : public World {
  protected:
   NewPolicy New(const std::string& id, std::optional<Seconds> in = std::nullopt) const {
@@ -162,6 +190,18 @@ TEST_F(PolicyTest, OnlyOneThatIsToComeIsWithdrawn) {
   EXPECT_EQ(policies.At(clock.Now())->version, "now");
   EXPECT_EQ(StateOf("spring"), State::kWithdrawn);
   EXPECT_EQ(ReasonOf(Create(New("spring"))), Reason::kAlreadyExists) << "its name stays its own";
+}
+
+TEST_F(PolicyTest, WhatWasCommittedIsAnsweredAlthoughItCannotBeReadAgain) {
+  UnreadableStore unreadable(*store);
+  const Context with{unreadable, clock, ids, policies};
+  Planner its_planner(with);
+  EXPECT_TRUE(CreatePolicy(with, its_planner, As(Operator()), New("next", Days(1))).ok());
+  EXPECT_EQ(StateOf("next"), State::kScheduled);
+  EXPECT_TRUE(
+      WithdrawPolicy(with, its_planner, As(Operator()), {.id = PolicyId("next"), .reason = "no"})
+          .ok());
+  EXPECT_EQ(StateOf("next"), State::kWithdrawn);
 }
 
 TEST_F(PolicyTest, ProjectsMayBeEnteredForAProgrammeToCome) {
