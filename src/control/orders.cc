@@ -76,9 +76,10 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
       Charge(tx, *context.policies.At(now), allocation, std::min(order.create_time, freed)));
   ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(allocation.id, order.attempt, freed));
   if (allocation.preempt_requested) return WaitAgain(tx, allocation, now);
-  if (const auto held = TimeWindow::Make(allocation.window->start(), freed)) {
-    allocation.window = *held;
-  }
+  // Never empty, as its claims are: what was over before it began, within a second or by another
+  // clock, had its first instant.
+  const Instant start = allocation.window->start();
+  allocation.window = *TimeWindow::Make(start, std::max(freed, Instant{start.micros + 1}));
   const auto event = allocation.cancel_requested ? AllocationEvent::kCancelConfirmed
                                                  : AllocationEvent::kReleaseConfirmed;
   return Move(allocation, event, now, allocation.reason, allocation.message);

@@ -111,6 +111,29 @@ TEST_F(ChainTest, WhatLosesItsGpusHasNotEnded) {
   EXPECT_EQ(second.window->start(), first.window->end() + policy.release_time);
 }
 
+// What the provider has still to clear is held for nobody, and nobody waits for it.
+TEST_F(ChainTest, WhatFailedWithItsNodeHasEndedThoughItsGpusAreStillHeld) {
+  policy.node_loss = NodeLoss::kFail;
+  SubmitAs("snu", "first", 1, Hours(3));
+  Settle();
+  EnactAll();
+  SubmitAfter("second", "first");
+  const auto claims = Must(GetAllocation(*context, Operator(), AllocationId("snu/p/first"))).claims;
+  Inventory inventory = FourNodes(++generation_);
+  for (auto& one : inventory.nodes) {
+    one.healthy = NodeId("c/" + one.name) != claims.at(0).node;
+    one.reason = one.healthy ? "" : "fan";
+  }
+  Must(SyncInventory(*context, Agent(), inventory));
+  Settle();
+  EXPECT_EQ(Get("snu/p/first").state, AllocationState::kFailed);
+  EXPECT_EQ(Must(GetAllocation(*context, Operator(), AllocationId("snu/p/first")))
+                .claims.at(0)
+                .released_at,
+            std::nullopt);
+  EXPECT_EQ(Get("snu/p/second").state, AllocationState::kProvisioning);
+}
+
 TEST_F(ChainTest, OnlyAnAllocationOfTheSameProjectIsWaitedFor) {
   SubmitAs("kist", "other", 1, Hours(1));
   for (const char* after : {"kist/p/other", "snu/p/none", "snu/p/itself"}) {

@@ -120,6 +120,19 @@ TEST_F(Life, GpusHandedBackWithinASecondAreTakenWithinIt) {
   EXPECT_EQ(Get("kist/p/b").state, AllocationState::kActive);
 }
 
+TEST_F(Life, WhatIsWithdrawnWithinASecondKeepsNoTimeToCome) {
+  clock.Set(Instant{testing::ManualClock::kStart.micros + 400'000});
+  SubmitAs("snu", "a", 1, Hours(10));
+  clock.Advance(Seconds{1});
+  Settle();
+  ASSERT_EQ(Get("snu/p/a").state, AllocationState::kProvisioning);
+  Must(Cancel(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  EnactAll();
+  const Allocation withdrawn = Get("snu/p/a");
+  EXPECT_EQ(withdrawn.state, AllocationState::kCancelled);
+  EXPECT_LE(withdrawn.window->end(), clock.Now());
+}
+
 TEST_F(Life, AClockThatIsSetBackStopsNobody) {
   SubmitAs("snu", "a", 4, Hours(10));
   Settle();

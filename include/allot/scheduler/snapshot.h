@@ -148,7 +148,7 @@ struct SnapshotPending {
   bool urgent = false;
   /// An operator has room made for it by moving work that may be stopped.
   bool consolidate = false;
-  /// Of its project, and not ended yet: it starts when that one's GPUs are back. It waits or holds
+  /// Of its project, and not ended yet: it starts when that one has ended. It waits or holds
   /// claims; or it has lost its GPUs a moment ago and will wait again.
   std::optional<AllocationId> after;
   /// Of its project: it adds to that one while it runs, from now on or not yet.
