@@ -210,8 +210,8 @@ class FaultyTx final : public store::Tx {
     return Read(&Tx::LockOrder, id);
   }
   Status UpdateOrder(const Order& order) override { return Write(&Tx::UpdateOrder, order); }
-  Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override {
-    return Write(&Tx::SupersedeProvisionOrders, allocation, attempt);
+  Status SupersedeProvisionOrders(std::span<const store::Attempt> attempts) override {
+    return Write(&Tx::SupersedeProvisionOrders, attempts);
   }
   Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override {
     return Read(&Tx::OpenOrders, cluster, limit);
@@ -323,8 +323,8 @@ class FaultyTx final : public store::Tx {
                                          int limit) override {
     return Read(&Tx::EventsAfter, after, institute, limit);
   }
-  Result<store::Changes> ChangesAfter(Revision after) override {
-    return Read(&Tx::ChangesAfter, after);
+  Result<store::Changes> ChangesAfter(Revision after, const std::string& history) override {
+    return Read(&Tx::ChangesAfter, after, history);
   }
 
  private:

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 
 #include "allot/control/transitions.h"
+#include "control/decisions.h"
 #include "control/record.h"
 
 namespace allot::control {
@@ -14,132 +17,7 @@ namespace {
 using scheduler::Deferral;
 using scheduler::Placement;
 
-constexpr int kOrderIdLength = 20;
 constexpr auto kMoreThanAnybodyHas = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
-
-/// What a pass decided for one waiting allocation, where that differs from its row.
-struct Decision {
-  std::shared_ptr<const Allocation> seen;
-  /// One of the two.
-  const Placement* placement = nullptr;
-  const Deferral* deferral = nullptr;
-  /// With either, when it loses what it was promised.
-  const scheduler::Slip* slip = nullptr;
-  /// What is placed starts in this pass.
-  bool starts = false;
-  /// Its predecessor has ended since it was last decided upon.
-  bool ready = false;
-  /// Of the provision order, when it starts now; minted before the transaction.
-  OrderId order;
-};
-
-bool StartsNow(const Pass& pass, const Placement& placement) {
-  return placement.window.start() <= pass.plan.now;
-}
-
-/// It is promised these GPUs for this window already, or neither was nor is promised anything.
-bool SamePromise(const Pass& pass, const Placement& placement) {
-  const auto& promise = pass.snapshot.pending[static_cast<std::size_t>(placement.pending)].promise;
-  if (!promise || !placement.promised) return promise.has_value() == placement.promised;
-  return promise->window == placement.window && promise->nodes == placement.nodes;
-}
-
-std::string PlannedMessage(const Pass& pass, const Placement& placement) {
-  return (placement.promised ? "promised to start " : "planned to start ") +
-         FormatRfc3339(placement.window.start()) + " on " +
-         pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id.str();
-}
-
-/// Even a start at `now` would end too late. Until then a release of others may still make room.
-bool DeadlinePassedBy(const Allocation& allocation, Instant now) {
-  const Request request = ToServe(allocation);
-  return request.deadline && now + request.duration > *request.deadline;
-}
-
-/// What it starts after has ended, and that is not on record yet.
-bool IsReadyNow(const Pass& pass, int pending) {
-  const Allocation& seen = *pass.waiting[static_cast<std::size_t>(pending)];
-  return seen.after && !seen.ready_time &&
-         !pass.snapshot.pending[static_cast<std::size_t>(pending)].after;
-}
-
-/// What is planned for it is the first that it can be held to. What comes together is ranked
-/// together, and what follows another starts when that one lets it: before, a start is a guess.
-bool IsToldFirst(const Pass& pass, const Allocation& seen, const Placement& placement) {
-  const auto& row = pass.snapshot.pending[static_cast<std::size_t>(placement.pending)];
-  const Instant created = Instant::FromSeconds(seen.create_time.seconds());
-  // What borrows is held to nothing.
-  return !seen.told_start && !row.after && !row.request.borrow &&
-         created + pass.policy->gathering_time <= pass.plan.now;
-}
-
-/// The policy it is overdue under, as the plan has it; empty when it is not.
-std::string OverdueUnder(const Pass& pass, int pending) {
-  const bool marked = pass.snapshot.pending[static_cast<std::size_t>(pending)].overdue ||
-                      std::ranges::binary_search(pass.plan.overdue, pending);
-  return marked ? pass.policy->version : std::string();
-}
-
-/// What keeps it from starting is its own project's, not the pool's: what it was told before does
-/// not bind any more.
-bool IsTheirsToWait(const Deferral& deferral) {
-  using enum scheduler::DeferralReason;
-  return deferral.reason == kQuotaExhausted || deferral.reason == kGpuHoursExhausted ||
-         deferral.reason == kProjectClosed;
-}
-
-/// Only what differs is written: a pass that changes nothing costs no transaction. What is being
-/// stopped has a place in the plan and is decided upon once it waits.
-std::vector<Decision> Differences(const Context& context, const Pass& pass) {
-  std::vector<Decision> decisions;
-  std::map<int, const scheduler::Slip*> slips;
-  for (const scheduler::Slip& slip : pass.plan.slips) slips.emplace(slip.pending, &slip);
-  const auto slip_of = [&](int pending) {
-    const auto found = slips.find(pending);
-    return found == slips.end() ? nullptr : found->second;
-  };
-  for (const Placement& placement : pass.plan.placements) {
-    const auto& seen = pass.waiting[static_cast<std::size_t>(placement.pending)];
-    if (!IsWaiting(seen->state)) continue;
-    const auto& cluster = pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
-    const bool now = StartsNow(pass, placement);
-    const bool same = seen->state == AllocationState::kPlanned &&
-                      seen->window == placement.window && seen->cluster == cluster &&
-                      SamePromise(pass, placement);
-    const bool ready = IsReadyNow(pass, placement.pending);
-    const bool told = IsToldFirst(pass, *seen, placement) ||
-                      seen->overdue_under != OverdueUnder(pass, placement.pending);
-    if (same && !now && !ready && !told) continue;
-    decisions.push_back({.seen = seen,
-                         .placement = &placement,
-                         .deferral = nullptr,
-                         .slip = slip_of(placement.pending),
-                         .starts = now,
-                         .ready = ready,
-                         .order = now ? OrderId(context.ids.Mint(kOrderIdLength)) : OrderId()});
-  }
-  for (const Deferral& deferral : pass.plan.deferrals) {
-    const auto& seen = pass.waiting[static_cast<std::size_t>(deferral.pending)];
-    if (!IsWaiting(seen->state)) continue;
-    const bool same = seen->state == AllocationState::kPending &&
-                      seen->reason == Name(deferral.reason) && seen->message == deferral.message;
-    const bool ready = IsReadyNow(pass, deferral.pending);
-    const bool told = IsTheirsToWait(deferral)
-                          ? seen->told_start.has_value()
-                          : seen->overdue_under != OverdueUnder(pass, deferral.pending);
-    if (same && !ready && !told && !DeadlinePassedBy(*seen, pass.plan.now)) continue;
-    decisions.push_back({.seen = seen,
-                         .placement = nullptr,
-                         .deferral = &deferral,
-                         .slip = slip_of(deferral.pending),
-                         .starts = false,
-                         .ready = ready,
-                         .order = OrderId()});
-  }
-  std::sort(decisions.begin(), decisions.end(),
-            [](const Decision& a, const Decision& b) { return a.seen->id < b.seen->id; });
-  return decisions;
-}
 
 struct QuotaLeft {
   GpusByModel gpus{};
@@ -150,21 +28,75 @@ struct QuotaLeft {
   GpusByModel& Of(const Request& request) { return request.borrow ? borrowed : gpus; }
 };
 
-/// One attempt at making the decisions true; holds what was read under locks.
+/// What is done in one transaction.
+struct Part {
+  std::span<const Decision> decisions;
+  std::span<const scheduler::Preemption> stops;
+};
+
+/// So many starts, or forecasts, are a transaction: a tenth of a second or two, of the second in
+/// which whoever leads must be heard of, and of the ten that others wait for a row.
+constexpr std::size_t kPartMax = 1'000;
+/// So many forecasts delay what is written with them by less than a transaction of their own.
+constexpr std::size_t kForetoldBesideMax = 200;
+
+/// First what is promised, since what one gives up another is given, and as many starts as go with
+/// it; and what is stopped for them.
+std::vector<Part> PartsOf(std::span<const Decision> decisions, const Pass& pass) {
+  const auto behind = [&](Weight weight) {
+    return static_cast<std::size_t>(
+        std::ranges::upper_bound(decisions, weight, {}, &Decision::weight) - decisions.begin());
+  };
+  const std::size_t promised = behind(Weight::kPromise);
+  const std::size_t binding = behind(Weight::kStart);
+  std::size_t next = std::max(promised, std::min(binding, kPartMax));
+  if (binding == 0) {
+    next = std::min(decisions.size(), kPartMax);
+  } else if (next == binding && decisions.size() - binding <= kForetoldBesideMax) {
+    next = decisions.size();
+  }
+  std::vector<Part> parts{{.decisions = decisions.first(next), .stops = pass.plan.preemptions}};
+  while (next < decisions.size()) {
+    const std::size_t end = next < binding ? binding : decisions.size();
+    const std::size_t count = std::min(end - next, kPartMax);
+    parts.push_back({.decisions = decisions.subspan(next, count), .stops = {}});
+    next += count;
+  }
+  return parts;
+}
+
+void Add(Applied& sum, const Applied& part) {
+  sum.reserved += part.reserved;
+  sum.planned += part.planned;
+  sum.promised += part.promised;
+  sum.slipped += part.slipped;
+  sum.preempted += part.preempted;
+  sum.expired += part.expired;
+  sum.skipped += part.skipped;
+  sum.overdue += part.overdue;
+  sum.start_errors.insert(sum.start_errors.end(), part.start_errors.begin(),
+                          part.start_errors.end());
+}
+
+/// One attempt at making a part of the decisions true; holds what was read under locks.
 class Application {
  public:
   Application(const Pass& pass, store::Tx& tx, int64_t epoch)
       : pass_(pass), tx_(tx), epoch_(epoch) {}
 
-  Result<Applied> Run(const std::vector<Decision>& decisions) {
+  /// Nothing when what is to be stopped is not as the pass saw it: then nothing of it holds.
+  Result<std::optional<Applied>> Run(const Part& part) {
     ALLOT_RETURN_IF_ERROR(tx_.AssertLeader(epoch_));
+    const auto decisions = part.decisions;
+    stops_ = part.stops;
     std::vector<AllocationId> ids;
     ids.reserve(decisions.size());
     for (const Decision& d : decisions) ids.push_back(d.seen->id);
     for (const Decision& d : decisions) {
       if (d.starts && d.seen->grows) ids.push_back(*d.seen->grows);
     }
-    for (const auto& preemption : pass_.plan.preemptions) {
+    for (const auto& preemption : stops_) {
+      ids.push_back(pass_.waiting[static_cast<std::size_t>(preemption.pending)]->id);
       ids.push_back(Stopped(preemption).id);
       const auto& growths = RowOf(preemption).growths;
       ids.insert(ids.end(), growths.begin(), growths.end());
@@ -172,13 +104,15 @@ class Application {
     ALLOT_ASSIGN_OR_RETURN(auto rows, tx_.LockAllocations(ids));
     for (Allocation& row : rows) current_.emplace(row.id, &row);
     // What was promised on GPUs that others give up cannot be booked without that.
-    if (!StillRun()) {
-      applied_.skipped = static_cast<int>(decisions.size());
-      return applied_;
+    if (!StillRun()) return std::optional<Applied>();
+    ALLOT_RETURN_IF_ERROR(LockWhatBookingsNeed(decisions));
+    if (!stops_.empty() && std::ranges::any_of(decisions, [&](const Decision& decision) {
+          return decision.BooksGpus() && !StillServes(*decision.seen, *decision.placement);
+        })) {
+      return std::optional<Applied>();
     }
-    ALLOT_RETURN_IF_ERROR(LockWhatReservationsNeed(decisions));
 
-    for (const auto& preemption : pass_.plan.preemptions) {
+    for (const auto& preemption : stops_) {
       ALLOT_RETURN_IF_ERROR(StopWhole(preemption));
     }
     for (const Decision& decision : decisions) {
@@ -195,7 +129,7 @@ class Application {
     if (!claims_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertClaims(claims_));
     if (!promises_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertPromises(promises_));
     if (!orders_.empty()) ALLOT_RETURN_IF_ERROR(tx_.InsertOrders(orders_));
-    return applied_;
+    return std::optional(applied_);
   }
 
  private:
@@ -218,17 +152,15 @@ class Application {
       return found != current_.end() && found->second->state == AllocationState::kActive &&
              !found->second->preempt_requested && found->second->window->start() < stop;
     };
-    return std::all_of(
-        pass_.plan.preemptions.begin(), pass_.plan.preemptions.end(),
-        [&](const scheduler::Preemption& preemption) {
-          const auto whom = static_cast<std::size_t>(preemption.pending);
-          const auto& growths = RowOf(preemption).growths;
-          return is_as_seen(Stopped(preemption)) && is_as_seen(*pass_.waiting[whom]) &&
-                 Stopped(preemption).window->start() < preemption.stop &&
-                 std::all_of(growths.begin(), growths.end(), [&](const AllocationId& growth) {
-                   return runs_on(growth, preemption.stop);
-                 });
-        });
+    return std::all_of(stops_.begin(), stops_.end(), [&](const scheduler::Preemption& preemption) {
+      const auto whom = static_cast<std::size_t>(preemption.pending);
+      const auto& growths = RowOf(preemption).growths;
+      return is_as_seen(Stopped(preemption)) && is_as_seen(*pass_.waiting[whom]) &&
+             Stopped(preemption).window->start() < preemption.stop &&
+             std::all_of(growths.begin(), growths.end(), [&](const AllocationId& growth) {
+               return runs_on(growth, preemption.stop);
+             });
+    });
   }
 
   /// With all that was added to it, once each.
@@ -273,19 +205,21 @@ class Application {
   }
 
   /// In the order of the ids, as everybody else: clusters, then projects.
-  Status LockWhatReservationsNeed(const std::vector<Decision>& decisions) {
-    std::set<ClusterId> clusters;
-    std::set<ProjectId> projects;
+  Status LockWhatBookingsNeed(std::span<const Decision> decisions) {
+    // And whether something starts there, for which it takes more.
+    std::map<ClusterId, bool> clusters;
+    std::map<ProjectId, bool> projects;
     for (const Decision& decision : decisions) {
-      if (!decision.starts) continue;
-      clusters.insert(ClusterOfPlacement(*decision.placement));
-      projects.insert(decision.seen->project);
+      if (!decision.BooksGpus()) continue;
+      clusters[ClusterOfPlacement(*decision.placement)] |= decision.starts;
+      projects[decision.seen->project] |= decision.starts;
     }
-    for (const ClusterId& cluster : clusters) {
+    for (const auto& [cluster, starts] : clusters) {
       ALLOT_RETURN_IF_ERROR(tx_.LockPool(cluster));
       ALLOT_ASSIGN_OR_RETURN(const auto row, tx_.FindCluster(cluster));
       if (!row) continue;
       clusters_.emplace(cluster, *row);
+      if (!starts) continue;
       ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
       std::vector<NodeId> ids;
       ids.reserve(nodes.size());
@@ -296,11 +230,14 @@ class Application {
       ALLOT_ASSIGN_OR_RETURN(auto claims, tx_.OpenClaimsOnNodes(ids));
       for (const Claim& claim : claims) taken_[claim.node] |= claim.gpus;
     }
-    for (const ProjectId& id : projects) {
+    for (const auto& [id, starts] : projects) {
       ALLOT_ASSIGN_OR_RETURN(auto project, tx_.LockProject(id));
+      if (!project || !project->open) continue;
+      programmes_.emplace(id, project->programme);
+      if (!starts) continue;
       ALLOT_ASSIGN_OR_RETURN(auto quota, tx_.FindQuota(id));
       ALLOT_ASSIGN_OR_RETURN(auto usage, tx_.UsageOf(id));
-      if (!project || !quota || !project->open) continue;
+      if (!quota) continue;
       QuotaLeft left;
       for (std::size_t i = 0; i < left.gpus.size(); ++i) {
         left.gpus[i] = quota->concurrent_gpus[i] - usage.held_gpus[i];
@@ -308,7 +245,6 @@ class Application {
       }
       left.gpu_time = GpuTimeLeft(quota->gpu_time, usage.used, usage.reserved);
       quota_left_.emplace(id, left);
-      programmes_.emplace(id, project->programme);
     }
     return Ok{};
   }
@@ -369,7 +305,10 @@ class Application {
 
   Status Decide(const Decision& decision, Allocation& allocation) {
     const Placement* placement = decision.placement;
-    if (decision.starts && !StillHolds(allocation, *placement)) {
+    const bool holds = decision.starts
+                           ? StillHolds(allocation, *placement)
+                           : !decision.BooksGpus() || StillServes(allocation, *placement);
+    if (!holds) {
       ++applied_.skipped;
       return Ok{};
     }
@@ -534,6 +473,7 @@ class Application {
   const Pass& pass_;
   store::Tx& tx_;
   const int64_t epoch_;
+  std::span<const scheduler::Preemption> stops_;
   std::map<AllocationId, Allocation*> current_;
   std::set<NodeId> usable_;
   std::map<NodeId, GpuMask> taken_;
@@ -550,12 +490,28 @@ class Application {
 
 }  // namespace
 
-Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch) {
+Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch,
+                          const GoOn& goes_on) {
   const std::vector<Decision> decisions = Differences(context, pass);
   if (decisions.empty() && pass.plan.preemptions.empty()) return Applied{};
-  return context.store.Transact<Applied>(
-      store::Access::kWrite, store::Scope::Everything(),
-      [&](store::Tx& tx) { return Application(pass, tx, epoch).Run(decisions); });
+  Applied applied;
+  std::size_t done = 0;
+  for (const Part& part : PartsOf(decisions, pass)) {
+    if (done > 0 && !goes_on()) break;
+    ALLOT_ASSIGN_OR_RETURN(
+        const auto made, context.store.Transact<std::optional<Applied>>(
+                             store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) {
+                               return Application(pass, tx, epoch).Run(part);
+                             }));
+    if (!made) {
+      applied.skipped = static_cast<int>(decisions.size());
+      return applied;
+    }
+    Add(applied, *made);
+    done += part.decisions.size();
+  }
+  applied.left = static_cast<int>(decisions.size() - done);
+  return applied;
 }
 
 }  // namespace allot::control

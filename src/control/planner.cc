@@ -16,14 +16,19 @@ constexpr Seconds kSetBackMax = Minutes(10);
 }  // namespace
 
 Status Planner::Refresh() {
-  const Revision after = view_.revision();
+  const Revision after = is_in_doubt_ ? 0 : view_.revision();
+  // Whatever it failed by: what was too much to read grows until it is read in another way.
+  is_in_doubt_ = true;
   auto changes = context_.store.Transact<store::Changes>(
       store::Access::kRead, store::Scope::Everything(),
-      [&](store::Tx& tx) { return tx.ChangesAfter(after); });
+      [&](store::Tx& tx) { return tx.ChangesAfter(after, view_.history()); });
   if (!changes.ok()) return changes.error();
-  if (changes->revision == after && after != 0) return Ok{};
+  is_in_doubt_ = false;
+  if (changes->revision == after && !changes->complete) return Ok{};
   view_.Apply(*changes);
   if (changes->complete || !changes->policies.empty()) context_.policies.Replace(view_.policies());
+  // Its revision may be another's number now.
+  if (changes->complete) latest_.reset();
   return Ok{};
 }
 
@@ -37,6 +42,7 @@ std::shared_ptr<Pass> Planner::DrawUp() {
   planned_at_ = now;
   auto pass = std::make_shared<Pass>();
   pass->snapshot = view_.At(now);
+  pass->loads = view_.loads();
   pass->waiting = view_.Waiting(now);
   pass->preemptible = view_.Preemptible();
   pass->policy = context_.policies.At(now);
@@ -58,22 +64,74 @@ Result<std::shared_ptr<const Pass>> Planner::Decide(const std::shared_ptr<Pass>&
                                              std::to_string(pass->snapshot.revision) + ": " +
                                              violations.front());
   }
-  if (!latest_ || latest_->snapshot.revision <= pass->snapshot.revision) latest_ = pass;
+  const bool is_newest = !latest_ || latest_->snapshot.revision <= pass->snapshot.revision;
+  if (pass->loads == view_.loads() && is_newest) latest_ = pass;
   return Result<std::shared_ptr<const Pass>>(pass);
 }
 
 Result<std::shared_ptr<const Pass>> Planner::Plan() {
+  const int64_t number = Begin();
   std::shared_ptr<Pass> pass;
   {
     const std::lock_guard lock(mutex_);
     ALLOT_RETURN_IF_ERROR(Refresh());
     pass = DrawUp();
   }
-  return Decide(pass);
+  auto decided = Decide(pass);
+  if (decided.ok()) Share(number, decided);
+  return decided;
 }
 
 Result<std::shared_ptr<const Pass>> Planner::Latest() {
-  const std::lock_guard asking(asking_mutex_);
+  std::unique_lock lock(asking_mutex_);
+  if (askers_ == kAskersMax) {
+    return StateError(Reason::kOverloaded,
+                      std::to_string(kAskersMax) + " calls wait for the present plan");
+  }
+  ++askers_;
+  const int64_t came = begun_;
+  shared_.wait(lock, [&] { return shared_number_ > came || !is_being_made_; });
+  if (shared_number_ <= came) {
+    is_being_made_ = true;
+    lock.unlock();
+    const int64_t number = Begin();
+    Share(number, BringUpToDate());
+    lock.lock();
+    is_being_made_ = false;
+    shared_.notify_all();
+  }
+  auto shared = *shared_pass_;
+  if (--askers_ == 0) shared_pass_.reset();
+  return shared;
+}
+
+Error Planner::NoTurn() {
+  return StateError(Reason::kOverloaded, std::to_string(kQuestionsMax) +
+                                             " timelines, or questions of what would be, are "
+                                             "being worked out");
+}
+
+int Planner::askers() {
+  const std::lock_guard lock(asking_mutex_);
+  return askers_;
+}
+
+int64_t Planner::Begin() {
+  const std::lock_guard lock(asking_mutex_);
+  return ++begun_;
+}
+
+void Planner::Share(int64_t number, const Result<std::shared_ptr<const Pass>>& made) {
+  {
+    const std::lock_guard lock(asking_mutex_);
+    if (askers_ == 0 || number <= shared_number_) return;
+    shared_number_ = number;
+    shared_pass_ = made;
+  }
+  shared_.notify_all();
+}
+
+Result<std::shared_ptr<const Pass>> Planner::BringUpToDate() {
   std::shared_ptr<Pass> pass;
   {
     const std::lock_guard lock(mutex_);
@@ -90,13 +148,14 @@ Result<std::shared_ptr<const Pass>> Planner::Latest() {
   return decided;
 }
 
-void Planner::Foretell(std::span<Allocation> validated) {
+Status Planner::Foretell(std::span<Allocation> validated) {
   std::shared_ptr<const Pass> pass;
   std::vector<scheduler::SnapshotPending> rows;
   std::vector<Allocation*> asking;
   {
     const auto latest = Latest();
-    if (!latest.ok()) return;
+    if (!latest.ok() && latest.error().reason == Reason::kOverloaded) return latest.error();
+    if (!latest.ok()) return Ok{};
     pass = *latest;
     const std::lock_guard lock(mutex_);
     const auto& projects = pass->snapshot.projects;
@@ -114,7 +173,7 @@ void Planner::Foretell(std::span<Allocation> validated) {
       asking.push_back(&one);
     }
   }
-  if (rows.empty()) return;
+  if (rows.empty()) return Ok{};
   const std::lock_guard lock(standing_mutex_);
   if (standing_of_ != pass) {
     standing_.emplace(pass->snapshot, *pass->policy, pass->plan);
@@ -136,6 +195,7 @@ void Planner::Foretell(std::span<Allocation> validated) {
     one.message = "would start " + FormatRfc3339(placement.window.start()) + " on " +
                   one.cluster.str() + ", behind all who wait now";
   }
+  return Ok{};
 }
 
 Status Planner::Read(const std::function<void(const PoolView&)>& read) {

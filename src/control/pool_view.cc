@@ -97,7 +97,11 @@ scheduler::SnapshotPending WaitingRow(const Allocation& allocation, int project,
 }
 
 void PoolView::Apply(const store::Changes& changes) {
-  if (changes.complete) *this = PoolView();
+  if (changes.complete) {
+    const int loads = loads_ + 1;
+    *this = PoolView();
+    loads_ = loads;
+  }
   for (const Cluster& cluster : changes.clusters) Replace(clusters_, cluster, cluster.id);
   for (const Node& node : changes.nodes) Replace(nodes_, node, node.id);
   for (const Project& project : changes.projects) Replace(projects_, project, project.id);
@@ -132,6 +136,7 @@ void PoolView::Apply(const store::Changes& changes) {
     });
   }
   revision_ = changes.revision;
+  history_ = changes.history;
 }
 
 std::vector<PublishedPolicy> PoolView::policies() const {

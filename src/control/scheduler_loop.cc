@@ -16,6 +16,8 @@ namespace {
 constexpr Seconds kReplanAfter = Minutes(1);
 /// What is done beside planning, when it is not due more often or less.
 constexpr int64_t kChoreEveryMicros = 60'000'000;
+/// So long what is done in parts may take in a turn: what starts meanwhile waits for the next.
+constexpr int64_t kPartsMicrosMax = 1'000'000;
 /// In the leader row: it is free.
 constexpr const char* kNobody = "";
 
@@ -128,22 +130,25 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
                              store::Access::kRead, store::Scope::Everything(), [](store::Tx& tx) {
                                return tx.ListClusters(std::nullopt, {.size = 1000, .after = {}});
                              }));
+  // A clock that was put back: what is due is judged anew.
+  if (last_pass_ > now) last_pass_ = Instant{};
   hearing_.Note(clusters.items, options_.steady_micros(),
                 context_.policies.At(now)->heartbeat_expiry);
   Due due;
   Instant next_due = kEndOfTime;
-  Revision revision = 0;
+  bool changed = false;
   ALLOT_RETURN_IF_ERROR(planner_.Read([&](const PoolView& view) {
     const auto policy = context_.policies.At(now);
     due = WhatIsDue(view, hearing_.SilentOnes(*policy), now);
     next_due =
         std::min(NextDue(view, *policy, last_pass_), context_.policies.NextChange(last_pass_));
-    revision = view.revision();
+    changed =
+        !due.empty() || view.revision() != planned_revision_ || view.loads() != planned_loads_;
   }));
-  if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_));
+  if (!due.empty()) ALLOT_RETURN_IF_ERROR(Sweep(context_, due, epoch_, GoesOnLeading()));
+  if (epoch_ == 0) return std::optional<PassReport>();
   RemoveExpiredIfDue();
   SignAuditIfDue();
-  const bool changed = !due.empty() || revision != planned_revision_;
   if (!changed && now < next_due && now < last_pass_ + kReplanAfter) {
     return std::optional<PassReport>();
   }
@@ -153,8 +158,9 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   const int64_t started = options_.steady_micros();
   ALLOT_ASSIGN_OR_RETURN(const auto pass, planner_.Plan());
   const int64_t planned = options_.steady_micros();
-  ALLOT_ASSIGN_OR_RETURN(report.applied, ApplyPlan(context_, *pass, report.epoch));
+  ALLOT_ASSIGN_OR_RETURN(report.applied, ApplyPlan(context_, *pass, report.epoch, GoesOnLeading()));
   planned_revision_ = pass->snapshot.revision;
+  planned_loads_ = pass->loads;
   last_pass_ = now;
   report.time = pass->plan.now;
   report.pending = static_cast<int>(std::ranges::count_if(
@@ -162,6 +168,13 @@ Result<std::optional<PassReport>> SchedulerLoop::TurnAsLeader(Instant now) {
   report.plan_micros = planned - started;
   report.apply_micros = options_.steady_micros() - planned;
   return std::optional(report);
+}
+
+GoOn SchedulerLoop::GoesOnLeading() {
+  return [this, epoch = epoch_.load(), since = options_.steady_micros()] {
+    if (options_.steady_micros() - since >= kPartsMicrosMax) return false;
+    return Lead(context_.clock.Now()).ok() && epoch_ == epoch;
+  };
 }
 
 void SchedulerLoop::RemoveExpiredIfDue() {

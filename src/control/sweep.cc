@@ -1,8 +1,10 @@
 #include "allot/control/sweep.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "allot/control/transitions.h"
@@ -109,115 +111,184 @@ Status JudgeSilence(store::Tx& tx, const Silent& silent, Instant now, Swept& swe
                                    " nodes are " + std::string(Name(silent.health))));
 }
 
-Status EndWindow(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
-                 Instant now, int64_t epoch, Swept& swept) {
-  if (!UsesNodes(allocation) || allocation.window->end() > now) return Ok{};
-  if (allocation.state == AllocationState::kProvisioning) {
-    // Whatever the provider is still doing for it comes too late.
-    ++allocation.failures;
-    ++swept.taken_off;
-    return TakeOff(tx, ids, policy, allocation, now, epoch, Loss::kProvisionFailed,
-                   "the provider did not hand the GPUs over before its time was over, failure " +
-                       std::to_string(allocation.failures) + " of " +
-                       std::to_string(policy.failures_max));
-  }
-  const bool stopped = allocation.preempt_requested;
-  ALLOT_RETURN_IF_ERROR(Move(
-      allocation, AllocationEvent::kRelease, now, stopped ? "preempted" : "window_over",
-      stopped ? allocation.message : "its time ended " + FormatRfc3339(allocation.window->end())));
-  ALLOT_RETURN_IF_ERROR(OrderRelease(tx, ids, allocation, now, epoch));
-  ++swept.releasing;
-  return tx.Audit(RecordSystem(now, "allocation.end", allocation.id.str(),
-                               InstituteOf(allocation.id), allocation.message));
-}
+/// What is due of allocations that are locked, in one transaction.
+class Sweeping {
+ public:
+  Sweeping(const Context& context, store::Tx& tx, const Policy& policy, Instant now, int64_t epoch,
+           Swept& swept)
+      : tx_(tx), policy_(policy), now_(now), swept_(swept), recall_(tx, context.ids, now, epoch) {}
 
-/// What was added to one that does not run any more; what that one is now is looked up again.
-Status FollowBase(store::Tx& tx, const Context& context, const Policy& policy,
-                  Allocation& allocation, Instant now, int64_t epoch, Swept& swept) {
-  if (!allocation.grows || !(IsWaiting(allocation.state) || UsesNodes(allocation))) return Ok{};
-  ALLOT_ASSIGN_OR_RETURN(const auto base, tx.FindAllocation(*allocation.grows));
-  const Following following = FollowingOf(allocation, base ? &*base : nullptr);
-  if (following == Following::kGoesOn) return Ok{};
-  ++swept.without_base;
-  const std::string what = "what it was added to, " + allocation.grows->str() + ", ";
-  if (following == Following::kWaitsAgain) {
-    return TakeOff(tx, context.ids, policy, allocation, now, epoch, Loss::kBaseLost,
-                   what + "lost its GPUs");
-  }
-  const std::string message = what + (UsesNodes(allocation) ? "hands its GPUs back" : "has ended");
-  if (UsesNodes(allocation)) {
-    ALLOT_RETURN_IF_ERROR(OrderRelease(tx, context.ids, allocation, now, epoch));
-  }
-  // Nobody wants what is left of it.
-  if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
-  ALLOT_RETURN_IF_ERROR(tx.Audit(RecordSystem(now, "allocation.base_ended", allocation.id.str(),
-                                              InstituteOf(allocation.id), message)));
-  const bool active = allocation.state == AllocationState::kActive;
-  allocation.cancel_requested = allocation.state == AllocationState::kProvisioning;
-  return Move(allocation, active ? AllocationEvent::kRelease : AllocationEvent::kCancel, now,
-              "base_ended", message);
-}
-
-/// "node naver-a/n7 is down: fan failure", for each node lost; empty when none is any more.
-Result<std::string> LostNodes(store::Tx& tx, const Allocation& allocation) {
-  const AllocationId id = allocation.id;
-  ALLOT_ASSIGN_OR_RETURN(auto claims, tx.OpenClaims(std::span(&id, 1)));
-  std::string lost;
-  int more = 0;
-  for (const Claim& claim : claims) {
-    if (claim.attempt != allocation.attempt) continue;
-    ALLOT_ASSIGN_OR_RETURN(auto node, tx.FindNode(claim.node));
-    if (!node || !Lost(*node)) continue;
-    if (!lost.empty()) {
-      ++more;
-      continue;
+  Status Run(std::vector<Allocation> rows) {
+    ALLOT_RETURN_IF_ERROR(recall_.Read(rows));
+    ALLOT_RETURN_IF_ERROR(ReadBases(rows));
+    std::vector<Allocation> changed;
+    for (Allocation& row : rows) {
+      const AllocationState before = row.state;
+      ALLOT_RETURN_IF_ERROR(EndWindow(row));
+      ALLOT_RETURN_IF_ERROR(FollowBase(row));
+      ALLOT_RETURN_IF_ERROR(LeaveLostNodes(row));
+      if (row.state != before) changed.push_back(row);
     }
-    lost = "node " + node->id.str() + " is " + std::string(Name(node->health));
-    if (!node->reason.empty()) lost += " (" + node->reason + ")";
+    ALLOT_RETURN_IF_ERROR(recall_.Write());
+    return tx_.UpdateAllocations(changed);
   }
-  if (more > 0) lost += " and " + std::to_string(more) + " more";
-  return lost;
+
+ private:
+  /// What is added to others follows what those are now.
+  Status ReadBases(std::span<const Allocation> rows) {
+    std::vector<AllocationId> ids;
+    for (const Allocation& row : rows) {
+      if (row.grows) ids.push_back(*row.grows);
+    }
+    if (ids.empty()) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(auto bases, tx_.FindAllocations(ids));
+    for (Allocation& base : bases) bases_.emplace(base.id, std::move(base));
+    return Ok{};
+  }
+
+  Status EndWindow(Allocation& allocation) {
+    if (!UsesNodes(allocation) || allocation.window->end() > now_) return Ok{};
+    if (allocation.state == AllocationState::kProvisioning) {
+      // Whatever the provider is still doing for it comes too late.
+      ++allocation.failures;
+      ++swept_.taken_off;
+      return recall_.TakeOff(
+          policy_, allocation, Loss::kProvisionFailed,
+          "the provider did not hand the GPUs over before its time was over, failure " +
+              std::to_string(allocation.failures) + " of " + std::to_string(policy_.failures_max));
+    }
+    const bool stopped = allocation.preempt_requested;
+    ALLOT_RETURN_IF_ERROR(
+        Move(allocation, AllocationEvent::kRelease, now_, stopped ? "preempted" : "window_over",
+             stopped ? allocation.message
+                     : "its time ended " + FormatRfc3339(allocation.window->end())));
+    ALLOT_RETURN_IF_ERROR(recall_.OrderRelease(allocation));
+    ++swept_.releasing;
+    return tx_.Audit(RecordSystem(now_, "allocation.end", allocation.id.str(),
+                                  InstituteOf(allocation.id), allocation.message));
+  }
+
+  Status FollowBase(Allocation& allocation) {
+    if (!allocation.grows || !(IsWaiting(allocation.state) || UsesNodes(allocation))) return Ok{};
+    const auto base = bases_.find(*allocation.grows);
+    const Following following =
+        FollowingOf(allocation, base == bases_.end() ? nullptr : &base->second);
+    if (following == Following::kGoesOn) return Ok{};
+    ++swept_.without_base;
+    const std::string what = "what it was added to, " + allocation.grows->str() + ", ";
+    if (following == Following::kWaitsAgain) {
+      return recall_.TakeOff(policy_, allocation, Loss::kBaseLost, what + "lost its GPUs");
+    }
+    const std::string message =
+        what + (UsesNodes(allocation) ? "hands its GPUs back" : "has ended");
+    if (UsesNodes(allocation)) ALLOT_RETURN_IF_ERROR(recall_.OrderRelease(allocation));
+    // Nobody wants what is left of it.
+    if (std::exchange(allocation.preempt_requested, false)) --allocation.preemptions;
+    ALLOT_RETURN_IF_ERROR(tx_.Audit(RecordSystem(now_, "allocation.base_ended", allocation.id.str(),
+                                                 InstituteOf(allocation.id), message)));
+    const bool active = allocation.state == AllocationState::kActive;
+    allocation.cancel_requested = allocation.state == AllocationState::kProvisioning;
+    return Move(allocation, active ? AllocationEvent::kRelease : AllocationEvent::kCancel, now_,
+                "base_ended", message);
+  }
+
+  Status LeaveLostNodes(Allocation& allocation) {
+    if (!UsesNodes(allocation)) return Ok{};
+    ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(allocation));
+    if (lost.empty()) return Ok{};
+    ++swept_.taken_off;
+    return recall_.TakeOff(policy_, allocation, Loss::kNodeLost, lost);
+  }
+
+  /// "node naver-a/n7 is down: fan failure", for each node lost; empty when none is any more.
+  Result<std::string> LostNodes(const Allocation& allocation) {
+    auto nodes = nodes_.find(allocation.cluster);
+    if (nodes == nodes_.end()) {
+      nodes = nodes_.emplace(allocation.cluster, std::map<NodeId, Node>()).first;
+      ALLOT_ASSIGN_OR_RETURN(auto found, tx_.NodesOfCluster(allocation.cluster));
+      for (Node& node : found) nodes->second.emplace(node.id, std::move(node));
+    }
+    std::string lost;
+    int more = 0;
+    for (const Claim& claim : recall_.HeldBy(allocation)) {
+      const auto node = nodes->second.find(claim.node);
+      if (node == nodes->second.end() || !Lost(node->second)) continue;
+      if (!lost.empty()) {
+        ++more;
+        continue;
+      }
+      lost = "node " + claim.node.str() + " is " + std::string(Name(node->second.health));
+      if (!node->second.reason.empty()) lost += " (" + node->second.reason + ")";
+    }
+    if (more > 0) lost += " and " + std::to_string(more) + " more";
+    return lost;
+  }
+
+  store::Tx& tx_;
+  const Policy& policy_;
+  const Instant now_;
+  Swept& swept_;
+  Recall recall_;
+  std::map<AllocationId, Allocation> bases_;
+  std::map<ClusterId, std::map<NodeId, Node>> nodes_;
+};
+
+/// So many allocations are a transaction, of those that others wait for: their rows and their
+/// projects', for which submissions wait, are locked until its end.
+constexpr std::size_t kPartMax = 200;
+
+void Add(Swept& sum, const Swept& part) {
+  sum.releasing += part.releasing;
+  sum.nodes_unknown += part.nodes_unknown;
+  sum.nodes_down += part.nodes_down;
+  sum.taken_off += part.taken_off;
+  sum.without_base += part.without_base;
 }
 
 }  // namespace
 
-Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch) {
+Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch, const GoOn& goes_on) {
   const Instant now = context.clock.Now();
   const auto policy = context.policies.At(now);
-  return context.store.Transact<Swept>(
-      store::Access::kWrite, store::Scope::Everything(), [&](store::Tx& tx) -> Result<Swept> {
-        Swept swept;
-        ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
-        for (const Silent& silent : due.silent) {
-          ALLOT_RETURN_IF_ERROR(JudgeSilence(tx, silent, now, swept));
-        }
-        std::vector<AllocationId> ids = due.window_over;
-        ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
-        ids.insert(ids.end(), due.without_base.begin(), due.without_base.end());
-        ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(ids));
-        // At once and in their order, as submissions lock them: what follows takes them, or what
-        // they have set aside, one by one.
-        std::set<ProjectId> projects;
-        for (const Allocation& row : rows) projects.insert(row.project);
-        ALLOT_RETURN_IF_ERROR(tx.LockProjects(std::vector(projects.begin(), projects.end())));
-        std::vector<Allocation> changed;
-        for (Allocation& row : rows) {
-          const AllocationState before = row.state;
-          ALLOT_RETURN_IF_ERROR(EndWindow(tx, context.ids, *policy, row, now, epoch, swept));
-          ALLOT_RETURN_IF_ERROR(FollowBase(tx, context, *policy, row, now, epoch, swept));
-          if (UsesNodes(row)) {
-            ALLOT_ASSIGN_OR_RETURN(const std::string lost, LostNodes(tx, row));
-            if (!lost.empty()) {
-              ALLOT_RETURN_IF_ERROR(
-                  TakeOff(tx, context.ids, *policy, row, now, epoch, Loss::kNodeLost, lost));
-              ++swept.taken_off;
-            }
-          }
-          if (row.state != before) changed.push_back(row);
-        }
-        if (!changed.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateAllocations(changed));
-        return swept;
-      });
+  Swept swept;
+  bool first = true;
+  const auto transact = [&](const std::function<Status(store::Tx&, Swept&)>& work) -> Result<bool> {
+    if (!std::exchange(first, false) && !goes_on()) return false;
+    ALLOT_ASSIGN_OR_RETURN(const Swept part, context.store.Transact<Swept>(
+                                                 store::Access::kWrite, store::Scope::Everything(),
+                                                 [&](store::Tx& tx) -> Result<Swept> {
+                                                   Swept part;
+                                                   ALLOT_RETURN_IF_ERROR(tx.AssertLeader(epoch));
+                                                   ALLOT_RETURN_IF_ERROR(work(tx, part));
+                                                   return part;
+                                                 }));
+    Add(swept, part);
+    return true;
+  };
+  for (const Silent& silent : due.silent) {
+    ALLOT_ASSIGN_OR_RETURN(const bool done, transact([&](store::Tx& tx, Swept& part) {
+                             return JudgeSilence(tx, silent, now, part);
+                           }));
+    if (!done) return swept;
+  }
+  std::vector<AllocationId> ids = due.window_over;
+  ids.insert(ids.end(), due.on_lost_nodes.begin(), due.on_lost_nodes.end());
+  ids.insert(ids.end(), due.without_base.begin(), due.without_base.end());
+  for (std::size_t next = 0; next < ids.size(); next += kPartMax) {
+    const auto some = std::span(ids).subspan(next, std::min(kPartMax, ids.size() - next));
+    ALLOT_ASSIGN_OR_RETURN(
+        const bool done, transact([&](store::Tx& tx, Swept& part) -> Status {
+          ALLOT_ASSIGN_OR_RETURN(auto rows, tx.LockAllocations(some));
+          // At once and in their order, as submissions lock them: what follows takes what they
+          // have set aside, one by one.
+          std::set<ProjectId> projects;
+          for (const Allocation& row : rows) projects.insert(row.project);
+          ALLOT_RETURN_IF_ERROR(tx.LockProjects(std::vector(projects.begin(), projects.end())));
+          return Sweeping(context, tx, *policy, now, epoch, part).Run(std::move(rows));
+        }));
+    if (!done) return swept;
+  }
+  return swept;
 }
 
 Instant NextDue(const PoolView& view, const Policy& policy, Instant last_pass) {

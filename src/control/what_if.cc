@@ -186,10 +186,7 @@ Result<WhatIfAnswer> PlanWhatIf(const Context& context, const Principal& princip
                                 Planner& planner, const WhatIfQuestion& question) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kReadAudit));
   const auto turn = planner.TakeTurn();
-  if (!turn) {
-    return StateError(Reason::kOverloaded, std::to_string(kQuestionsMax) +
-                                               " questions of what would be are being planned");
-  }
+  if (!turn) return Planner::NoTurn();
   ALLOT_ASSIGN_OR_RETURN(const auto pass, planner.Latest());
   ALLOT_ASSIGN_OR_RETURN(Policy policy, Otherwise(context, principal, *pass->policy, question));
   WhatIf what_if(context, *pass, std::move(policy));

@@ -266,7 +266,10 @@ class Handlers {
     if (call->validate_only) {
       return on_worker([this, one = *std::move(prepared), done = std::move(done)] {
         auto made = std::move(control::SubmitTogether(s_.context, std::span(&one, 1)).front());
-        if (made.ok()) s_.planner.Foretell(*made);
+        if (made.ok()) {
+          const Status foretold = s_.planner.Foretell(*made);
+          if (!foretold.ok()) made = foretold.error();
+        }
         done(std::move(made));
       });
     }

@@ -9,9 +9,9 @@ class Planning : public World {
  protected:
   PoolView Fresh() {
     PoolView view;
-    view.Apply(
-        Must(store->Transact<store::Changes>(store::Access::kRead, store::Scope::Everything(),
-                                             [](store::Tx& tx) { return tx.ChangesAfter(0); })));
+    view.Apply(Must(
+        store->Transact<store::Changes>(store::Access::kRead, store::Scope::Everything(),
+                                        [](store::Tx& tx) { return tx.ChangesAfter(0, ""); })));
     return view;
   }
   void ExpectViewIsFresh() {
@@ -246,6 +246,34 @@ TEST_F(Planning, APassIsMadeWhenAGatheringTimeIsOver) {
   EXPECT_TRUE(Must(loop->Turn()));
   EXPECT_TRUE(Must(loop->Turn())) << "what it was told was written, and is looked at";
   EXPECT_FALSE(Must(loop->Turn())) << "once";
+}
+
+TEST_F(Planning, AfterTheClockWasPutBackAPassIsMadeAtOnce) {
+  SetClock(Hours(9));
+  Settle();
+  EXPECT_FALSE(Must(loop->Turn()));
+  SetClock(Seconds{-9 * 3'600});
+  EXPECT_TRUE(Must(loop->Turn()));
+}
+
+TEST_F(Planning, NobodyIsPromisedWhatEndsAfterADateThatWasSetSinceTheSnapshot) {
+  policy.promise_nodes = 4;
+  SubmitAs("kist", "running", 4, Hours(4));
+  Settle();
+  EnactAll();
+  Settle();
+  SubmitAs("snu", "gang", 4, Hours(6));
+  const auto pass = Must(planner->Plan());
+  ASSERT_TRUE(pass->plan.placements.at(0).promised);
+  Must(UpdateCluster(*context, As(Operator()),
+                     {.provider = ProviderId("prov"),
+                      .id = ClusterId("c"),
+                      .leave_time = std::optional(clock.Now() + Hours(5)),
+                      .reason = "sold"}));
+  EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).promised, 0);
+  EXPECT_FALSE(Get("snu/p/gang").promised);
+  Settle();
+  EXPECT_EQ(Get("snu/p/gang").state, AllocationState::kPending);
 }
 
 TEST_F(Planning, AnUnchangedPoolIsLeftInPeace) {

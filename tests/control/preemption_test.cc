@@ -202,9 +202,9 @@ TEST_F(PreemptionTest, TheViewKeptCurrentEqualsAFreshLoad) {
   SubmitUrgent();
   const auto expect_fresh = [&] {
     PoolView fresh;
-    fresh.Apply(
-        Must(store->Transact<store::Changes>(store::Access::kRead, store::Scope::Everything(),
-                                             [](store::Tx& tx) { return tx.ChangesAfter(0); })));
+    fresh.Apply(Must(
+        store->Transact<store::Changes>(store::Access::kRead, store::Scope::Everything(),
+                                        [](store::Tx& tx) { return tx.ChangesAfter(0, ""); })));
     Must(planner->Read([&](const PoolView& kept) { EXPECT_TRUE(kept == fresh); }));
   };
   expect_fresh();

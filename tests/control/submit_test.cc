@@ -77,7 +77,7 @@ class ForetellTest : public SubmitTest {
     Call call = As(Member("snu"));
     call.validate_only = true;
     auto made = Must(SubmitAll(*context, call, asks));
-    planner->Foretell(made);
+    Must(planner->Foretell(made));
     return made;
   }
 };
@@ -134,7 +134,7 @@ TEST_F(ForetellTest, OneWithoutAStartIsToldWhy) {
 TEST_F(ForetellTest, OneThatExistsStaysAsItIs) {
   std::vector<Allocation> existing = {Get("snu/p/waits"), Get("kist/p/now")};
   const std::vector<Allocation> before = existing;
-  planner->Foretell(existing);
+  Must(planner->Foretell(existing));
   EXPECT_EQ(existing, before);
 }
 

@@ -184,10 +184,6 @@ class Follower {
   std::map<AllocationId, std::vector<Claim>> claims_;
 };
 
-Changes ChangesAfter(Store& store, Revision after) {
-  return Read(store, [&](Tx& tx) { return tx.ChangesAfter(after); }).value();
-}
-
 /// One step of a random life. Conflicts on GPUs are part of it.
 Status ChangeSomething(Tx& tx, SeededRandom& random, int step) {
   const std::string project = random.Below(2) == 0 ? "snu/llm" : "kaist/llm";
@@ -285,6 +281,39 @@ TEST_P(StoreConformance, AFollowerWhoseNextEventsAreGoneStartsAfresh) {
   fresh.Follow(ChangesAfter(store(), 0));
   EXPECT_TRUE(follower == fresh);
   EXPECT_FALSE(ChangesAfter(store(), CurrentRevision() - 1).complete);
+}
+
+TEST_P(StoreConformance, AFollowerOfAnotherHistoryStartsAfresh) {
+  const Changes seen = ChangesAfter(store(), 0);
+  const auto after = [&](Revision revision, const std::string& history) {
+    return Read(store(), [&](Tx& tx) { return tx.ChangesAfter(revision, history); }).value();
+  };
+  EXPECT_FALSE(after(seen.revision, seen.history).complete);
+  EXPECT_TRUE(after(seen.revision, "another").complete) << "the number alone says nothing";
+  Submit("snu/llm/a");
+  const Changes changes = after(seen.revision, seen.history);
+  EXPECT_FALSE(changes.complete);
+  EXPECT_EQ(changes.allocations.size(), 1U);
+  EXPECT_EQ(changes.history, seen.history);
+  EXPECT_TRUE(after(seen.revision, "another").complete);
+}
+
+TEST_P(StoreConformance, WhoIsFarBehindStartsAfresh) {
+  const Revision seen = CurrentRevision();
+  const auto submit = [&](const std::string& name, int count) {
+    std::vector<Allocation> many;
+    for (int i = 0; i < count; ++i) {
+      many.push_back(SampleAllocation("snu/llm/" + name + std::to_string(i)));
+    }
+    EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertAllocations(many); }));
+  };
+  submit("a", kChangesMax);
+  EXPECT_FALSE(ChangesAfter(store(), seen).complete);
+  submit("b", 1);
+  const Changes changes = ChangesAfter(store(), seen);
+  EXPECT_TRUE(changes.complete);
+  EXPECT_EQ(changes.allocations.size(), static_cast<std::size_t>(kChangesMax) + 1);
+  EXPECT_EQ(changes.clusters.size(), 2U);
 }
 
 TEST_P(StoreConformance, FollowingTheStreamEqualsAFreshLoad) {

@@ -34,9 +34,13 @@ TEST_P(StoreConformance, OrdersAreWrittenPulledAndAnsweredOnce) {
     ALLOT_RETURN_IF_ERROR(tx.UpdateOrder(order));
     EXPECT_EQ(tx.LockOrder(OrderId("o2")).value(), order);
     EXPECT_EQ(tx.FindOrder(OrderId("o2")).value(), order);
-    ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, 1));
+    const auto supersede = [&](int number) {
+      const Attempt attempt{.allocation = allocation.id, .number = number};
+      return tx.SupersedeProvisionOrders(std::span(&attempt, 1));
+    };
+    ALLOT_RETURN_IF_ERROR(supersede(1));
     EXPECT_EQ(tx.LockOrder(OrderId("o1")).value()->state, OrderState::kOpen);
-    ALLOT_RETURN_IF_ERROR(tx.SupersedeProvisionOrders(allocation.id, 0));
+    ALLOT_RETURN_IF_ERROR(supersede(0));
     EXPECT_EQ(tx.LockOrder(OrderId("o1")).value()->state, OrderState::kSuperseded);
     EXPECT_EQ(tx.LockOrder(OrderId("none")).value(), std::nullopt);
     return Ok{};

@@ -39,7 +39,7 @@ TEST_P(StoreConformance, PoliciesComeBackAsTheyWere) {
   };
   EXPECT_EQ(find(), spring);
   for (const Revision after : {before, Revision{0}}) {
-    const auto changes = Read(store(), [&](Tx& tx) { return tx.ChangesAfter(after); }).value();
+    const auto changes = ChangesAfter(store(), after);
     ASSERT_EQ(changes.policies.size(), 1U);
     EXPECT_EQ(changes.policies[0], spring);
   }

@@ -55,7 +55,7 @@ TEST_P(StoreConformance, PromisesAreBookedAheadOfWhatIsHeldAndHoldNothing) {
   EXPECT_EQ(on_node("naver-a/n1"), PromisesTo(store(), waiting.id));
   EXPECT_TRUE(on_node("naver-a/n2").empty());
 
-  const auto changes = Read(store(), [](Tx& tx) { return tx.ChangesAfter(0); }).value();
+  const auto changes = ChangesAfter(store(), 0);
   EXPECT_EQ(changes.claims.size(), 1u);
   EXPECT_EQ(changes.promises, PromisesTo(store(), waiting.id));
 }

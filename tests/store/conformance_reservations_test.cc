@@ -41,7 +41,7 @@ TEST_P(StoreConformance, ReservationsComeBackAsTheyWere) {
   };
   EXPECT_EQ(find(), weekly);
   EXPECT_REASON(Insert(store(), weekly), Reason::kAlreadyExists);
-  const auto changes = Read(store(), [&](Tx& tx) { return tx.ChangesAfter(before); }).value();
+  const auto changes = ChangesAfter(store(), before);
   ASSERT_EQ(changes.reservations.size(), 1U);
   EXPECT_EQ(changes.reservations[0], weekly);
 
@@ -51,7 +51,7 @@ TEST_P(StoreConformance, ReservationsComeBackAsTheyWere) {
   EXPECT_EQ(find(), cancelled);
   EXPECT_REASON(Write(store(), [&](Tx& tx) { return tx.UpdateReservation(weekly); }),
                 Reason::kStoreConflict);
-  EXPECT_TRUE(Read(store(), [](Tx& tx) { return tx.ChangesAfter(0); }).value().reservations.empty())
+  EXPECT_TRUE(ChangesAfter(store(), 0).reservations.empty())
       << "a complete load has those that hold something";
   EXPECT_TRUE(Read(store(), [](Tx& tx) { return tx.LiveReservations(ClusterId("naver-a")); })
                   .value()

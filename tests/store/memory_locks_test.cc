@@ -93,8 +93,9 @@ TEST_F(MemoryLocks, OfAnAllocationAndItsOrders) {
         return Ok{};
       },
       [&](Tx& tx) { return tx.UpdateOrder(order); });
+  const Attempt attempt{.allocation = kAllocation, .number = order.attempt};
   Needs(LockTheAllocation,
-        [&](Tx& tx) { return tx.SupersedeProvisionOrders(kAllocation, order.attempt); });
+        [&](Tx& tx) { return tx.SupersedeProvisionOrders(std::span(&attempt, 1)); });
   Needs(LockTheAllocation, [](Tx& tx) { return tx.ReleaseClaims(kAllocation, 1, Instant{1}); });
 }
 

@@ -51,6 +51,25 @@ class Postgres : public ::testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+// Between two statements its reader makes rows into what they are: others have a second for that.
+TEST_F(Postgres, WhatChangedIsReadInItsOwnTime) {
+  const Changes seen = ChangesAfter(*store_, 0);
+  std::vector<Allocation> many;
+  for (int i = 0; i < 10'000; ++i) {
+    many.push_back(SampleAllocation("snu/llm/m" + std::to_string(i)));
+  }
+  ASSERT_TRUE(Write(*store_, [&](Tx& tx) { return tx.InsertAllocations(many); }).ok());
+  ASSERT_EQ(Try("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET"
+                " idle_in_transaction_session_timeout = ''50ms''', current_database()); END $$"),
+            "");
+  const auto hurried = testing::OpenTestStore(url_);
+  const auto changes =
+      Read(*hurried, [&](Tx& tx) { return tx.ChangesAfter(seen.revision, seen.history); });
+  ASSERT_TRUE(changes.ok()) << Describe(changes.error());
+  EXPECT_FALSE(changes->complete);
+  EXPECT_EQ(changes->allocations.size(), many.size());
+}
+
 // A primary that crashed while it waited for its standby shows what the standby may not have: an
 // answer that is given again must wait for it, too.
 TEST_F(Postgres, AnAnswerGivenAgainIsCommittedLikeAWrite) {

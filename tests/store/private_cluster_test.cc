@@ -56,6 +56,41 @@ std::size_t Institutes(Store& store) {
   return page.ok() ? page->items.size() : 0;
 }
 
+// A primary shows what no standby had yet, and goes: the one that follows gives others the numbers.
+TEST_F(PrivateClusterTest, WhatAnotherPrimaryNumbersIsAnotherHistory) {
+  const auto open = [](const PrivateCluster& cluster) {
+    EXPECT_TRUE(Migrate(cluster.url()).ok());
+    return OpenPostgres({.url = cluster.url()}).value();
+  };
+  const auto after = [](Store& store, const Changes& seen) {
+    return Read(store, [&](Tx& tx) { return tx.ChangesAfter(seen.revision, seen.history); })
+        .value();
+  };
+  Changes seen;
+  {
+    const auto cluster = Start();
+    const auto store = open(*cluster);
+    EXPECT_OK(Enter(*store, "first"));
+    seen = ChangesAfter(*store, 0);
+  }
+  {
+    const auto cluster = Start();
+    const auto store = open(*cluster);
+    EXPECT_FALSE(after(*store, seen).complete) << "the same one, started again";
+  }
+  // At the end of its log it is promoted, as a standby is.
+  std::ofstream(data_dir() + "/postgres/recovery.signal").close();
+  const auto promoted = PrivateCluster::Start(
+      {.data_dir = data_dir(), .throwaway = true, .settings = {"restore_command=/bin/false"}});
+  ASSERT_TRUE(promoted.ok()) << Describe(promoted.error());
+  const auto store = open(**promoted);
+  EXPECT_TRUE(after(*store, seen).complete);
+  EXPECT_OK(Enter(*store, "second"));
+  const Changes changes = after(*store, seen);
+  EXPECT_TRUE(changes.complete);
+  EXPECT_FALSE(after(*store, changes).complete);
+}
+
 TEST_F(PrivateClusterTest, StartsStopsAndStartsAgainWithItsData) {
   {
     auto cluster = Start();

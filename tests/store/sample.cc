@@ -82,6 +82,12 @@ Status Move(Tx& tx, Allocation& allocation, AllocationState state) {
   return tx.UpdateAllocations(std::span(&allocation, 1));
 }
 
+Changes ChangesAfter(Store& store, Revision after) {
+  const auto all = [](Tx& tx) { return tx.ChangesAfter(0, ""); };
+  const std::string history = Read(store, all).value().history;
+  return Read(store, [&](Tx& tx) { return tx.ChangesAfter(after, history); }).value();
+}
+
 Status Reserve(Tx& tx, Allocation& allocation, const std::string& node, GpuMask gpus) {
   ++allocation.attempt;
   allocation.window = WindowOf(kNow, allocation.request.duration);

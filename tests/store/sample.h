@@ -41,6 +41,9 @@ auto Read(Store& store, Work work) {
   return store.Transact<T>(Access::kRead, Scope::Everything(), std::function<Outcome(Tx&)>(work));
 }
 
+/// As whoever followed the store from its beginning asks for them.
+Changes ChangesAfter(Store& store, Revision after);
+
 /// Takes an allocation, as read from the store, through the states to `state` with one claim on
 /// `node`, as control does; each step in the same transaction.
 Status Reserve(Tx& tx, Allocation& allocation, const std::string& node, GpuMask gpus = 0xff);

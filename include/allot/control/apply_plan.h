@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "allot/control/context.h"
+#include "allot/control/go_on.h"
 #include "allot/control/planner.h"
 
 namespace allot::control {
@@ -18,16 +19,19 @@ struct Applied {
   int skipped = 0;    ///< changed since the snapshot: stays as it is until the next pass
   int overdue =
       0;  ///< of the planned: would start later than the policy lets what they were told move
+  int left = 0;  ///< differs, and was not written in time: found again by the next pass
   /// Of the reserved that were told a start: how much later than the first one they start.
   std::vector<Seconds> start_errors;
 };
 
-/// Makes a checked plan true, in one transaction that asserts the leader's epoch: placements that
-/// start now become claims and provision orders, under each cluster's lock and in the order of
-/// clusters and nodes; later ones a planned start, with the GPUs booked where it is promised;
-/// deferrals a reason; windows of what is stopped end sooner. Promises made and lost and what is
-/// stopped are audited. Writes only what differs. What no longer
-/// holds (another state, version or node than in the snapshot) is skipped and stays pending.
-Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch);
+/// Makes a checked plan true, each transaction asserting the leader's epoch. In the first is what
+/// binds: what is promised, what loses its promise or gives it up, what is stopped (its window ends
+/// sooner), and what starts, which becomes claims and provision orders under each cluster's lock,
+/// in the order of clusters and nodes. More starts than fit, and then what is only foretold,
+/// planned starts and reasons, follow in parts of a thousand, each after `goes_on`. Promises made
+/// and lost and what is stopped are audited. Writes only what differs. What no longer holds
+/// (another state, version, node or date than in the snapshot) is skipped and stays as it is.
+Result<Applied> ApplyPlan(const Context& context, const Pass& pass, int64_t epoch,
+                          const GoOn& goes_on = ToTheEnd);
 
 }  // namespace allot::control

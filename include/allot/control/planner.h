@@ -1,5 +1,7 @@
 #pragma once
 
+#include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,6 +20,8 @@ namespace allot::control {
 /// A pass as it was made: immutable, shared by whoever reads it.
 struct Pass {
   scheduler::Snapshot snapshot;
+  /// PoolView::loads of the view that it was drawn up from.
+  int loads = 0;
   /// In force at snapshot.now.
   std::shared_ptr<const Policy> policy;
   scheduler::Plan plan;
@@ -30,6 +34,9 @@ struct Pass {
 /// So many questions are planned beside the passes at the same time: each is a whole plan, and
 /// those who submit must not wait for them.
 inline constexpr int kQuestionsMax = 2;
+/// So many wait for the present plan at the same time, half of the workers that a server has unless
+/// it is told otherwise: agents' calls are answered by the others.
+inline constexpr int kAskersMax = 4;
 
 /// Keeps the view current and makes plans from it. Thread safe. No plan is made under the lock of
 /// the view: whoever leads does not wait for those who ask.
@@ -42,14 +49,18 @@ class Planner {
   /// report.
   Result<std::shared_ptr<const Pass>> Plan();
 
-  /// The last pass made here, brought up to date first when the store has moved on; for those who
-  /// ask, of whom one at a time has it planned, and whom an error tells nothing of others.
+  /// A pass that was begun after the call came, or is of the store's present revision; for those
+  /// who ask, who share one, and whom an error tells nothing of others. overloaded while kAskersMax
+  /// others wait.
   Result<std::shared_ptr<const Pass>> Latest();
+  /// How many wait for it now.
+  int askers();
 
   /// Tells those that were only validated what they would get behind all who wait now, in the order
   /// given: planned, with a window and a cluster, or the reason why not. A forecast; nothing of it
-  /// is kept. Those that exist stay as they are, and so do all while there is no pass.
-  void Foretell(std::span<Allocation> validated);
+  /// is kept. Those that exist stay as they are, and so do all while there is no pass. overloaded
+  /// as Latest.
+  Status Foretell(std::span<Allocation> validated);
 
   /// The pass the checker refused last, once; for the report and for replay.
   std::shared_ptr<const Pass> TakeRefused();
@@ -65,6 +76,8 @@ class Planner {
                                                                             : nullptr);
   }
 
+  static Error NoTurn();
+
   /// Reads the view, refreshed first, under its lock; `read` must be quick.
   Status Read(const std::function<void(const PoolView&)>& read);
 
@@ -73,11 +86,27 @@ class Planner {
   /// A pass of the view as it is now, without its plan. Under the lock.
   std::shared_ptr<Pass> DrawUp();
   Result<std::shared_ptr<const Pass>> Decide(const std::shared_ptr<Pass>& pass);
+  Result<std::shared_ptr<const Pass>> BringUpToDate();
+  /// Before the store is asked for its revision.
+  int64_t Begin();
+  /// What was begun under this number, for those who came before that.
+  void Share(int64_t number, const Result<std::shared_ptr<const Pass>>& made);
 
   const Context& context_;
   std::mutex asking_mutex_;
+  std::condition_variable shared_;
+  /// Passes are numbered as they are begun.
+  int64_t begun_ = 0;
+  /// The newest that was shared, as long as somebody waits.
+  int64_t shared_number_ = 0;
+  std::optional<Result<std::shared_ptr<const Pass>>> shared_pass_;
+  /// One of those who wait has it made.
+  bool is_being_made_ = false;
+  int askers_ = 0;
   std::mutex mutex_;
   PoolView view_;
+  /// The view could not be refreshed the last time: it is loaded anew.
+  bool is_in_doubt_ = false;
   std::shared_ptr<const Pass> latest_;
   /// Of the newest pass: time never goes back from one pass to the next.
   Instant planned_at_{0};

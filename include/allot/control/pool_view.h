@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "allot/model/policy.h"
@@ -24,6 +25,10 @@ class PoolView {
   void Apply(const store::Changes& changes);
 
   Revision revision() const { return revision_; }
+  /// By which the revision has that number (store::Changes).
+  const std::string& history() const { return history_; }
+  /// How often it was loaded anew: a revision read before may have been another of that number.
+  int loads() const { return loads_; }
   const std::map<ClusterId, Cluster>& clusters() const { return clusters_; }
   const std::map<NodeId, Node>& nodes() const { return nodes_; }
   const std::map<ProjectId, Project>& projects() const { return projects_; }
@@ -59,6 +64,8 @@ class PoolView {
 
  private:
   Revision revision_ = 0;
+  std::string history_;
+  int loads_ = 0;
   std::map<ClusterId, Cluster> clusters_;
   std::map<NodeId, Node> nodes_;
   std::map<ProjectId, Project> projects_;

@@ -85,6 +85,8 @@ class SchedulerLoop {
   void Resign();
   void TellWhoLeads();
   Result<std::optional<PassReport>> TurnAsLeader(Instant now);
+  /// Renews the lease when it is due; no when it was lost, and when the turn takes too long.
+  GoOn GoesOnLeading();
   /// What is done beside planning: no plan waits because it failed. It is tried again.
   void RemoveExpiredIfDue();
   void SignAuditIfDue();
@@ -108,6 +110,8 @@ class SchedulerLoop {
   /// The last epoch that was told to `on_lead`; 0 when `on_deposed` was told since.
   int64_t told_epoch_ = 0;
   Revision planned_revision_ = -1;
+  /// Of the planner, when that was planned.
+  int planned_loads_ = 0;
   Instant last_pass_;
   /// By the steady clock: when to look again for what is no longer kept, and when to sign.
   int64_t remove_micros_ = 0;

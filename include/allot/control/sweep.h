@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "allot/control/context.h"
+#include "allot/control/go_on.h"
 #include "allot/control/hearing.h"
 #include "allot/control/pool_view.h"
 
@@ -35,8 +36,10 @@ struct Swept {
   int without_base = 0;   ///< what was added to others that ended
 };
 
-/// Does what is due, each item verified again under its lock, with the epoch asserted.
-Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch);
+/// Does what is due, each item verified again under its lock: in transactions of a bounded number,
+/// each asserting the leader's epoch, and each but the first after `goes_on`.
+Result<Swept> Sweep(const Context& context, const Due& due, int64_t epoch,
+                    const GoOn& goes_on = ToTheEnd);
 
 /// When the next window begins or ends, or the next gathering time after `last_pass` is over, in
 /// whole seconds as passes have them; kEndOfTime when there is none.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "allot/control/context.h"
 #include "allot/model/allocation.h"
@@ -16,8 +19,7 @@ namespace allot::control {
 Status Move(Allocation& allocation, AllocationEvent event, Instant now, std::string reason,
             std::string message);
 
-/// Orders the provider to take the GPUs of the current attempt back: supersedes an open provision
-/// order and writes a release order. `epoch` 0 when no leader decides.
+/// Recall::OrderRelease of one.
 Status OrderRelease(store::Tx& tx, IdSource& ids, const Allocation& allocation, Instant now,
                     int64_t epoch);
 
@@ -41,9 +43,46 @@ enum class Loss {
   kLostWithRestore,
 };
 
-/// Takes an allocation off nodes it can no longer use: preempted and, when its policy and failures
-/// allow, pending again at once; else failed, and charged if it had a node to lose. Its claims stay
-/// held until the provider confirms the release that is ordered here.
+/// GPUs that go back to their providers in one transaction, and what becomes of the allocations
+/// that had them: however many they are, it takes few statements. The caller has locked them, and
+/// writes their rows after Write.
+class Recall {
+ public:
+  /// `epoch` 0 when no leader decides.
+  Recall(store::Tx& tx, IdSource& ids, Instant now, int64_t epoch)
+      : tx_(tx), ids_(ids), now_(now), epoch_(epoch) {}
+
+  /// What they hold. Before anything else, of all that the others are called with.
+  Status Read(std::span<const Allocation> allocations);
+  /// Of its current attempt.
+  std::vector<Claim> HeldBy(const Allocation& allocation) const;
+  /// Orders the provider to take the GPUs of the current attempt back: supersedes an open provision
+  /// order and writes a release order.
+  Status OrderRelease(const Allocation& allocation);
+  /// Takes an allocation off nodes it can no longer use: preempted and, when its policy and
+  /// failures allow, pending again at once; else failed, and charged if it had a node to lose. Its
+  /// claims stay held until the provider confirms the release that is ordered here.
+  Status TakeOff(const Policy& policy, Allocation& allocation, Loss loss,
+                 const std::string& message);
+  Status Write();
+
+ private:
+  /// Until now.
+  Status Charge(const Policy& policy, const Allocation& allocation);
+
+  store::Tx& tx_;
+  IdSource& ids_;
+  const Instant now_;
+  const int64_t epoch_;
+  std::map<AllocationId, std::vector<Claim>> claims_;
+  std::vector<store::Attempt> attempts_;
+  std::vector<Order> orders_;
+  std::map<ProjectId, store::ProjectUsage> usages_;
+  /// The preempted rows of those that wait again.
+  std::vector<Allocation> steps_;
+};
+
+/// Recall::TakeOff of one.
 Status TakeOff(store::Tx& tx, IdSource& ids, const Policy& policy, Allocation& allocation,
                Instant now, int64_t epoch, Loss loss, const std::string& message);
 

@@ -110,6 +110,9 @@ struct ProjectUsage {
 struct Changes {
   /// Everything up to and including this revision is reflected.
   Revision revision = 0;
+  /// By which it has that number: after a failover to a database that lacked the last commits,
+  /// others have theirs.
+  std::string history;
   /// Everything that matters was loaded: what is not named here is not there.
   bool complete = false;
   std::vector<Provider> providers;
@@ -129,6 +132,15 @@ struct Changes {
   std::vector<Claim> claims;
   /// All that is promised to the allocations above, and nothing to others.
   std::vector<Claim> promises;
+};
+
+/// Beyond so many events everything is loaded: that takes no longer, and no more than it takes.
+inline constexpr int kChangesMax = 20'000;
+
+/// One of the times that an allocation is handed GPUs.
+struct Attempt {
+  AllocationId allocation;
+  int number = 0;
 };
 
 struct Leadership {
@@ -287,8 +299,9 @@ class Tx {
   /// After the lock on its allocation, if that is to be changed too.
   virtual Result<std::optional<Order>> LockOrder(const OrderId& id) = 0;
   virtual Status UpdateOrder(const Order& order) = 0;
-  /// Open provision orders of an attempt become superseded: the agent must not enact them any more.
-  virtual Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) = 0;
+  /// Open provision orders of these attempts become superseded: the agent must not enact them any
+  /// more.
+  virtual Status SupersedeProvisionOrders(std::span<const Attempt> attempts) = 0;
   /// Open ones of a cluster: the oldest first, behind them those that failed, the longest ago
   /// first.
   virtual Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) = 0;
@@ -408,9 +421,11 @@ class Tx {
   virtual Result<std::vector<Event>> EventsAfter(Revision after,
                                                  const std::optional<InstituteId>& institute,
                                                  int limit) = 0;
-  /// See Changes. `after` 0, or one whose events were removed since, loads everything that still
-  /// matters. In a transaction that reads: one that writes does not see a single moment.
-  virtual Result<Changes> ChangesAfter(Revision after) = 0;
+  /// See Changes. Loads everything that still matters when `after` is 0, when its events were
+  /// removed since, when there is more than kChangesMax to read, and when `history`, of the changes
+  /// that ended in it, is not the present one. In a transaction that reads: one that writes does
+  /// not see a single moment.
+  virtual Result<Changes> ChangesAfter(Revision after, const std::string& history) = 0;
 };
 
 }  // namespace allot::store

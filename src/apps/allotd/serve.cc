@@ -304,7 +304,8 @@ class Serving {
                      {"slipped", applied.slipped},
                      {"preempted", applied.preempted},
                      {"expired", applied.expired},
-                     {"skipped", applied.skipped}});
+                     {"skipped", applied.skipped},
+                     {"left", applied.left}});
   }
 
   void OnPassFailed(const Error& error) {

@@ -22,6 +22,9 @@ std::vector<Row> Load(const Table<Key, Row>& table, bool complete,
   return loaded;
 }
 
+/// Nothing of it is ever lost.
+constexpr char kHistory[] = "memory";
+
 }  // namespace
 
 Event MemoryTx::EventOf(ResourceKind kind, const std::string& resource) const {
@@ -117,17 +120,19 @@ std::vector<Claim> MemoryTx::AllBookings(Wanted wanted) const {
   return claims;
 }
 
-Result<Changes> MemoryTx::ChangesAfter(Revision after) {
+Result<Changes> MemoryTx::ChangesAfter(Revision after, const std::string& history) {
   if (failure_) return failure_->error;
-  Changes changes;
-  changes.revision = state_.counters.revision;
-  if (after == changes.revision && after != 0) return changes;
-  changes.complete =
-      after == 0 || after < state_.counters.removed_through || after > changes.revision;
+  Changes changes{.revision = state_.counters.revision, .history = kHistory};
+  const bool is_another = after > changes.revision || history != changes.history;
+  if (after == changes.revision && after != 0 && !is_another) return changes;
+  changes.complete = after == 0 || after < state_.counters.removed_through || is_another;
   std::map<ResourceKind, std::set<std::string>> changed;
   const auto& rows = state_.events.rows();
+  std::size_t events = 0;
   for (auto row = rows.upper_bound(after); !changes.complete && row != rows.end(); ++row) {
     for (const Event& event : *row->second) changed[event.kind].insert(event.resource);
+    events += row->second->size();
+    changes.complete = events > static_cast<std::size_t>(kChangesMax);
   }
   const auto all = [](const auto&) { return true; };
   const auto load = [&](auto& into, const auto& table, ResourceKind kind, auto matters) {

@@ -126,7 +126,7 @@ class MemoryTx final : public Tx {
   Result<std::optional<Order>> FindOrder(const OrderId& id) override;
   Result<std::optional<Order>> LockOrder(const OrderId& id) override;
   Status UpdateOrder(const Order& order) override;
-  Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override;
+  Status SupersedeProvisionOrders(std::span<const Attempt> attempts) override;
   Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override;
   Result<std::vector<OrderBacklog>> OrderBacklogs() override;
   Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
@@ -176,7 +176,7 @@ class MemoryTx final : public Tx {
   Result<std::vector<Event>> EventsAfter(Revision after,
                                          const std::optional<InstituteId>& institute,
                                          int limit) override;
-  Result<Changes> ChangesAfter(Revision after) override;
+  Result<Changes> ChangesAfter(Revision after, const std::string& history) override;
 
  private:
   Error Fail(Failure failure);

@@ -71,16 +71,18 @@ Status MemoryTx::UpdateOrder(const Order& order) {
   return Ok{};
 }
 
-Status MemoryTx::SupersedeProvisionOrders(const AllocationId& allocation, int attempt) {
+Status MemoryTx::SupersedeProvisionOrders(std::span<const Attempt> attempts) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
-  const OrderId* const id =
-      state_.orders_of_attempts.Find({allocation, attempt, OrderKind::kProvision});
-  if (id == nullptr) return Ok{};
-  Order order = *state_.orders.Find(*id);
-  if (order.state != OrderState::kOpen) return Ok{};
-  ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, allocation));
-  order.state = OrderState::kSuperseded;
-  PutOrder(order);
+  for (const Attempt& attempt : attempts) {
+    const OrderId* const id = state_.orders_of_attempts.Find(
+        {attempt.allocation, attempt.number, OrderKind::kProvision});
+    if (id == nullptr) continue;
+    Order order = *state_.orders.Find(*id);
+    if (order.state != OrderState::kOpen) continue;
+    ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, attempt.allocation));
+    order.state = OrderState::kSuperseded;
+    PutOrder(order);
+  }
   return Ok{};
 }
 

@@ -31,6 +31,12 @@ const Statement kWriteEvents{
 
 const Statement kCurrentRevision{"current_revision", "SELECT value FROM revision"};
 const Statement kStoreTime{"store_time", "SELECT micros(clock_timestamp())"};
+// After a failover, and in a database that is read while another is the primary, the write-ahead
+// log goes on in another timeline.
+const Statement kPresent{
+    "present",
+    "SELECT value, removed_through, CASE WHEN pg_is_in_recovery() THEN ''"
+    " ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END FROM revision"};
 const Statement kRemovedThrough{"removed_through", "SELECT removed_through FROM revision"};
 // Revisions are dense, so the oldest ones are known without looking for them. The first young one
 // ends it: what is removed is always a beginning of the stream.
@@ -58,7 +64,17 @@ const Statement kEventsOf{"events_of",
                               " WHERE revision = $1 AND ($2::text IS NULL OR institute_id = $2)"
                               " ORDER BY kind, resource"};
 const Statement kChangedAfter{"changed_after",
-                              "SELECT DISTINCT kind, resource FROM events WHERE revision > $1"};
+                              "SELECT kind, resource FROM events WHERE revision > $1 LIMIT $2"};
+
+/// Where the stream of events is.
+struct Present {
+  Revision revision = 0;
+  Revision removed_through = 0;
+  std::string history;
+};
+Present ReadPresent(RowReader& row) {
+  return {.revision = row.Int64(), .removed_through = row.Int64(), .history = row.Text()};
+}
 
 /// The rows of one table: all that matter at the start, and those named.
 struct Load {
@@ -86,6 +102,9 @@ const Statement kTakeTime{"take_time",
                           "SELECT set_config('statement_timeout', '60s', true),"
                           " set_config('idle_in_transaction_session_timeout', '60s', true)"};
 constexpr int64_t kLoadPatienceMs = 65'000;
+/// They are read well within the second that others have. Whoever has more patience than others
+/// waits longer for a database that hangs.
+constexpr std::size_t kFewChanges = 1'000;
 
 const Load kProviders{"providers", kProviderColumns, "providers", "id"};
 const Load kClusters{"clusters", kClusterColumns, "clusters", "id"};
@@ -160,15 +179,15 @@ Status PostgresTx::TakeTime() {
   });
 }
 
-Result<Changes> PostgresTx::ChangesAfter(Revision after) {
-  Changes changes;
-  ALLOT_ASSIGN_OR_RETURN(changes.revision, CurrentRevision());
-  if (after == changes.revision && after != 0) return changes;
-  ALLOT_ASSIGN_OR_RETURN(const Revision removed, RemovedThrough());
-  // Ahead of it: it was read from a primary that is gone, with what came after.
-  changes.complete = after == 0 || after < removed || after > changes.revision;
-  if (changes.complete) ALLOT_RETURN_IF_ERROR(TakeTime());
-
+Result<Changes> PostgresTx::ChangesAfter(Revision after, const std::string& history) {
+  ALLOT_ASSIGN_OR_RETURN(const std::optional<Present> present,
+                         FindOne(ReadPresent, kPresent, Arguments()));
+  if (!present) return StateError(Reason::kInternal, "The revision row is missing.");
+  Changes changes{.revision = present->revision, .history = present->history};
+  const bool is_another = after > present->revision || history != present->history;
+  if (after == present->revision && after != 0 && !is_another) return changes;
+  changes.complete = after == 0 || after < present->removed_through || is_another;
+  bool is_much = changes.complete;
   std::map<Kind, std::set<std::string>> changed;
   if (!changes.complete) {
     const auto read = [](RowReader& row) {
@@ -176,10 +195,14 @@ Result<Changes> PostgresTx::ChangesAfter(Revision after) {
       return std::pair(kind, row.Text());
     };
     using Change = std::pair<Kind, std::string>;
-    ALLOT_ASSIGN_OR_RETURN(const std::vector<Change> rows,
-                           FindAll<Change>(+read, kChangedAfter, Arguments(after)));
+    ALLOT_ASSIGN_OR_RETURN(
+        const std::vector<Change> rows,
+        FindAll<Change>(+read, kChangedAfter, Arguments(after, kChangesMax + 1)));
+    changes.complete = rows.size() > static_cast<std::size_t>(kChangesMax);
+    is_much = rows.size() > kFewChanges;
     for (const auto& [kind, resource] : rows) changed[kind].insert(resource);
   }
+  if (is_much) ALLOT_RETURN_IF_ERROR(TakeTime());
   const auto load = [&]<class T>(std::vector<T>& into, Reader<T> read, const Load& from,
                                  const std::set<std::string>& ids) -> Status {
     if (!changes.complete && ids.empty()) return Ok{};

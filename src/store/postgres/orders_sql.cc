@@ -28,8 +28,10 @@ const Statement kUpdateOrder{
     " epoch = $5 WHERE id = $1"};
 const Statement kSupersedeProvisionOrders{
     "supersede_provision_orders",
-    "UPDATE provider_orders SET state = 'superseded'"
-    " WHERE allocation_id = $1 AND attempt = $2 AND kind = 'provision' AND state = 'open'"};
+    "UPDATE provider_orders o SET state = 'superseded'"
+    " FROM unnest($1::text[], $2::int[]) AS a(allocation_id, attempt)"
+    " WHERE o.allocation_id = a.allocation_id AND o.attempt = a.attempt"
+    " AND o.kind = 'provision' AND o.state = 'open'"};
 const Statement kOpenOrders{"open_orders",
                             kSelectOrder +
                                 " WHERE cluster_id = $1 AND state = 'open'"
@@ -81,9 +83,11 @@ Status PostgresTx::UpdateOrder(const Order& order) {
                                         order.message, order.epoch));
 }
 
-Status PostgresTx::SupersedeProvisionOrders(const AllocationId& allocation, int attempt) {
+Status PostgresTx::SupersedeProvisionOrders(std::span<const Attempt> attempts) {
+  if (attempts.empty()) return Ok{};
   return Verb([&]() -> Status {
-    Execute(kSupersedeProvisionOrders, Arguments(allocation, attempt));
+    Execute(kSupersedeProvisionOrders, Arguments(SqlArray(attempts, &Attempt::allocation),
+                                                 SqlArray(attempts, &Attempt::number)));
     return Ok{};
   });
 }

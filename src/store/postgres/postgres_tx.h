@@ -156,7 +156,7 @@ class PostgresTx final : public Tx {
   Result<std::optional<Order>> FindOrder(const OrderId& id) override;
   Result<std::optional<Order>> LockOrder(const OrderId& id) override;
   Status UpdateOrder(const Order& order) override;
-  Status SupersedeProvisionOrders(const AllocationId& allocation, int attempt) override;
+  Status SupersedeProvisionOrders(std::span<const Attempt> attempts) override;
   Result<std::vector<Order>> OpenOrders(const ClusterId& cluster, int limit) override;
   Result<std::vector<OrderBacklog>> OrderBacklogs() override;
   Result<Page<Order>> ListOrders(const std::optional<ClusterId>& cluster,
@@ -206,7 +206,7 @@ class PostgresTx final : public Tx {
   Result<std::vector<Event>> EventsAfter(Revision after,
                                          const std::optional<InstituteId>& institute,
                                          int limit) override;
-  Result<Changes> ChangesAfter(Revision after) override;
+  Result<Changes> ChangesAfter(Revision after, const std::string& history) override;
 
  private:
   /// Reads all there is: more time than others have, and more patience.

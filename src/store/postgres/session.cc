@@ -36,6 +36,7 @@ std::string WithDefaults(const std::string& url, int connect_timeout_s) {
 // Idle in a transaction: a server that hangs must not keep its rows, the leader's and the revision
 // above all, from those who would take over: they are to lead within five seconds. Several of its
 // transactions may wait for each other, and each has the rows for that long in its turn.
+// A database that has less patience by itself keeps it.
 // A statement ends here before whoever waits for its answer gives up (SessionPool).
 // synchronous_commit: what was acknowledged is durable, whatever the database's default says.
 // jit: a table of one row, read without a condition, counts as dear for want of the other way to
@@ -49,8 +50,11 @@ constexpr char kSetUp[] =
     "SET enable_seqscan = off;"
     "SET jit = off;"
     "SET lock_timeout = '10s';"
-    "SET statement_timeout = '15s';"
-    "SET idle_in_transaction_session_timeout = '1s';"
+    "SELECT set_config('statement_timeout', '15s', false)"
+    " WHERE current_setting('statement_timeout')::interval NOT BETWEEN '1ms' AND '15s';"
+    "SELECT set_config('idle_in_transaction_session_timeout', '1s', false)"
+    " WHERE current_setting('idle_in_transaction_session_timeout')::interval"
+    " NOT BETWEEN '1ms' AND '1s';"
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');";
 
