@@ -3,6 +3,7 @@
 #include <set>
 
 #include "allot/control/pool.h"
+#include "control/free_gpus.h"
 #include "control/record.h"
 
 namespace allot::control {
@@ -32,59 +33,12 @@ class CapacityCount {
   }
 
   /// Requires: before Count.
-  void DrawTimeline(Seconds horizon, Seconds step) {
-    for (int64_t at = 0; at <= horizon.count; at += step.count) {
-      const Instant time = capacity_.time + Seconds{at};
-      capacity_.timeline.push_back({.time = time, .gpus_free = FreeAt(time)});
-    }
+  FreeGpus ReadFree(Seconds horizon, Seconds step) const {
+    const int points = static_cast<int>(horizon.count / step.count) + 1;
+    return {view_, capacity_.time, step, points};
   }
 
  private:
-  bool MayTakeWork(const Node& node, Instant time) const {
-    const Cluster& cluster = view_.clusters().at(node.cluster);
-    return IsInService(cluster, time) && Schedulable(cluster, node, capacity_.time);
-  }
-
-  /// Nodes set aside are nobody's to take, whoever runs on them.
-  std::vector<int> FreeAt(Instant time) const {
-    std::vector<int> free(capacity_.clusters.size(), 0);
-    std::set<NodeId> set_aside;
-    std::map<std::pair<ProjectId, ClusterId>, int> set_aside_for;
-    for (const auto& [id, reservation] : view_.reservations()) {
-      const auto windows = WindowsFrom(reservation, time);
-      if (windows.empty() || !windows.front().Contains(time)) continue;
-      set_aside.insert(reservation.nodes.begin(), reservation.nodes.end());
-      set_aside_for[{reservation.project, reservation.cluster}] +=
-          static_cast<int>(reservation.nodes.size()) * kGpusPerNode;
-    }
-    const auto may_be_free = [&](const Node& node) {
-      return MayTakeWork(node, time) && !set_aside.contains(node.id);
-    };
-    for (const auto& [id, node] : view_.nodes()) {
-      if (may_be_free(node)) free[positions_.at(node.cluster)] += kGpusPerNode;
-    }
-    for (const auto& [id, claims] : view_.claims()) {
-      for (const Claim& claim : claims) {
-        const Node& node = view_.nodes().at(claim.node);
-        // Overdue ones are held now, whatever their window says.
-        const bool held = claim.window.Contains(time) || time == capacity_.time;
-        if (held && may_be_free(node)) free[positions_.at(node.cluster)] -= CountGpus(claim.gpus);
-      }
-    }
-    for (const auto& [id, allocation] : view_.allocations()) {
-      if (allocation->state != AllocationState::kPlanned || !allocation->window->Contains(time)) {
-        continue;
-      }
-      // A plan does not say on which nodes: what is set aside for its project comes first.
-      int& own = set_aside_for[{allocation->project, allocation->cluster}];
-      const int gpus = allocation->request.shape.gpus();
-      const int on_own = std::min(own, gpus);
-      own -= on_own;
-      free[positions_.at(allocation->cluster)] -= gpus - on_own;
-    }
-    return free;
-  }
-
   void CountNodes() {
     for (const auto& [id, node] : view_.nodes()) {
       ClusterCapacity& cluster = capacity_.clusters[positions_.at(node.cluster)];
@@ -188,12 +142,18 @@ Result<Capacity> GetCapacity(const Context& context, const Principal& principal,
         [&](const PoolView& view) { capacity = CapacityCount(view, now).Count(sees_all); }));
     return capacity;
   }
-  // Copied, so that a long timeline is drawn without holding up the next pass.
-  PoolView seen;
-  ALLOT_RETURN_IF_ERROR(planner.Read([&](const PoolView& view) { seen = view; }));
-  CapacityCount count(seen, now);
-  count.DrawTimeline(horizon, step);
-  return count.Count(sees_all);
+  const auto turn = planner.TakeTurn();
+  if (!turn) return Planner::NoTurn();
+  Capacity capacity;
+  std::optional<FreeGpus> free;
+  ALLOT_RETURN_IF_ERROR(planner.Read([&](const PoolView& view) {
+    CapacityCount count(view, now);
+    free.emplace(count.ReadFree(horizon, step));
+    capacity = count.Count(sees_all);
+  }));
+  // A long timeline does not hold up the next pass.
+  capacity.timeline = std::move(*free).Draw();
+  return capacity;
 }
 
 }  // namespace allot::control

@@ -77,7 +77,8 @@ struct Capacity {
   std::vector<PlannedStart> next_starts;
 };
 /// From the planner's view, so it may lag a commit by one refresh. `horizon` zero: no timeline;
-/// `step` at least a minute, at most 1,000 points.
+/// `step` at least a minute, at most 1,000 points; overloaded while kQuestionsMax timelines and
+/// questions of what would be are worked out.
 Result<Capacity> GetCapacity(const Context& context, const Principal& principal, Planner& planner,
                              Seconds horizon, Seconds step);
 
