@@ -74,8 +74,8 @@ Status MemoryTx::UpdateOrder(const Order& order) {
 Status MemoryTx::SupersedeProvisionOrders(std::span<const Attempt> attempts) {
   ALLOT_RETURN_IF_ERROR(MayWrite());
   for (const Attempt& attempt : attempts) {
-    const OrderId* const id = state_.orders_of_attempts.Find(
-        {attempt.allocation, attempt.number, OrderKind::kProvision});
+    const OrderId* const id =
+        state_.orders_of_attempts.Find({attempt.allocation, attempt.number, OrderKind::kProvision});
     if (id == nullptr) continue;
     Order order = *state_.orders.Find(*id);
     if (order.state != OrderState::kOpen) continue;
