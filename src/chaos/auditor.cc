@@ -133,12 +133,10 @@ void Auditor::PassMade(const std::string& server, const control::PassReport& pas
 
 void Auditor::PassFailed(const std::string& server, const Error& error, bool conflicted) {
   // A plan the checker refuses, a row that the store will not take: nothing the pool can be in. Nor
-  // is anybody in the way where transactions come one by one; but for what was given back by a
-  // clock that was ahead, and is in the way of whoever books by one that was not.
-  const bool in_the_way = conflicted || world_.clocks_off_most() > 0;
+  // is anybody in the way where transactions come one by one.
   const bool expected =
       error.reason == Reason::kStoreUnavailable || error.reason == Reason::kCommitOutcomeUnknown ||
-      error.reason == Reason::kNotLeader || (error.reason == Reason::kStoreConflict && in_the_way);
+      error.reason == Reason::kNotLeader || (error.reason == Reason::kStoreConflict && conflicted);
   Expect(expected, "pass_is_sound", server + "'s pass ended with " + Describe(error));
 }
 

@@ -176,6 +176,7 @@ std::span<const std::string_view> ProbeNames() {
       "reservation_made",
       "reservation_refused",
       "server_died_within_a_call",
+      "server_not_sure_of_the_time",
       "tenant_looked_for_anothers",
       "watch_listed_anew",
       "watch_resumed",

@@ -153,6 +153,24 @@ TEST_F(Planning, WhatWasHandedOverByAClockThatWasAheadIsHeld) {
   EXPECT_EQ(Must(planner->Plan())->snapshot.now, clock.Now()) << "goes on by the right time";
 }
 
+TEST_F(Planning, WhatAServerWhoseClockIsAheadTookBackIsFreeForTheLeaderAtOnce) {
+  SubmitAs("snu", "a", 4, Hours(2));
+  Settle();
+  EnactAll();
+  Must(Release(*context, As(Member("snu")), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  testing::ManualClock ahead(clock.Now() + Minutes(3));
+  const Context far{*store, ahead, ids, policies};
+  const auto orders = Must(PullOrders(far, Agent(), ClusterId("c"), session, 10));
+  ASSERT_EQ(orders.size(), 1U);
+  Must(Acknowledge(far, Agent(),
+                   {.cluster = ClusterId("c"), .order = orders.front().id, .session = session}));
+  ASSERT_EQ(Get("snu/p/a").state, AllocationState::kCompleted);
+  clock.Advance(Seconds{1});
+  SubmitAs("kist", "b", 4, Hours(1));
+  Settle();
+  EXPECT_EQ(Get("kist/p/b").state, AllocationState::kProvisioning);
+}
+
 TEST_F(Planning, WhoStopsLeavesTheLeadToTheNext) {
   SchedulerLoop other(*context, *planner, LoopOptions("server-2"));
   Must(loop->Turn());

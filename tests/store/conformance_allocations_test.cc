@@ -321,13 +321,6 @@ TEST_P(StoreConformance, AGpuIsHandedOverAtTheInstantOfItsRelease) {
   const Claim past = ClaimsOf(first.id).at(0);
   EXPECT_EQ(past.window, WindowOf(kNow, Hours(1)));
   EXPECT_EQ(past.released_at, released);
-  // The past is not rewritten either.
-  Claim overlapping = SampleClaim(second, "naver-a/n1");
-  overlapping.attempt = 1;
-  EXPECT_OK(
-      Write(store(), [&](Tx& tx) { return tx.ReleaseClaims(second.id, 0, kNow + Hours(2)); }));
-  EXPECT_REASON(Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&overlapping, 1)); }),
-                Reason::kStoreConflict);
 }
 
 TEST_P(StoreConformance, GpusComeFreeThoughAClockThatWasAheadHadThemHeldLater) {
@@ -346,6 +339,32 @@ TEST_P(StoreConformance, GpusComeFreeThoughAClockThatWasAheadHadThemHeldLater) {
   const Claim held = ClaimsOf(second.id).at(0);
   EXPECT_EQ(held.window, WindowOf(kNow, Hours(1)));
   EXPECT_EQ(held.released_at, kNow + Minutes(90));
+}
+
+TEST_P(StoreConformance, WhatWasReleasedByAClockThatWasAheadKeepsNobodyWaiting) {
+  const Allocation first = Submit("snu/llm/a");
+  const Allocation second = Submit("snu/llm/b");
+  const Allocation third = Submit("kaist/llm/c");
+  Claim held = SampleClaim(first, "naver-a/n1");
+  held.window = WindowOf(kNow, Hours(4));
+  Claim later = SampleClaim(second, "naver-a/n1", 0x0f);
+  later.window = WindowOf(kNow + Hours(2), Hours(1));
+  Claim now = SampleClaim(third, "naver-a/n1");
+  now.window = WindowOf(kNow + Minutes(30), Hours(2));
+  const Revision before = CurrentRevision();
+  EXPECT_OK(Write(store(), [&](Tx& tx) -> Status {
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(std::span(&held, 1)));
+    ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(first.id, 0, kNow + Hours(2)));
+    ALLOT_RETURN_IF_ERROR(tx.InsertClaims(std::span(&later, 1)));
+    return tx.ReleaseClaims(second.id, 0, kNow + Hours(3));
+  }));
+  EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.InsertClaims(std::span(&now, 1)); }));
+  EXPECT_EQ(CurrentRevision(), before + 2);
+  EXPECT_EQ(ClaimsOf(first.id).at(0).window, WindowOf(kNow, Minutes(30)));
+  EXPECT_EQ(ClaimsOf(first.id).at(0).released_at, kNow + Hours(2));
+  EXPECT_EQ(ClaimsOf(second.id).at(0).window, later.window);
+  EXPECT_EQ(ClaimsOf(second.id).at(0).released_at, later.window.start()) << "it held nothing";
+  EXPECT_EQ(ClaimsOf(third.id).at(0).window, now.window);
 }
 
 TEST_P(StoreConformance, AClaimReleasedBeforeItsStartHoldsNothing) {

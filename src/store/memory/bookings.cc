@@ -98,6 +98,27 @@ void MemoryTx::EndBeforeNext(Claim& claim) const {
   }
 }
 
+void MemoryTx::EndReleased(const Claim& next) {
+  std::vector<Claim> ended;
+  for (const Claim& claim : BookingsOn(std::span(&next.node, 1), [&](const Booking& booking) {
+         const Claim& claim = booking.claim;
+         return claim.released_at && !BooksNothing(claim) && (claim.gpus & next.gpus) != 0 &&
+                claim.window.Overlaps(next.window);
+       })) {
+    ended.push_back(claim);
+  }
+  for (Claim& claim : ended) {
+    // By a clock that was ahead it may have had yet to begin.
+    const Instant start = claim.window.start();
+    if (start < next.window.start()) {
+      claim.window = *TimeWindow::Make(start, next.window.start());
+    } else {
+      claim.released_at = start;
+    }
+    StoreBooking({.claim = claim, .promised = false});
+  }
+}
+
 bool MemoryTx::IsTaken(const Booking& booking) const {
   const Claim& claim = booking.claim;
   const auto& rows = state_.bookings_on_nodes.rows();
@@ -110,12 +131,16 @@ bool MemoryTx::IsTaken(const Booking& booking) const {
   return false;
 }
 
-void MemoryTx::PutBooking(const Booking& booking) {
+void MemoryTx::StoreBooking(const Booking& booking) {
   const Claim& claim = booking.claim;
   const auto row = std::make_shared<const Booking>(booking);
   state_.bookings.Put(undo_, {claim.allocation, claim.attempt, claim.node}, row);
   state_.bookings_on_nodes.Put(undo_, {claim.node, claim.allocation, claim.attempt}, row);
-  Changed(ResourceKind::kAllocation, claim.allocation);
+}
+
+void MemoryTx::PutBooking(const Booking& booking) {
+  StoreBooking(booking);
+  Changed(ResourceKind::kAllocation, booking.claim.allocation);
 }
 
 Status MemoryTx::Book(std::span<const Claim> claims, bool promised) {
@@ -128,6 +153,7 @@ Status MemoryTx::Book(std::span<const Claim> claims, bool promised) {
     }
     ALLOT_RETURN_IF_ERROR(RequireHeld(Lock::kAllocation, claim.allocation));
     const Booking booking{.claim = claim, .promised = promised};
+    EndReleased(claim);
     const bool there =
         state_.bookings.Find({claim.allocation, claim.attempt, claim.node}) != nullptr;
     if (there || IsTaken(booking) || IsSetAsideForOthers(booking)) return Conflict();

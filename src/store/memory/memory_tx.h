@@ -258,6 +258,10 @@ class MemoryTx final : public Tx {
   /// A released one does not reach into another's that begins after it.
   void EndBeforeNext(Claim& claim) const;
   bool IsSetAsideForOthers(const Booking& booking) const;
+  /// What was released by a clock that was ahead ends where the next one begins.
+  void EndReleased(const Claim& next);
+  void StoreBooking(const Booking& booking);
+  /// … and tells of it.
   void PutBooking(const Booking& booking);
   template <class Wanted>
   std::vector<Claim> BookingsOf(std::span<const AllocationId> allocations, Wanted wanted) const;

@@ -53,6 +53,23 @@ const Statement kReleaseClaims{
     "   AND o.during && tstzrange(c.start_time, greatest(instant($3), c.start_time))))"
     " WHERE c.allocation_id = $1 AND c.attempt = $2 AND c.released_at IS NULL AND NOT c.promised"};
 
+// What was released by a clock that was ahead ends where the next one on its GPUs begins, and has
+// held nothing if by that clock it had yet to begin: else nothing could be booked there until the
+// clocks of others had caught up.
+const Statement kEndReleased{
+    "end_released",
+    "UPDATE claims c SET"
+    " end_time = CASE WHEN c.start_time < o.next THEN o.next ELSE c.end_time END,"
+    " released_at = CASE WHEN c.start_time < o.next THEN c.released_at ELSE c.start_time END"
+    " FROM (SELECT r.allocation_id, r.attempt, r.node_id, min(instant(u.start_time)) AS next"
+    "  FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[])"
+    "   AS u(node_id, gpu_mask, start_time, end_time)"
+    "  JOIN claims r ON r.node_hash = hashtextextended(u.node_id, 0) AND r.node_id = u.node_id"
+    "   AND r.gpu_mask & u.gpu_mask <> 0 AND r.released_at IS NOT NULL"
+    "   AND r.during && tstzrange(instant(u.start_time), instant(u.end_time))"
+    "  GROUP BY r.allocation_id, r.attempt, r.node_id) o"
+    " WHERE c.allocation_id = o.allocation_id AND c.attempt = o.attempt AND c.node_id = o.node_id"};
+
 const Statement kCutClaims{
     "cut_claims",
     "UPDATE claims SET end_time = instant($3)"
@@ -110,6 +127,8 @@ Status PostgresTx::InsertBookings(std::span<const Claim> claims, bool promised) 
   });
   const auto column = [&](auto part) { return SqlArray(ordered, part); };
   return Verb([&]() -> Status {
+    Execute(kEndReleased,
+            Arguments(column(&Claim::node), column(&Claim::gpus), column(StartOf), column(EndOf)));
     Execute(kInsertClaims, Arguments(column(&Claim::allocation), column(&Claim::attempt),
                                      column(&Claim::node), column(&Claim::gpus), column(StartOf),
                                      column(EndOf), column(&Claim::released_at), promised));
