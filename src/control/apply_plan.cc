@@ -286,6 +286,15 @@ class Application {
            row.window->end() >= placement.window.end();
   }
 
+  /// What is added begins no sooner than what it is added to, which a clock that was ahead may have
+  /// started: who began after it would be taken for one that has other GPUs by now.
+  TimeWindow WindowOf(const Allocation& allocation, const Placement& placement) const {
+    if (!allocation.grows) return placement.window;
+    const Instant base_start = current_.at(*allocation.grows)->window->start();
+    const Instant start = std::max(placement.window.start(), base_start);
+    return TimeWindow::Make(start, placement.window.end()).value_or(placement.window);
+  }
+
   bool StillHolds(const Allocation& allocation, const Placement& placement) {
     const auto quota = quota_left_.find(allocation.project);
     if (quota == quota_left_.end()) return false;
@@ -442,7 +451,7 @@ class Application {
     allocation.consolidate = false;
     allocation.consolidate_reason.clear();
     allocation.moved = false;
-    allocation.window = placement.window;
+    allocation.window = WindowOf(allocation, placement);
     allocation.cluster = cluster;
     changed_.push_back(allocation);
 
@@ -452,13 +461,15 @@ class Application {
     order.allocation = allocation.id;
     order.attempt = allocation.attempt;
     order.kind = OrderKind::kProvision;
-    order.window = placement.window;
+    order.window = *allocation.window;
     order.epoch = epoch_;
     order.create_time = pass_.plan.now;
     for (const scheduler::PlacedNode& placed : placement.nodes) {
       const NodeId& node = NodeOf(placed);
       order.nodes.push_back({.node = node, .gpus = placed.gpus});
-      claims_.push_back(ClaimOf(allocation, allocation.attempt, placement, placed));
+      Claim claim = ClaimOf(allocation, allocation.attempt, placement, placed);
+      claim.window = order.window;
+      claims_.push_back(std::move(claim));
       taken_[node] |= placed.gpus;
     }
     orders_.push_back(std::move(order));

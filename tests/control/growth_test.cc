@@ -66,6 +66,22 @@ TEST_F(GrowthTest, ItTakesWhatThereIsAndGrowsWhenThereIsMore) {
   EXPECT_EQ(detail.growths[1].id, AllocationId("snu/p/train-g2"));
 }
 
+// One leader started it by a clock that was ahead, and the next one adds to it by one that is not.
+TEST_F(GrowthTest, WhatIsAddedByAClockThatIsBehindStays) {
+  clock.Advance(Hours(1));
+  SubmitTrain();
+  Settle();
+  EnactAll();
+  clock.Set(clock.Now() - Hours(1));
+  for (int passes = 0; passes < 3; ++passes) {
+    Settle();
+    EnactAll();
+  }
+  EXPECT_EQ(StateOf("snu/p/train-g1"), AllocationState::kActive);
+  EXPECT_EQ(Get("snu/p/train-g1").attempt, 1);
+  EXPECT_EQ(Get("snu/p/train-g1").window->start(), Get("snu/p/train").window->start());
+}
+
 TEST_F(GrowthTest, ItEndsWithWhatItWasAddedTo) {
   SubmitTrain();
   Run();
