@@ -13,6 +13,9 @@ namespace {
 
 using S = AllocationState;
 
+/// So late is what was promised still started as it was promised.
+constexpr Seconds kPromiseKept = Minutes(1);
+
 /// What may be seen of an allocation from one commit to the next. What is stopped or lost and waits
 /// again within one commit is seen as waiting.
 bool MayFollow(S before, S after) {
@@ -46,19 +49,20 @@ bool IsOver(S state) {
 
 }  // namespace
 
-Auditor::Auditor(World& world, const control::Context& context)
+Auditor::Auditor(World& world, const control::Context& context, const Policy& policy)
     : world_(world),
       context_(context),
+      policy_(policy),
       reader_{.key = KeyId("auditor"), .role = Role::kAuditor, .display_name = "auditor"},
       of_tenants_(world) {}
 
 void Auditor::Begin() {
   const auto present = control::PresentRevision(context_, reader_);
-  Expect(present.ok(), "auditor_may_read", "the present revision");
-  if (present.ok()) revision_ = *present;
+  if (Has(present, "the revision")) revision_ = *present;
   ReadClusters();
+  ReadSettings();
   const auto institutes = control::ListInstitutes(context_, reader_, {.size = 100});
-  if (!institutes.ok()) return;
+  if (!Has(institutes, "the institutes")) return;
   std::set<InstituteId> names;
   for (const Institute& institute : institutes->items) names.insert(institute.id);
   of_tenants_.Begin(std::move(names));
@@ -66,25 +70,6 @@ void Auditor::Begin() {
 
 void Auditor::Expect(bool holds, const char* rule, const std::string& what) {
   if (!holds) world_.Violate(rule, what);
-}
-
-void Auditor::Submitted(const std::string& request_id, const std::vector<Allocation>& answered) {
-  std::vector<AllocationId> ids;
-  for (const Allocation& one : answered) {
-    ids.push_back(one.id);
-    Expect(allocations_.contains(one.id), "acknowledged_is_there",
-           one.id.str() + " was acknowledged for " + request_id + " and is not there");
-    const auto tag = tags_.find(one.display_name);
-    Expect(tag != tags_.end() && tag->second == one.id, "request_once",
-           request_id + " was answered with " + one.id.str() + ", made for another request");
-  }
-  Expect(std::set<AllocationId>(ids.begin(), ids.end()).size() == ids.size(), "request_once",
-         request_id + " was answered with the same allocation twice");
-  const auto [earlier, is_first] = answers_.emplace(request_id, ids);
-  Expect(is_first || earlier->second == ids, "request_once",
-         request_id + " was answered with " + ids.front().str() + " and earlier with " +
-             earlier->second.front().str());
-  if (!is_first) world_.Probe("request_repeated_and_answered_as_before");
 }
 
 void Auditor::Registered(const ClusterId& cluster, int64_t session) {
@@ -146,27 +131,30 @@ void Auditor::Refused(const std::string& what, const Error& error) {
 
 void Auditor::Committed() {
   const auto present = control::PresentRevision(context_, reader_);
-  Expect(present.ok(), "auditor_may_read", "the present revision");
-  if (!present.ok() || *present == revision_) return;
+  if (!Has(present, "the revision") || *present == revision_) return;
   ++world_.report.commits;
   Expect(*present == revision_ + 1, "revisions_dense",
          "revision " + std::to_string(*present) + " came after " + std::to_string(revision_));
   const auto batch =
       control::ChangesSince(context_, reader_, std::nullopt, std::nullopt, revision_, 10'000);
-  Expect(batch.ok(), "events_there", "the events of the newest revision cannot be read");
   revision_ = *present;
-  if (!batch.ok()) return;
+  if (!Has(batch, "the events of the newest revision")) return;
   before_.clear();
   started_now_.clear();
+  seen_now_.clear();
   touched_.clear();
+  ReadClusters();
+  ReadSettings();
   for (const control::AllocationChange& change : batch->changes) {
     Expect(change.revision == revision_, "revisions_dense",
            change.allocation.id.str() + " changed at revision " + std::to_string(change.revision) +
                ", seen at " + std::to_string(revision_));
     Changed(change.allocation, change.state);
   }
+  for (const AllocationId& id : seen_now_) CheckGrowths(allocations_.at(id));
   ReadOrders();
   for (const AllocationId& id : started_now_) Started(allocations_.at(id));
+  for (const auto& [id, was] : before_) Stepped(was, allocations_.at(id));
   CheckProjects();
 }
 
@@ -197,6 +185,7 @@ void Auditor::FirstSeen(const Allocation& allocation) {
          allocation.id.str() + " began as " + std::string(Name(allocation.state)));
   Expect(allocation.display_name.find("dry") == std::string::npos, "dry_runs_change_nothing",
          allocation.id.str() + " was only to be validated");
+  CheckAsAsked(allocation);
   if (allocation.grows) return;
   const bool is_first = tags_.emplace(allocation.display_name, allocation.id).second;
   Expect(is_first, "request_once",
@@ -247,11 +236,14 @@ void Auditor::Started(const Allocation& one) {
   int gpus = 0;
   for (const OrderedNode& node : order.nodes) {
     gpus += CountGpus(node.gpus);
-    const auto row = control::GetNode(context_, reader_, cluster->second.provider, node.node);
-    const bool may_start = row.ok() && row->health == NodeHealth::kReady && !row->draining;
+    const auto row = nodes_.find(node.node);
+    const bool may_start = row != nodes_.end() && row->second.health == NodeHealth::kReady &&
+                           settings_.Of(DrainingOf(node.node)) == 0 &&
+                           settings_.Of(DrainingOf(order.cluster)) == 0;
     Expect(may_start, "starts_where_it_may",
            id + " started on " + node.node.str() + ", which takes no new work");
   }
+  CheckOffReserved(one, order);
   const Request& request = one.request;
   const bool exchanges = request.exchanged && request.exchanged->model == model;
   const Shape& shape = exchanges ? request.exchanged->shape : request.shape;
@@ -264,27 +256,47 @@ void Auditor::Started(const Allocation& one) {
              one.window->end() == order.window.end() && one.cluster == order.cluster,
          "gets_what_it_asked_for", id + " and its order have different windows or places");
   if (!one.window) return;
-  const Seconds wanted = one.remaining.value_or(request.duration);
+  Course& course = courses_[one.id];
+  const Allocation* const before = Was(one.id);
+  const bool was_promised = before != nullptr && before->promised && before->window &&
+                            before->window->start() == one.window->start();
+  // A promise that is kept late is kept as it was: it ends when it was to end.
+  if (was_promised && one.window->start() < found->second.began.least) {
+    const Instant began = Instant::FromSeconds(found->second.began.least.seconds());
+    Expect(one.window->start() + kPromiseKept >= began, "starts_by_the_clock",
+           id + " starts at " + FormatRfc3339(one.window->start()) + ", long after it was to");
+    found->second.began.least = one.window->start();
+    world_.Probe("promise_kept_late");
+  }
+  course.began = found->second.began;
+  course.began.least = Instant::FromSeconds(course.began.least.seconds());
+  course.given = one.window->length();
+  Expect(one.window->start() >= course.began.least && one.window->start() <= course.began.most,
+         "starts_by_the_clock", id + " starts at " + FormatRfc3339(one.window->start()));
   // What is added goes as far as what it is added to.
-  const Seconds given = one.window->length();
-  Expect(one.grows ? given <= wanted : given == wanted, "gets_what_it_asked_for",
-         id + " got another time than it asked for");
+  const bool fits = one.grows ? one.window->length() <= one.remaining.value_or(request.duration)
+                              : one.window->length() == course.left;
+  Expect(fits, "gets_what_it_asked_for", id + " got another time than it asked for");
   Expect(!request.deadline || one.window->end() <= *request.deadline, "deadline_held",
          id + " would end after its deadline");
   Expect(!request.earliest_start || one.window->start() >= *request.earliest_start,
          "earliest_start_held", id + " started too early");
   if (one.after) {
     world_.Probe("allocation_started_after_another");
-    const auto before = allocations_.find(*one.after);
-    Expect(before != allocations_.end() && IsOver(before->second.state), "starts_after_its_end",
+    const auto first = allocations_.find(*one.after);
+    Expect(first != allocations_.end() && IsOver(first->second.state), "starts_after_its_end",
            id + " started before " + one.after->str() + " had ended");
   }
   if (one.grows) {
     world_.Probe("allocation_added_to_another");
     const auto base = allocations_.find(*one.grows);
-    Expect(base != allocations_.end() && Holds(base->second.state) &&
-               base->second.cluster == one.cluster,
-           "added_where_its_base_runs", id + " was added to what does not run there");
+    const bool runs = base != allocations_.end() && Holds(base->second.state) &&
+                      base->second.cluster == one.cluster;
+    Expect(runs, "added_where_its_base_runs", id + " was added to what does not run there");
+    if (!runs) return;
+    course.base_attempt = base->second.attempt;
+    Expect(base->second.window && one.window->end() <= base->second.window->end(),
+           "added_where_its_base_runs", id + " would outlive what it was added to");
   }
   if (request.borrow) world_.Probe("allocation_borrowed");
 }
@@ -293,8 +305,7 @@ void Auditor::ForEachEntry(const std::function<void(const AuditEntry&)>& look) {
   int64_t number = 0;
   for (;;) {
     const auto part = control::ReadAuditChain(context_, reader_, number, 1'000);
-    Expect(part.ok(), "auditor_may_read", "the audit");
-    if (!part.ok() || part->entries.empty()) break;
+    if (!Has(part, "the audit") || part->entries.empty()) break;
     for (const ChainedAuditEntry& entry : part->entries) {
       Expect(entry.entry.number == number + 1, "audit_dense",
              "the audit has no entry " + std::to_string(number + 1));
@@ -305,6 +316,16 @@ void Auditor::ForEachEntry(const std::function<void(const AuditEntry&)>& look) {
 }
 
 void Auditor::CheckRecord() {
+  std::size_t listed = 0;
+  const auto page = control::ListAllocations(context_, reader_, {}, {.size = 100'000});
+  if (!Has(page, "the allocations")) return;
+  for (const Allocation& one : page->items) {
+    const auto known = allocations_.find(one.id);
+    ++listed;
+    Expect(known != allocations_.end() && known->second == one, "record_kept",
+           one.id.str() + " is not as the last commit left it");
+  }
+  Expect(listed == allocations_.size(), "record_kept", "an allocation is not there any more");
   std::map<std::string, int> created;
   ForEachEntry([&](const AuditEntry& entry) {
     if (entry.action == "allocation.create") ++created[entry.resource];

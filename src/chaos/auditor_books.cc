@@ -15,6 +15,12 @@ bool Holds(AllocationState state) {
          state == AllocationState::kReleasing;
 }
 
+int64_t CountHeld(const Order& order) {
+  int64_t gpus = 0;
+  for (const OrderedNode& node : order.nodes) gpus += CountGpus(node.gpus);
+  return gpus;
+}
+
 /// "a/n1 GPU 3".
 std::string NameOf(const NodeId& node, std::size_t gpu) {
   return node.str() + " GPU " + std::to_string(gpu);
@@ -33,8 +39,7 @@ void ForEachGpu(const std::vector<OrderedNode>& nodes, What what) {
 
 void Auditor::ReadClusters() {
   const auto page = control::ListClusters(context_, reader_, std::nullopt, {.size = kPage});
-  Expect(page.ok(), "auditor_may_read", "the clusters");
-  if (!page.ok()) return;
+  if (!Has(page, "the clusters")) return;
   for (const Cluster& cluster : page->items) clusters_.insert_or_assign(cluster.id, cluster);
 }
 
@@ -43,8 +48,8 @@ void Auditor::ReadOrders() {
   for (const auto& [id, cluster] : clusters_) {
     const auto page = control::ListOrders(context_, reader_, cluster.provider, id,
                                           OrderState::kOpen, {.size = kPage});
-    Expect(page.ok() && !page->more, "auditor_may_read", "the open orders of " + id.str());
-    if (!page.ok()) continue;
+    if (!Has(page, "the orders")) return;
+    Expect(!page->more, "auditor_may_read", "the open orders of " + id.str());
     for (const Order& order : page->items) open.emplace(order.id, order);
   }
   std::vector<Order> closed;
@@ -69,9 +74,12 @@ void Auditor::OrderOpened(const Order& order) {
                order.nodes.front().node.str() + " and " + std::to_string(order.nodes.size() - 1) +
                " more, epoch " + std::to_string(order.epoch));
   epochs_.Opened(order);
+  Expect(MayBeNow(order.create_time), "ordered_by_the_clock",
+         "an order for " + of + " says it was made at " + FormatRfc3339(order.create_time));
   const AttemptKey key(order.allocation, order.attempt);
   const auto held = holdings_.find(key);
   if (order.kind == OrderKind::kRelease) {
+    if (held != holdings_.end()) held->second.ended = world_.Clock();
     Expect(held != holdings_.end() && !held->second.freed, "release_what_is_held",
            "an order takes back what " + of + " does not hold");
     Expect(held == holdings_.end() || held->second.order.nodes == order.nodes,
@@ -88,7 +96,7 @@ void Auditor::OrderOpened(const Order& order) {
     return;
   }
   Expect(held == holdings_.end(), "provision_once", of + " is handed GPUs twice");
-  holdings_.emplace(key, Holding{.order = order});
+  holdings_.emplace(key, Holding{.order = order, .began = world_.Clock()});
   machines_.Provisions(order);
   ForEachGpu(order.nodes, [&](const NodeId& node, std::size_t gpu) {
     auto& holder = held_[node][gpu];
@@ -105,8 +113,7 @@ Order Auditor::Find(const Order& order) {
   const auto page =
       control::ListOrders(context_, reader_, clusters_.at(order.cluster).provider, order.cluster,
                           std::nullopt, {.size = 100, .after = id.substr(0, id.size() - 1)});
-  Expect(page.ok(), "auditor_may_read", "the orders of " + order.cluster.str());
-  if (!page.ok()) return order;
+  if (!Has(page, "an order")) return order;
   const auto found = std::ranges::find(page->items, order.id, &Order::id);
   Expect(found != page->items.end(), "auditor_may_read",
          "the order " + id + " is not there any more");
@@ -137,14 +144,29 @@ void Auditor::OrderClosed(const Order& open) {
 }
 
 void Auditor::Charge(const Holding& holding, const Allocation& was, Instant until) {
+  Charged& charged = charged_[was.project];
+  ChargeByClock(holding, courses_.at(was.id), charged);
   if (!was.window) return;
   const Instant from = holding.order.window.start();
   const Instant end = std::min(until, was.window->end());
-  if (end <= from) return;
-  const int64_t seconds = (end.micros - from.micros) / 1'000'000;
-  int64_t gpus = 0;
-  ForEachGpu(holding.order.nodes, [&](const NodeId&, std::size_t) { ++gpus; });
-  charged_[was.project] += gpus * seconds;
+  if (end > from) charged.exactly += CountHeld(holding.order) * Between(from, end).count;
+}
+
+/// From when it was ordered to be handed over until it was ordered back, by the clock here, and no
+/// longer than it was given.
+void Auditor::ChargeByClock(const Holding& holding, const Course& course, Charged& charged) const {
+  const Reading ended = holding.ended.value_or(world_.Clock());
+  const auto seconds = [&](Instant from, Instant until) {
+    if (course.stop) until = std::min(until, *course.stop);
+    return std::clamp<int64_t>(Between(from, until).count, 0, course.given.count);
+  };
+  const int64_t gpus = CountHeld(holding.order);
+  const Instant began_least = Instant::FromSeconds(holding.began.least.seconds());
+  // They are free when a server says so: its clock may be behind that of the one which ordered it.
+  const Instant least = std::min(ended.least, world_.Clock().least);
+  const Instant ended_least = Instant::FromSeconds(least.seconds());
+  charged.least += gpus * seconds(holding.began.most, ended_least);
+  charged.most += gpus * seconds(began_least, ended.most + Seconds{1});
 }
 
 const Allocation* Auditor::Was(const AllocationId& id) const {
@@ -157,8 +179,7 @@ const Allocation* Auditor::Was(const AllocationId& id) const {
 void Auditor::CheckProjects() {
   for (const ProjectId& project : touched_) {
     const auto detail = control::GetQuota(context_, reader_, project);
-    Expect(detail.ok(), "auditor_may_read", "the quota of " + project.str());
-    if (!detail.ok()) continue;
+    if (!Has(detail, "a quota")) return;
     std::array<int, kGpuModelCount> held{};
     std::array<int, kGpuModelCount> borrowed{};
     const std::string prefix = project.str() + "/";
@@ -176,18 +197,22 @@ void Auditor::CheckProjects() {
     for (std::size_t model = 0; model < held.size(); ++model) {
       const std::string counted = project.str() + " holds " + std::to_string(held[model]) + " " +
                                   std::string(Name(kGpuModels[model]));
-      Expect(held[model] <= detail->quota.concurrent_gpus[model], "quota_held",
-             counted + " of a quota of " + std::to_string(detail->quota.concurrent_gpus[model]));
+      const int64_t quota = settings_.Of(QuotaOf(kGpuModels[model], project));
+      Expect(held[model] <= quota, "quota_held",
+             counted + " of a quota of " + std::to_string(quota));
       Expect(held[model] == detail->usage.held_gpus[model] &&
                  borrowed[model] == detail->usage.borrowed_gpus[model],
              "usage_true",
              counted + " and its usage says " + std::to_string(detail->usage.held_gpus[model]));
     }
     const int64_t used = detail->usage.used.count();
-    Expect(used == charged_[project], "charged_what_was_held",
+    const Charged& charged = charged_[project];
+    Expect(used == charged.exactly && used >= charged.least && used <= charged.most,
+           "charged_what_was_held",
            project.str() + " was charged " + std::to_string(used) + " GPU-seconds for " +
-               std::to_string(charged_[project]) + " held");
-    Expect(used <= detail->quota.gpu_time.count(), "budget_held",
+               std::to_string(charged.exactly) + " held, by the clock here " +
+               std::to_string(charged.least) + " to " + std::to_string(charged.most));
+    Expect(used <= settings_.Of(GpuTimeOf(project)), "budget_held",
            project.str() + " was charged more than its budget");
   }
 }

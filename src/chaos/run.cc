@@ -63,7 +63,7 @@ class Simulation {
         store_(store::OpenMemory(store_clock_, store::Locking::kRequired)),
         book_(policy_),
         context_{*store_, clock_, ids_, book_},
-        auditor_(world_, context_),
+        auditor_(world_, context_, policy_),
         database_{.store = *store_,
                   .epochs = auditor_.epochs(),
                   .committed = [this] { auditor_.Committed(); }},
@@ -78,6 +78,7 @@ class Simulation {
     if (!world_.violated()) Heal();
     if (!world_.violated()) Await();
     if (!world_.violated()) {
+      tenants_->ExpectServed();
       auditor_.CheckRecord();
       auditor_.machines().CheckTakenBack();
       tenants_->CheckWatchers();
@@ -107,7 +108,8 @@ class Simulation {
   void Await();
   void RunUntil(Instant time);
   bool IsOver() const;
-  void ExpectPlaced();
+  void EndDrains(const Cluster& cluster);
+  void RaiseQuota(const ProjectId& project);
 
   World world_;
   const Policy policy_;
@@ -237,55 +239,59 @@ void Simulation::Repeat(Seconds least, Seconds most, const char* name, std::func
 void Simulation::Heal() {
   world_.Trace("everything heals");
   faults_.Heal();
-  // Whatever operators asked for arrives until then.
+  // Whatever anybody asked for is answered until then.
   RunUntil(world_.now() + kRecovery);
-  for (const auto& site : sites_) {
-    control::DrainRequest drain{.provider = site->cluster().provider,
-                                .cluster = site->cluster().id,
-                                .node = {},
-                                .draining = false,
-                                .reason = {}};
+  world_.TrustClocks();
+  if (!world_.violated() && !tenants_->idle()) {
+    world_.Violate("everybody_is_answered", "somebody waits for an answer still");
+  }
+  for (const auto& site : sites_) EndDrains(site->cluster());
+  // What nobody may hold at the same time, or has no hours left for, waits for ever.
+  for (const ProjectId& project : projects_) RaiseQuota(project);
+  tenants_->AskForLittle();
+  RunUntil(world_.now() + Minutes(1));
+}
+
+void Simulation::EndDrains(const Cluster& cluster) {
+  control::DrainRequest drain{.provider = cluster.provider,
+                              .cluster = cluster.id,
+                              .node = {},
+                              .draining = false,
+                              .reason = {}};
+  const auto end = [&](const std::string& setting) {
+    const auto number = auditor_.settings().Asked({{.setting = setting, .value = 0}});
     Must(control::Drain(context_, AsOperator(), drain));
     auditor_.Committed();
-    const auto nodes = Must(control::ListNodes(context_, operator_, drain.provider, drain.cluster,
-                                               std::nullopt, {.size = 100}));
-    for (const Node& node : nodes.items) {
-      drain.node = node.id;
-      Must(control::Drain(context_, AsOperator(), drain));
-      auditor_.Committed();
-    }
+    auditor_.settings().Acknowledged(number);
+  };
+  end(DrainingOf(cluster.id));
+  const auto nodes = Must(control::ListNodes(context_, operator_, drain.provider, drain.cluster,
+                                             std::nullopt, {.size = 100}));
+  for (const Node& node : nodes.items) {
+    drain.node = node.id;
+    end(DrainingOf(node.id));
   }
-  // What nobody may hold at the same time, or has no hours left for, waits for ever.
-  for (const ProjectId& project : projects_) {
-    control::QuotaUpdate quota{.project = project};
-    quota.concurrent_gpus = {64, 64};
-    quota.gpu_time = GpuSeconds::FromCount(1'000'000'000);
-    Must(control::UpdateQuota(context_, AsOperator(), quota));
-    auditor_.Committed();
-  }
-  RunUntil(world_.now() + Minutes(1));
+}
+
+void Simulation::RaiseQuota(const ProjectId& project) {
+  constexpr int kGpus = 64;
+  constexpr int64_t kGpuSeconds = 1'000'000'000;
+  control::QuotaUpdate quota{.project = project};
+  quota.concurrent_gpus = {kGpus, kGpus};
+  quota.gpu_time = GpuSeconds::FromCount(kGpuSeconds);
+  const auto number =
+      auditor_.settings().Asked({{.setting = QuotaOf(GpuModel::kH200, project), .value = kGpus},
+                                 {.setting = QuotaOf(GpuModel::kB200, project), .value = kGpus},
+                                 {.setting = GpuTimeOf(project), .value = kGpuSeconds}});
+  Must(control::UpdateQuota(context_, AsOperator(), quota));
+  auditor_.Committed();
+  auditor_.settings().Acknowledged(number);
 }
 
 bool Simulation::IsOver() const {
   return auditor_.open_orders() == 0 &&
          std::ranges::all_of(auditor_.allocations(),
                              [](const auto& row) { return IsFinal(row.second.state); });
-}
-
-void Simulation::ExpectPlaced() {
-  for (const auto& [id, one] : auditor_.allocations()) {
-    if (one.state != AllocationState::kPending) continue;
-    // What takes only what is left may have to wait until there is some.
-    const bool has_a_claim = !one.grows && !one.request.borrow;
-    const bool its_own = one.reason == "quota_exhausted" || one.reason == "gpu_hours_exhausted" ||
-                         one.reason == "predecessor_unfinished" ||
-                         one.reason == "deadline_unreachable";
-    if (has_a_claim && !its_own) {
-      world_.Violate("placed_in_time", id.str() + " has no start after " +
-                                           std::to_string(kPassesToPlace) +
-                                           " passes: " + one.reason + ": " + one.message);
-    }
-  }
 }
 
 void Simulation::Await() {
@@ -297,7 +303,7 @@ void Simulation::Await() {
     }
     world_.Step();
   }
-  if (!world_.violated() && !IsOver()) ExpectPlaced();
+  if (!world_.violated() && !IsOver()) auditor_.ExpectPlaced();
   // Who went by a wrong clock may have given a time that is yet to come.
   int64_t left = kSlack.count + world_.clocks_off_most() / 1'000'000;
   for (const auto& [id, one] : auditor_.allocations()) {

@@ -70,6 +70,10 @@ void Server::CompareClocks() {
   const bool was_sure = life_->clock.is_sure();
   if (time.ok()) life_->clock.Compare(*time, asked, in_.world.now().micros);
   if (was_sure && !life_->clock.is_sure()) in_.world.Probe("server_not_sure_of_the_time");
+  NoteClock();
+}
+
+void Server::NoteClock() {
   in_.world.NoteClock(life_->clock.Now().micros - in_.world.now().micros);
 }
 
@@ -111,6 +115,7 @@ void Server::TurnLater(int64_t micros) {
 
 void Server::Turn() {
   if (!alive()) return;
+  NoteClock();
   const FaultyStore::Occasion occasion(life_->store, /*is_turn=*/true);
   conflicts_before_ = life_->store.conflicts();
   const int64_t moment = in_.auditor.machines().moment();

@@ -93,6 +93,8 @@ class Server {
   void Failed(const std::string& what, const Error& error);
   void TurnLater(int64_t micros);
   void CompareClocks();
+  /// What it goes by is known to who audits it.
+  void NoteClock();
   void CompareClocksLater();
 
   Installation& in_;

@@ -63,6 +63,7 @@ std::optional<Result<T>> Line::Deliver(const char* method, int64_t session,
   Server* const server = AnyAlive(in_.world, servers_);
   if (server == nullptr) return std::nullopt;
   const Server::Visit visit(*server);
+  in_.world.CallBegins();
   const auto principal = control::Authenticate(server->context(), secret_);
   Result<T> answer = principal.ok() ? handler(server->context(), *principal) : principal.error();
   in_.world.Trace(cluster_.id.str() + "'s agent, " + method + " of session " +
@@ -113,6 +114,7 @@ Answer<T> Line::Call(const char* method, int64_t session, Handler<T> handler, bo
 
 template <class T>
 void Line::Tell(const MachineBooks::Report& report, const Result<T>& answer) {
+  in_.auditor.reports().IsAnswered(report, answer.ok());
   if (answer.ok()) return in_.auditor.machines().Taken(report);
   const Reason reason = answer.error().reason;
   // Whoever died at a commit does not say whether it came about.
@@ -148,12 +150,13 @@ Answer<int64_t> Line::SyncInventory(const agent::ReportHead& head,
   const Handler<int64_t> handler = [this, inventory](
                                        const control::Context& context,
                                        const Principal& principal) -> Result<int64_t> {
-    const auto cluster = control::SyncInventory(context, principal, inventory);
     MachineBooks::Report report{.cluster = cluster_.id,
                                 .mark = {inventory.session, inventory.report},
                                 .is_inventory = true,
                                 .nodes = {}};
     for (const auto& node : inventory.nodes) report.nodes.emplace(node.name, node.healthy);
+    in_.auditor.reports().Arrives(report);
+    const auto cluster = control::SyncInventory(context, principal, inventory);
     Tell(report, cluster);
     if (!cluster.ok()) return cluster.error();
     return cluster->inventory_generation;
@@ -171,12 +174,13 @@ Answer<agent::HeartbeatAnswer> Line::Heartbeat(const agent::ReportHead& head,
   const Handler<agent::HeartbeatAnswer> handler =
       [this, message](const control::Context& context,
                       const Principal& principal) -> Result<agent::HeartbeatAnswer> {
-    const auto answer = control::Heartbeat(context, principal, message);
     MachineBooks::Report report{.cluster = cluster_.id,
                                 .mark = {message.session, message.report},
                                 .is_inventory = false,
                                 .nodes = {}};
     for (const auto& node : message.unhealthy) report.nodes.emplace(node.name, false);
+    in_.auditor.reports().Arrives(report);
+    const auto answer = control::Heartbeat(context, principal, message);
     report.is_of_nodes = !answer.ok() || !answer->inventory_wanted;
     Tell(report, answer);
     if (!answer.ok()) return answer.error();
@@ -206,8 +210,9 @@ Answer<Ok> Line::Acknowledge(int64_t session, const OrderId& order, const agent:
                                                  .session = session,
                                                  .done = outcome.done,
                                                  .message = outcome.message};
-  const Handler<Ok> handler = [acknowledgement](const control::Context& context,
-                                                const Principal& principal) -> Result<Ok> {
+  const Handler<Ok> handler = [this, acknowledgement](const control::Context& context,
+                                                      const Principal& principal) -> Result<Ok> {
+    in_.auditor.Acknowledges(acknowledgement.order, acknowledgement.done);
     ALLOT_RETURN_IF_ERROR(control::Acknowledge(context, principal, acknowledgement));
     return Ok{};
   };

@@ -10,6 +10,8 @@ namespace allot::chaos {
 namespace {
 
 constexpr int64_t kTimeoutMicros = Micros(Seconds{6});
+/// With nothing amiss.
+constexpr int kTriesToAnswer = 5;
 
 /// Every field: what differs in one is another request.
 std::string InWords(const control::Submission& submission) {
@@ -81,8 +83,12 @@ void Tenants::Send(const std::shared_ptr<Question>& question) {
   if (question->tries_left-- == 0) {
     // Whoever has no answer for so long gives up; what it asked for may still come about.
     world.Trace(question->what + " is given up");
+    if (question->tries_when_healed >= kTriesToAnswer) {
+      world.Violate("everybody_is_answered", question->what + " had no answer, with nothing amiss");
+    }
     return Settle(*question);
   }
+  if (world.healed) ++question->tries_when_healed;
   const auto travel = [&] {
     const bool slow = world.Strikes(world.rates.delayed, "message_delayed");
     return world.random.Between(kMillisecond, slow ? Micros(Seconds{12}) : 20 * kMillisecond);
@@ -117,6 +123,7 @@ void Tenants::DeliverAt(Server& server, const std::shared_ptr<Question>& questio
   World& world = in_.world;
   if (!server.alive()) return;
   const Server::Visit visit(server);
+  world.CallBegins();
   const auto principal = control::Authenticate(server.context(), question->secret);
   if (!principal.ok()) {
     if (!IsUnable(principal.error())) {
@@ -265,10 +272,11 @@ void Tenants::Submit(const Tenant& tenant) {
     };
     if (random.Below(12) == 0) TakeEarlierId(*question);
   }
-  question->answered = [this, dry, id = question->request_id](const Principal& principal,
-                                                              const Question::Answer& answer) {
+  if (!dry) in_.auditor.AsksToSubmit(submissions);
+  question->answered = [this, dry, submissions, id = question->request_id](
+                           const Principal& principal, const Question::Answer& answer) {
     if (answer.ok() && !dry) {
-      in_.auditor.Submitted(id + " of key " + principal.key.str(), *answer);
+      in_.auditor.Submitted(id + " of key " + principal.key.str(), submissions, *answer);
       if (answer->size() > 1) in_.world.Probe("batch_submitted");
     }
     if (!answer.ok() && answer.error().reason == Reason::kQuotaExceeded) {
@@ -300,7 +308,18 @@ void Tenants::End(const Tenant& tenant, bool release) {
   question->is_once = !dry;
   question->body += "|" + reason;
   if (under_earlier_id) TakeEarlierId(*question);
+  if (!dry) Wishes(question, release ? Wish::kRelease : Wish::kCancel, *id);
   Send(question);
+}
+
+void Tenants::Wishes(const std::shared_ptr<Question>& question, Wish wish, const AllocationId& id) {
+  Auditor& auditor = in_.auditor;
+  auditor.AsksFor(wish, id);
+  const int attempt = auditor.allocations().at(id).attempt;
+  question->answered = [&auditor, wish, id, attempt](const Principal&,
+                                                     const Question::Answer& answer) {
+    if (answer.ok()) auditor.Granted(wish, id, attempt);
+  };
 }
 
 void Tenants::LookAround(const Tenant& tenant) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ struct Question {
   /// At the server, whether the answer arrives or not.
   std::function<void(const Principal&, const Answer&)> answered;
   int tries_left = 60;
+  /// Since everything is healed.
+  int tries_when_healed = 0;
   bool settled = false;
 };
 
@@ -52,8 +55,12 @@ class Tenants {
   void Watch() { Watch(in_.world.random.Below(tenants_.size())); }
   /// Who has followed the stream knows what there is.
   void CheckWatchers();
-  /// Nobody asks for anything any more.
+  /// Nobody waits for an answer any more.
   bool idle() const { return unsettled_ == 0; }
+  /// At the end each project asks for one GPU for a minute, and must be given it.
+  void AskForLittle();
+  /// Those who asked so were answered, and had what they asked for.
+  void ExpectServed();
 
  private:
   using Ask = std::function<Question::Answer(const control::Context&, const control::Call&)>;
@@ -83,6 +90,14 @@ class Tenants {
   void SubmitAtOnce();
   control::Submission Draw(const Tenant& tenant, const std::string& tag);
   void End(const Tenant& tenant, bool release);
+  /// The auditor is told what is wanted, and when that is granted.
+  void Wishes(const std::shared_ptr<Question>& question, Wish wish, const AllocationId& id);
+  void Changes(const std::shared_ptr<Question>& question,
+               const std::vector<Settings::Change>& changes);
+  void DrainSomething(const Cluster& cluster);
+  void SetQuota(const Tenant& tenant);
+  void SetMerit(const Tenant& tenant);
+  void AskForLittle(const Tenant& tenant);
   void LookAround(const Tenant& tenant);
   void Operate();
   void OperateOnTenants(int64_t what);
@@ -103,6 +118,8 @@ class Tenants {
   int64_t unsettled_ = 0;
   std::vector<Watcher> watchers_;
   Strangers strangers_;
+  /// Of those who ask for little: what they were given, nothing yet.
+  std::map<ProjectId, std::optional<AllocationId>> last_;
 };
 
 }  // namespace allot::chaos

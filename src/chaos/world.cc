@@ -63,11 +63,23 @@ void World::After(int64_t micros, Actor actor, std::string_view name, std::funct
 }
 
 bool World::AtWork(Actor actor) const {
-  return actor != kNobody && std::ranges::find(at_work_, actor) != at_work_.end();
+  return actor != kNobody &&
+         std::ranges::find(at_work_, actor, &AtWorkNow::actor) != at_work_.end();
+}
+
+void World::CallBegins() {
+  if (!at_work_.empty()) at_work_.back().began = now_;
+}
+
+Reading World::Clock() const {
+  const Instant began = at_work_.empty() ? now_ : at_work_.back().began;
+  if (clocks_are_right_) return {began, now_};
+  return {{began.micros + clocks_off_least_}, {now_.micros + clocks_off_greatest_}};
 }
 
 void World::NoteClock(int64_t off_by_micros) {
-  clocks_off_most_ = std::max(clocks_off_most_, std::abs(off_by_micros));
+  clocks_off_least_ = std::min(clocks_off_least_, off_by_micros);
+  clocks_off_greatest_ = std::max(clocks_off_greatest_, off_by_micros);
 }
 
 bool World::Step() {
@@ -84,7 +96,7 @@ void World::Run(std::pair<Instant, int64_t> key, Event event) {
     return;
   }
   ++report.steps;
-  at_work_.push_back(event.actor);
+  at_work_.push_back({.actor = event.actor, .began = now_});
   event.what();
   at_work_.pop_back();
 }

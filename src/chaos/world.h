@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -61,6 +62,12 @@ inline constexpr int64_t kMillisecond = 1'000;
 using Actor = int;
 inline constexpr Actor kNobody = -1;
 
+/// What the clocks of servers may have shown at a moment: something from the one to the other.
+struct Reading {
+  Instant least;
+  Instant most;
+};
+
 /// Simulated time, what is to happen in it, chance, and what is written down of it.
 class World {
  public:
@@ -86,10 +93,16 @@ class World {
   void LetOthersGoOn();
   bool AtWork(Actor actor) const;
 
+  /// Within what happens now a server is asked something: it looks at its clock from now on.
+  void CallBegins();
+  /// What a server that does something now may have seen on its clock since that began.
+  Reading Clock() const;
   /// The time that a server works by is off by so much.
   void NoteClock(int64_t off_by_micros);
   /// By how much at most it was off so far, either way.
-  int64_t clocks_off_most() const { return clocks_off_most_; }
+  int64_t clocks_off_most() const { return std::max(-clocks_off_least_, clocks_off_greatest_); }
+  /// Whatever was off is right again, and nobody goes by what it showed.
+  void TrustClocks() { clocks_are_right_ = true; }
 
   bool Chance(int permille) { return permille > 0 && random.Below(1000) < Bound(permille); }
   /// Of a fault: never once everything is healed.
@@ -117,14 +130,20 @@ class World {
     std::function<void()> what;
   };
   void Run(std::pair<Instant, int64_t> key, Event event);
+  struct AtWorkNow {
+    Actor actor = kNobody;
+    Instant began;
+  };
 
   const std::function<void(std::string_view)>& trace_;
   Instant now_ = Instant::FromSeconds(1'772'323'200);
   int64_t sequence_ = 0;
   std::map<std::pair<Instant, int64_t>, Event> events_;
   /// The innermost last.
-  std::vector<Actor> at_work_;
-  int64_t clocks_off_most_ = 0;
+  std::vector<AtWorkNow> at_work_;
+  int64_t clocks_off_least_ = 0;
+  bool clocks_are_right_ = false;
+  int64_t clocks_off_greatest_ = 0;
 };
 
 /// A machine's clock: the world's, and what it was set by.

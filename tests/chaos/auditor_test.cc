@@ -30,7 +30,7 @@ class AuditorTest : public ::testing::Test {
   }();
   control::PolicyBook book_{policy_};
   control::Context context_{*store_, clock_, ids_, book_};
-  Auditor auditor_{world_, context_};
+  Auditor auditor_{world_, context_, policy_};
 };
 
 TEST_F(AuditorTest, NothingOfAnOlderSessionIsAccepted) {
@@ -76,7 +76,7 @@ TEST_F(AuditorTest, NoAgentIsSupersededByARegistrationOfItsOwn) {
 TEST_F(AuditorTest, WhatIsAcknowledgedIsThere) {
   Allocation lost;
   lost.id = AllocationId("snu/p/a");
-  auditor_.Submitted("r1", {lost});
+  auditor_.Submitted("r1", {{.project = ProjectId("snu/p")}}, {lost});
   EXPECT_EQ(Rule(), "acknowledged_is_there");
 }
 
