@@ -164,7 +164,8 @@ void Auditor::ChargeByClock(const Holding& holding, const Course& course, Charge
   const Instant began_least = Instant::FromSeconds(holding.began.least.seconds());
   // They are free when a server says so: its clock may be behind that of the one which ordered it.
   const Instant least = std::min(ended.least, world_.Clock().least);
-  const Instant ended_least = Instant::FromSeconds(least.seconds());
+  // In whole seconds, and by two readings of clocks that may be drawn to each other meanwhile.
+  const Instant ended_least = Instant::FromSeconds(least.seconds() - 1);
   charged.least += gpus * seconds(holding.began.most, ended_least);
   charged.most += gpus * seconds(began_least, ended.most + Seconds{1});
 }

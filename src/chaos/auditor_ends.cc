@@ -125,9 +125,10 @@ std::optional<std::string> Auditor::CauseOf(const Allocation& was, const Allocat
       if (!course.stop || !was.window) return std::nullopt;
       ++course.stops;
       if (course.stops > 1) world_.Probe("allocation_stopped_twice");
-      if (!now.grows) {
-        course.left = {course.left.count - Between(was.window->start(), *course.stop).count};
-      }
+      // What is added is cut with what it is added to: of its time it had what its window says.
+      course.left = {course.left.count - (now.grows
+                                              ? was.window->length().count
+                                              : Between(was.window->start(), *course.stop).count)};
       course.stop.reset();
       return "stopped";
     case S::kFailed:

@@ -2,6 +2,11 @@
 #include "chaos/auditor.h"
 
 namespace allot::chaos {
+namespace {
+
+constexpr Seconds kJustEnded = Minutes(2);
+
+}  // namespace
 
 void Auditor::ExpectPlaced() {
   for (const auto& [id, one] : allocations_) {
@@ -11,7 +16,10 @@ void Auditor::ExpectPlaced() {
     // Others may have to end first, and it may come too late for it.
     if (one.request.deadline) continue;
     const auto before = one.after ? allocations_.find(*one.after) : allocations_.end();
-    const bool behind = before != allocations_.end() && !IsFinal(before->second.state);
+    // What ended a moment ago, at its deadline, was in its way for all passes before that.
+    const bool behind =
+        before != allocations_.end() &&
+        (!IsFinal(before->second.state) || *before->second.end_time + kJustEnded > world_.now());
     Expect(behind, "placed_in_time",
            id.str() + " has no start after enough passes: " + one.reason + ": " + one.message);
   }

@@ -116,10 +116,14 @@ void Auditor::CheckRequest(const Allocation& allocation, const Asked& asked) {
          "shape on the other model");
   expect(raw.duration && request.duration == *raw.duration, "duration");
   expect(request.deadline == raw.deadline, "deadline");
+  // Between the question and the commit, by whichever clock.
+  const Reading clock = world_.Clock();
+  const Instant asked_at{asked.time.micros - (world_.now().micros - clock.least.micros)};
   // What was to begin a moment ago begins at once.
   const bool begins_at_once = raw.earliest_start && request.earliest_start &&
                               *request.earliest_start > *raw.earliest_start &&
-                              MayBeNow(*request.earliest_start);
+                              *request.earliest_start >= asked_at &&
+                              *request.earliest_start <= clock.most;
   expect(request.earliest_start == raw.earliest_start || begins_at_once, "earliest start");
   expect(request.preemptible == raw.preemptible, "leave to be stopped");
   expect(request.borrow == raw.borrow, "leave to borrow");
@@ -127,10 +131,11 @@ void Auditor::CheckRequest(const Allocation& allocation, const Asked& asked) {
   const std::optional<int> most =
       raw.gpus_max ? std::optional(static_cast<int>(*raw.gpus_max)) : std::nullopt;
   expect(request.gpus_max == most, "size to grow to");
-  expect(allocation.create_time.micros >=
-                 asked.time.micros - (world_.now().micros - world_.Clock().least.micros) &&
-             allocation.create_time <= world_.Clock().most,
-         "time of its coming");
+  Expect(allocation.create_time >= asked_at && allocation.create_time <= clock.most,
+         "as_it_was_asked",
+         allocation.id.str() + " came at " + FormatRfc3339(allocation.create_time) +
+             ", which is not between " + FormatRfc3339(asked_at) + " and " +
+             FormatRfc3339(clock.most));
   expect(allocation.attempt == 0 && allocation.failures == 0 && allocation.preemptions == 0 &&
              !allocation.window && !allocation.promised && !allocation.urgent &&
              !allocation.consolidate && !allocation.remaining,

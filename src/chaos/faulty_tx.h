@@ -63,8 +63,9 @@ class FaultyTx final : public store::Tx {
   Result<std::vector<Node>> NodesOfCluster(const ClusterId& id) override {
     return Read(&Tx::NodesOfCluster, id);
   }
-  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme) override {
-    return Read(&Tx::LargestClusters, programme);
+  Result<LargestClusterByModel> LargestClusters(const ProgrammeId& programme,
+                                                Instant now) override {
+    return Read(&Tx::LargestClusters, programme, now);
   }
   Status InsertNodes(std::span<const Node> nodes) override {
     return Write(&Tx::InsertNodes, nodes);
@@ -240,6 +241,9 @@ class FaultyTx final : public store::Tx {
   }
   Result<std::optional<ApiKey>> FindApiKey(const KeyId& id) override {
     return Read(&Tx::FindApiKey, id);
+  }
+  Result<std::optional<ApiKey>> LockApiKey(const KeyId& id) override {
+    return Read(&Tx::LockApiKey, id);
   }
   Status InsertApiKey(const ApiKey& key) override { return Write(&Tx::InsertApiKey, key); }
   Result<store::Page<ApiKey>> ListApiKeys(const store::PageRequest& page) override {

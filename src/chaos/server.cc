@@ -55,6 +55,8 @@ void Server::Start() {
   ++lives_;
   life_ = std::make_unique<Life>(*this);
   in_.world.Trace(name_ + " starts");
+  // Others may call while the first comparison is under way, or when it fails.
+  NoteClock();
   // Before the first call, as it really does.
   CompareClocks();
   CompareClocksLater();
