@@ -1,6 +1,4 @@
 // What a second person decides is decided once, by another, and the call goes through once.
-#include <thread>
-
 #include "store/conformance.h"
 
 namespace allot::store {
@@ -93,28 +91,6 @@ TEST_P(StoreConformance, ACallWaitsOnceAtAnyTime) {
   second.id = ProposalId("p4");
   second.create_time = third.create_time;
   EXPECT_OK(Insert(store(), second));
-}
-
-// As control does it: look for one that waits, else enter it.
-TEST_P(StoreConformance, OfManyThatAskTheSameOneIsEntered) {
-  constexpr int kThreads = 6;
-  std::vector<std::string> found(kThreads);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&, i] {
-      const auto waits = Write(store(), [&](Tx& tx) -> Result<std::string> {
-        ALLOT_ASSIGN_OR_RETURN(const auto open, tx.LockProposalsOf(std::string(64, 'a')));
-        if (!open.empty()) return open.front().id.str();
-        const Proposal mine = Sample("p" + std::to_string(i));
-        ALLOT_RETURN_IF_ERROR(tx.InsertProposal(mine));
-        return mine.id.str();
-      });
-      found[static_cast<std::size_t>(i)] = waits.ok() ? *waits : Describe(waits.error());
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(found, std::vector<std::string>(kThreads, found[0]));
-  EXPECT_EQ(found[0].size(), 2U) << found[0];
 }
 
 TEST_P(StoreConformance, ProposalsAreDecidedOnceByAnother) {
