@@ -173,7 +173,8 @@ std::optional<std::string> Auditor::CauseOfLoss(const Allocation& was, const All
 bool Auditor::TimeIsOver(const Allocation& was, const Course& course) const {
   const Instant clock = world_.Clock().most;
   if (course.stop && clock >= *course.stop) return true;
-  if (!was.grows) return clock >= course.began.least + course.left;
+  const bool had_it_all = clock >= course.began.least + course.left;
+  if (!was.grows || had_it_all) return had_it_all;
   const auto base = courses_.find(*was.grows);
   return base != courses_.end() && TimeIsOver(allocations_.at(*was.grows), base->second);
 }
