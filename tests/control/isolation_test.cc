@@ -118,6 +118,7 @@ TEST_F(Isolation, AKeyEndsOnItsDateAndTellsNothing) {
 TEST_F(Isolation, ARepeatIsAnsweredAsTheFirstWasThoughItsKeyHasExpired) {
   Call call = As(Operator());
   call.request_id = "r1";
+  call.body_sha256 = Sha256Hex("body");
   const NewKey asked{.role = Role::kMember,
                      .institute = InstituteId("kist"),
                      .provider = {},

@@ -77,6 +77,7 @@ TEST_F(ReservationTest, OnceCancelledItHoldsNoMore) {
 TEST_F(ReservationTest, ARepeatIsAnsweredAsTheFirstWasThoughItHasBegun) {
   Call call = As(Operator());
   call.request_id = "r1";
+  call.body_sha256 = Sha256Hex("body");
   const auto request = Nodes({"n1"}, Seconds{0}, Hours(1));
   const auto first = Must(CreateReservation(*context, call, request));
   clock.Advance(Minutes(10));
