@@ -53,6 +53,8 @@ void Server::Start() {
     return;
   }
   ++lives_;
+  // Others go on while it resigns, and are not to meet the new one half begun.
+  life_.reset();
   life_ = std::make_unique<Life>(*this);
   in_.world.Trace(name_ + " starts");
   // Others may call while the first comparison is under way, or when it fails.
