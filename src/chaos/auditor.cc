@@ -274,8 +274,8 @@ void Auditor::Started(const Allocation& one) {
   Expect(one.window->start() >= course.began.least && one.window->start() <= course.began.most,
          "starts_by_the_clock", id + " starts at " + FormatRfc3339(one.window->start()));
   // What is added goes as far as what it is added to.
-  const bool fits = one.grows ? one.window->length() <= one.remaining.value_or(request.duration)
-                              : one.window->length() == course.left;
+  const bool fits =
+      one.grows ? one.window->length() <= course.left : one.window->length() == course.left;
   Expect(fits, "gets_what_it_asked_for", id + " got another time than it asked for");
   Expect(!request.deadline || one.window->end() <= *request.deadline, "deadline_held",
          id + " would end after its deadline");

@@ -1,8 +1,6 @@
 // What was asked for, as the auditor holds the service to it: each rule is seen to be broken once.
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,19 +8,17 @@
 #include "allot/control/allocations.h"
 #include "allot/control/enact.h"
 #include "allot/control/identity.h"
-#include "allot/control/policy_book.h"
 #include "allot/control/pool.h"
 #include "allot/control/reservations.h"
 #include "allot/control/submit.h"
 #include "allot/control/tenants.h"
-#include "allot/store/memory.h"
-#include "chaos/auditor.h"
+#include "chaos/audited.h"
 
 namespace allot::chaos {
 namespace {
 
 /// A pool of one cluster with two nodes, and one project, under an auditor's eyes.
-class Pool {
+class Pool : public Audited {
  public:
   Pool() {
     const auto key = control::CreateFirstKey(context_);
@@ -48,7 +44,6 @@ class Pool {
     auditor.Begin();
   }
 
-  std::string Rule() const { return world_.violated() ? world_.report.violation->rule : ""; }
   std::string What() const { return world_.violated() ? world_.report.violation->what : ""; }
   control::Call AsOperator() const {
     return {.principal = operator_, .request_id = {}, .body_sha256 = {}, .validate_only = false};
@@ -87,22 +82,10 @@ class Pool {
          .nodes = {{.name = "n1", .healthy = true}, {.name = "n2", .healthy = true}}}));
   }
 
-  const std::function<void(std::string_view)> silent_;
-  World world_{1, silent_};
-  LocalClock clock_{world_};
-  CountedIds ids_;
-  std::unique_ptr<store::Store> store_ = store::OpenMemory(clock_);
-  const Policy policy_ = [] {
-    Policy policy = DefaultPolicy();
-    policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
-    return policy;
-  }();
-  control::PolicyBook book_{policy_};
-  control::Context context_{*store_, clock_, ids_, book_};
   Principal operator_;
 
  public:
-  Auditor auditor{world_, context_, policy_};
+  Auditor& auditor = auditor_;
 };
 
 control::Submission Wanted() {

@@ -1,37 +1,15 @@
 // What the auditor is told, and what it makes of it: each rule is seen to be broken once.
-#include "chaos/auditor.h"
-
 #include <gtest/gtest.h>
-
-#include <memory>
 
 #include "allot/control/enact.h"
 #include "allot/control/identity.h"
-#include "allot/control/policy_book.h"
 #include "allot/control/pool.h"
-#include "allot/store/memory.h"
+#include "chaos/audited.h"
 
 namespace allot::chaos {
 namespace {
 
-class AuditorTest : public ::testing::Test {
- protected:
-  std::string Rule() const { return world_.violated() ? world_.report.violation->rule : ""; }
-
-  const std::function<void(std::string_view)> silent_;
-  World world_{1, silent_};
-  LocalClock clock_{world_};
-  CountedIds ids_;
-  std::unique_ptr<store::Store> store_ = store::OpenMemory(clock_);
-  const Policy policy_ = [] {
-    Policy policy = DefaultPolicy();
-    policy.programmes = {{ProgrammeId("call"), {64, 64}, Days(366)}};
-    return policy;
-  }();
-  control::PolicyBook book_{policy_};
-  control::Context context_{*store_, clock_, ids_, book_};
-  Auditor auditor_{world_, context_, policy_};
-};
+class AuditorTest : public ::testing::Test, protected Audited {};
 
 TEST_F(AuditorTest, NothingOfAnOlderSessionIsAccepted) {
   auditor_.Registered(ClusterId("c"), 1);
