@@ -2,7 +2,7 @@
 // nginx with the configuration as shipped, a real allotd on a real PostgreSQL, members who look at
 // their project from one address, and a flood from others. In turns without and with the flood.
 // Prints one JSON line for each flood; progress goes to stderr. With --direct the flood and the
-// members meet allotd itself.
+// members meet allotd itself. As root with the rules for how often an address may connect.
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -42,6 +43,7 @@ using std::chrono::milliseconds;
 
 struct Settings {
   bool direct = false;
+  bool firewall = true;
   std::string flood;
   int callers = 32;
   int pause_ms = 100;
@@ -190,6 +192,7 @@ struct Scene {
     served.CreateProject("quiet", "p", 500);
     key = served.CreateMemberKey("quiet");
     if (!settings.direct) edge.emplace(authority, served.address());
+    if (edge && settings.firewall) firewall = testing::EdgeFirewall::Make(edge->port());
     const auto limit = static_cast<rlim_t>(settings.descriptors);
     const rlimit both{limit, limit};
     prlimit(served.pid(), RLIMIT_NOFILE, &both, nullptr);
@@ -200,6 +203,7 @@ struct Scene {
   testing::Authority authority;
   testing::ServedAllotd served;
   std::optional<testing::Edge> edge;
+  std::unique_ptr<testing::EdgeFirewall> firewall;
   std::string key;
 };
 
@@ -326,6 +330,7 @@ nlohmann::ordered_json Measure(const Settings& settings, Flood::Kind kind,
   return {{"bench", "edge"},
           {"flood", Name(kind)},
           {"against", settings.direct ? "allotd" : "edge"},
+          {"firewall", scene.firewall != nullptr},
           {"flood_connections", options.connections},
           {"flood_addresses", options.addresses},
           {"flood_nice", options.nice},
@@ -362,6 +367,7 @@ int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("What three floods do to others behind the edge.");
   app.add_flag("--direct", settings.direct, "Against allotd itself, without the edge");
+  app.add_flag("!--no-firewall", settings.firewall, "An address may connect as often as it likes");
   app.add_option("--flood", settings.flood, "One of them [all three]")
       ->check(CLI::IsMember({"rapid_reset", "unfinished_headers", "connections"}));
   app.add_option("--callers", settings.callers, "Members with a connection each")

@@ -56,6 +56,24 @@ Edge::Edge(const Authority& authority, const std::string& server) : port_(FreePo
   }
 }
 
+EdgeFirewall::EdgeFirewall(int port) : table_("allot_edge_" + std::to_string(port)) {
+  const Ended made =
+      RunToEnd({"sh", "-c", "deploy/edge/edge firewall --listen \"$0\" | /usr/sbin/nft -f -",
+                std::to_string(port)});
+  if (made.exit_code != 0) throw std::runtime_error("nftables takes no rules: " + made.err);
+}
+
+EdgeFirewall::~EdgeFirewall() { RunToEnd({"/usr/sbin/nft", "delete", "table", "inet", table_}); }
+
+std::unique_ptr<EdgeFirewall> EdgeFirewall::Make(int port) {
+  const std::string tries = "allot_edge_try_" + std::to_string(getpid());
+  if (RunToEnd({"/usr/sbin/nft", "add table inet " + tries + "; delete table inet " + tries})
+          .exit_code != 0) {
+    return nullptr;
+  }
+  return std::unique_ptr<EdgeFirewall>(new EdgeFirewall(port));
+}
+
 std::vector<pid_t> Edge::pids() const {
   std::vector<pid_t> pids = {process_->pid()};
   const std::string master = std::to_string(process_->pid());

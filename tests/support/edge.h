@@ -34,4 +34,21 @@ class Edge {
   std::unique_ptr<Process> process_;
 };
 
+/// How often an address may connect to an edge, as shipped: rules of this machine's nftables for
+/// one port, which go with the object.
+class EdgeFirewall {
+ public:
+  /// Nothing where this user may make no rules. Throws std::runtime_error when it may, and they are
+  /// not taken.
+  static std::unique_ptr<EdgeFirewall> Make(int port);
+  ~EdgeFirewall();
+  EdgeFirewall(const EdgeFirewall&) = delete;
+  EdgeFirewall& operator=(const EdgeFirewall&) = delete;
+
+ private:
+  explicit EdgeFirewall(int port);
+
+  const std::string table_;
+};
+
 }  // namespace allot::testing
