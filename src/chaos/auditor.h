@@ -130,11 +130,12 @@ class Auditor {
     std::set<Wish> granted;
     /// Of the time it asked for, what it has not had.
     Seconds left;
-    /// Of its current attempt: when it began, for how long, and when it is to be stopped for
-    /// others.
+    /// Of its current attempt: when it began, for how long, when it is to be stopped for others,
+    /// and whether it waits for what is left of it then.
     Reading began;
     Seconds given;
     std::optional<Instant> stop;
+    bool comes_back = false;
     /// Of what it is added to, when it began.
     int base_attempt = 0;
     int failures = 0;

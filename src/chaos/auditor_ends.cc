@@ -75,9 +75,9 @@ void Auditor::CheckWindow(const Allocation& was, const Allocation& now) {
 }
 
 void Auditor::CheckStop(const Allocation& was, const Allocation& now, Course& course) {
-  // Its owner does not want what is left of it.
+  // Its owner does not want what is left of it; its window ends where it was cut.
   if (was.preempt_requested && !now.preempt_requested && now.state == was.state) {
-    course.stop.reset();
+    course.comes_back = false;
   }
   if (!now.preempt_requested || was.preempt_requested) return;
   const std::string& id = now.id.str();
@@ -92,6 +92,7 @@ void Auditor::CheckStop(const Allocation& was, const Allocation& now, Course& co
   Expect(now.window->end() >= earliest && now.window->end() < was.window->end(),
          "stopped_for_a_cause", id + " is to be stopped at " + FormatRfc3339(now.window->end()));
   course.stop = now.window->end();
+  course.comes_back = true;
 }
 
 std::optional<std::string> Auditor::CauseOf(const Allocation& was, const Allocation& now,
@@ -122,7 +123,7 @@ std::optional<std::string> Auditor::CauseOf(const Allocation& was, const Allocat
     case S::kPending:
       if (was.state == S::kPlanned) return "";
       if (was.state != S::kReleasing) return CauseOfLoss(was, now, course);
-      if (!course.stop || !was.window) return std::nullopt;
+      if (!course.stop || !course.comes_back || !was.window) return std::nullopt;
       ++course.stops;
       if (course.stops > 1) world_.Probe("allocation_stopped_twice");
       // What is added is cut with what it is added to: of its time it had what its window says.
