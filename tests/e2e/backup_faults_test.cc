@@ -210,6 +210,26 @@ TEST_F(BackupFaultsTest, ANewDatabaseIsNotBegunBesideBackupsOfOneThatIsLost) {
   EXPECT_TRUE(server.AwaitErr(R"("event":"serving")")) << server.err();
 }
 
+TEST_F(BackupFaultsTest, AnArchiveThatIsNotThereKeepsNobodyFromBeingServed) {
+  ASSERT_EQ(nation_.server().Terminate().exit_code, 0);
+  const std::string folder = backups_ / "not-mounted";
+  std::ofstream(folder) << "no folder";
+  const std::string config = restored_ / "allotd.yaml";
+  std::ofstream(config) << "backup: {folder: " << folder << "}\n";
+  const auto serve = [&](const std::string& data_dir) {
+    return std::vector<std::string>{Binary("allotd"), "serve",       "--data-dir",       data_dir,
+                                    "--listen",       "127.0.0.1:0", "--metrics-listen", "off",
+                                    "--config",       config};
+  };
+  Process server(serve(nation_.data_dir()));
+  EXPECT_TRUE(server.AwaitErr(R"("event":"backup_folder_unusable")")) << server.err();
+  EXPECT_TRUE(server.AwaitErr(R"("event":"serving")")) << server.err();
+  // Of a new one it is a mistake in the configuration.
+  const Ended refused = RunToEnd(serve(restored_ / "new"));
+  EXPECT_EQ(refused.exit_code, 1) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("not-mounted"));
+}
+
 TEST_F(BackupFaultsTest, AServerOnADatabaseOfOthersTellsOfItsBackupsToo) {
   ASSERT_EQ(Backup().exit_code, 0);
   const std::string config = backups_ / "allotd.yaml";

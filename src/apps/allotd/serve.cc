@@ -118,17 +118,26 @@ class Database {
     if (!backup.folder.empty()) {
       ALLOT_RETURN_IF_ERROR(RequireNothingToRestore(options.data_dir, backup.folder));
       const std::string log = backup::LogFolderOf(backup.folder);
-      ALLOT_RETURN_IF_ERROR(backup::PrepareLogFolder(log));
+      if (const Status prepared = backup::PrepareLogFolder(log); !prepared.ok()) {
+        // The nation does not wait for an archive that is not mounted or full: PostgreSQL keeps
+        // what it cannot archive and tries again. A setting that never worked is refused.
+        if (IsNew(options.data_dir)) return prepared.error();
+        LogWarning("backup_folder_unusable", {{"cause", Describe(prepared.error())}});
+      }
       cluster.settings = backup::ArchiveSettings(log, backup.archive_timeout);
     }
     return store::PrivateCluster::Start(cluster);
   }
 
+  static bool IsNew(const std::string& data_dir) {
+    std::error_code problem;
+    return !std::filesystem::exists(data_dir + "/postgres", problem);
+  }
+
   /// Started by mistake on an empty folder, after a loss say, it would serve a nation without
   /// anybody, whose agents are told that their clusters do not exist.
   static Status RequireNothingToRestore(const std::string& data_dir, const std::string& folder) {
-    std::error_code problem;
-    if (std::filesystem::exists(data_dir + "/postgres", problem)) return Ok{};
+    if (!IsNew(data_dir)) return Ok{};
     const auto backups = backup::ListBackups(folder);
     if (!backups.ok() || backups->empty()) return Ok{};
     return StateError(Reason::kConfigInvalid,
