@@ -36,6 +36,7 @@ int64_t Agent::OrderTurn() {
   under_way_retry_ms_ = options_.inventory_poll_ms;
   bool settled = false;
   bool stuck = false;
+  bool begun = false;
   for (const UnreadableOrder& order : pulled.unreadable) {
     if (stopping_.load()) return 0;
     log_(LogLevel::kError, "an order that this agent cannot read",
@@ -47,7 +48,9 @@ int64_t Agent::OrderTurn() {
     if (stopping_.load()) return 0;
     // What was tried comes again once the others had their turn.
     if (tried_.contains(order.id)) continue;
-    if (OrdersAreOld()) return 0;
+    if (OrdersAreOld()) return begun ? 0 : AnswerWasLate();
+    begun = true;
+    late_answers_ = 0;
     tried_.insert(order.id);
     const Settled result = Settle(order);
     settled |= result == Settled::kYes;
@@ -60,6 +63,15 @@ int64_t Agent::OrderTurn() {
   if (stuck && !settled) return stuck_backoff_.NextMs();
   if (under_way_ && !settled) return under_way_retry_ms_;
   return 0;
+}
+
+/// A question that waited for its first order is answered late once; a server that takes so long
+/// each time is not to be asked without a pause.
+int64_t Agent::AnswerWasLate() {
+  if (++late_answers_ == 1) return 0;
+  log_(LogLevel::kWarn, "orders come too late to be begun, so they are asked for again",
+       {{"took_ms", steady_ms_() - pulled_ms_}, {"at_most_ms", options_.order_age_max_ms}});
+  return stuck_backoff_.NextMs();
 }
 
 bool Agent::OrdersAreOld() const { return steady_ms_() - pulled_ms_ > options_.order_age_max_ms; }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "allot/control/enact.h"
@@ -43,16 +42,19 @@ Result<Cluster> LockForAgent(store::Tx& tx, const Principal& principal, const Cl
 
 namespace {
 
-/// Brings the rows to what the agent reports; `complete` removes nodes that are not named.
-struct NodeDifference {
-  std::vector<Node> inserted;
-  std::vector<Node> updated;
-  /// Of those updated, whose health is what it was: under another leaf, or only in other words.
-  std::set<NodeId> only_moved;
-  std::set<NodeId> only_reworded;
+enum class News : uint8_t { kNone, kOtherWords, kOtherHealth };
+
+struct ChangedNode {
+  Node node;
+  News news = News::kNone;
+  bool moved = false;
 };
 
-enum class News : uint8_t { kNone, kOtherWords, kOtherHealth };
+/// What brings the rows to what the agent reports.
+struct NodeDifference {
+  std::vector<Node> inserted;
+  std::vector<ChangedNode> changed;
+};
 
 News Judge(Node& node, bool healthy, const std::string& reason) {
   const NodeHealth health = healthy ? NodeHealth::kReady : NodeHealth::kDown;
@@ -77,26 +79,29 @@ std::string Describe(const NodeDifference& difference) {
   for (const Node& node : difference.inserted) {
     add(node, "new and " + std::string(Name(node.health)));
   }
-  for (const Node& node : difference.updated) {
-    if (difference.only_reworded.contains(node.id)) continue;
-    add(node, difference.only_moved.contains(node.id)
-                  ? "now at " + (node.leaf.empty() ? std::string("no leaf") : node.leaf)
-                  : std::string(Name(node.health)));
+  for (const auto& [node, news, moved] : difference.changed) {
+    if (news == News::kOtherHealth) {
+      add(node, std::string(Name(node.health)));
+    } else if (moved) {
+      add(node, "now at " + (node.leaf.empty() ? std::string("no leaf") : node.leaf));
+    }
   }
   if (count > kNamed) text += " and " + std::to_string(count - kNamed) + " more";
   return text;
 }
 
 Status Write(store::Tx& tx, const Principal& principal, const ClusterId& cluster, Instant now,
-             NodeDifference& difference) {
-  if (difference.inserted.empty() && difference.updated.empty()) return Ok{};
+             const NodeDifference& difference) {
+  if (difference.inserted.empty() && difference.changed.empty()) return Ok{};
   const std::string what = Describe(difference);
   if (!what.empty()) {
     ALLOT_RETURN_IF_ERROR(
         tx.Audit(Record({.principal = principal}, now, "cluster.nodes", cluster.str(), {}, what)));
   }
   if (!difference.inserted.empty()) ALLOT_RETURN_IF_ERROR(tx.InsertNodes(difference.inserted));
-  if (!difference.updated.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(difference.updated));
+  std::vector<Node> updated;
+  for (const ChangedNode& changed : difference.changed) updated.push_back(changed.node);
+  if (!updated.empty()) ALLOT_RETURN_IF_ERROR(tx.UpdateNodes(updated));
   return Ok{};
 }
 
@@ -125,14 +130,12 @@ Result<NodeDifference> FromInventory(store::Tx& tx, const Inventory& inventory) 
       const ReportedNode& node = *found->second;
       const bool moved = std::exchange(row.leaf, node.leaf) != node.leaf;
       const News news = Judge(row, node.healthy, node.reason);
-      if (news != News::kOtherHealth && moved) difference.only_moved.insert(row.id);
-      if (news == News::kOtherWords && !moved) difference.only_reworded.insert(row.id);
-      if (news != News::kNone || moved) difference.updated.push_back(row);
+      if (news != News::kNone || moved) difference.changed.push_back({row, news, moved});
       reported.erase(found);
     } else if (row.health != NodeHealth::kRemoved) {
       row.health = NodeHealth::kRemoved;
       row.reason = "no longer in the provider's inventory";
-      difference.updated.push_back(row);
+      difference.changed.push_back({row, News::kOtherHealth});
     }
   }
   for (const auto& [id, node] : reported) {
@@ -157,8 +160,7 @@ Result<NodeDifference> FromHeartbeat(store::Tx& tx, const HeartbeatMessage& mess
     const auto found = unhealthy.find(row.id);
     const bool healthy = found == unhealthy.end();
     const News news = Judge(row, healthy, healthy ? "" : found->second->reason);
-    if (news == News::kOtherWords) difference.only_reworded.insert(row.id);
-    if (news != News::kNone) difference.updated.push_back(row);
+    if (news != News::kNone) difference.changed.push_back({row, news});
   }
   return difference;
 }
@@ -216,7 +218,7 @@ Result<Cluster> SyncInventory(const Context& context, const Principal& principal
           }
           cluster.newest_report = mark;
         }
-        ALLOT_ASSIGN_OR_RETURN(auto difference, FromInventory(tx, inventory));
+        ALLOT_ASSIGN_OR_RETURN(const auto difference, FromInventory(tx, inventory));
         ALLOT_RETURN_IF_ERROR(Write(tx, principal, cluster.id, now, difference));
         cluster.inventory_generation = inventory.generation;
         cluster.last_heartbeat = now;
@@ -240,7 +242,7 @@ Result<HeartbeatAnswer> Heartbeat(const Context& context, const Principal& princ
         if (mark.number != 0 && mark <= cluster.newest_report) return answer;
         // Without the inventory it belongs to, "every other node works" would be a guess.
         if (!answer.inventory_wanted) {
-          ALLOT_ASSIGN_OR_RETURN(auto difference, FromHeartbeat(tx, message));
+          ALLOT_ASSIGN_OR_RETURN(const auto difference, FromHeartbeat(tx, message));
           ALLOT_RETURN_IF_ERROR(Write(tx, principal, cluster.id, now, difference));
         }
         ALLOT_RETURN_IF_ERROR(

@@ -169,8 +169,10 @@ class Application {
     ids.push_back(Stopped(preemption).id);
     for (const AllocationId& id : ids) {
       Allocation& allocation = *current_.at(id);
-      // A step may be stopped by itself, too.
-      if (!allocation.preempt_requested) ALLOT_RETURN_IF_ERROR(Stop(preemption, allocation));
+      // A step may be stopped by itself, too, and one that was may end sooner than its base.
+      const bool ends_by_itself = allocation.window->end() <= preemption.stop;
+      if (allocation.preempt_requested || ends_by_itself) continue;
+      ALLOT_RETURN_IF_ERROR(Stop(preemption, allocation));
     }
     return Ok{};
   }

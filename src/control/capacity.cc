@@ -45,14 +45,19 @@ class CapacityCount {
       if (node.health == NodeHealth::kRemoved) continue;
       ++cluster.nodes;
       cluster.gpus += kGpusPerNode;
-      if (IsDraining(view_.clusters().at(node.cluster), node)) ++cluster.nodes_draining;
+      const Cluster& of = view_.clusters().at(node.cluster);
+      const bool draining = IsDraining(of, node);
+      const bool in_service = !draining && IsInService(of, capacity_.time);
+      if (draining) ++cluster.nodes_draining;
       if (node.health == NodeHealth::kReady) {
         ++cluster.nodes_ready;
         cluster.gpus_online += kGpusPerNode;
       } else if (node.health == NodeHealth::kUnknown) {
         ++cluster.nodes_unknown;
+        if (in_service) ++cluster.nodes_unknown_in_service;
       } else {
         ++cluster.nodes_down;
+        if (in_service) ++cluster.nodes_down_in_service;
       }
     }
   }

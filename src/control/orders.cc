@@ -41,11 +41,10 @@ Status Provisioned(store::Tx& tx, const Context& context, const Order& order, bo
                      std::to_string(policy->failures_max));
 }
 
-/// What was stopped for others waits for what is left of it.
-Status WaitAgain(store::Tx& tx, Allocation& allocation, Instant now) {
-  // What was added to another goes as far as that one does; and what it was charged for is not set
-  // aside for it once more.
-  allocation.remaining = ToServe(allocation).duration - allocation.window->length();
+/// What was stopped for others waits for what is left of it: of what was added to another, too, for
+/// what it was charged for is not set aside for it once more.
+Status WaitAgain(store::Tx& tx, Allocation& allocation, Seconds left, Instant now) {
+  allocation.remaining = left;
   ALLOT_RETURN_IF_ERROR(
       Move(allocation, AllocationEvent::kPreempt, now, allocation.reason, allocation.message));
   ALLOT_RETURN_IF_ERROR(Requeue(tx, allocation, now, "preempted",
@@ -75,7 +74,12 @@ Status Released(store::Tx& tx, const Context& context, const Order& order, Alloc
   ALLOT_RETURN_IF_ERROR(
       Charge(tx, *context.policies.At(now), allocation, std::min(order.create_time, freed)));
   ALLOT_RETURN_IF_ERROR(tx.ReleaseClaims(allocation.id, order.attempt, freed));
-  if (allocation.preempt_requested) return WaitAgain(tx, allocation, now);
+  if (allocation.preempt_requested) {
+    const Seconds left = ToServe(allocation).duration - allocation.window->length();
+    if (left.count > 0) return WaitAgain(tx, allocation, left, now);
+    // A server of an earlier release gave a step all of its base's time, and not what it had left.
+    allocation.preempt_requested = false;
+  }
   // Never empty, as its claims are: what was over before it began, within a second or by another
   // clock, had its first instant.
   const Instant start = allocation.window->start();

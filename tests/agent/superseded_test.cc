@@ -220,6 +220,20 @@ TEST_F(SupersededTest, OrdersWhoseAnswerLayUnreadArePulledAgain) {
   EXPECT_THAT(adapter_.provisioned, ElementsAre("o1"));
 }
 
+TEST_F(SupersededTest, AServerThatAlwaysAnswersLateIsNotAskedWithoutAPause) {
+  const One one = Make("state");
+  one.agent->ReportTurn();
+  server_.open = {MakeOrder("o1", kProvision, 1)};
+  const auto answer_late = [&] { now_ms_ += 5'001; };
+  server_.while_pulling = answer_late;
+  EXPECT_EQ(one.agent->OrderTurn(), 0) << "the question may have waited for the order";
+  server_.while_pulling = answer_late;
+  EXPECT_GT(one.agent->OrderTurn(), 0);
+  EXPECT_THAT(adapter_.provisioned, IsEmpty());
+  one.agent->OrderTurn();
+  EXPECT_THAT(adapter_.provisioned, ElementsAre("o1"));
+}
+
 TEST_F(SupersededTest, OrdersThatWerePulledLongAgoAreNotBegun) {
   const One one = Make("state");
   one.agent->ReportTurn();

@@ -382,6 +382,27 @@ TEST_F(AgentTest, ADrainOfAClusterIsNotThatOfItsNodes) {
   }
 }
 
+TEST_F(AgentTest, ANodeThatNeedNotWorkIsNotMissed) {
+  const auto count = [&] {
+    return Must(GetCapacity(*context, Operator(), *planner, Seconds{0}, Seconds{0})).clusters[0];
+  };
+  Must(Beat({{.name = "n1", .healthy = false, .reason = "fan"},
+             {.name = "n2", .healthy = false, .reason = "fan"}}));
+  EXPECT_EQ(count().nodes_down_in_service, 2);
+  Must(Drain(*context, As(Operator()),
+             {.provider = ProviderId("prov"),
+              .cluster = ClusterId("c"),
+              .node = NodeId("c/n1"),
+              .draining = true,
+              .reason = "is repaired"}));
+  EXPECT_EQ(count().nodes_down, 2);
+  EXPECT_EQ(count().nodes_down_in_service, 1);
+  // Silent: unknown, but for the one that is drained.
+  PassTime(Seconds{60});
+  EXPECT_EQ(count().nodes_unknown + count().nodes_down, 4);
+  EXPECT_EQ(count().nodes_unknown_in_service + count().nodes_down_in_service, 3);
+}
+
 TEST_F(AgentTest, WhatADeadOrSilentNodeDoesIsNotCountedAsUse) {
   SubmitAs("snu", "a", 1, Hours(4));
   Settle();

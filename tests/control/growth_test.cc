@@ -317,6 +317,20 @@ TEST_F(GrowthTest, WhatBeginsAnewHasTheRestAddedToIt) {
   EXPECT_EQ(Get("snu/p/train").window->length(), Days(2));
   ASSERT_EQ(StateOf("snu/p/train-g1"), AllocationState::kActive);
   EXPECT_EQ(Get("snu/p/train-g1").window->length(), left);
+
+  // Its base is stopped, by a moment at which the step has ended by itself.
+  const Instant end = Get("snu/p/train-g1").window->end();
+  Wait(Between(clock.Now(), end - Minutes(5)));
+  SubmitAs("kist", "four", 4, Hours(1));
+  Settle();
+  ASSERT_TRUE(Get("snu/p/train").preempt_requested);
+  ASSERT_GT(Get("snu/p/train").window->end(), end);
+  EXPECT_EQ(Get("snu/p/train-g1").window->end(), end);
+  Wait(Minutes(11));
+  EnactAll();
+  EXPECT_EQ(StateOf("snu/p/train-g1"), AllocationState::kCompleted);
+  Run();
+  EXPECT_EQ(StateOf("kist/p/four"), AllocationState::kActive);
 }
 
 TEST_F(GrowthTest, NamesAndDecisionsThatDoNotGoWithIt) {

@@ -117,6 +117,8 @@ class Agent {
   bool Acknowledge(const OrderId& order, const Outcome& outcome);
   /// Whether the orders pulled last may have been withdrawn since, this agent superseded.
   bool OrdersAreOld() const;
+  /// When to ask again for orders of which none could be begun, in ms.
+  int64_t AnswerWasLate();
   /// Logs it, and ends the agent when trying again cannot help. `session` is the one that the call
   /// was of, 0 for none.
   void Note(const char* call, int64_t session, const Failure& failure);
@@ -159,6 +161,8 @@ class Agent {
   /// Under which the orders at hand were pulled, and when.
   int64_t orders_session_ = 0;
   int64_t pulled_ms_ = 0;
+  /// In a row, too late for any order to be begun.
+  int late_answers_ = 0;
   /// Of a list that became old: what was tried before the rest was pulled anew.
   std::set<OrderId> tried_;
   bool under_way_ = false;

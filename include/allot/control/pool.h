@@ -44,6 +44,9 @@ struct ClusterCapacity {
   int nodes_draining = 0;
   int nodes_unknown = 0;
   int nodes_down = 0;
+  /// Of those, the ones that are meant to work: not draining, in a cluster between its dates.
+  int nodes_unknown_in_service = 0;
+  int nodes_down_in_service = 0;
   int gpus = 0;
   int gpus_online = 0;  ///< on ready nodes
   int gpus_held = 0;    ///< claimed, until the release is confirmed

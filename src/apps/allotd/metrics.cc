@@ -68,7 +68,9 @@ void AddPool(const control::Capacity& capacity, std::vector<MetricFamily>& famil
   MetricFamily held = GaugeFamily("allot_pool_gpus_held",
                                   "GPUs claimed, until the provider confirmed their release.");
   MetricFamily in_use = GaugeFamily("allot_pool_gpus_in_use", "GPUs of active allocations.");
-  MetricFamily nodes = GaugeFamily("allot_pool_nodes", "Nodes by state.");
+  MetricFamily nodes = GaugeFamily("allot_pool_nodes",
+                                   "Nodes by state: ready and draining, whatever else they are; "
+                                   "unknown and down, of those that are meant to work.");
   for (const control::ClusterCapacity& cluster : capacity.clusters) {
     const Labels labels = LabelsOf(cluster);
     AddValue(gpus, labels, cluster.gpus);
@@ -77,8 +79,8 @@ void AddPool(const control::Capacity& capacity, std::vector<MetricFamily>& famil
     AddValue(in_use, labels, cluster.gpus_in_use);
     AddValue(nodes, With(labels, "state", "ready"), cluster.nodes_ready);
     AddValue(nodes, With(labels, "state", "draining"), cluster.nodes_draining);
-    AddValue(nodes, With(labels, "state", "unknown"), cluster.nodes_unknown);
-    AddValue(nodes, With(labels, "state", "down"), cluster.nodes_down);
+    AddValue(nodes, With(labels, "state", "unknown"), cluster.nodes_unknown_in_service);
+    AddValue(nodes, With(labels, "state", "down"), cluster.nodes_down_in_service);
   }
   for (MetricFamily* family : {&gpus, &online, &held, &in_use, &nodes}) {
     families.push_back(std::move(*family));

@@ -97,6 +97,9 @@ void Patiently(Step step) {
       return step();
     } catch (const pqxx::sql_error& error) {
       if (error.sqlstate() != kLockNotAvailable || tries == kTriesMax) throw;
+    } catch (const pqxx::deadlock_detected&) {
+      // With a call that takes the tables the other way round; in libpqxx 6 it is no sql_error.
+      if (tries == kTriesMax) throw;
     }
     std::this_thread::sleep_for(kGiveWay);
   }
