@@ -70,15 +70,9 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
                               const ClusterUpdate& update) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
   const Instant now = context.clock.Now();
-  if (update.programmes) {
-    // Promises of those it serves no more are lost.
-    if (update.reason.empty()) {
-      return FieldError(Reason::kFieldRequired, "reason", "", "why its programmes change");
-    }
-    for (std::size_t i = 0; i < update.programmes->size(); ++i) {
-      ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(
-          (*update.programmes)[i], now, "cluster.programmes[" + std::to_string(i) + ']'));
-    }
+  // Promises of those it serves no more are lost.
+  if (update.programmes && update.reason.empty()) {
+    return FieldError(Reason::kFieldRequired, "reason", "", "why its programmes change");
   }
   const auto read = [&](store::Tx& tx, const std::string&) -> Result<Cluster> {
     ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.FindCluster(update.id));
@@ -88,6 +82,11 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
   return Once<Cluster>(
       context, call, now,
       [&](store::Tx& tx) -> Result<Cluster> {
+        // Not before: of a repeat they may have been right when it came first.
+        for (std::size_t i = 0; update.programmes && i < update.programmes->size(); ++i) {
+          ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(
+              (*update.programmes)[i], now, "cluster.programmes[" + std::to_string(i) + ']'));
+        }
         ALLOT_ASSIGN_OR_RETURN(auto locked, tx.LockCluster(update.id));
         if (!locked || locked->provider != update.provider) {
           return NotFound("name", update.id.str());

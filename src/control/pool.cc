@@ -120,14 +120,15 @@ Result<Cluster> CreateCluster(const Context& context, const Call& call, const Cl
     return FieldError(Reason::kFieldRequired, "cluster.programmes", "", "at least one programme");
   }
   const Instant now = context.clock.Now();
-  for (std::size_t i = 0; i < cluster.programmes.size(); ++i) {
-    ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(
-        cluster.programmes[i], now, "cluster.programmes[" + std::to_string(i) + ']'));
-  }
-  ALLOT_RETURN_IF_ERROR(CheckDates(cluster, /*before=*/{}, now));
   return Once<Cluster>(
       context, call, now,
       [&](store::Tx& tx) -> Result<Cluster> {
+        // Not before: of a repeat they may have been right when it came first.
+        for (std::size_t i = 0; i < cluster.programmes.size(); ++i) {
+          ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(
+              cluster.programmes[i], now, "cluster.programmes[" + std::to_string(i) + ']'));
+        }
+        ALLOT_RETURN_IF_ERROR(CheckDates(cluster, /*before=*/{}, now));
         ALLOT_ASSIGN_OR_RETURN(auto provider, tx.FindProvider(cluster.provider));
         if (!provider) return NotFound("parent", cluster.provider.str());
         ALLOT_ASSIGN_OR_RETURN(auto existing, tx.FindCluster(cluster.id));

@@ -37,8 +37,13 @@ Status CheckSteps(std::span<const Request> requests, std::span<const Submission>
   return Ok{};
 }
 
-/// Times that have gone by, or are too near now: a minute ago they may have been right.
-bool IsOfItsTime(const Error& error) {
+/// Times that have gone by, or are too near now, and what is too much by the exchange rate in
+/// force: a minute ago they may have been right.
+bool IsOfItsTime(const Error& error, const RawRequest& sent) {
+  if (sent.exchange &&
+      (error.reason == Reason::kGpusOutOfRange || error.reason == Reason::kNodesOutOfRange)) {
+    return true;
+  }
   return error.reason == Reason::kEarliestStartOutOfRange ||
          error.reason == Reason::kDeadlineTooEarly;
 }
@@ -135,7 +140,8 @@ Result<PreparedSubmissions> Prepare(const Context& context, const Call& call,
     auto request =
         ParseRequest(submission.request, prepared.now, *policy, submission.path + kRequestPath);
     if (!request.ok()) {
-      if (call.request_id.empty() || !IsOfItsTime(request.error())) return request.error();
+      const bool may_have_been_right = IsOfItsTime(request.error(), submission.request);
+      if (call.request_id.empty() || !may_have_been_right) return request.error();
       prepared.refusal = request.error();
       prepared.requests.clear();
       prepared.ids.clear();

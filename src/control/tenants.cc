@@ -74,12 +74,14 @@ Result<store::Page<Institute>> ListInstitutes(const Context& context, const Prin
 Result<Project> CreateProject(const Context& context, const Call& call, const Project& asked) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
   const Instant now = context.clock.Now();
-  ALLOT_RETURN_IF_ERROR(context.policies.CheckProgramme(asked.programme, now, "project.programme"));
   Project project = asked;
   project.create_time = now;
   return Once<Project>(
       context, call, now,
       [&](store::Tx& tx) -> Result<Project> {
+        // Not before: of a repeat it may have been right when it came first.
+        ALLOT_RETURN_IF_ERROR(
+            context.policies.CheckProgramme(project.programme, now, "project.programme"));
         ALLOT_ASSIGN_OR_RETURN(auto institute, tx.FindInstitute(project.institute));
         if (!institute) return NotFound("parent", project.institute.str());
         ALLOT_ASSIGN_OR_RETURN(auto existing, tx.FindProject(project.id));

@@ -49,6 +49,85 @@ TEST_F(SubmitTest, ARepeatIsAnsweredAsTheFirstWasThoughItsTimesHaveGoneBy) {
   EXPECT_EQ(Must(ListAllocations(*context, Member("snu"), {}, {})).items.size(), 2U);
 }
 
+TEST_F(SubmitTest, ARepeatIsAnsweredAsTheFirstWasThoughTheRateOfExchangeHasChanged) {
+  SetQuota("snu/p", 64, 1'000'000);
+  Submission by_gpu = Ask("snu", "by-gpu", 1, Hours(1));
+  by_gpu.request = {.gpus = 16,
+                    .nodes = {},
+                    .gpus_per_node = {},
+                    .models = {"B200", "H200"},
+                    .duration = Hours(1),
+                    .exchange = true};
+  Submission by_node = Ask("snu", "by-node", 2, Hours(1));
+  by_node.request.models = {"B200", "H200"};
+  by_node.request.exchange = true;
+  policy.b200_worth_permille = 2'000;
+  const Allocation first = Must(Submit(*context, AsMember("r1", "by-gpu"), by_gpu));
+  const Allocation second = Must(Submit(*context, AsMember("r2", "by-node"), by_node));
+  // By which no cluster there could be holds as much.
+  policy.b200_worth_permille = 2'000'000;
+  EXPECT_EQ(Must(Submit(*context, AsMember("r1", "by-gpu"), by_gpu)), first);
+  EXPECT_EQ(Must(Submit(*context, AsMember("r2", "by-node"), by_node)), second);
+  for (const std::string id : {"r3", ""}) {
+    EXPECT_EQ(ReasonOf(Submit(*context, AsMember(id, "by-gpu"), by_gpu)), Reason::kGpusOutOfRange);
+    EXPECT_EQ(ReasonOf(Submit(*context, AsMember(id, "by-node"), by_node)),
+              Reason::kNodesOutOfRange);
+  }
+  EXPECT_EQ(Must(ListAllocations(*context, Member("snu"), {}, {})).items.size(), 2U);
+}
+
+/// What an operator entered, and what only then became wrong.
+class RepeatedEntryTest : public SubmitTest {
+ protected:
+  Call AsOperator(const std::string& request_id) const {
+    return {.principal = Operator(), .request_id = request_id, .body_sha256 = Sha256Hex("body")};
+  }
+};
+
+TEST_F(RepeatedEntryTest, ACreatedClusterIsAnsweredThoughItHasJoinedAndItsProgrammeIsGone) {
+  Cluster cluster = MakeCluster("soon");
+  cluster.join_time = clock.Now() + Seconds{5};
+  const Cluster made = Must(CreateCluster(*context, AsOperator("r1"), cluster));
+  clock.Advance(Seconds{10});
+  EXPECT_EQ(Must(CreateCluster(*context, AsOperator("r1"), cluster)), made);
+  for (const std::string id : {"r2", ""}) {
+    EXPECT_EQ(ReasonOf(CreateCluster(*context, AsOperator(id), cluster)), Reason::kTimeOutOfRange);
+  }
+  policy.programmes = {{ProgrammeId("other"), {64, 64}, Days(366)}};
+  EXPECT_EQ(Must(CreateCluster(*context, AsOperator("r1"), cluster)), made);
+  cluster.join_time.reset();
+  for (const std::string id : {"r2", ""}) {
+    EXPECT_EQ(ReasonOf(CreateCluster(*context, AsOperator(id), cluster)), Reason::kEnumUnknown);
+  }
+}
+
+TEST_F(RepeatedEntryTest, AChangedClusterIsAnsweredThoughItsProgrammeIsGone) {
+  policy.programmes.push_back({ProgrammeId("other"), {64, 64}, Days(1)});
+  const ClusterUpdate update{.provider = ProviderId("prov"),
+                             .id = ClusterId("c"),
+                             .programmes = {{ProgrammeId("call"), ProgrammeId("other")}},
+                             .reason = "more of it"};
+  const Cluster changed = Must(UpdateCluster(*context, AsOperator("r1"), update));
+  policy.programmes.pop_back();
+  EXPECT_EQ(Must(UpdateCluster(*context, AsOperator("r1"), update)), changed);
+  for (const std::string id : {"r2", ""}) {
+    EXPECT_EQ(ReasonOf(UpdateCluster(*context, AsOperator(id), update)), Reason::kEnumUnknown);
+  }
+}
+
+TEST_F(RepeatedEntryTest, ACreatedProjectIsAnsweredThoughItsProgrammeIsGone) {
+  Project project;
+  project.id = ProjectId("snu/q");
+  project.institute = InstituteId("snu");
+  project.programme = ProgrammeId("call");
+  const Project made = Must(CreateProject(*context, AsOperator("r1"), project));
+  policy.programmes = {{ProgrammeId("other"), {64, 64}, Days(366)}};
+  EXPECT_EQ(Must(CreateProject(*context, AsOperator("r1"), project)), made);
+  for (const std::string id : {"r2", ""}) {
+    EXPECT_EQ(ReasonOf(CreateProject(*context, AsOperator(id), project)), Reason::kEnumUnknown);
+  }
+}
+
 TEST_F(SubmitTest, ValidateOnlyChecksEverythingAndChangesNothing) {
   Call call = AsMember("r1", "body");
   call.validate_only = true;

@@ -45,8 +45,8 @@ struct PreparedSubmissions {
   /// requests nor ids, and only a repeat is answered otherwise.
   std::optional<Error> refusal;
 };
-/// Requires: 1 to kSubmissionsMax, of one project. Succeeds with what only time made wrong, if it
-/// has a request id: it may be a repeat.
+/// Requires: 1 to kSubmissionsMax, of one project. Succeeds with what only time, or a policy that
+/// took effect meanwhile, made wrong, if it has a request id: it may be a repeat.
 Result<PreparedSubmissions> Prepare(const Context& context, const Call& call,
                                     std::vector<Submission> submissions);
 
