@@ -2,21 +2,51 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
 #include "support/manual_clock.h"
 
 namespace allot::control {
 namespace {
+
+/// Another clock, at the next reading of which something happens before and behind.
+class InterruptedClock final : public Clock {
+ public:
+  explicit InterruptedClock(const Clock& clock) : clock_(clock) {}
+  Instant Now() const override {
+    if (const auto happens = std::exchange(before_read, {})) happens();
+    const Instant now = clock_.Now();
+    if (const auto happens = std::exchange(behind_read, {})) happens();
+    return now;
+  }
+
+  mutable std::function<void()> before_read;
+  mutable std::function<void()> behind_read;
+
+ private:
+  const Clock& clock_;
+};
 
 /// Three clocks that can be set each by itself, compared once a second.
 class ServiceClockTest : public ::testing::Test {
  protected:
   void PassSeconds(int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
-      steady_ += 1'000'000;
-      machine_.Advance(Seconds{1});
-      store_.Advance(Seconds{1});
+      PassMicros(1'000'000);
       clock_.Compare(store_.Now(), steady_ - 2'000, steady_);
     }
+  }
+  void PassMicros(int64_t micros) {
+    steady_ += micros;
+    machine_.Set({machine_.Now().micros + micros});
+    store_.Set({store_.Now().micros + micros});
+  }
+  /// Its owner is interrupted once as it reads the machine's clock: for so long before it is told
+  /// the time, and for so long behind that.
+  void InterruptNext(int64_t before_micros, int64_t behind_micros) {
+    looked_at_.before_read = [this, before_micros] { PassMicros(before_micros); };
+    looked_at_.behind_read = [this, behind_micros] { PassMicros(behind_micros); };
   }
   /// Seconds that it is ahead of the true time.
   int64_t Ahead() const { return (clock_.Now().micros - (kStart.micros + steady_)) / 1'000'000; }
@@ -25,7 +55,8 @@ class ServiceClockTest : public ::testing::Test {
   int64_t steady_ = 1;
   testing::ManualClock machine_{kStart};
   testing::ManualClock store_{kStart};
-  ServiceClock clock_{machine_, [this] { return steady_; }};
+  InterruptedClock looked_at_{machine_};
+  ServiceClock clock_{looked_at_, [this] { return steady_; }};
 };
 
 TEST_F(ServiceClockTest, GoesWithTheStoreAndTheMachine) {
@@ -129,6 +160,61 @@ TEST_F(ServiceClockTest, AStoreThatDriftsDoesNotTakeItAlong) {
   }
   EXPECT_TRUE(clock_.is_sure());
   EXPECT_EQ(Ahead(), 0) << "by then it goes with the machine";
+}
+
+/// Which of the two clocks at the border is right is not for one reading to say.
+class BorderTest : public ServiceClockTest {
+ protected:
+  /// The store's has drifted until its own clock went on by itself, just this side of the border.
+  void SetUp() override {
+    PassSeconds(2);
+    while (clock_.store_ahead_micros() < 1'000) Drift(1);
+    ASSERT_LT(clock_.machine_ahead_micros(), -4'999'000);
+    ASSERT_GE(clock_.machine_ahead_micros(), -5'000'000);
+  }
+  /// 100 us a second, by which its own clock is behind while it follows.
+  void Drift(int64_t seconds) {
+    for (int64_t i = 0; i < seconds; ++i) {
+      store_.Set({store_.Now().micros + 100});
+      PassSeconds(1);
+    }
+  }
+};
+
+TEST_F(BorderTest, AReadingThatIsInterruptedDoesNotHaveItFollowTheStore) {
+  InterruptNext(0, 20'000);
+  Drift(1);
+  ASSERT_LT(clock_.machine_ahead_micros(), -5'000'000) << "beyond the border, by that reading";
+  EXPECT_TRUE(clock_.is_sure());
+  Drift(65'000);
+  EXPECT_TRUE(clock_.is_sure());
+  EXPECT_EQ(Ahead(), 0) << "by then it goes with the machine";
+}
+
+TEST_F(BorderTest, AMachineThatIsSetBackALittleIsStillFollowedInTheEnd) {
+  machine_.Set({machine_.Now().micros - 500'000});
+  Instant before = clock_.Now();
+  for (int i = 0; i < 65'000; ++i) {
+    Drift(1);
+    ASSERT_TRUE(clock_.is_sure()) << "after " << i << " s";
+    ASSERT_GE(clock_.Now(), before) << "after " << i << " s";
+    before = clock_.Now();
+  }
+  EXPECT_EQ(clock_.machine_ahead_micros(), 0);
+}
+
+TEST_F(ServiceClockTest, AnInterruptionIsSharedByBothSidesOfTheReading) {
+  PassSeconds(2);
+  const int64_t ahead = clock_.machine_ahead_micros();
+  InterruptNext(20'000, 20'000);
+  PassSeconds(1);
+  EXPECT_EQ(clock_.machine_ahead_micros(), ahead);
+  machine_.Advance(Seconds{3});
+  InterruptNext(0, 1'100'000);
+  PassSeconds(1);
+  EXPECT_EQ(clock_.machine_ahead_micros(), ahead) << "what took long says nothing";
+  PassSeconds(1);
+  EXPECT_EQ(clock_.machine_ahead_micros(), ahead + 3'000'000);
 }
 
 TEST_F(ServiceClockTest, AMachineThatDriftsDoesNotTakeItAlong) {

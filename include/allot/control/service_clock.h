@@ -28,8 +28,8 @@ class ServiceClock final : public Clock {
   Instant Now() const override;
 
   /// The store said that it was this time, at a moment between these two by the steady clock. An
-  /// answer that took longer than a second says nothing. To be called about once a second, by one
-  /// thread.
+  /// answer that took longer than a second says nothing, nor does a look at the machine's clock
+  /// that did. To be called about once a second, by one thread.
   void Compare(Instant store_time, int64_t asked_micros, int64_t answered_micros);
 
   /// Whether at least two of the three agreed at the last comparison, the store's and the machine's
@@ -51,6 +51,8 @@ class ServiceClock final : public Clock {
   bool is_sure_ = false;
   /// It was sure once.
   bool is_vouched_for_ = false;
+  /// It was drawn to neither of the others at the last comparison, or is on its way back to one.
+  bool goes_by_itself_ = false;
   int64_t store_ahead_micros_ = 0;
   int64_t machine_ahead_micros_ = 0;
 };
