@@ -112,33 +112,50 @@ void RemoveLeftovers(const std::string& folder) {
   }
 }
 
-/// The oldest first, so that what stays is always the newest. A half-removed one is listed by
-/// nobody, and the next backup removes the rest of it. False when somebody restores: then nothing
-/// is removed.
-Result<bool> RemoveOlder(const RemoveOptions& options) {
-  ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options.folder));
-  const std::size_t keep = static_cast<std::size_t>(options.keep);
-  if (backups.size() <= keep) return true;
-  const auto lock = FolderLock::ToRemove(options.folder);
-  if (!lock) return false;
-  const std::string removed = options.folder + "/" + kRemoved;
+/// The log that none of these needs; how many files of it went. Requires: one at least.
+Result<std::size_t> ClearLog(const RemoveOptions& options, const std::vector<Backup>& kept) {
+  const std::string log = LogFolderOf(options.folder);
   std::error_code problem;
-  for (std::size_t i = 0; i + keep < backups.size(); ++i) {
-    fs::rename(options.folder + "/" + backups[i].name, removed, problem);
+  if (!fs::exists(log, problem)) return std::size_t{0};
+  // It looks at the place and not at the timeline, and leaves histories alone.
+  const std::string first =
+      LogArchive(log, kept.back().wal_segment_bytes).SegmentName(FirstNeeded(kept));
+  const auto clean = [&](std::vector<std::string> argv) -> Result<std::string> {
+    argv.insert(argv.end(), {"-x", ".gz", log, first});
+    ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool(argv, options.stop));
+    if (run.status == 0) return run.output;
+    return ToolFailed("pg_archivecleanup could not remove what no backup needs any more", run);
+  };
+  ALLOT_ASSIGN_OR_RETURN(const std::string names, clean({"pg_archivecleanup", "-n"}));
+  ALLOT_RETURN_IF_ERROR(clean({"pg_archivecleanup"}));
+  return static_cast<std::size_t>(std::ranges::count(names, '\n'));
+}
+
+enum class Removal { kDone, kNothingToRemove, kSomebodyReads };
+
+/// The oldest first, so that what stays is always the newest. A half-removed one is listed by
+/// nobody, and the next backup removes the rest of it. The log is cleared also where all backups
+/// stay: of what was archived before the first, and of those that went when it could not be.
+Result<Removal> RemoveOlder(const RemoveOptions& options) {
+  ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options.folder));
+  if (backups.empty()) return Removal::kNothingToRemove;
+  ALLOT_ASSIGN_OR_RETURN(const auto lock, FolderLock::ToRemove(options.folder));
+  if (!lock) return Removal::kSomebodyReads;
+  const auto first_kept =
+      backups.end() - std::min<std::ptrdiff_t>(options.keep, std::ssize(backups));
+  const std::string removed = options.folder + "/" + kRemoved;
+  for (auto old = backups.begin(); old != first_kept; ++old) {
+    std::error_code problem;
+    fs::rename(options.folder + "/" + old->name, removed, problem);
     if (!problem) fs::remove_all(removed, problem);
     if (problem) return Unwritable(options.folder, problem.value());
-    options.progress("removed " + backups[i].name);
+    options.progress("removed " + old->name);
   }
-  const std::vector<Backup> kept(backups.end() - static_cast<std::ptrdiff_t>(keep), backups.end());
-  const std::string log = LogFolderOf(options.folder);
-  if (!fs::exists(log, problem)) return true;
-  // It looks at the place and not at the timeline, and leaves histories alone.
-  const LogArchive archive(log, kept.back().wal_segment_bytes);
-  ALLOT_ASSIGN_OR_RETURN(const ToolRun run, RunTool({"pg_archivecleanup", "-x", ".gz", log,
-                                                     archive.SegmentName(FirstNeeded(kept))},
-                                                    options.stop));
-  if (run.status == 0) return true;
-  return ToolFailed("pg_archivecleanup could not remove what no backup needs any more", run);
+  ALLOT_ASSIGN_OR_RETURN(const std::size_t files, ClearLog(options, {first_kept, backups.end()}));
+  if (files > 0) {
+    options.progress("removed files of the log that no backup needs: " + std::to_string(files));
+  }
+  return files > 0 || first_kept != backups.begin() ? Removal::kDone : Removal::kNothingToRemove;
 }
 
 /// Two clusters in one folder would be counted together by --keep, and write over each other's log.
@@ -290,11 +307,11 @@ Result<Backup> TakeBackup(const TakeOptions& given) {
     return backup;
   }
   if (options.keep == 0) return backup;
-  ALLOT_ASSIGN_OR_RETURN(const bool removed, RemoveOlder({.folder = options.folder,
-                                                          .keep = options.keep,
-                                                          .progress = options.progress,
-                                                          .stop = options.stop}));
-  if (!removed) {
+  ALLOT_ASSIGN_OR_RETURN(const Removal removal, RemoveOlder({.folder = options.folder,
+                                                             .keep = options.keep,
+                                                             .progress = options.progress,
+                                                             .stop = options.stop}));
+  if (removal == Removal::kSomebodyReads) {
     options.progress("nothing is removed while somebody restores from " + options.folder +
                      ": the next backup does it");
   }
@@ -305,13 +322,23 @@ Status RemoveOldBackups(const RemoveOptions& given) {
   RemoveOptions options = given;
   options.folder = FromTheRoot(given.folder);
   // Not made where there is none: a folder that is not mounted holds no backups.
-  ALLOT_RETURN_IF_ERROR(ListBackups(options.folder));
+  ALLOT_ASSIGN_OR_RETURN(const auto backups, ListBackups(options.folder));
   ALLOT_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::ToTakeABackup(options.folder));
   RemoveLeftovers(options.folder);
-  ALLOT_ASSIGN_OR_RETURN(const bool removed, RemoveOlder(options));
-  if (removed) return Ok{};
-  return StateError(Reason::kConfigInvalid, "Somebody restores from " + options.folder +
-                                                ": nothing was removed. Wait until that is done.");
+  ALLOT_ASSIGN_OR_RETURN(const Removal removal, RemoveOlder(options));
+  if (removal == Removal::kSomebodyReads) {
+    return StateError(Reason::kConfigInvalid,
+                      "Somebody restores from " + options.folder +
+                          ": nothing was removed. Wait until that is done.");
+  }
+  if (removal == Removal::kNothingToRemove) {
+    options.progress(
+        backups.empty() ? "nothing to remove: there is no backup in " + options.folder
+                        : "nothing to remove: there are no more backups than --keep says (" +
+                              std::to_string(backups.size()) + " of " +
+                              std::to_string(options.keep) + "), and no log that they do not need");
+  }
+  return Ok{};
 }
 
 }  // namespace allot::backup

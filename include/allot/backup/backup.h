@@ -76,7 +76,7 @@ struct TakeOptions {
   std::stop_token stop = {};
 };
 /// Makes a backup of a cluster that serves, checks it, and then removes those that are more than
-/// are kept, with the log that only they needed; none while somebody restores. config_invalid,
+/// are kept, with the log that none of these needs; none while somebody restores. config_invalid,
 /// store_unavailable; then nothing of it is left.
 Result<Backup> TakeBackup(const TakeOptions& options);
 
@@ -87,8 +87,9 @@ struct RemoveOptions {
   Progress progress;
   std::stop_token stop = {};
 };
-/// Removes the others, with the log that only they needed, and makes none: also where there is no
-/// room for one. config_invalid while a backup is made, or somebody restores.
+/// Removes the others, with the log that none of these needs, and makes none: also where there is
+/// no room for one. Tells `progress` what it removed, or that there was nothing. config_invalid
+/// while a backup is made, or somebody restores.
 Status RemoveOldBackups(const RemoveOptions& options);
 
 }  // namespace allot::backup
