@@ -1,8 +1,11 @@
 #include "apps/allotd/backup_metrics.h"
 
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <thread>
 #include <utility>
 
-#include "allot/backup/backup.h"
 #include "apps/allotd/json_log.h"
 
 namespace allot::allotd {
@@ -23,12 +26,65 @@ MetricFamily Counter(const char* name, const char* help, double value) {
   return family;
 }
 
+constexpr std::chrono::seconds kPatience{2};
+
 /// 0 when it never happened, so that its age is an alarm.
 double SecondsOf(const std::optional<Instant>& time) {
   return time ? static_cast<double>(time->seconds()) : 0;
 }
 
 }  // namespace
+
+/// Outlives the listing as long as its thread does.
+struct BackupListing::Shared {
+  explicit Shared(std::string given) : folder(std::move(given)) {}
+
+  const std::string folder;
+  std::mutex mutex;
+  std::condition_variable changed;
+  /// Questions so far, and how many of them had an answer.
+  int64_t asked = 0;
+  int64_t answered = 0;
+  Result<std::vector<backup::Backup>> backups = std::vector<backup::Backup>();
+  bool ended = false;
+};
+
+BackupListing::BackupListing(const std::string& folder)
+    : shared_(std::make_shared<Shared>(folder)) {
+  std::thread(List, shared_).detach();
+}
+
+BackupListing::~BackupListing() {
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->ended = true;
+  shared_->changed.notify_all();
+}
+
+void BackupListing::List(const std::shared_ptr<Shared>& shared) {
+  std::unique_lock lock(shared->mutex);
+  while (true) {
+    shared->changed.wait(lock, [&] { return shared->ended || shared->answered < shared->asked; });
+    if (shared->ended) return;
+    const int64_t answering = shared->asked;
+    lock.unlock();
+    auto backups = backup::ListBackups(shared->folder);
+    lock.lock();
+    shared->backups = std::move(backups);
+    shared->answered = answering;
+    shared->changed.notify_all();
+  }
+}
+
+Result<std::vector<backup::Backup>> BackupListing::Ask() const {
+  std::unique_lock lock(shared_->mutex);
+  const int64_t question = ++shared_->asked;
+  shared_->changed.notify_all();
+  const auto is_answered = [&] { return shared_->answered >= question; };
+  if (shared_->changed.wait_for(lock, kPatience, is_answered)) return shared_->backups;
+  return StateError(Reason::kConfigInvalid, "The folder " + shared_->folder +
+                                                " cannot be read: it has not answered for " +
+                                                std::to_string(kPatience.count()) + " s.");
+}
 
 void BackupMetrics::AddArchive(std::vector<MetricFamily>& families) const {
   const auto read = store::ReadArchiverState(database_url_);
@@ -54,8 +110,8 @@ void BackupMetrics::AddArchive(std::vector<MetricFamily>& families) const {
 }
 
 void BackupMetrics::AddBackups(std::vector<MetricFamily>& families) const {
-  if (folder_.empty()) return;
-  const auto backups = backup::ListBackups(folder_);
+  if (!listing_) return;
+  const auto backups = listing_->Ask();
   const std::scoped_lock lock(mutex_);
   if (backups.ok()) {
     newest_backup_.reset();
