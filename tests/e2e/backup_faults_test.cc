@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -191,6 +192,33 @@ TEST_F(BackupFaultsTest, OldOnesAreRemovedWithoutRoomForANewOne) {
   EXPECT_FALSE(fs::exists(folder() + "x")) << "a folder that is not mounted is not made";
 }
 
+TEST_F(BackupFaultsTest, ARestoreByAnotherUserKeepsNothingFromBeingRemoved) {
+  ASSERT_EQ(Backup().exit_code, 0);
+  ASSERT_EQ(Backup().exit_code, 0);
+  // Left behind by whoever restored from it, root say.
+  const std::string reading = folder() + "/reading";
+  fs::remove(reading);
+  std::ofstream(reading).close();
+  std::vector<std::string> command = {Binary("allotd"), "backup", "--prune", "--keep", "1",
+                                      "--to",           folder()};
+  if (geteuid() == 0) {
+    ASSERT_EQ(RunToEnd({"chown", "-R", "postgres", folder()}).exit_code, 0);
+    ASSERT_EQ(RunToEnd({"chown", "root:root", reading}).exit_code, 0);
+    command.insert(command.begin(), {"setpriv", "--reuid=postgres", "--regid=postgres",
+                                     "--clear-groups", "--inh-caps=-all"});
+  }
+  fs::permissions(reading, fs::perms(0444));
+  const Ended pruned = RunToEnd(command);
+  EXPECT_EQ(pruned.exit_code, 0) << pruned.err;
+  EXPECT_THAT(pruned.err, HasSubstr("removed 20"));
+  EXPECT_FALSE(BackupPath().empty());
+}
+
+TEST_F(BackupFaultsTest, WhatTellsReadersIsThereBeforeTheDiskIsFull) {
+  ASSERT_EQ(Backup().exit_code, 0);
+  EXPECT_TRUE(fs::exists(folder() + "/reading"));
+}
+
 TEST_F(BackupFaultsTest, ANewDatabaseIsNotBegunBesideBackupsOfOneThatIsLost) {
   ASSERT_EQ(Backup().exit_code, 0);
   ASSERT_EQ(nation_.server().Terminate().exit_code, 0);
@@ -205,6 +233,15 @@ TEST_F(BackupFaultsTest, ANewDatabaseIsNotBegunBesideBackupsOfOneThatIsLost) {
   EXPECT_EQ(refused.exit_code, 1) << refused.err;
   EXPECT_THAT(refused.err, HasSubstr("restore it first"));
   EXPECT_FALSE(fs::exists(restored_ / "new/postgres"));
+  // Nor beside one that cannot be read.
+  const std::string damaged = folder() + "/20260101T000000Z-r1";
+  fs::create_directory(damaged);
+  std::ofstream(damaged + "/backup.json") << "garbage";
+  const Ended unsure = RunToEnd(serve(restored_ / "new"));
+  EXPECT_EQ(unsure.exit_code, 1) << unsure.err;
+  EXPECT_THAT(unsure.err, HasSubstr("cannot be seen: " + damaged + "/backup.json is damaged"));
+  EXPECT_FALSE(fs::exists(restored_ / "new/postgres"));
+  fs::remove_all(damaged);
   ASSERT_EQ(Restore(restored_ / "new").exit_code, 0);
   Process server(serve(restored_ / "new"));
   EXPECT_TRUE(server.AwaitErr(R"("event":"serving")")) << server.err();
@@ -394,6 +431,38 @@ TEST_F(BackupFaultsTest, ABackupThatCannotBeReadTakesNoAlarmAway) {
   fs::create_directory_symlink(broken, broken);
   expect_told();
   EXPECT_TRUE(nation_.server().AwaitErr("backup.json cannot be read: Too many levels"));
+}
+
+TEST_F(BackupFaultsTest, AFolderThatHangsTakesNeitherMetricsNorTheEndAway) {
+  ASSERT_EQ(Backup().exit_code, 0);
+  const auto newest = ValueOf(nation_.Metrics(), "allot_backup_timestamp_seconds");
+  ASSERT_TRUE(newest);
+  // Whoever opens it waits for ever, as for a file server that is gone.
+  const std::string hanging = folder() + "/20260101T000000Z-r1";
+  fs::create_directory(hanging);
+  const std::string metadata = hanging + "/backup.json";
+  ASSERT_EQ(mkfifo(metadata.c_str(), 0644), 0);
+  const auto expect_told = [&] {
+    const std::string metrics = nation_.Metrics();
+    EXPECT_EQ(ValueOf(metrics, "allot_store_up"), 1);
+    EXPECT_EQ(ValueOf(metrics, "allot_backups_readable"), 0);
+    EXPECT_EQ(ValueOf(metrics, "allot_backup_timestamp_seconds"), newest) << "as it was read last";
+  };
+  expect_told();
+  expect_told();
+  EXPECT_TRUE(nation_.server().AwaitErr("it has not answered for 2 s"));
+
+  // It is back: whoever waited goes on.
+  fs::rename(hanging, backups_ / "away");
+  const int answer = open((backups_ / "away/backup.json").c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(answer, 0);
+  close(answer);
+  EXPECT_EQ(ValueOf(nation_.Metrics(), "allot_backups_readable"), 1);
+
+  fs::rename(backups_ / "away", hanging);
+  expect_told();
+  const Ended ended = nation_.server().Terminate(std::chrono::seconds(20));
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
 }
 
 TEST(BackupMetrics, APrimaryThatHasArchivedNothingYetIsGivenTimeToDoSo) {

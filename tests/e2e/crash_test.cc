@@ -1,5 +1,10 @@
 // kill -9 of each of the three: what was acknowledged is there, and nothing is there twice.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <set>
@@ -150,6 +155,31 @@ TEST(Crash, AKilledPostgresComesBackByItselfWithAllThatWasAcknowledged) {
   EXPECT_NE(nation.postgres_pid(), killed);
   EXPECT_TRUE(nation.server().running());
   EXPECT_EQ(nation.StateOf("snu/llm/before"), "active");
+}
+
+TEST(Crash, AServerWhosePostgresRecoversForLongEndsWhenItIsTold) {
+  Installation nation;
+  // A recovery that waits for a segment that nobody brings.
+  const TempDir dir;
+  const std::string segment = dir / "segment";
+  ASSERT_EQ(mkfifo(segment.c_str(), 0666), 0);
+  ASSERT_EQ(chmod(segment.c_str(), 0666), 0);
+  const std::string data = nation.data_dir() + "/postgres";
+  std::ofstream(data + "/postgresql.auto.conf", std::ios::app)
+      << "restore_command = 'cat " << segment << "'\n";
+  std::ofstream(data + "/recovery.signal").close();
+  ASSERT_EQ(kill(nation.postgres_pid(), SIGKILL), 0);
+  int never_written = -1;
+  for (int look = 0; look < 6'000 && never_written < 0; ++look) {
+    never_written = open(segment.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (never_written < 0) usleep(10'000);
+  }
+  ASSERT_GE(never_written, 0) << "it recovers";
+
+  const Ended ended = nation.server().Terminate(std::chrono::seconds(30));
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(nation.postgres_pid(), 0) << "PostgreSQL ended in order, too";
+  close(never_written);
 }
 
 }  // namespace

@@ -159,6 +159,29 @@ TEST(Server, WhatMayPassDoesNotEndItForGood) {
   EXPECT_THAT(taken.err, HasSubstr(other.address() + " cannot be listened on"));
 }
 
+TEST(Server, AnOperatorsKeyThatCannotBeKeptIsNotMade) {
+  Installation nation;
+  const std::string keys = nation.data_dir() + "/keys";
+  const auto expect_refused = [&](const std::string& why) {
+    const Ended refused = RunToEnd({Binary("allotd"), "serve", "--data-dir", nation.data_dir(),
+                                    "--listen", "127.0.0.1:0", "--metrics-listen", "off"});
+    EXPECT_EQ(refused.exit_code, 1) << refused.err;
+    EXPECT_THAT(refused.err, HasSubstr(keys + "/operator.key " + why));
+  };
+  ASSERT_EQ(nation.server().Terminate().exit_code, 0);
+  std::filesystem::remove(keys + "/operator.key");
+  std::filesystem::create_directory(keys + "/operator.key.new");
+  expect_refused("cannot be written");
+  // A folder that cannot be looked into may well hold it.
+  std::filesystem::remove_all(keys);
+  std::filesystem::create_symlink(keys, keys);
+  expect_refused("cannot be seen: Too many levels");
+
+  std::filesystem::remove(keys);
+  nation.StartServer();
+  EXPECT_EQ(nation.AllotJson({"keys", "list"})["apiKeys"].size(), 2U) << "the first and the last";
+}
+
 TEST(Server, WrongUsageSaysWhatIsMissing) {
   const Ended neither = RunToEnd({Binary("allotd"), "serve"});
   EXPECT_EQ(neither.exit_code, 2);

@@ -16,20 +16,30 @@ Error Unwritable(const std::string& path) {
                                                 std::generic_category().message(errno));
 }
 
-/// Written beside its place and moved into it, so that no reader meets half a file.
-Status WriteWhole(const std::string& path, const std::string& text, mode_t mode) {
+}  // namespace
+
+Result<FileDraft> FileDraft::Open(const std::string& path, mode_t mode) {
   const std::string draft = path + ".new";
   unlink(draft.c_str());
   const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
   if (file < 0) return Unwritable(path);
-  const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       fsync(file) == 0;
-  close(file);
-  if (!written || std::rename(draft.c_str(), path.c_str()) != 0) return Unwritable(path);
+  return FileDraft(path, file);
+}
+
+Status FileDraft::Complete(const std::string& text) {
+  const bool written =
+      write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      fsync(file_) == 0;
+  if (!written || std::rename(draft().c_str(), path_.c_str()) != 0) return Unwritable(path_);
+  close(std::exchange(file_, -1));
   return Ok{};
 }
 
-}  // namespace
+FileDraft::~FileDraft() {
+  if (file_ < 0) return;
+  close(file_);
+  unlink(draft().c_str());
+}
 
 Status DataFolder::Prepare() const {
   const std::string keys = path_ + "/keys";
@@ -38,14 +48,21 @@ Status DataFolder::Prepare() const {
   return Ok{};
 }
 
-bool DataFolder::HasOperatorKey() const { return access(operator_key().c_str(), F_OK) == 0; }
+Result<bool> DataFolder::HasOperatorKey() const {
+  if (access(operator_key().c_str(), F_OK) == 0) return true;
+  if (errno == ENOENT) return false;
+  return StateError(Reason::kConfigInvalid,
+                    "the data folder's " + operator_key() +
+                        " cannot be seen: " + std::generic_category().message(errno));
+}
 
-Status DataFolder::WriteOperatorKey(const std::string& secret) const {
-  return WriteWhole(operator_key(), secret + "\n", 0600);
+Result<FileDraft> DataFolder::DraftOperatorKey() const {
+  return FileDraft::Open(operator_key(), 0600);
 }
 
 Status DataFolder::WriteServerAddress(const std::string& address) const {
-  return WriteWhole(server_address(), address + "\n", 0644);
+  ALLOT_ASSIGN_OR_RETURN(FileDraft draft, FileDraft::Open(server_address(), 0644));
+  return draft.Complete(address + "\n");
 }
 
 void DataFolder::RemoveServerAddress() const { unlink(server_address().c_str()); }

@@ -1,10 +1,35 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
+#include <utility>
 
 #include "allot/base/result.h"
 
 namespace allot::allotd {
+
+/// A file that is written beside its place and moved into it, so that no reader meets half of one.
+/// Gone when it was not completed.
+class FileDraft {
+ public:
+  /// config_invalid when it cannot be made.
+  static Result<FileDraft> Open(const std::string& path, mode_t mode);
+  /// The whole file, durable and in its place.
+  Status Complete(const std::string& text);
+
+  FileDraft(FileDraft&& other) noexcept
+      : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+  FileDraft& operator=(FileDraft&&) = delete;
+  ~FileDraft();
+
+ private:
+  FileDraft(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  std::string draft() const { return path_ + ".new"; }
+
+  std::string path_;
+  int file_;
+};
 
 /// What a server with a private cluster keeps in its folder, besides what PrivateCluster does: the
 /// operator's key, and where it listens now. The CLI and the agents find both there.
@@ -19,9 +44,10 @@ class DataFolder {
 
   /// Makes what is missing and forgets a dead server's address; config_invalid when it cannot.
   Status Prepare() const;
-  bool HasOperatorKey() const;
-  /// Readable by its owner only, from the first byte on.
-  Status WriteOperatorKey(const std::string& secret) const;
+  /// config_invalid when that cannot be seen.
+  Result<bool> HasOperatorKey() const;
+  /// Where the key is to be: readable by its owner only, from the first byte on.
+  Result<FileDraft> DraftOperatorKey() const;
   /// All at once: a reader sees the old address or the new one.
   Status WriteServerAddress(const std::string& address) const;
   /// Nobody listens any more.

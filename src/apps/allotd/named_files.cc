@@ -65,6 +65,16 @@ rpc::ServerTls::Files FilesOf(const Config::Tls& tls) {
           .trust_domain = tls.trust_domain};
 }
 
+Status RequireUsableKeys(const Config& config, Instant now) {
+  if (!config.tls.certificate.empty()) {
+    ALLOT_RETURN_IF_ERROR(rpc::ServerTls::Load(FilesOf(config.tls), now));
+  }
+  if (!config.audit.signing_key.empty()) {
+    ALLOT_RETURN_IF_ERROR(AuditKey::Read(config.audit.signing_key));
+  }
+  return Ok{};
+}
+
 std::vector<Error> ProblemsOfNamedFiles(const Config& config, Instant now) {
   std::vector<Error> problems;
   const auto note = [&](const auto& looked_at) {

@@ -12,9 +12,13 @@ namespace allot::allotd {
 
 Status EnsureOperatorKey(const control::Context& context, const DataFolder& folder) {
   ALLOT_RETURN_IF_ERROR(folder.Prepare());
-  if (folder.HasOperatorKey()) return Ok{};
+  ALLOT_ASSIGN_OR_RETURN(const bool is_there, folder.HasOperatorKey());
+  if (is_there) return Ok{};
+  // Before the key is made: one that cannot be kept would be a ministry admin's that nobody has,
+  // and another with each attempt.
+  ALLOT_ASSIGN_OR_RETURN(FileDraft draft, folder.DraftOperatorKey());
   ALLOT_ASSIGN_OR_RETURN(const control::CreatedKey created, control::CreateFirstKey(context));
-  ALLOT_RETURN_IF_ERROR(folder.WriteOperatorKey(created.secret));
+  ALLOT_RETURN_IF_ERROR(draft.Complete(created.secret + "\n"));
   LogInfo("operator_key_created", {{"key", created.key.id.str()}, {"file", folder.operator_key()}});
   return Ok{};
 }

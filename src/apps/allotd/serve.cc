@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 
@@ -91,7 +92,8 @@ class Database {
     std::string& url = database.url_;
     url = options.database_url;
     if (!options.data_dir.empty()) {
-      ALLOT_ASSIGN_OR_RETURN(database.cluster_, StartCluster(options));
+      ALLOT_ASSIGN_OR_RETURN(database.cluster_,
+                             StartCluster(options, database.ending_.get_token()));
       url = database.cluster_->url();
       // Nobody else has a say in a database of our own; a shared one is migrated by its operator.
       ALLOT_RETURN_IF_ERROR(store::Migrate(url));
@@ -109,12 +111,15 @@ class Database {
   const std::string& url() const { return url_; }
   /// Nothing when the database is somebody else's.
   store::PrivateCluster* cluster() { return cluster_.get(); }
+  /// From now on nobody waits until a PostgreSQL that recovers is there.
+  void PrepareToEnd() { ending_.request_stop(); }
 
  private:
-  static Result<std::unique_ptr<store::PrivateCluster>> StartCluster(const ServeOptions& options) {
+  static Result<std::unique_ptr<store::PrivateCluster>> StartCluster(const ServeOptions& options,
+                                                                     const std::stop_token& stop) {
     const Config::Backup& backup = options.config.backup;
-    store::PrivateCluster::Options cluster{.data_dir = options.data_dir,
-                                           .start_patience = kRecoveryPatience};
+    store::PrivateCluster::Options cluster{
+        .data_dir = options.data_dir, .start_patience = kRecoveryPatience, .stop = stop};
     if (!backup.folder.empty()) {
       ALLOT_RETURN_IF_ERROR(RequireNothingToRestore(options.data_dir, backup.folder));
       const std::string log = backup::LogFolderOf(backup.folder);
@@ -137,9 +142,18 @@ class Database {
   /// Started by mistake on an empty folder, after a loss say, it would serve a nation without
   /// anybody, whose agents are told that their clusters do not exist.
   static Status RequireNothingToRestore(const std::string& data_dir, const std::string& folder) {
-    if (!IsNew(data_dir)) return Ok{};
+    std::error_code problem;
+    if (!IsNew(data_dir) || (!std::filesystem::exists(folder, problem) && !problem)) return Ok{};
     const auto backups = backup::ListBackups(folder);
-    if (!backups.ok() || backups->empty()) return Ok{};
+    if (!backups.ok()) {
+      return StateError(Reason::kConfigInvalid,
+                        "The data folder " + data_dir + " is new, and whether " + folder +
+                            " holds backups of a database that was served before cannot be seen: " +
+                            backups.error().message +
+                            " Mend it, or move it elsewhere, and restore first if it does "
+                            "(docs/runbooks/restore-after-loss.md).");
+    }
+    if (backups->empty()) return Ok{};
     return StateError(Reason::kConfigInvalid,
                       "The data folder " + data_dir + " is new, and " + folder +
                           " holds backups of a database that was served before: restore it first "
@@ -148,6 +162,7 @@ class Database {
   }
 
   std::string url_;
+  std::stop_source ending_;
   std::unique_ptr<store::PrivateCluster> cluster_;
   std::unique_ptr<store::Store> store_;
 };
@@ -430,6 +445,11 @@ void TellSupervisorOfTheEnd(Seconds drain_timeout) {
 }
 
 Status Run(const ServeOptions& options, const Signals& signals) {
+  // Before PostgreSQL is started for nothing, again and again: each of its ends archives a segment.
+  // A database of others may know the time better than this machine, and is asked for it first.
+  if (!options.data_dir.empty()) {
+    ALLOT_RETURN_IF_ERROR(RequireUsableKeys(options.config, SystemClock().Now()));
+  }
   ALLOT_ASSIGN_OR_RETURN(Database database, Database::Open(options));
   Serving serving(options, database);
   std::optional<DataFolder> folder;
@@ -447,6 +467,7 @@ Status Run(const ServeOptions& options, const Signals& signals) {
   const int signal = signals.AwaitEnd([&] { serving.ReloadCertificates(); });
   TellSupervisorOfTheEnd(options.config.drain_timeout);
   LogInfo("draining", {{"signal", signal}});
+  database.PrepareToEnd();
   // Who cannot wait still gets an orderly end of the database.
   const std::jthread impatience = signals.EndAtOnceOnTheNext([&] {
     serving.CeaseWatching();
