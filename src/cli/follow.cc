@@ -41,7 +41,8 @@ class Following {
       if (left && broke.status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return false;
       if (HasNewToken(broke.failure)) continue;
       // An orderly end without a word is a server that stopped.
-      const bool passes = broke.status.ok() || MayPass(broke.status, broke.failure);
+      const bool passes =
+          broke.status.ok() || MayPass(broke.status, broke.failure) || BeginsAnew(broke.failure);
       if (!passes || ++failures_ > kFailuresMax) return broke.failure;
       if (failures_ == 1) session_.output().Note("the watch broke off; resuming");
       auto pause = PauseAfter(failures_, broke.failure, session_.policy(), session_.random());
@@ -104,6 +105,13 @@ class Following {
   bool HasNewToken(const Failure& failure) {
     return failure.reason == "token_invalid" && std::exchange(may_renew_, false) &&
            session_.RenewKey();
+  }
+
+  /// After a failover of the database revisions of before may count for nothing.
+  bool BeginsAnew(const Failure& failure) {
+    if (!hooks_.may_begin_anew || failure.reason != "revision_out_of_range") return false;
+    request_.clear_after_revision();
+    return true;
   }
 
   Session& session_;

@@ -16,6 +16,8 @@ struct FollowHooks {
   /// of a server breaks the watch off, any other ends it.
   std::function<Outcome<Follow>()> on_begin;
   std::function<Follow(const v1::AllocationChange&)> on_change;
+  /// on_begin reads all that it needs to know: a watch that cannot be resumed begins anew.
+  bool may_begin_anew = false;
 };
 
 /// Watches `request` and resumes where a watch broke off, with growing pauses; gives up with the

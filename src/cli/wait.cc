@@ -118,6 +118,7 @@ Outcome<ExitCode> WaitFor(Session& session, const std::vector<std::string>& name
   };
 
   FollowHooks hooks;
+  hooks.may_begin_anew = true;
   // The watch has begun, so nothing can slip between what is read here and what it will tell.
   hooks.on_begin = [&]() -> Outcome<Follow> {
     for (const std::string& name : tracker.left()) {

@@ -283,6 +283,36 @@ TEST_F(Command, WaitGoesOnWhenTheServerIsAwayAsTheWatchBegins) {
   EXPECT_EQ(server_.watch_requests.size(), 2U);
 }
 
+// As after a failover of the database.
+TEST_F(Command, WaitBeginsAnewWhenItsRevisionCountsForNothing) {
+  int arrived = 0;
+  server_.on_watch = [&] {
+    if (++arrived != 2) return;
+    server_.FailNext("WatchAllocations",
+                     FieldError(Reason::kRevisionOutOfRange, "after_revision", "2", "0 to 1"));
+  };
+  server_.watches = {{Message(1, {}), Message(2, {v1::Allocation::STATE_PLANNED})},
+                     {Message(1, {}), Message(2, {v1::Allocation::STATE_ACTIVE})}};
+  const Ran ran =
+      runner_.Run({"submit", "snu/llm", "--name", "main", "--nodes", "4", "--for", "7d", "--wait"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  ASSERT_EQ(server_.watch_requests.size(), 2U) << "and one that was refused between them";
+  EXPECT_FALSE(server_.watch_requests[1].has_after_revision());
+}
+
+TEST_F(Command, AWatchWhoseRevisionCountsForNothingEndsAndSaysSo) {
+  int arrived = 0;
+  server_.on_watch = [&] {
+    if (++arrived != 2) return;
+    server_.FailNext("WatchAllocations",
+                     FieldError(Reason::kRevisionOutOfRange, "after_revision", "2", "0 to 1"));
+  };
+  server_.watches = {{Message(1, {}), Message(2, {v1::Allocation::STATE_PLANNED})}};
+  const Ran ran = runner_.Run({"watch", "snu/llm"});
+  EXPECT_NE(ran.code, 0);
+  EXPECT_NE(ran.err.find("revision_out_of_range"), std::string::npos) << ran.err;
+}
+
 TEST_F(Command, AWatchThatNobodyReadsEndsAndSaysSo) {
   server_.watches = {{Message(1, {}), Message(2, {v1::Allocation::STATE_PLANNED})}};
   runner_.out_is_full = true;

@@ -17,6 +17,7 @@
 #include "allot/store/inspection.h"
 #include "store/conformance.h"
 #include "support/postgres_server.h"
+#include "support/process.h"
 
 namespace allot::store {
 namespace {
@@ -89,6 +90,28 @@ TEST_F(PrivateClusterTest, WhatAnotherPrimaryNumbersIsAnotherHistory) {
   const Changes changes = after(*store, seen);
   EXPECT_TRUE(changes.complete);
   EXPECT_FALSE(after(*store, changes).complete);
+}
+
+TEST_F(PrivateClusterTest, WhoFollowsItsLogIsCountedAndWhoIsAwayIsNot) {
+  const auto cluster = Start();
+  ASSERT_NE(cluster, nullptr);
+  const std::string url = cluster->url();
+  ASSERT_TRUE(Migrate(url).ok());
+  const auto standbys = [&] {
+    const auto state = ReadArchiverState(url);
+    return state.ok() ? state->standbys : -1;
+  };
+  pqxx::connection connection(url);
+  pqxx::nontransaction(connection)
+      .exec("SELECT pg_create_physical_replication_slot('db2', immediately_reserve => true)");
+  EXPECT_EQ(standbys(), 0);
+  {
+    testing::Process follower({"/usr/lib/postgresql/15/bin/pg_receivewal", "--slot=db2",
+                               "--no-loop", "--directory=" + folder_, "--dbname=" + url});
+    while (follower.running() && standbys() == 0) std::this_thread::yield();
+    EXPECT_EQ(standbys(), 1) << follower.err();
+  }
+  while (standbys() > 0) std::this_thread::yield();
 }
 
 TEST_F(PrivateClusterTest, StartsStopsAndStartsAgainWithItsData) {

@@ -34,8 +34,11 @@ Result<DatabaseState> ReadDatabaseState(const std::string& url);
 /// from (PrivateCluster): one of another name, or whose owner the role of that name is not.
 Status RequireServable(const std::string& url);
 
-/// How the archiving of the write-ahead log goes, since its statistics were reset.
+/// How the write-ahead log leaves the primary: to standbys, and, since its statistics were reset, to
+/// the archive.
 struct ArchiverState {
+  /// That follow the log, each by a slot that is kept for it.
+  int standbys = 0;
   bool enabled = false;
   /// A segment that is not full is archived after this long; zero: once it is full.
   Seconds timeout;

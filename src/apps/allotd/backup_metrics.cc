@@ -89,7 +89,11 @@ Result<std::vector<backup::Backup>> BackupListing::Ask() const {
 void BackupMetrics::AddArchive(std::vector<MetricFamily>& families) const {
   const auto read = store::ReadArchiverState(database_url_);
   const std::scoped_lock lock(mutex_);
-  if (read.ok()) archiver_ = *read;
+  if (read.ok()) {
+    archiver_ = *read;
+    families.push_back(Gauge("allot_store_standbys", "Standbys that follow the database's log.",
+                             archiver_->standbys));
+  }
   if (!archiver_ || !archiver_->enabled) return;
   if (archiver_->last_archived) {
     first_awaited_.reset();

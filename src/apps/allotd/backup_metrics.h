@@ -38,7 +38,7 @@ class BackupListing {
   const std::shared_ptr<Shared> shared_;
 };
 
-/// How the archiving of the log goes, and when the newest backup was made: asked at each scrape.
+/// How many standbys follow the log, how its archiving goes, and when the newest backup was made: asked at each scrape.
 /// While the database does not answer, or the backups cannot be read, or not soon, it is what was
 /// read last, so that alarms on its age come. Nothing of an archive that is switched off, and of
 /// backups in a folder this server was not told of.

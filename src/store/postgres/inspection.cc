@@ -32,8 +32,10 @@ constexpr std::chrono::seconds kWatchPatience{2};
 constexpr char kArchiver[] =
     "SELECT current_setting('archive_mode') <> 'off',"
     " (SELECT setting::bigint FROM pg_settings WHERE name = 'archive_timeout'),"
-    " archived_count, failed_count, micros(last_archived_time), micros(last_failed_time) FROM "
-    "pg_stat_archiver";
+    " archived_count, failed_count, micros(last_archived_time), micros(last_failed_time),"
+    " (SELECT count(*) FROM pg_replication_slots"
+    "  WHERE slot_type = 'physical' AND active AND NOT temporary)"
+    " FROM pg_stat_archiver";
 
 // Whoever reads after a revision of before is told to list again, also if that revision is still
 // there: it may have seen others of these numbers.
@@ -103,7 +105,8 @@ Result<ArchiverState> ReadArchiverState(const std::string& url) {
       url,
       [](pqxx::work& database) -> Result<ArchiverState> {
         const pqxx::row row = database.exec1(kArchiver);
-        return ArchiverState{.enabled = row[0].as<bool>(),
+        return ArchiverState{.standbys = row[6].as<int>(),
+                             .enabled = row[0].as<bool>(),
                              .timeout = Seconds{row[1].as<int64_t>()},
                              .archived = row[2].as<int64_t>(),
                              .failed = row[3].as<int64_t>(),
