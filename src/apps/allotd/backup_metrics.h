@@ -38,10 +38,10 @@ class BackupListing {
   const std::shared_ptr<Shared> shared_;
 };
 
-/// How many standbys follow the log, how its archiving goes, and when the newest backup was made: asked at each scrape.
-/// While the database does not answer, or the backups cannot be read, or not soon, it is what was
-/// read last, so that alarms on its age come. Nothing of an archive that is switched off, and of
-/// backups in a folder this server was not told of.
+/// How many standbys follow the log, how its archiving goes, and when the newest backup was made:
+/// asked at each scrape. While the database does not answer, or the backups cannot be read, or not
+/// soon, it is what was read last, so that alarms on its age come. Nothing of an archive that is
+/// switched off, and of backups in a folder this server was not told of.
 class BackupMetrics final : public prometheus::Collectable {
  public:
   /// Requires: the clock outlives the object.
