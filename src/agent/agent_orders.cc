@@ -37,6 +37,7 @@ int64_t Agent::OrderTurn() {
   bool settled = false;
   bool stuck = false;
   bool begun = false;
+  if (pulled.orders.empty()) late_answers_ = 0;
   for (const UnreadableOrder& order : pulled.unreadable) {
     if (stopping_.load()) return 0;
     log_(LogLevel::kError, "an order that this agent cannot read",

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "allot/base/read_at_most.h"
 #include "cli/text.h"
 
 namespace allot::cli {
@@ -31,14 +32,14 @@ Failure ManifestFailure(const std::vector<ManifestProblem>& problems) {
 Outcome<std::string> ReadInput(const Environment& environment, const std::string& path) {
   std::string text;
   if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(environment.in), {});
+    text = ReadAtMost(environment.in, kFileBytesMax);
   } else {
     std::ifstream stream(path, std::ios::binary);
     if (!stream.good() || stream.peek() == std::char_traits<char>::eof()) {
       return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Printable(path),
                                   "a file that can be read and is not empty"));
     }
-    text.assign(std::istreambuf_iterator<char>(stream), {});
+    text = ReadAtMost(stream, kFileBytesMax);
   }
   if (text.size() <= kFileBytesMax) return text;
   return FailureOf(FieldError(Reason::kConfigInvalid, "-f", Printable(path), "at most 64 MiB"));

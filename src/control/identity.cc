@@ -249,9 +249,18 @@ Result<CreatedKey> CreateFirstKey(const Context& context) {
 Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal& principal,
                                         const store::PageRequest& page) {
   ALLOT_RETURN_IF_ERROR(Require(principal, Permission::kManageTenants));
+  const Instant now = context.clock.Now();
   return context.store.Transact<store::Page<ApiKey>>(
-      store::Access::kRead, store::Scope::For(principal),
-      [&](store::Tx& tx) { return tx.ListApiKeys(page); });
+      store::Access::kWrite, store::Scope::For(principal),
+      [&](store::Tx& tx) -> Result<store::Page<ApiKey>> {
+        ALLOT_ASSIGN_OR_RETURN(auto found, tx.ListApiKeys(page));
+        if (found.items.empty()) return found;
+        // Keys bear the names of people.
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(
+            {.principal = principal}, now, "key.list", found.items.front().id.str(), {},
+            std::to_string(found.items.size()) + " keys, to " + found.items.back().id.str())));
+        return found;
+      });
 }
 
 /// Somebody must be left who can make staff's keys: a ministry admin, or where none ever was an

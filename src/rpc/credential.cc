@@ -1,5 +1,6 @@
 #include "rpc/credential.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -13,7 +14,7 @@
 namespace allot::rpc {
 namespace {
 
-constexpr std::string_view kScheme = "Bearer ";
+constexpr std::string_view kScheme = "bearer ";
 /// Longer than any key, far shorter than what metadata may carry.
 constexpr std::size_t kKeyLengthMax = 256;
 /// The PEM of the certificate that a caller showed to the edge, percent-encoded.
@@ -44,7 +45,9 @@ Credential CredentialIn(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   if (metadata.find("authorization") == metadata.end()) return {};
   const std::string_view value = OnlyValue(context, "authorization").value_or("");
-  const bool has_scheme = value.starts_with(kScheme);
+  // Its letters may be of either kind (RFC 9110, 11.1).
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const bool has_scheme = std::ranges::equal(value.substr(0, kScheme.size()), kScheme, {}, lower);
   const std::string_view text = has_scheme ? value.substr(kScheme.size()) : "";
   if (text.find('.') != std::string_view::npos) {
     return {

@@ -94,6 +94,12 @@ TEST_F(MembersTest, WhoLooksAtPeopleIsOnRecord) {
   Must(WhoIs(*context, Operator()));
   EXPECT_EQ(Must(ReadAuditChain(*context, Operator(), 0, 1)).head.number, before + 1)
       << "whoever looks at itself";
+  Must(CreateFirstKey(*context));
+  const int64_t made = Must(ReadAuditChain(*context, Operator(), 0, 1)).head.number;
+  Must(ListApiKeys(*context, Operator(), {}));
+  const auto after = Must(ReadAuditChain(*context, Operator(), made, 10));
+  ASSERT_EQ(after.entries.size(), 1U);
+  EXPECT_EQ(after.entries[0].entry.action, "key.list") << "keys bear the names of people";
 }
 
 TEST_F(MembersTest, WhatIsOnlyCheckedAddsNobody) {

@@ -155,6 +155,18 @@ TEST(Alerts, EachMetricIsShownByAServerThatHasWhatItIsAbout) {
 
 double Now() { return static_cast<double>(SystemClock().Now().seconds()); }
 
+TEST(Alerts, WhoConnectsToTheMetricsAndSaysNothingKeepsNobodyFromThem) {
+  Installation nation;
+  const std::string port =
+      *Matches(nation.server().err(), R"re("metrics_listen":"[^"]*:(\d+)")re").begin();
+  Process silent({"bash", "-c",
+                  "for i in 1 2 3 4; do exec {held}<>\"/dev/tcp/127.0.0.1/$0\"; done; "
+                  "printf 'GET /met' >&\"$held\"; echo held; sleep 60",
+                  port});
+  ASSERT_TRUE(silent.AwaitOut("held"));
+  EXPECT_THAT(nation.Metrics(), HasSubstr("allot_store_up"));
+}
+
 TEST(Alerts, WritesThatStandStillAreSeenWhileReadsGoOn) {
   const Installation nation;
   const auto age = [&](const std::string& scrape) {

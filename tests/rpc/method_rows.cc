@@ -239,7 +239,11 @@ constexpr MethodRow kRows[] = {
      .whose = kInstitutes,
      .request = "api_key { role: ROLE_MEMBER institute: '$INSTITUTE' display_name: 'CI' } "
                 "validate_only: true"},
-    {.method = "OperatorService/ListApiKeys", .permission = kManageTenants, .request = ""},
+    // Whoever looks at people, and at keys that bear their names, is put into the audit.
+    {.method = "OperatorService/ListApiKeys",
+     .permission = kManageTenants,
+     .request = "",
+     .acts = true},
     {.method = "OperatorService/RotateApiKey",
      .permission = kManageTenants,
      .request = "name: '$KEY' validate_only: true"},
@@ -252,7 +256,6 @@ constexpr MethodRow kRows[] = {
      .whose = kInstitutes,
      .request = "member { issuer: 'https://id.example' subject: 'lee' role: ROLE_MEMBER institute: "
                 "'$INSTITUTE' display_name: 'Lee' } validate_only: true"},
-    // Whoever looks at people is put into the audit.
     {.method = "MemberService/ListMembers",
      .permission = kManageTenants,
      .request = "",

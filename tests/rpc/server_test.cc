@@ -46,6 +46,14 @@ TEST_F(ServerTest, TakesAKeyInOneFormOnlyAndNeverShowsItAgain) {
     EXPECT_EQ(status.error_message().find(operator_key_), std::string::npos);
     EXPECT_EQ(status.error_details().find(operator_key_), std::string::npos);
   }
+  // But for the scheme's letters.
+  for (const std::string scheme : {"bearer ", "BEARER "}) {
+    auto context = As("");
+    context->AddMetadata("authorization", scheme + operator_key_);
+    EXPECT_TRUE(
+        CallBytes(channel_, "/allot.v1.ProjectService/ListInstitutes", "", context.get()).ok())
+        << scheme;
+  }
   auto twice = As(operator_key_);
   twice->AddMetadata("authorization", "Bearer " + operator_key_);
   EXPECT_EQ(

@@ -296,6 +296,30 @@ TEST_F(Postgres, ItsOwnWordsReachTheLogAndNeverTheCaller) {
   EXPECT_EQ(log[0].find("secret-name"), std::string::npos);
 }
 
+TEST_F(Postgres, OneThatTakesNoWritesIsUnavailable) {
+  const std::string name = pqxx::connection(url_).dbname();
+  ASSERT_EQ(Try("ALTER DATABASE " + name + " SET default_transaction_read_only = on"), "");
+  // For connections from now on.
+  auto store = OpenPostgres({.url = url_});
+  ASSERT_TRUE(store.ok());
+  EXPECT_OK(Read(**store, [](Tx& tx) { return tx.CurrentRevision(); }));
+  EXPECT_REASON(
+      Write(**store, [](Tx& tx) { return tx.InsertInstitute(SampleInstitute("yonsei")); }),
+      Reason::kStoreUnavailable);
+}
+
+TEST(PostgresUrl, OneThatIsNoneIsRefusedWithoutAWordOfIt) {
+  for (const char* url : {"postgresql://allot:s%cret-pw@127.0.0.1/allot", "u:secret-pw@[bad"}) {
+    std::vector<std::string> log;
+    const auto store = OpenPostgres(
+        {.url = url, .report = [&](const std::string& words) { log.push_back(words); }});
+    ASSERT_FALSE(store.ok());
+    EXPECT_EQ(store.error().reason, Reason::kConfigInvalid);
+    EXPECT_EQ(Describe(store.error()).find("cret-pw"), std::string::npos);
+    EXPECT_TRUE(log.empty());
+  }
+}
+
 TEST_F(Postgres, WhoeverFindsNoFreeConnectionIsToldInTime) {
   auto store = OpenPostgres({.url = url_, .connections = 1, .connect_timeout_s = 1});
   ASSERT_TRUE(store.ok());

@@ -34,8 +34,8 @@ Result<DatabaseState> ReadDatabaseState(const std::string& url);
 /// from (PrivateCluster): one of another name, or whose owner the role of that name is not.
 Status RequireServable(const std::string& url);
 
-/// How the write-ahead log leaves the primary: to standbys, and, since its statistics were reset, to
-/// the archive.
+/// How the write-ahead log leaves the primary: to standbys, and, since its statistics were reset,
+/// to the archive.
 struct ArchiverState {
   /// That follow the log, each by a slot that is kept for it.
   int standbys = 0;

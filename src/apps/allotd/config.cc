@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "allot/base/read_at_most.h"
 #include "allot/base/text.h"
 #include "allot/control/proposals.h"
 #include "allot/model/name.h"
@@ -215,16 +216,20 @@ Result<Config> ParseConfig(std::string_view text, const std::string& file) {
 }
 
 Result<Config> ReadConfig(const std::string& file) {
+  constexpr std::size_t kFileBytesMax = std::size_t{1} << 20U;
   // A folder opens like a file and throws only when it is read.
   std::error_code unknown;
   const bool folder = std::filesystem::is_directory(file, unknown);
   errno = folder ? EISDIR : 0;
   std::ifstream input;
   if (!folder) input.open(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(input), {}};
+  const std::string text = ReadAtMost(input, kFileBytesMax);
   if (!input.is_open() || input.bad()) {
     return Error{Reason::kConfigInvalid, "config", file, "a readable file",
                  file + " cannot be read: " + std::generic_category().message(errno)};
+  }
+  if (text.size() > kFileBytesMax) {
+    return FieldError(Reason::kConfigInvalid, "config", file, "a file of at most 1 MiB");
   }
   return ParseConfig(text, file);
 }

@@ -7,8 +7,10 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace allot::allotd {
 namespace {
@@ -30,7 +32,9 @@ void Knock(const std::string& host, const std::string& port) {
 
 Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Listen(const std::string& listen) {
   try {
-    auto exposer = std::make_unique<prometheus::Exposer>(listen, 1);
+    // A connection that says nothing holds a thread for as long as it may.
+    auto exposer = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
+        "listening_ports", listen, "num_threads", "16", "request_timeout_ms", "3000"});
     return std::unique_ptr<MetricsEndpoint>(
         new MetricsEndpoint(listen.substr(0, listen.rfind(':')), std::move(exposer)));
   } catch (const std::exception&) {

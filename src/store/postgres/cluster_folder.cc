@@ -202,10 +202,13 @@ Status ClusterFolder::Finish(const std::string& unfinished, bool throwaway) {
 }
 
 std::string ClusterFolder::EndOfLog() const {
-  constexpr std::size_t kBytes = 1'000;
-  std::ifstream stream(log(), std::ios::binary);
+  constexpr std::streamoff kBytes = 2'000;
+  std::ifstream stream(log(), std::ios::binary | std::ios::ate);
+  const std::streamoff size = stream.tellg();
+  stream.seekg(std::max<std::streamoff>(0, size - kBytes));
   std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (text.size() > kBytes) text.erase(0, text.size() - kBytes);
+  // From a line's beginning on.
+  if (size > kBytes) text.erase(0, text.find('\n') + 1);
   return text;
 }
 

@@ -38,6 +38,8 @@ Failure OfSqlstate(const std::string& code) {
   if (group == "08" || group == "57" || code == "25P03") {
     return Unavailable("The connection to the database was lost.");
   }
+  // A primary that was made a standby, or that somebody keeps from writing: another may take them.
+  if (code == "25006") return Unavailable("The database takes no writes.");
   if (group == "53" || group == "58") {
     return {StoreUnavailable("The database is out of resources."), Remedy::kReport};
   }

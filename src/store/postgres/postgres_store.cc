@@ -153,6 +153,7 @@ Result<std::unique_ptr<Store>> OpenPostgres(const PostgresOptions& options) {
     return StateError(Reason::kConfigInvalid,
                       "A store needs at least one connection and one second to connect.");
   }
+  ALLOT_RETURN_IF_ERROR(CheckDatabaseUrl(options.url));
   auto store = std::make_unique<PostgresStore>(options);
   ALLOT_RETURN_IF_ERROR(store->RequireDatabase());
   return Result<std::unique_ptr<Store>>(std::move(store));
