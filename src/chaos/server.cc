@@ -11,6 +11,8 @@ constexpr int64_t kCoalesceMicros = 5 * kMillisecond;
 /// More seldom than a server really does, which shows nothing more.
 constexpr int64_t kCompareMicros = Micros(Seconds{3});
 constexpr int64_t kCalmCompareMicros = Micros(Seconds{15});
+/// By one comparison, at most: a twentieth of two seconds.
+constexpr int64_t kDrawnBackMicros = 100 * kMillisecond;
 constexpr Seconds kSignEvery = Minutes(5);
 constexpr int64_t kRetryMicros = 100 * kMillisecond;
 
@@ -75,6 +77,12 @@ void Server::CompareClocks() {
   if (time.ok()) life_->clock.Compare(*time, asked, in_.world.now().micros);
   if (was_sure && !life_->clock.is_sure()) in_.world.Probe("server_not_sure_of_the_time");
   NoteClock();
+  // Where it is drawn back it stands still, and shows by how much only when it goes on.
+  const bool drawn_back =
+      life_->clock.store_ahead_micros() < 0 || life_->clock.machine_ahead_micros() < 0;
+  if (drawn_back) {
+    in_.world.NoteClock(life_->clock.Now().micros - in_.world.now().micros - kDrawnBackMicros);
+  }
 }
 
 void Server::NoteClock() {

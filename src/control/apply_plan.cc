@@ -221,6 +221,8 @@ class Application {
       ALLOT_ASSIGN_OR_RETURN(const auto row, tx_.FindCluster(cluster));
       if (!row) continue;
       clusters_.emplace(cluster, *row);
+      ALLOT_ASSIGN_OR_RETURN(auto reservations, tx_.LiveReservations(cluster));
+      reservations_.emplace(cluster, std::move(reservations));
       if (!starts) continue;
       ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
       std::vector<NodeId> ids;
@@ -259,7 +261,25 @@ class Application {
     return pass_.snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
   }
 
-  /// The cluster serves its programme, and does not leave before the end.
+  /// In the window, some of the nodes are another's by a reservation that the plan may not know.
+  bool IsSetAsideForOthers(const Allocation& allocation, const Placement& placement) const {
+    const auto found = reservations_.find(ClusterOfPlacement(placement));
+    if (found == reservations_.end()) return false;
+    return std::ranges::any_of(found->second, [&](const Reservation& reservation) {
+      if (reservation.project == allocation.project) return false;
+      const auto windows = WindowsOf(reservation);
+      return std::ranges::any_of(
+                 windows,
+                 [&](const TimeWindow& window) { return window.Overlaps(placement.window); }) &&
+             std::ranges::any_of(placement.nodes, [&](const scheduler::PlacedNode& placed) {
+               return std::ranges::find(reservation.nodes, NodeOf(placed)) !=
+                      reservation.nodes.end();
+             });
+    });
+  }
+
+  /// The cluster serves its programme, does not leave before the end, and has not set the nodes
+  /// aside.
   bool StillServes(const Allocation& allocation, const Placement& placement) const {
     const auto cluster = clusters_.find(ClusterOfPlacement(placement));
     const auto programme = programmes_.find(allocation.project);
@@ -267,7 +287,8 @@ class Application {
     const auto& served = cluster->second.programmes;
     const auto& leaves = cluster->second.leave_time;
     return std::binary_search(served.begin(), served.end(), programme->second) &&
-           (!leaves || placement.window.end() <= *leaves);
+           (!leaves || placement.window.end() <= *leaves) &&
+           !IsSetAsideForOthers(allocation, placement);
   }
 
   /// What it takes for the window it is given.
@@ -493,6 +514,7 @@ class Application {
   std::map<ProjectId, QuotaLeft> quota_left_;
   std::map<ProjectId, ProgrammeId> programmes_;
   std::map<ClusterId, Cluster> clusters_;
+  std::map<ClusterId, std::vector<Reservation>> reservations_;
   std::vector<Allocation> changed_;
   std::vector<Claim> claims_;
   std::vector<Claim> promises_;

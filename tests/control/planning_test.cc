@@ -294,6 +294,31 @@ TEST_F(Planning, NobodyIsPromisedWhatEndsAfterADateThatWasSetSinceTheSnapshot) {
   EXPECT_EQ(Get("snu/p/gang").state, AllocationState::kPending);
 }
 
+TEST_F(Planning, NobodyIsPromisedOrGivenWhatWasSetAsideSinceTheSnapshot) {
+  policy.promise_nodes = 4;
+  SubmitAs("kist", "running", 3, Hours(4));
+  Settle();
+  EnactAll();
+  Settle();
+  SubmitAs("snu", "gang", 4, Hours(6));
+  SubmitAs("kist", "small", 1, Hours(1));
+  const auto pass = Must(planner->Plan());
+  ReservationRequest request;
+  request.provider = ProviderId("prov");
+  request.reservation.cluster = ClusterId("c");
+  for (const char* node : {"c/n1", "c/n2", "c/n3", "c/n4"}) {
+    request.reservation.nodes.push_back(NodeId(node));
+  }
+  request.reservation.window =
+      *TimeWindow::Make(clock.Now() + Minutes(30) + Hours(4), clock.Now() + Hours(6));
+  request.reason = "maintenance";
+  Must(CreateReservation(*context, As(Operator()), request));
+  const Applied applied = Must(ApplyPlan(*context, *pass, 1));
+  EXPECT_EQ(applied.promised, 0);
+  EXPECT_FALSE(Get("snu/p/gang").promised);
+  EXPECT_EQ(Get("kist/p/small").state, AllocationState::kProvisioning) << "and others are served";
+}
+
 TEST_F(Planning, AnUnchangedPoolIsLeftInPeace) {
   SubmitAs("snu", "a", 2, Hours(1));
   Settle();
