@@ -74,6 +74,9 @@ class Restoration {
     if (result.ok()) return result;
     cluster_.reset();
     static_cast<void>(Clear());
+    // Whoever corrects a mistake and asks again finds everything as it was.
+    std::error_code problem;
+    if (made_folder_) fs::remove(work_.parent_path(), problem);
     return result;
   }
 
@@ -97,7 +100,7 @@ class Restoration {
   Status CheckDataDir() {
     std::error_code problem;
     const fs::path folder = work_.parent_path();
-    fs::create_directories(folder, problem);
+    made_folder_ = fs::create_directories(folder, problem);
     if (problem) return Refused(folder.string() + " cannot be made: " + problem.message() + ".");
     lock_fd_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock_fd_ < 0 || ::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
@@ -379,6 +382,7 @@ class Restoration {
   const RestoreOptions options_;
   const fs::path work_;
   int lock_fd_ = -1;
+  bool made_folder_ = false;
   LogArchive archive_;
   std::optional<std::string> transaction_;
   std::unique_ptr<store::PrivateCluster> cluster_;

@@ -130,7 +130,7 @@ void Tenants::Consolidate(const AllocationId& id) {
 
 void Tenants::SetQuota(const Tenant& tenant) {
   SeededRandom& random = in_.world.random;
-  control::QuotaUpdate update{.project = tenant.project};
+  control::QuotaUpdate update{.project = tenant.project, .reason = "the review"};
   Settings::Change change;
   if (random.Below(3) == 0) {
     // Down to what is used and set aside, if that is met.

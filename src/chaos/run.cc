@@ -186,7 +186,7 @@ std::vector<Tenant> Simulation::MakeTenants() {
       project.programme = ProgrammeId("call");
       project.merit = static_cast<int>(random.Between(0, 1'000));
       Must(control::CreateProject(context_, AsOperator(), project));
-      control::QuotaUpdate quota{.project = project.id};
+      control::QuotaUpdate quota{.project = project.id, .reason = "the call"};
       quota.concurrent_gpus = {random.Between(8, 40), random.Between(8, 40)};
       // Some run out of it.
       quota.gpu_time = GpuSeconds::FromCount(random.Between(1, 40) * 16 * 1'000);
@@ -276,7 +276,7 @@ void Simulation::EndDrains(const Cluster& cluster) {
 void Simulation::RaiseQuota(const ProjectId& project) {
   constexpr int kGpus = 64;
   constexpr int64_t kGpuSeconds = 1'000'000'000;
-  control::QuotaUpdate quota{.project = project};
+  control::QuotaUpdate quota{.project = project, .reason = "all is to be served"};
   quota.concurrent_gpus = {kGpus, kGpus};
   quota.gpu_time = GpuSeconds::FromCount(kGpuSeconds);
   const auto number =

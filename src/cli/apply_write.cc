@@ -124,6 +124,7 @@ struct Write {
 
   void operator()(const v1::Quota& q) {
     v1::UpdateQuotaRequest request;
+    request.set_reason(reason);
     request.set_validate_only(validate_only);
     *request.mutable_quota() = q;
     request.mutable_quota()->set_etag(step.etag);

@@ -110,9 +110,7 @@ class Client {
             done(Judged(std::move(messages->response)));
             return;
           }
-          Failure mine = *failure;
-          mine.request_id = request_id;
-          done(std::move(mine));
+          done(request_id.empty() ? *failure : OfMutation(*failure, request_id));
         });
   }
 

@@ -13,7 +13,7 @@
 namespace allot::cli {
 namespace {
 
-constexpr char kRoleWords[] =
+constexpr char kKeyRoles[] =
     "ministry_admin, operator, auditor, institute_admin, member, viewer or provider";
 /// What the API takes (access.proto).
 constexpr Seconds kLifetimeMax = Days(1098);
@@ -33,7 +33,7 @@ struct RotateFlags {
 
 Outcome<v1::ApiKey> ReadKey(const KeyFlags& flags) {
   v1::ApiKey key;
-  const auto role = ReadRole(flags.role, kRoleWords);
+  const auto role = ReadRole(flags.role, kKeyRoles);
   if (!role.ok()) return role.failure();
   key.set_role(*role);
   key.set_display_name(flags.display_name);
@@ -123,13 +123,14 @@ ExitCode ListKeys(Session& session) {
   return ExitCode::kOk;
 }
 
-ExitCode RevokeKey(Session& session, const std::string& text) {
+ExitCode RevokeKey(Session& session, const std::string& text, const std::string& reason) {
   const auto name = ApiKeyName(text);
   if (!name.ok()) return session.Fail(name.failure());
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
   v1::RevokeApiKeyRequest request;
   request.set_name(*name);
+  request.set_reason(reason);
   const auto key = (*client)->Call(&Operators::RevokeApiKey, request);
   if (!key.ok()) return session.Fail(key.failure());
   Repeated<v1::ApiKey> rows;
@@ -144,7 +145,7 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
                  "  umask 077; allot keys create --role member --institute snu > member.key\n"
                  "  allot keys list\n"
                  "  umask 077; allot keys rotate k3f9a0c2m1x7 > new.key\n"
-                 "  allot keys revoke k3f9a0c2m1x7");
+                 "  allot keys revoke k3f9a0c2m1x7 --reason \"J. Kim has left\"");
   keys->require_subcommand(1);
 
   auto flags = std::make_shared<KeyFlags>();
@@ -152,7 +153,7 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
       AddCommand(*keys, "create", "Makes a key; its secret alone goes to stdout, this once",
                  "  umask 077; allot keys create --role member --institute snu > member.key\n"
                  "  allot keys create --role provider --provider naver --display-name agents");
-  create->add_option("--role", flags->role, kRoleWords)->required();
+  create->add_option("--role", flags->role, kKeyRoles)->required();
   create->add_option("--institute", flags->institute, "Of institute admins, members and viewers");
   create->add_option("--provider", flags->provider, "Of providers");
   create->add_option("--display-name", flags->display_name, "Who holds it");
@@ -178,11 +179,14 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
   list->callback([&chosen] { chosen = ListKeys; });
 
   auto name = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
   CLI::App* revoke = AddCommand(*keys, "revoke", "Revokes a key for good, at once",
-                                "  allot keys revoke k3f9a0c2m1x7");
+                                "  allot keys revoke k3f9a0c2m1x7 --reason \"J. Kim has left\"");
   revoke->add_option("key", *name, "As 'allot keys list' prints it")->required();
-  revoke->callback(
-      [&chosen, name] { chosen = [name](Session& session) { return RevokeKey(session, *name); }; });
+  revoke->add_option("--reason", *reason, "Why; kept in the audit")->required();
+  revoke->callback([&chosen, name, reason] {
+    chosen = [name, reason](Session& session) { return RevokeKey(session, *name, *reason); };
+  });
 }
 
 ExitCode Record(Session& session) {

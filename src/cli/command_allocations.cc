@@ -74,7 +74,7 @@ ExitCode List(Session& session, const ListFlags& flags) {
   return ExitCode::kOk;
 }
 
-ExitCode Get(Session& session, const std::vector<std::string>& names) {
+ExitCode GetAllocations(Session& session, const std::vector<std::string>& names) {
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
   v1::ListAllocationsResponse all;
@@ -183,8 +183,9 @@ void AddAllocationCommands(CLI::App& root, Action& chosen) {
                              "  allot get snu/llm/main\n"
                              "  allot get institutes/snu/projects/llm/allocations/main -o yaml");
   get->add_option("allocation", *names, "INSTITUTE/PROJECT/ALLOCATION")->required();
-  get->callback(
-      [&chosen, names] { chosen = [names](Session& session) { return Get(session, *names); }; });
+  get->callback([&chosen, names] {
+    chosen = [names](Session& session) { return GetAllocations(session, *names); };
+  });
 
   auto watch_flags = std::make_shared<WatchFlags>();
   CLI::App* watch = AddCommand(root, "watch", "Prints changes of allocations as they happen",

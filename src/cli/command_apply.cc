@@ -119,7 +119,7 @@ void AddApplyCommand(CLI::App& root, Action& chosen) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   apply->add_flag("--dry-run", flags->dry_run,
                   "Print what would change, have the server check it, change nothing");
-  apply->add_option("--reason", flags->reason, "Of changed merits; kept in the audit");
+  apply->add_option("--reason", flags->reason, "Of changed merits and quotas; kept in the audit");
   apply->callback(
       [&chosen, flags] { chosen = [flags](Session& session) { return Apply(session, *flags); }; });
 }

@@ -91,7 +91,8 @@ ExitCode End(Session& session, const EndFlags& flags,
 
 void AddEndFlags(CLI::App& command, EndFlags& flags) {
   command.add_option("allocation", flags.names, "INSTITUTE/PROJECT/ALLOCATION")->required();
-  command.add_option("--reason", flags.reason, "Shown with it and kept in the audit");
+  command.add_option("--reason", flags.reason,
+                     "Shown with it and kept in the audit; operators must give one");
   command.add_option("--etag", flags.etag, "Refuse if it has changed since (of one allocation)");
 }
 

@@ -9,7 +9,7 @@
 namespace allot::cli {
 namespace {
 
-constexpr char kRoleWords[] =
+constexpr char kMemberRoles[] =
     "ministry_admin, operator, auditor, institute_admin, member or viewer";
 
 struct MemberFlags {
@@ -22,7 +22,7 @@ struct MemberFlags {
 
 Outcome<v1::Member> ReadMember(const MemberFlags& flags) {
   v1::Member member;
-  const auto role = ReadRole(flags.role, kRoleWords);
+  const auto role = ReadRole(flags.role, kMemberRoles);
   if (!role.ok()) return role.failure();
   member.set_issuer(flags.issuer);
   member.set_subject(flags.subject);
@@ -66,13 +66,14 @@ ExitCode ListMembers(Session& session) {
   return ExitCode::kOk;
 }
 
-ExitCode RemoveMember(Session& session, const std::string& text) {
+ExitCode RemoveMember(Session& session, const std::string& text, const std::string& reason) {
   const auto name = MemberName(text);
   if (!name.ok()) return session.Fail(name.failure());
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
   v1::RemoveMemberRequest request;
   request.set_name(*name);
+  request.set_reason(reason);
   const auto removed = (*client)->Call(&Members::RemoveMember, request);
   if (!removed.ok()) return session.Fail(removed.failure());
   return ShowMember(session, *removed);
@@ -86,7 +87,7 @@ void AddMemberCommands(CLI::App& root, Action& chosen) {
                  "  allot members add --issuer https://id.example --subject 8f1c --role member "
                  "--institute snu\n"
                  "  allot members list -o wide\n"
-                 "  allot members remove m-k3f9a0c2m1x7");
+                 "  allot members remove m-k3f9a0c2m1x7 --reason \"has left\"");
   members->require_subcommand(1);
 
   auto flags = std::make_shared<MemberFlags>();
@@ -98,7 +99,7 @@ void AddMemberCommands(CLI::App& root, Action& chosen) {
       ->required();
   add->add_option("--subject", flags->subject, "By which name the issuer knows it, to the letter")
       ->required();
-  add->add_option("--role", flags->role, kRoleWords)->required();
+  add->add_option("--role", flags->role, kMemberRoles)->required();
   add->add_option("--institute", flags->institute, "Of institute admins, members and viewers");
   add->add_option("--display-name", flags->display_name, "Who it is");
   add->callback([&chosen, flags] {
@@ -110,11 +111,13 @@ void AddMemberCommands(CLI::App& root, Action& chosen) {
   list->callback([&chosen] { chosen = ListMembers; });
 
   auto name = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
   CLI::App* remove = AddCommand(*members, "remove", "Removes a person: refused from then on",
-                                "  allot members remove m-k3f9a0c2m1x7");
+                                "  allot members remove m-k3f9a0c2m1x7 --reason \"has left\"");
   remove->add_option("member", *name, "As 'allot members list' prints it")->required();
-  remove->callback([&chosen, name] {
-    chosen = [name](Session& session) { return RemoveMember(session, *name); };
+  remove->add_option("--reason", *reason, "Why; kept in the audit")->required();
+  remove->callback([&chosen, name, reason] {
+    chosen = [name, reason](Session& session) { return RemoveMember(session, *name, *reason); };
   });
 }
 

@@ -125,7 +125,7 @@ ExitCode Create(Session& session, const PublishFlags& flags) {
   return ExitCode::kOk;
 }
 
-ExitCode Get(Session& session, const std::string& policy) {
+ExitCode GetPolicy(Session& session, const std::string& policy) {
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
   const auto found = Find(**client, policy);
@@ -173,7 +173,7 @@ ExitCode Withdraw(Session& session, const std::string& policy, const std::string
   return ExitCode::kOk;
 }
 
-void AddCreate(CLI::App& policies, Action& chosen) {
+void AddCreatePolicy(CLI::App& policies, Action& chosen) {
   auto flags = std::make_shared<PublishFlags>();
   CLI::App* create = AddCommand(
       policies, "create", "Publishes a policy, in force from its date on",
@@ -228,13 +228,13 @@ void AddPolicyCommands(CLI::App& root, Action& chosen) {
                  "  allot policies export > policy.yaml");
   policies->require_subcommand(1);
   AddNamed(*policies, chosen, "get", "Shows one with every setting",
-           "  allot policies get\n  allot policies get spring-2027", Get);
+           "  allot policies get\n  allot policies get spring-2027", GetPolicy);
   AddNamed(*policies, chosen, "export", "Prints its settings as a file that create takes",
            "  allot policies export > policy.yaml", Export);
   CLI::App* list = AddCommand(*policies, "list", "Lists all that were published, by date",
                               "  allot policies list");
   list->callback([&chosen] { chosen = [](Session& session) { return List(session); }; });
-  AddCreate(*policies, chosen);
+  AddCreatePolicy(*policies, chosen);
   AddWithdraw(*policies, chosen);
 }
 

@@ -22,7 +22,7 @@ ExitCode Show(Session& session, const v1::Proposal& proposal) {
   return ExitCode::kOk;
 }
 
-ExitCode Get(Session& session, const std::string& text) {
+ExitCode GetProposal(Session& session, const std::string& text) {
   const auto name = ProposalName(text);
   if (!name.ok()) return session.Fail(name.failure());
   const auto client = session.Connect();
@@ -102,8 +102,9 @@ void AddProposalCommands(CLI::App& root, Action& chosen) {
   CLI::App* get = AddCommand(*proposals, "get", "Shows one with all that it asks for",
                              "  allot proposals get pk3f9a0c2m1x7");
   get->add_option("proposal", *name, "As 'allot proposals list' prints it")->required();
-  get->callback(
-      [&chosen, name] { chosen = [name](Session& session) { return Get(session, *name); }; });
+  get->callback([&chosen, name] {
+    chosen = [name](Session& session) { return GetProposal(session, *name); };
+  });
 
   AddDecision(*proposals, chosen, "approve",
               "Lets the call go through when its first person makes it again",

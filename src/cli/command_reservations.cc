@@ -14,7 +14,7 @@ namespace allot::cli {
 namespace {
 
 /// What the API takes (pool.proto).
-constexpr Seconds kLengthMax = Days(366);
+constexpr Seconds kReservationMax = Days(366);
 
 struct ReserveFlags {
   std::string cluster;
@@ -52,9 +52,9 @@ Result<v1::Reservation> ReadTimes(const ReserveFlags& flags, Moments& moments) {
     *reservation.mutable_end_time() = TimestampOf(end);
   } else {
     ALLOT_ASSIGN_OR_RETURN(const Seconds length, ParseLength("--for", flags.length));
-    if (length > kLengthMax) {
+    if (length > kReservationMax) {
       return FieldError(Reason::kDurationOutOfRange, "--for", flags.length,
-                        "at most " + FormatDuration(kLengthMax));
+                        "at most " + FormatDuration(kReservationMax));
     }
     *reservation.mutable_end_time() = TimestampOf(start + length);
   }
@@ -148,7 +148,7 @@ Outcome<std::string> FindReservation(Client& client, const std::string& text) {
   return place->cluster + "/reservations/" + LastPart(place->node);
 }
 
-ExitCode Get(Session& session, const std::string& text) {
+ExitCode GetReservation(Session& session, const std::string& text) {
   const auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.failure());
   const auto name = FindReservation(**client, text);
@@ -262,7 +262,7 @@ ExitCode SetCluster(Session& session, const ClusterFlags& flags) {
   return ExitCode::kOk;
 }
 
-void AddCreate(CLI::App& reservations, Action& chosen) {
+void AddCreateReservation(CLI::App& reservations, Action& chosen) {
   auto flags = std::make_shared<ReserveFlags>();
   CLI::App* create = AddCommand(
       reservations, "create", "Sets nodes of a cluster aside, for a project or for nobody",
@@ -299,7 +299,7 @@ void AddReservationCommands(CLI::App& root, Action& chosen) {
                  "  allot reservations list\n"
                  "  allot reservations cancel naver-a/demo --reason \"called off\"");
   reservations->require_subcommand(1);
-  AddCreate(*reservations, chosen);
+  AddCreateReservation(*reservations, chosen);
 
   auto cluster = std::make_shared<std::string>();
   CLI::App* list = AddCommand(*reservations, "list", "Lists reservations, past ones too",
@@ -313,8 +313,9 @@ void AddReservationCommands(CLI::App& root, Action& chosen) {
   CLI::App* get = AddCommand(*reservations, "get", "Shows one with its nodes",
                              "  allot reservations get naver-a/demo");
   get->add_option("reservation", *name, "CLUSTER/RESERVATION")->required();
-  get->callback(
-      [&chosen, name] { chosen = [name](Session& session) { return Get(session, *name); }; });
+  get->callback([&chosen, name] {
+    chosen = [name](Session& session) { return GetReservation(session, *name); };
+  });
 
   auto ended = std::make_shared<std::string>();
   auto reason = std::make_shared<std::string>();
@@ -323,7 +324,7 @@ void AddReservationCommands(CLI::App& root, Action& chosen) {
       AddCommand(*reservations, "cancel", "Gives the nodes back; work that runs on them goes on",
                  "  allot reservations cancel naver-a/demo --reason \"called off\"");
   cancel->add_option("reservation", *ended, "CLUSTER/RESERVATION")->required();
-  cancel->add_option("--reason", *reason, "Kept in the audit");
+  cancel->add_option("--reason", *reason, "Why; kept in the audit")->required();
   cancel->add_flag("--dry-run", *dry_run, "Check everything, change nothing");
   cancel->callback([&chosen, ended, reason, dry_run] {
     chosen = [ended, reason, dry_run](Session& session) {

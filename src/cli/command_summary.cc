@@ -24,7 +24,6 @@ struct SummaryFlags {
   std::string within = "60s";
 };
 
-constexpr const char* kEverybody = "institutes/-/projects/-";
 constexpr milliseconds kBetweenLooks{100};
 constexpr milliseconds kBetweenNotes{1'000};
 constexpr Seconds kPresently{60};
@@ -56,7 +55,7 @@ StillMissing Unsettled(Client& client) {
   const auto presently = StartsPresently(client);
   if (!presently.ok()) return presently.failure();
   v1::ListAllocationsRequest request;
-  request.set_parent(kEverybody);
+  request.set_parent(kEveryProject);
   request.set_page_size(1'000);
   request.add_states(v1::Allocation::STATE_PENDING);
   request.add_states(v1::Allocation::STATE_PROVISIONING);

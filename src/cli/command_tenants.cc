@@ -72,6 +72,7 @@ struct QuotaFlags {
   std::string h200;
   std::string b200;
   std::string gpu_hours;
+  std::string reason;
   std::string etag;
   bool dry_run = false;
 };
@@ -98,6 +99,7 @@ Result<v1::UpdateQuotaRequest> ReadQuotaUpdate(const QuotaFlags& flags) {
     request.mutable_update_mask()->add_paths("gpu_seconds");
   }
   quota.set_etag(flags.etag);
+  request.set_reason(flags.reason);
   request.set_validate_only(flags.dry_run);
   return request;
 }
@@ -151,10 +153,11 @@ ExitCode SetMerit(Session& session, const MeritFlags& flags) {
 }
 
 void AddQuotaCommands(CLI::App& root, Action& chosen) {
-  CLI::App* quota = AddCommand(root, "quota", "Shows and sets what projects may hold",
-                               "  allot quota get snu/llm\n"
-                               "  allot quota list snu\n"
-                               "  allot quota set snu/llm --h200 64 --gpu-hours 123456");
+  CLI::App* quota =
+      AddCommand(root, "quota", "Shows and sets what projects may hold",
+                 "  allot quota get snu/llm\n"
+                 "  allot quota list snu\n"
+                 "  allot quota set snu/llm --h200 64 --gpu-hours 123456 --reason \"second call\"");
   quota->require_subcommand(1);
 
   auto project = std::make_shared<std::string>();
@@ -174,11 +177,13 @@ void AddQuotaCommands(CLI::App& root, Action& chosen) {
 
   auto flags = std::make_shared<QuotaFlags>();
   CLI::App* set = AddCommand(*quota, "set", "Changes limits; what is not given stays",
-                             "  allot quota set snu/llm --h200 64 --b200 32 --gpu-hours 123456");
+                             "  allot quota set snu/llm --h200 64 --b200 32 --gpu-hours 123456 "
+                             "--reason \"second call\"");
   set->add_option("project", flags->project, "INSTITUTE/PROJECT")->required();
   set->add_option("--h200", flags->h200, "H200 GPUs at the same time");
   set->add_option("--b200", flags->b200, "B200 GPUs at the same time");
   set->add_option("--gpu-hours", flags->gpu_hours, "GPU-hours over the project's life");
+  set->add_option("--reason", flags->reason, "Why; kept in the audit")->required();
   set->add_option("--etag", flags->etag, "Refuse if it has changed since");
   set->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
   set->callback([&chosen, flags] {

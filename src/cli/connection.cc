@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kKeyPath = "/keys/operator.key";
 constexpr const char* kAddressPath = "/server.address";
-constexpr std::size_t kFileBytesMax = 4096;
+constexpr std::size_t kSecretBytesMax = 4096;
 
 /// The first line, without blanks around it.
 std::string FirstLine(std::string text) {
@@ -49,16 +49,16 @@ FileText ReadLine(const std::string& path) {
   }
   struct stat about {};
   if (::fstat(fd, &about) == 0) file.open_to_others = (about.st_mode & 0077U) != 0;
-  std::array<char, kFileBytesMax + 1> buffer{};
+  std::array<char, kSecretBytesMax + 1> buffer{};
   // A pipe gives what it has bit by bit.
-  for (ssize_t count = 1; count > 0 && file.text.size() < kFileBytesMax + 2;) {
+  for (ssize_t count = 1; count > 0 && file.text.size() < kSecretBytesMax + 2;) {
     count = ::read(fd, buffer.data(), buffer.size());
     if (count < 0) file.error = errno;
     if (count > 0) file.text.append(buffer.data(), static_cast<std::size_t>(count));
   }
   ::close(fd);
   file.text = FirstLine(std::move(file.text));
-  if (file.text.size() > kFileBytesMax) file.text.clear();
+  if (file.text.size() > kSecretBytesMax) file.text.clear();
   return file;
 }
 

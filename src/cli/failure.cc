@@ -100,8 +100,7 @@ void WordTransportFailure(const grpc::Status& status, const std::string& server,
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       failure.reason = "deadline_exceeded";
       failure.message = "no answer from " + server + " within " + timeout;
-      failure.advice =
-          "It may have happened: repeat with the same --request-id, or raise --timeout.";
+      failure.advice = "Ask again, or raise --timeout.";
       break;
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       if (status.error_message().find("larger than max") != std::string::npos) {
@@ -137,6 +136,14 @@ Failure FailureOf(const Error& error) {
   failure.value = error.value;
   failure.limit = error.limit;
   failure.advice = Advice(error.reason);
+  return failure;
+}
+
+Failure OfMutation(Failure failure, const std::string& request_id) {
+  failure.request_id = request_id;
+  if (failure.reason == "deadline_exceeded") {
+    failure.advice = "It may have happened: repeat with the same --request-id, or raise --timeout.";
+  }
   return failure;
 }
 

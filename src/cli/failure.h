@@ -86,6 +86,8 @@ class [[nodiscard]] Outcome {
 
 /// From a refusal found on this side of the wire.
 Failure FailureOf(const Error& error);
+/// Of a call that may have changed something: how to repeat it without doing it twice.
+Failure OfMutation(Failure failure, const std::string& request_id);
 /// The command line does not say what to do.
 Failure UsageFailure(std::string message, std::string advice = {});
 /// From an answer: the parts come from its google.rpc.Status details; an answer without details is

@@ -171,8 +171,9 @@ void ManifestFields::Finish() {
   for (const auto& entry : map_) {
     const std::string key = TextOf(entry.first);
     if (asked_.contains(key)) continue;
-    problems_.push_back({file_, entry.first.Mark().line + 1, path_ + Printable(key), "",
-                         "no such field here; there are " + known});
+    problems_.push_back(
+        {file_, entry.first.Mark().line + 1, path_ + Printable(key), "",
+         entry.first.IsScalar() ? "no such field here; there are " + known : "a name"});
   }
 }
 

@@ -12,7 +12,6 @@
 namespace allot::cli {
 namespace {
 
-constexpr const char* kEverybody = "institutes/-/projects/-";
 constexpr std::size_t kNextStartsMax = 5;
 
 Outcome<std::map<std::string, std::string>> DisplayNamesOfProviders(Client& client) {
@@ -83,7 +82,7 @@ Outcome<std::string> SomebodyWaiting(Client& client, const v1::GetCapacityRespon
     if (!planned.allocation().empty()) return planned.allocation();
   }
   v1::ListAllocationsRequest request;
-  request.set_parent(kEverybody);
+  request.set_parent(kEveryProject);
   request.set_page_size(1);
   request.add_states(v1::Allocation::STATE_PENDING);
   request.add_states(v1::Allocation::STATE_PLANNED);

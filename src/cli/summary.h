@@ -44,6 +44,9 @@ struct Waiting {
   std::string message;
 };
 
+/// The parent of all projects' allocations.
+inline constexpr const char* kEveryProject = "institutes/-/projects/-";
+
 /// Where everybody stands, for people who do not know the system.
 struct Summary {
   Instant time;

@@ -6,6 +6,7 @@
 #include "allot/control/transitions.h"
 #include "allot/control/what_if.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -43,8 +44,10 @@ Error IsAdded(const Allocation& allocation) {
                         " where there is room: nothing makes way for it.");
 }
 
-std::string WhoEnds(const Call& call) {
-  return IsStaff(call.principal.role) ? "the ministry" : "its owner";
+/// What the owner reads: whose decision it was and, where one was given, why.
+std::string Ended(const std::string& how, const Call& call, const std::string& reason) {
+  if (IsStaff(call.principal.role)) return how + " by the ministry: " + reason;
+  return how + (reason.empty() ? " by its owner" : ": " + reason);
 }
 
 /// Runs `step` on the locked allocation, once for a request_id, with an audit row.
@@ -52,6 +55,10 @@ Result<Allocation> End(const Context& context, const Call& call, const EndReques
                        Permission permission, const std::string& action,
                        const std::function<Result<bool>(store::Tx&, Allocation&, Instant)>& step) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, permission));
+  // Owners may end what is theirs without a word.
+  if (IsStaff(call.principal.role)) {
+    ALLOT_RETURN_IF_ERROR(RequireReason(request.reason, "why, for its owner to read"));
+  }
   if (!MaySee(call.principal, InstituteOf(request.id))) return NotFound("name", request.id.str());
   const Instant now = context.clock.Now();
   return Once<Allocation>(
@@ -130,8 +137,7 @@ Result<store::Page<Allocation>> ListAllocations(const Context& context, const Pr
 }
 
 Result<Allocation> Cancel(const Context& context, const Call& call, const EndRequest& request) {
-  const std::string message =
-      request.reason.empty() ? "cancelled by " + WhoEnds(call) : "cancelled: " + request.reason;
+  const std::string message = Ended("cancelled", call, request.reason);
   return End(context, call, request, Permission::kSubmit, "allocation.cancel",
              [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
                const bool under_way = a.state == AllocationState::kReleasing && a.cancel_requested;
@@ -151,8 +157,7 @@ Result<Allocation> Cancel(const Context& context, const Call& call, const EndReq
 }
 
 Result<Allocation> Release(const Context& context, const Call& call, const EndRequest& request) {
-  const std::string message =
-      request.reason.empty() ? "handed back by " + WhoEnds(call) : "handed back: " + request.reason;
+  const std::string message = Ended("handed back", call, request.reason);
   return End(
       context, call, request, Permission::kSubmit, "allocation.release",
       [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
@@ -176,11 +181,6 @@ Result<Allocation> Release(const Context& context, const Call& call, const EndRe
 
 Result<Allocation> SetUrgency(const Context& context, const Call& call, const EndRequest& request,
                               bool urgent) {
-  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
-  if (request.reason.empty()) {
-    return FieldError(Reason::kFieldRequired, "reason", "",
-                      "why it goes before others, or no more");
-  }
   return End(context, call, request, Permission::kManageTenants,
              urgent ? "allocation.set_urgent" : "allocation.unset_urgent",
              [&](store::Tx&, Allocation& a, Instant now) -> Result<bool> {
@@ -211,9 +211,6 @@ Result<Allocation> SetUrgency(const Context& context, const Call& call, const En
 Result<Allocation> SetConsolidation(const Context& context, const Call& call, Planner& planner,
                                     const EndRequest& request, bool consolidate) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
-  if (request.reason.empty()) {
-    return FieldError(Reason::kFieldRequired, "reason", "", "why room is made for it, or no more");
-  }
   // Before the row is locked: a plan takes too long for that.
   Status would_move = Ok{};
   if (consolidate) would_move = WouldMove(context, call.principal, planner, request.id);
@@ -244,10 +241,6 @@ Result<Allocation> SetConsolidation(const Context& context, const Call& call, Pl
 }
 
 Result<Allocation> Reject(const Context& context, const Call& call, const EndRequest& request) {
-  ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
-  if (request.reason.empty()) {
-    return FieldError(Reason::kFieldRequired, "reason", "", "why the request is turned down");
-  }
   return End(context, call, request, Permission::kManageTenants, "allocation.reject",
              [&](store::Tx& tx, Allocation& a, Instant now) -> Result<bool> {
                if (a.state == AllocationState::kRejected) return false;

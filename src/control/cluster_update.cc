@@ -4,6 +4,7 @@
 #include "allot/control/reservations.h"
 #include "control/booking_conflicts.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -71,8 +72,8 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
   const Instant now = context.clock.Now();
   // Promises of those it serves no more are lost.
-  if (update.programmes && update.reason.empty()) {
-    return FieldError(Reason::kFieldRequired, "reason", "", "why its programmes change");
+  if (update.programmes) {
+    ALLOT_RETURN_IF_ERROR(RequireReason(update.reason, "why its programmes change"));
   }
   const auto read = [&](store::Tx& tx, const std::string&) -> Result<Cluster> {
     ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.FindCluster(update.id));

@@ -155,6 +155,11 @@ Status MayManageThoseOf(store::Tx& tx, const Principal& principal, Role role, In
   return Require(principal, Permission::kManageStaff);
 }
 
+Status RequireReason(const std::string& reason, const std::string& why) {
+  if (!reason.empty()) return Ok{};
+  return FieldError(Reason::kFieldRequired, "reason", "", why);
+}
+
 std::string Sha256Hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
@@ -310,8 +315,10 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
   });
 }
 
-Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id) {
+Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id,
+                            const std::string& reason) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  ALLOT_RETURN_IF_ERROR(RequireReason(reason, "why the key ends"));
   const Instant now = context.clock.Now();
   return Once<ApiKey>(
       context, call, now,
@@ -321,8 +328,8 @@ Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyI
         if (key.revoke_time) return key;
         ALLOT_RETURN_IF_ERROR(LeavesAMaker(tx, key, now));
         ALLOT_RETURN_IF_ERROR(tx.RevokeApiKey(id, now));
-        ALLOT_RETURN_IF_ERROR(
-            tx.Audit(Record(call, now, "key.revoke", id.str(), key.institute, DisplayName(key))));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "key.revoke", id.str(), key.institute,
+                                              DisplayName(key) + ": " + reason)));
         key.revoke_time = now;
         return key;
       },

@@ -88,8 +88,10 @@ Result<store::Page<Member>> ListMembers(const Context& context, const Principal&
       });
 }
 
-Result<Member> RemoveMember(const Context& context, const Call& call, const MemberId& id) {
+Result<Member> RemoveMember(const Context& context, const Call& call, const MemberId& id,
+                            const std::string& reason) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  ALLOT_RETURN_IF_ERROR(RequireReason(reason, "why the person is removed"));
   const Instant now = context.clock.Now();
   return Once<Member>(
       context, call, now,
@@ -98,8 +100,8 @@ Result<Member> RemoveMember(const Context& context, const Call& call, const Memb
         ALLOT_RETURN_IF_ERROR(MayManageThoseOf(tx, call.principal, member.role, now));
         if (member.remove_time) return member;
         ALLOT_RETURN_IF_ERROR(tx.RemoveMember(id, now));
-        ALLOT_RETURN_IF_ERROR(tx.Audit(
-            Record(call, now, "member.remove", id.str(), member.institute, Describe(member))));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "member.remove", id.str(),
+                                              member.institute, Describe(member) + ": " + reason)));
         member.remove_time = now;
         return member;
       },

@@ -2,6 +2,7 @@
 
 #include "allot/control/once.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -191,8 +192,8 @@ Result<store::Page<Node>> ListNodes(const Context& context, const Principal& pri
 Result<std::vector<Node>> Drain(const Context& context, const Call& call,
                                 const DrainRequest& request) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
-  if (request.draining && request.reason.empty()) {
-    return FieldError(Reason::kFieldRequired, "reason", "", "why the nodes are drained");
+  if (request.draining) {
+    ALLOT_RETURN_IF_ERROR(RequireReason(request.reason, "why the nodes are drained"));
   }
   const Instant now = context.clock.Now();
   const auto read = [&](store::Tx& tx, const std::string&) { return NodesAskedFor(tx, request); };

@@ -1,6 +1,7 @@
 #include "allot/control/once.h"
 #include "allot/control/tenants.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -84,6 +85,7 @@ Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call,
                                 const QuotaUpdate& update) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
   ALLOT_RETURN_IF_ERROR(InRange(update));
+  ALLOT_RETURN_IF_ERROR(RequireReason(update.reason, "why the quota changes"));
   const Instant now = context.clock.Now();
   return Once<QuotaDetail>(
       context, call, now,
@@ -110,8 +112,8 @@ Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call,
                     std::to_string(At(detail.quota.concurrent_gpus, model)) + " GPUs, ";
         }
         limits += FormatGpuHours(detail.quota.gpu_time);
-        ALLOT_RETURN_IF_ERROR(tx.Audit(
-            Record(call, now, "quota.update", update.project.str(), project->institute, limits)));
+        ALLOT_RETURN_IF_ERROR(tx.Audit(Record(call, now, "quota.update", update.project.str(),
+                                              project->institute, limits + ": " + update.reason)));
         return detail;
       },
       [](const QuotaDetail& d) { return d.quota.project.str(); }, ReadQuota);

@@ -9,6 +9,7 @@
 #include "allot/model/name.h"
 #include "control/booking_conflicts.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -224,6 +225,7 @@ Result<ReservationDetail> CreateReservation(const Context& context, const Call& 
 Result<ReservationDetail> CancelReservation(const Context& context, const Call& call,
                                             const ReservationEnd& end) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
+  ALLOT_RETURN_IF_ERROR(RequireReason(end.reason, "why the reservation ends"));
   const Instant now = context.clock.Now();
   return Once<ReservationDetail>(
       context, call, now,

@@ -2,6 +2,7 @@
 
 #include "allot/control/once.h"
 #include "control/record.h"
+#include "control/staff.h"
 
 namespace allot::control {
 namespace {
@@ -123,8 +124,8 @@ Result<Project> UpdateProject(const Context& context, const Call& call,
     return FieldError(Reason::kMeritOutOfRange, "merit", std::to_string(*update.merit),
                       "0 to " + std::to_string(kMeritMax));
   }
-  if (update.merit && update.reason.empty()) {
-    return FieldError(Reason::kFieldRequired, "reason", "", "why the merit changes");
+  if (update.merit) {
+    ALLOT_RETURN_IF_ERROR(RequireReason(update.reason, "why the merit changes"));
   }
   const Instant now = context.clock.Now();
   return Once<Project>(

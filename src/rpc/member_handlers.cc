@@ -2,6 +2,7 @@
 #include "allot/v1/member_service.pb.h"
 #include "rpc/call_for_two.h"
 #include "rpc/enums.h"
+#include "rpc/fields.h"
 #include "rpc/handlers.h"
 #include "rpc/render.h"
 
@@ -61,8 +62,9 @@ class Handlers {
 
   Result<v1::Member> RemoveMember(const Caller& caller, const v1::RemoveMemberRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseMemberName(request.name(), "name"));
+    ALLOT_ASSIGN_OR_RETURN(const auto reason, ParseRequiredText(request.reason(), "reason"));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
-    ALLOT_ASSIGN_OR_RETURN(const auto removed, control::RemoveMember(s_.context, call, id));
+    ALLOT_ASSIGN_OR_RETURN(const auto removed, control::RemoveMember(s_.context, call, id, reason));
     return RenderMember(removed);
   }
 

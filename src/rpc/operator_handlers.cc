@@ -151,8 +151,9 @@ class Handlers {
 
   Result<v1::ApiKey> RevokeApiKey(const Caller& caller, const v1::RevokeApiKeyRequest& request) {
     ALLOT_ASSIGN_OR_RETURN(const auto id, ParseKeyName(request.name(), "name"));
+    ALLOT_ASSIGN_OR_RETURN(const auto reason, ParseRequiredText(request.reason(), "reason"));
     ALLOT_ASSIGN_OR_RETURN(const auto call, ParseCallForTwo(caller, request));
-    ALLOT_ASSIGN_OR_RETURN(const auto key, control::RevokeApiKey(s_.context, call, id));
+    ALLOT_ASSIGN_OR_RETURN(const auto key, control::RevokeApiKey(s_.context, call, id, reason));
     return Render(key);
   }
 

@@ -101,7 +101,7 @@ Result<control::ReservationEnd> Parse(const v1::CancelReservationRequest& reques
   end.provider = name.provider;
   end.id = name.reservation;
   ALLOT_ASSIGN_OR_RETURN(end.version, ParseEtag(request.etag(), "etag"));
-  ALLOT_ASSIGN_OR_RETURN(end.reason, ParseText(request.reason(), "reason"));
+  ALLOT_ASSIGN_OR_RETURN(end.reason, ParseRequiredText(request.reason(), "reason"));
   return end;
 }
 

@@ -138,6 +138,7 @@ Result<control::QuotaUpdate> Parse(const v1::UpdateQuotaRequest& request) {
                      everything ? std::span<const std::string_view>(kAll) : kUpdatable,
                      kImmutable));
   for (const std::string& path : paths) ALLOT_RETURN_IF_ERROR(ApplyPath(quota, path, update));
+  ALLOT_ASSIGN_OR_RETURN(update.reason, ParseRequiredText(request.reason(), "reason"));
   return update;
 }
 

@@ -37,7 +37,7 @@ class Pool : public Audited {
     project.institute = InstituteId("snu");
     project.programme = ProgrammeId("call");
     Must(control::CreateProject(context_, AsOperator(), project));
-    control::QuotaUpdate quota{.project = project.id};
+    control::QuotaUpdate quota{.project = project.id, .reason = "the call"};
     quota.concurrent_gpus = {16, 16};
     quota.gpu_time = GpuSeconds::FromCount(1'000'000);
     Must(control::UpdateQuota(context_, AsOperator(), quota));
@@ -174,7 +174,7 @@ TEST(AuditorAsked, NothingEndsUnlessSomebodyWantsItTo) {
     Pool pool;
     const AllocationId id = pool.SubmitAsAsked(Wanted());
     if (asked) pool.auditor.AsksFor(Wish::kCancel, id);
-    Pool::Must(control::Cancel(pool.context(), pool.AsOperator(), {.id = id}));
+    Pool::Must(control::Cancel(pool.context(), pool.AsOperator(), {.id = id, .reason = "over"}));
     pool.auditor.Committed();
     EXPECT_EQ(pool.Rule(), asked ? "" : "ends_for_a_cause") << pool.What();
   }
@@ -210,7 +210,7 @@ TEST(AuditorAsked, QuotasAndDrainsAreSetBySomebody) {
   for (const bool asked : {true, false}) {
     Pool pool;
     if (asked) pool.auditor.settings().Asked({{QuotaOf(GpuModel::kH200, ProjectId("snu/p")), 8}});
-    control::QuotaUpdate quota{.project = ProjectId("snu/p")};
+    control::QuotaUpdate quota{.project = ProjectId("snu/p"), .reason = "the call"};
     quota.concurrent_gpus[static_cast<std::size_t>(GpuModel::kH200)] = 8;
     Pool::Must(control::UpdateQuota(pool.context(), pool.AsOperator(), quota));
     pool.auditor.Committed();

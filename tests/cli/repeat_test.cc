@@ -97,6 +97,9 @@ TEST_F(Repeat, WhatNobodyKnowsIsRepeatedWithItsIdAndItsMoments) {
   EXPECT_EQ(
       unknown["repeatWith"].get<Words>(),
       (Words{"--request-id", unknown["requestId"].get<std::string>(), "--start", At(Hours(2))}));
+  // What only looks has no id, and changes nothing.
+  server_.AnswerNext("GetAllocation", {grpc::StatusCode::DEADLINE_EXCEEDED, "late"}, 1);
+  EXPECT_EQ(Failed({"get", "snu/llm/a"})["advice"], "Ask again, or raise --timeout.");
   // And who repeats it otherwise is not told to use a new id, which would do it twice.
   server_.FailNext("CreateAllocation", StateError(Reason::kRequestIdReused, "another body"));
   Words again = submit;

@@ -48,7 +48,7 @@ TEST_F(Reservations, CreateSendsNodesTimesAndWhoseTheyAre) {
   EXPECT_THAT(runner_.Run({"reservations", "list"}).out, HasSubstr("naver-a/weekly  open"));
   runner_.clock.Advance(Days(366));
   EXPECT_THAT(runner_.Run({"reservations", "list"}).out, HasSubstr("naver-a/weekly  over"));
-  const Ran ended = runner_.Run({"reservations", "cancel", "naver-a/weekly"});
+  const Ran ended = runner_.Run({"reservations", "cancel", "naver-a/weekly", "--reason", "over"});
   EXPECT_THAT(ended.out, HasSubstr("naver-a/weekly  cancelled"));
 }
 

@@ -280,7 +280,7 @@ TEST_F(GrowthTest, WhatWasStoppedHasOnlyTheRestOfItSetAside) {
   EXPECT_EQ(usage.used, *GpuSeconds::Of(8, ran));
   EXPECT_EQ(usage.used.Plus(usage.committed), *GpuSeconds::Of(16, Days(2)));
   // Neither what is left alone nor what is raised is below use.
-  QuotaUpdate update;
+  QuotaUpdate update{.reason = "call"};
   update.project = ProjectId("snu/p");
   update.concurrent_gpus = {32, 24};
   EXPECT_TRUE(UpdateQuota(*context, As(Operator()), update).ok());

@@ -87,7 +87,7 @@ TEST_F(Isolation, KeysAreHashedRevocableAndTellNothing) {
   EXPECT_EQ(who.institute.str(), "kist");
   EXPECT_EQ(ReasonOf(Authenticate(*context, "")), Reason::kCredentialMissing);
   const auto unknown = Authenticate(*context, created.secret + "x");
-  Must(RevokeApiKey(*context, As(Operator()), created.key.id));
+  Must(RevokeApiKey(*context, As(Operator()), created.key.id, "lost"));
   const auto revoked = Authenticate(*context, created.secret);
   EXPECT_EQ(ReasonOf(revoked), Reason::kCredentialInvalid);
   EXPECT_EQ(revoked.error(), unknown.error());
@@ -142,13 +142,14 @@ TEST_F(Isolation, WhereNoMinistryAdminEverWasOperatorsMakeKeysOfStaff) {
   const auto auditor = Must(make(admin, Role::kAuditor));
   EXPECT_EQ(ReasonOf(RotateApiKey(*context, As(Operator()), auditor.key.id, Days(1))),
             Reason::kRoleInsufficient);
-  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(Operator()), auditor.key.id)),
+  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(Operator()), auditor.key.id, "lost")),
             Reason::kRoleInsufficient);
-  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(admin), first.key.id)), Reason::kLastOperatorKey);
+  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(admin), first.key.id, "lost")),
+            Reason::kLastOperatorKey);
   const auto second = Must(CreateApiKey(
       *context, As(admin),
       {.role = Role::kMinistryAdmin, .display_name = "", .expire_time = clock.Now() + Days(1)}));
-  EXPECT_TRUE(RevokeApiKey(*context, As(admin), first.key.id).ok());
+  EXPECT_TRUE(RevokeApiKey(*context, As(admin), first.key.id, "lost").ok());
   clock.Advance(Days(1));
   ASSERT_EQ(ReasonOf(Authenticate(*context, second.secret)), Reason::kCredentialInvalid);
   EXPECT_EQ(ReasonOf(make(Operator(), Role::kOperator)), Reason::kRoleInsufficient)

@@ -1,4 +1,5 @@
 #include "allot/control/explain_allocation.h"
+#include "allot/control/identity.h"
 #include "control/world.h"
 
 namespace allot::control {
@@ -133,12 +134,29 @@ TEST_F(Life, WhatIsWithdrawnWithinASecondKeepsNoTimeToCome) {
   EXPECT_LE(withdrawn.window->end(), clock.Now());
 }
 
+TEST_F(Life, WhatStaffEndIsEndedInTheMinistrysNameWithAReason) {
+  SubmitAs("snu", "a", 4, Hours(10));
+  Settle();
+  EnactAll();
+  const AllocationId a("snu/p/a");
+  const auto unexplained = Release(*context, As(Operator()), {.id = a, .reason = ""});
+  ASSERT_EQ(ReasonOf(unexplained), Reason::kFieldRequired);
+  EXPECT_EQ(unexplained.error().field, "reason");
+  EXPECT_EQ(Get("snu/p/a").state, AllocationState::kActive);
+  EXPECT_EQ(Must(Release(*context, As(Operator()), {.id = a, .reason = "call closed"})).message,
+            "handed back by the ministry: call closed");
+  SetQuota("snu/p", 64, 1'000);
+  const auto audit =
+      Must(ListAudit(*context, Operator(), {.id = "snu/p", .kinds = {"quota"}}, 0, 1));
+  EXPECT_EQ(audit.items.at(0).detail, "B200 64 GPUs, H200 64 GPUs, 1,000 GPU-hours: call");
+}
+
 TEST_F(Life, AClockThatIsSetBackStopsNobody) {
   SubmitAs("snu", "a", 4, Hours(10));
   Settle();
   EnactAll();
   clock.Advance(Hours(1));
-  Must(Release(*context, As(Operator()), {.id = AllocationId("snu/p/a"), .reason = ""}));
+  Must(Release(*context, As(Operator()), {.id = AllocationId("snu/p/a"), .reason = "x"}));
   EnactAll();
   Settle();
   clock.Set(Instant{clock.Now().micros - 360'000'000});

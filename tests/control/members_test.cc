@@ -35,11 +35,11 @@ TEST_F(MembersTest, APersonCallsWithItsRoleFromItsAdditionToItsRemoval) {
   EXPECT_EQ(ReasonOf(WhoCalls({.issuer = "https://id.example/", .subject = "kim"})),
             Reason::kMemberUnknown);
   clock.Advance(Seconds{1});
-  const allot::Member removed = Must(RemoveMember(*context, As(Operator()), kim.id));
+  const allot::Member removed = Must(RemoveMember(*context, As(Operator()), kim.id, "left"));
   EXPECT_EQ(removed.remove_time, clock.Now());
   EXPECT_EQ(ReasonOf(WhoCalls(Someone("kim"))), Reason::kMemberUnknown);
   clock.Advance(Seconds{1});
-  EXPECT_EQ(Must(RemoveMember(*context, As(Operator()), kim.id)), removed);
+  EXPECT_EQ(Must(RemoveMember(*context, As(Operator()), kim.id, "left")), removed);
 }
 
 TEST_F(MembersTest, KeysAndPersonsAreFoundOutTogether) {
@@ -69,13 +69,14 @@ TEST_F(MembersTest, AnAdditionIsDoneOnceAndOnRecord) {
   const allot::Member first = Must(CreateMember(*context, call, Kim()));
   EXPECT_EQ(Must(CreateMember(*context, call, Kim())), first);
   EXPECT_EQ(ReasonOf(CreateMember(*context, As(Operator()), Kim())), Reason::kAlreadyExists);
-  Must(RemoveMember(*context, As(Operator()), first.id));
+  Must(RemoveMember(*context, As(Operator()), first.id, "left"));
   EXPECT_EQ(Must(CreateMember(*context, call, Kim())).id, first.id) << "the same answer";
   EXPECT_EQ(ReasonOf(WhoCalls(Someone("kim"))), Reason::kMemberUnknown) << "and nothing done";
   const auto audit =
       Must(ListAudit(*context, Operator(), {.id = first.id.str(), .kinds = {"member"}}, 0, 10));
   ASSERT_EQ(audit.items.size(), 2U);
   EXPECT_EQ(audit.items[0].action, "member.remove");
+  EXPECT_EQ(audit.items[0].detail, "member of snu, known to https://id.example: left");
   EXPECT_EQ(audit.items[1].action, "member.create");
   EXPECT_EQ(audit.items[1].detail, "member of snu, known to https://id.example");
 }
@@ -118,7 +119,7 @@ TEST_F(MembersTest, InstitutesNeitherSeeNorChangeMembers) {
     if (IsStaff(role)) who.institute = InstituteId();
     EXPECT_EQ(ReasonOf(CreateMember(*context, As(who), Kim())), Reason::kRoleInsufficient);
     EXPECT_EQ(ReasonOf(ListMembers(*context, who, {})), Reason::kRoleInsufficient);
-    EXPECT_EQ(ReasonOf(RemoveMember(*context, As(who), kim.id)), Reason::kRoleInsufficient);
+    EXPECT_EQ(ReasonOf(RemoveMember(*context, As(who), kim.id, "left")), Reason::kRoleInsufficient);
   }
 }
 
@@ -131,7 +132,8 @@ TEST_F(MembersTest, OnlyKeysCountAsThoseOfAMinistryAdmin) {
   const auto first = Must(
       CreateApiKey(*context, As(Operator()), {.role = Role::kMinistryAdmin, .display_name = ""}));
   const Principal admin = Must(Authenticate(*context, first.secret));
-  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(admin), first.key.id)), Reason::kLastOperatorKey);
+  EXPECT_EQ(ReasonOf(RevokeApiKey(*context, As(admin), first.key.id, "lost")),
+            Reason::kLastOperatorKey);
   NewMember third{.person = Someone("third"), .role = Role::kAuditor};
   EXPECT_EQ(ReasonOf(CreateMember(*context, As(Operator()), third)), Reason::kRoleInsufficient);
 }

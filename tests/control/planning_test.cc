@@ -65,8 +65,9 @@ TEST_F(Planning, TheViewKeptCurrentFromEventsEqualsAFreshLoad) {
         if (CreateReservation(*context, As(Operator()), request).ok()) {
           reserved.emplace_back("c/" + request.name);
         } else if (!reserved.empty()) {
-          Must(CancelReservation(*context, As(Operator()),
-                                 {.provider = ProviderId("prov"), .id = reserved.back()}));
+          Must(CancelReservation(
+              *context, As(Operator()),
+              {.provider = ProviderId("prov"), .id = reserved.back(), .reason = "over"}));
           reserved.pop_back();
         }
         break;

@@ -55,7 +55,7 @@ class ProposalTest : public World {
                                  if (shown) shown();
                                  return std::to_string(gpus);
                                }};
-    QuotaUpdate update;
+    QuotaUpdate update{.reason = "call"};
     update.project = ProjectId("snu/p");
     update.concurrent_gpus = {gpus, gpus};
     return UpdateQuota(*context, call, update);
@@ -160,7 +160,7 @@ TEST_F(ProposalTest, AKeyThatTookAnothersPlaceIsTheSamePerson) {
 TEST_F(ProposalTest, AnApprovalEndsWithWhoGaveIt) {
   const ProposalId id = Waiting(SetGpus(16));
   Must(Decide(id, true));
-  Must(RevokeApiKey(*context, As(With(KeyId("op-3"))), KeyId("op-2")));
+  Must(RevokeApiKey(*context, As(With(KeyId("op-3"))), KeyId("op-2"), "lost"));
   const ProposalId another = Waiting(SetGpus(16));
   EXPECT_NE(another, id);
   EXPECT_EQ(Gpus(), 32);
@@ -199,7 +199,9 @@ TEST_F(ProposalTest, WhatAnInstituteDoesWithItsOwnTakesNobodyElse) {
     call.method = CalledMethod{.name = "CancelAllocation",
                                .digest = [name] { return Sha256Hex(name); },
                                .text = [name]() -> Result<std::string> { return name; }};
-    return Cancel(*context, call, {.id = AllocationId("snu/p/" + name), .reason = ""});
+    return Cancel(*context, call,
+                  {.id = AllocationId("snu/p/" + name),
+                   .reason = who.role == Role::kOperator ? "call closed" : ""});
   };
   const auto refused = cancel(Operator(), "a");
   ASSERT_FALSE(refused.ok());
@@ -207,7 +209,7 @@ TEST_F(ProposalTest, WhatAnInstituteDoesWithItsOwnTakesNobodyElse) {
   EXPECT_EQ(Get("snu/p/a").state, AllocationState::kPending);
   EXPECT_EQ(Must(cancel(Member("snu"), "a")).message, "cancelled by its owner");
   Must(Decide(ProposalId(cancel(Operator(), "b").error().value.substr(10)), true));
-  EXPECT_EQ(Must(cancel(Operator(), "b")).message, "cancelled by the ministry");
+  EXPECT_EQ(Must(cancel(Operator(), "b")).message, "cancelled by the ministry: call closed");
 }
 
 TEST_F(ProposalTest, WhatCannotBeShownIsNotPutBeforeAnyone) {
@@ -217,7 +219,7 @@ TEST_F(ProposalTest, WhatCannotBeShownIsNotPutBeforeAnyone) {
                              .text = []() -> Result<std::string> {
                                return StateError(Reason::kRequestMalformed, "not shown");
                              }};
-  QuotaUpdate update;
+  QuotaUpdate update{.reason = "call"};
   update.project = ProjectId("snu/p");
   update.concurrent_gpus = {16, 16};
   const auto refused = UpdateQuota(*context, call, update);

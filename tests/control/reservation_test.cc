@@ -282,8 +282,8 @@ TEST_F(ReservationTest, WhoSeesIt) {
   for (const Principal& who : {Member("snu"), Agent()}) {
     EXPECT_EQ(ReasonOf(CreateReservation(*context, As(who), Nodes({"n2"}, Hours(1), Hours(1)))),
               Reason::kRoleInsufficient);
-    EXPECT_EQ(ReasonOf(CancelReservation(*context, As(who),
-                                         {.provider = ProviderId("prov"), .id = id, .reason = ""})),
+    EXPECT_EQ(ReasonOf(CancelReservation(
+                  *context, As(who), {.provider = ProviderId("prov"), .id = id, .reason = "over"})),
               Reason::kRoleInsufficient);
   }
 }

@@ -334,7 +334,7 @@ TEST_F(SubmitTest, ConcurrentQuotaIsHeldAtPlacement) {
 TEST_F(SubmitTest, QuotaCannotFallBelowUse) {
   SubmitAs("snu", "a", 2, Hours(4));
   Settle();
-  QuotaUpdate update;
+  QuotaUpdate update{.reason = "call"};
   update.project = ProjectId("snu/p");
   update.concurrent_gpus = {std::nullopt, 8};
   EXPECT_EQ(ReasonOf(UpdateQuota(*context, As(Operator()), update)), Reason::kQuotaBelowUse);

@@ -147,7 +147,7 @@ TEST_F(RepeatedAtOnce, AChangeOfWhatWasLookedAtIsAnsweredAsTheFirstWas) {
 }
 
 TEST_F(SubmitTogetherTest, WhatOneLeavesOfABudgetIsWhatTheNextFinds) {
-  QuotaUpdate update;
+  QuotaUpdate update{.reason = "call"};
   update.project = ProjectId("snu/p");
   update.gpu_time = *GpuSeconds::Of(8, Hours(3));
   Must(UpdateQuota(*context, As(Operator()), update));
@@ -163,7 +163,7 @@ TEST_F(SubmitTogetherTest, WhatOneLeavesOfABudgetIsWhatTheNextFinds) {
 }
 
 TEST_F(SubmitTogetherTest, OneThatIsRefusedTakesNothingFromTheBudget) {
-  QuotaUpdate update;
+  QuotaUpdate update{.reason = "call"};
   update.project = ProjectId("snu/p");
   update.gpu_time = *GpuSeconds::Of(8, Hours(3));
   Must(UpdateQuota(*context, As(Operator()), update));

@@ -107,7 +107,7 @@ class World : public ::testing::Test {
   }
 
   void SetQuota(const std::string& project, int64_t gpus, int64_t gpu_hours) {
-    QuotaUpdate update;
+    QuotaUpdate update{.reason = "call"};
     update.project = ProjectId(project);
     update.concurrent_gpus = {gpus, gpus};
     update.gpu_time = GpuSeconds::FromCount(gpu_hours * 3600);

@@ -222,6 +222,8 @@ TEST(Migrate, ADatabaseThatIsNotThereIsSaidNotToBe) {
       RunToEnd({Binary("allotd"), "migrate", "--database", "postgresql://127.0.0.1:1/x"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.err, HasSubstr("The database cannot be reached."));
+  EXPECT_THAT(ended.err, HasSubstr("port 1 failed: Connection refused Is the server running"));
+  EXPECT_THAT(ended.err, HasSubstr("run it again when the database can be reached"));
 }
 
 TEST(CheckConfig, AMissingFileIsNamed) {

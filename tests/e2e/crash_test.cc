@@ -107,7 +107,7 @@ TEST(Crash, APromiseOutlivesTheServerThatMadeIt) {
   const auto kept = nation.AllotJson({"get", "snu/llm/gang"});
   EXPECT_EQ(kept["startTime"], promised["startTime"]) << kept;
   // It moves up when GPUs come free, and starts on them; what was booked is held once.
-  ASSERT_EQ(nation.Allot({"release", "snu/llm/first", "--wait"}).exit_code, 0);
+  ASSERT_EQ(nation.Allot({"release", "snu/llm/first", "--reason", "done", "--wait"}).exit_code, 0);
   const auto watch = nation.StartAllot({"watch", "snu/llm/gang", "--from-revision", "0"});
   EXPECT_TRUE(watch->AwaitOut("promised to start")) << watch->out();
   EXPECT_TRUE(watch->AwaitOut("active")) << watch->out() << watch->err();

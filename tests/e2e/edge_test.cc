@@ -110,7 +110,7 @@ TEST_F(EdgeTest, WorkIsHandedOverAndTakenBackThroughIt) {
   EXPECT_EQ(submitted.exit_code, 0) << submitted.err;
   EXPECT_TRUE(watch->AwaitOut("a1")) << watch->err();
   EXPECT_EQ(nation_->StateOf("snu/llm/a1"), "active");
-  const Ended released = nation_->Allot({"release", "snu/llm/a1", "--wait"});
+  const Ended released = nation_->Allot({"release", "snu/llm/a1", "--reason", "done", "--wait"});
   EXPECT_EQ(released.exit_code, 0) << released.err;
 }
 
@@ -373,7 +373,8 @@ TEST_P(EdgeUnderFlood, OthersAreServedMeanwhileAndAfter) {
         {"submit", "snu/llm", "--gpus", "8", "--for", "1h", "--name", name, "--wait"});
     EXPECT_EQ(submitted.exit_code, 0) << submitted.err;
   }
-  const Ended released = nation_->Allot({"release", "snu/llm/" + name, "--wait"});
+  const Ended released =
+      nation_->Allot({"release", "snu/llm/" + name, "--reason", "done", "--wait"});
   EXPECT_EQ(released.exit_code, 0) << released.err;
   EXPECT_TRUE(nation_->server().running());
   EXPECT_TRUE(edge_->process().running());

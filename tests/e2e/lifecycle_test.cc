@@ -49,7 +49,7 @@ TEST(Lifecycle, WhoFindsThePoolFullIsPlannedAndStartsWhenTheGpusAreBack) {
 
   // The watch begins where the waiting does, so that the change cannot be missed.
   const auto watch = nation.StartAllot({"watch", "kaist/vision", "--from-revision", "0"});
-  ASSERT_EQ(nation.Allot({"release", "snu/llm/all"}).exit_code, 0);
+  ASSERT_EQ(nation.Allot({"release", "snu/llm/all", "--reason", "done"}).exit_code, 0);
   EXPECT_TRUE(watch->AwaitOut("active")) << watch->out() << watch->err();
   EXPECT_EQ(nation.StateOf("kaist/vision/next"), "active");
 }

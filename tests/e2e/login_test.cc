@@ -89,7 +89,7 @@ TEST_F(LoginTest, APersonLogsInIsAddedWorksAndIsRemoved) {
   const Ended audit = nation_->Allot({"audit", "snu/llm/a1", "-o", "wide"});
   EXPECT_THAT(audit.out, HasSubstr(member.substr(member.find('/') + 1)));
 
-  EXPECT_EQ(nation_->Allot({"members", "remove", member}).exit_code, 0);
+  EXPECT_EQ(nation_->Allot({"members", "remove", member, "--reason", "has left"}).exit_code, 0);
   const Ended removed = AllotOf({"list"});
   EXPECT_EQ(removed.exit_code, 4);
   EXPECT_THAT(removed.err, HasSubstr("member_unknown"));

@@ -147,7 +147,8 @@ TEST_F(Operator, AnEmergencyGoesBeforeOthersAndItsOwnerReadsWhy) {
 }
 
 TEST_F(Operator, AProjectBorrowsBeyondItsQuota) {
-  ASSERT_EQ(nation.Allot({"quota", "set", "snu/llm", "--h200", "8"}).exit_code, 0);
+  ASSERT_EQ(nation.Allot({"quota", "set", "snu/llm", "--h200", "8", "--reason", "call"}).exit_code,
+            0);
   Submit("snu/llm", "own", "1", {"--wait"});
   Submit("snu/llm", "more", "1", {"--wait", "--until", "planned"});
   Submit("snu/llm", "extra", "2", {"--borrow", "--wait"});
@@ -178,8 +179,11 @@ TEST(Consolidate, OneIsMovedForTheOneThatWasNamed) {
     submit(std::string(name) + "-beside", {"--gpus", "4", "--wait"});
   }
   submit("rest", {"--nodes", "2", "--wait"});
-  EXPECT_EQ(
-      nation.Allot({"release", "snu/llm/one-beside", "snu/llm/two-beside", "--wait"}).exit_code, 0);
+  EXPECT_EQ(nation
+                .Allot({"release", "snu/llm/one-beside", "snu/llm/two-beside", "--reason", "done",
+                        "--wait"})
+                .exit_code,
+            0);
   const auto big = nation.StartAllot({"submit", "snu/llm", "--name", "big", "--nodes", "1",
                                       "--models", "H200", "--for", "1d", "--wait"});
   ASSERT_TRUE(big->AwaitErr("planned"));

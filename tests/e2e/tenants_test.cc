@@ -126,7 +126,7 @@ TEST_F(Tenants, AMemberMayNotDoAnOperatorsWork) {
        {std::vector<std::string>{"keys", "list"},
         {"drain", "naver-a", "--reason", "x"},
         {"merit", "set", "snu/llm", "1000", "--reason", "x"},
-        {"quota", "set", "snu/llm", "--h200", "999"}}) {
+        {"quota", "set", "snu/llm", "--h200", "999", "--reason", "x"}}) {
     const Ended ended = AsSnu(command);
     EXPECT_NE(ended.exit_code, 0) << command.front();
     EXPECT_THAT(ended.err, HasSubstr("role_insufficient")) << command.front();

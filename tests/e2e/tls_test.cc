@@ -33,7 +33,7 @@ TEST_F(TlsTest, WorkIsHandedOverAndTakenBackAsInPlainText) {
       nation_->Allot({"submit", "snu/llm", "--gpus", "8", "--for", "1h", "--name", "a1", "--wait"});
   EXPECT_EQ(submitted.exit_code, 0) << submitted.err;
   EXPECT_EQ(nation_->StateOf("snu/llm/a1"), "active");
-  const Ended released = nation_->Allot({"release", "snu/llm/a1", "--wait"});
+  const Ended released = nation_->Allot({"release", "snu/llm/a1", "--reason", "done", "--wait"});
   EXPECT_EQ(released.exit_code, 0) << released.err;
 }
 

@@ -146,7 +146,7 @@ class Api : public ::testing::Test {
                   operator_key_, &Quotas::UpdateQuota,
                   "quota { name: 'institutes/" + institute +
                       "/projects/p/quota' concurrent_gpus { b200: 64 h200: 64 } gpu_seconds: "
-                      "3600000000 } update_mask { paths: '*' }")),
+                      "3600000000 } update_mask { paths: '*' } reason: 'call'")),
               "OK");
   }
 

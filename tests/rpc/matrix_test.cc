@@ -73,6 +73,9 @@ class Matrix : public MatrixWorld {
 
   void Wrong(const std::string& what) { wrong_.push_back(what); }
 
+  std::unique_ptr<google::protobuf::Message> InEarnest(
+      const MethodRow& row, const google::protobuf::MethodDescriptor& method);
+
   std::vector<Case> AskEverywhere(const MethodRow& row,
                                   const google::protobuf::MethodDescriptor& method, Role role) {
     std::vector<Case> cases;
@@ -171,6 +174,16 @@ class Matrix : public MatrixWorld {
   std::size_t cases_ = 0;
 };
 
+/// The row's request about what is the caller's own, not only to be validated.
+std::unique_ptr<google::protobuf::Message> Matrix::InEarnest(
+    const MethodRow& row, const google::protobuf::MethodDescriptor& method) {
+  auto request = RequestOf(method);
+  EXPECT_TRUE(request->ParseFromString(BytesFor(row, method, Place::kOwn)));
+  request->GetReflection()->SetBool(request.get(),
+                                    method.input_type()->FindFieldByName("validate_only"), false);
+  return request;
+}
+
 TEST_F(Matrix, EveryMethodHasARowAndEveryRowAMethod) {
   const Methods methods = AllMethods();
   std::set<std::string> rows;
@@ -222,6 +235,31 @@ TEST_F(Matrix, NobodySeesOrChangesWhatIsAnothers) {
             << std::endl;
 }
 
+// Of all that may need a second person, only what speaks for itself (who is let in, and which
+// projects there are) needs no word from staff.
+TEST_F(Matrix, WhatStaffTakeFromOthersNeedsAReason) {
+  static const std::set<std::string_view> kSpeakForThemselves = {
+      "CreateApiKey", "CreateMember", "CreateProject", "RotateApiKey", "UpdateProject"};
+  const Methods methods = AllMethods();
+  for (const std::string_view name : control::kMethodsForTwo) {
+    if (kSpeakForThemselves.contains(name)) continue;
+    const auto row = std::ranges::find_if(MethodRows(), [&](const MethodRow& each) {
+      return each.method.ends_with("/" + std::string(name));
+    });
+    ASSERT_NE(row, MethodRows().end()) << name;
+    const auto& method = *methods.at(std::string(row->method));
+    const auto request = InEarnest(*row, method);
+    const auto* reason = method.input_type()->FindFieldByName("reason");
+    ASSERT_NE(reason, nullptr) << name;
+    request->GetReflection()->ClearField(request.get(), reason);
+    const auto before = Digests();
+    const Answer answer = Ask(operator_key_, method, request->SerializeAsString());
+    EXPECT_EQ(ReasonOf(answer.status), "FIELD_REQUIRED") << name;
+    EXPECT_EQ(InfoOf(answer.status).metadata().at("field"), "reason") << name;
+    EXPECT_EQ(Digests(), before) << name;
+  }
+}
+
 // Whatever an installation may name in `second_person` is put before a second person, and nothing
 // else of it is done.
 TEST_F(Matrix, EveryMethodForTwoWaitsForASecondPerson) {
@@ -233,13 +271,7 @@ TEST_F(Matrix, EveryMethodForTwoWaitsForASecondPerson) {
     if (row == MethodRows().end()) continue;
     context_->for_two = {{std::string(name), Days(1)}};
     const auto& method = *methods.at(std::string(row->method));
-    std::unique_ptr<google::protobuf::Message> request(
-        google::protobuf::MessageFactory::generated_factory()
-            ->GetPrototype(method.input_type())
-            ->New());
-    ASSERT_TRUE(request->ParseFromString(BytesFor(*row, method, Place::kOwn)));
-    request->GetReflection()->SetBool(request.get(),
-                                      method.input_type()->FindFieldByName("validate_only"), false);
+    const auto request = InEarnest(*row, method);
     const auto before = Digests();
     const Answer answer = Ask(operator_key_, method, request->SerializeAsString());
     EXPECT_EQ(ReasonOf(answer.status), "SECOND_PERSON_REQUIRED") << name;

@@ -134,7 +134,8 @@ void MatrixWorld::AddWork(const std::string& institute, const std::string& provi
       ReasonOf(Call<v1::QuotaService>(operator_key_, &Quotas::UpdateQuota,
                                       "quota { name: '" + project +
                                           "/quota' concurrent_gpus { b200: 64 h200: 64 } "
-                                          "gpu_seconds: 3600000000 } update_mask { paths: '*' }")),
+                                          "gpu_seconds: 3600000000 } update_mask { paths: '*' } "
+                                          "reason: 'call'")),
       "OK");
   for (const auto& [id, gpus] :
        {std::pair("runx1", "8"), std::pair("ordrx", "8"), std::pair("waitx", "32")}) {

@@ -80,7 +80,7 @@ constexpr MethodRow kRows[] = {
      .permission = kManageTenants,
      .whose = kInstitutes,
      .request = "quota { name: '$PROJECT/quota' gpu_seconds: 3600000000 } update_mask { paths: "
-                "'gpu_seconds' } validate_only: true"},
+                "'gpu_seconds' } reason: 'call' validate_only: true"},
     {.method = "QuotaService/ListQuotas",
      .permission = kReadTenant,
      .whose = kInstitutes,
@@ -249,7 +249,7 @@ constexpr MethodRow kRows[] = {
      .request = "name: '$KEY' validate_only: true"},
     {.method = "OperatorService/RevokeApiKey",
      .permission = kManageTenants,
-     .request = "name: '$KEY' validate_only: true"},
+     .request = "name: '$KEY' reason: 'lost' validate_only: true"},
     // People.
     {.method = "MemberService/CreateMember",
      .permission = kManageTenants,
@@ -262,7 +262,7 @@ constexpr MethodRow kRows[] = {
      .acts = true},
     {.method = "MemberService/RemoveMember",
      .permission = kManageTenants,
-     .request = "name: '$MEMBER' validate_only: true"},
+     .request = "name: '$MEMBER' reason: 'left' validate_only: true"},
     {.method = "MemberService/WhoAmI", .permission = kReadPool, .request = ""},
     {.method = "OperatorService/ListAuditEntries",
      .permission = kReadAudit,

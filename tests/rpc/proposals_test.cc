@@ -22,7 +22,7 @@ class ProposalsTest : public Api {
 TEST_F(ProposalsTest, FromTheCallToTheSameCall) {
   const std::string quota =
       "quota { name: 'institutes/snu/projects/p/quota' concurrent_gpus { h200: 16 } } update_mask {"
-      " paths: 'concurrent_gpus.h200' }";
+      " paths: 'concurrent_gpus.h200' } reason: 'call'";
   const std::string second = KeyFor("role: ROLE_OPERATOR");
   context_->for_two = {{"UpdateQuota", Days(1)}};
 

@@ -80,7 +80,7 @@ TEST_F(ProvidersTest, AnAllocationLivesFromOrderToRelease) {
 
   ASSERT_EQ(ReasonOf(Call<v1::AllocationService>(
                 operator_key_, &Allocations::ReleaseAllocation,
-                "name: 'institutes/snu/projects/p/allocations/a1' request_id: 'r1'")),
+                "name: 'institutes/snu/projects/p/allocations/a1' request_id: 'r1' reason: 'x'")),
             "OK");
   ASSERT_EQ(ReasonOf(Pull("", &orders)), "OK");
   ASSERT_EQ(orders.orders_size(), 1);
@@ -138,7 +138,7 @@ TEST_F(ProvidersTest, AKeyThatIsRevokedWhileItsCallWaitsGetsNoOrder) {
   for (const v1::ApiKey& key : keys.api_keys()) {
     if (key.role() != v1::ROLE_PROVIDER) continue;
     ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
-                                                 "name: '" + key.name() + "'")),
+                                                 "name: '" + key.name() + "' reason: 'lost'")),
               "OK");
   }
   Submit("a1");

@@ -48,7 +48,7 @@ TEST_F(ReservationsTest, FromTheRequestToTheEnd) {
             "OK");
   EXPECT_EQ(listed.reservations_size(), 1);
   EXPECT_EQ(ReasonOf(Call<v1::PoolService>(operator_key_, &Pool::CancelReservation,
-                                           "name: '" + made.name() + "' etag: 'x'")),
+                                           "name: '" + made.name() + "' reason: 'over' etag: 'x'")),
             "ETAG_STALE");
   v1::Reservation ended;
   ASSERT_EQ(ReasonOf(Call<v1::PoolService>(

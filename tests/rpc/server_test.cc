@@ -68,8 +68,9 @@ TEST_F(ServerTest, ARevokedKeyStopsAtOnce) {
                             "api_key { role: ROLE_AUDITOR }", &created);
   EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(created.secret(), &Projects::ListInstitutes, "")),
             "OK");
-  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
-                                               "name: '" + created.api_key().name() + "'")),
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(
+                operator_key_, &Operators::RevokeApiKey,
+                "name: '" + created.api_key().name() + "' reason: 'lost'")),
             "OK");
   EXPECT_EQ(ReasonOf(Call<v1::ProjectService>(created.secret(), &Projects::ListInstitutes, "")),
             "CREDENTIAL_INVALID");

@@ -169,9 +169,10 @@ TEST_F(TenantsApart, AKeyThatIsRevokedOpensNoMethod) {
                 operator_key_, &Operators::CreateApiKey,
                 "api_key { role: ROLE_VIEWER institute: 'institutes/alder' }", &made)),
             "OK");
-  ASSERT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
-                                               "name: '" + made.api_key().name() + "'")),
-            "OK");
+  ASSERT_EQ(
+      ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                                         "name: '" + made.api_key().name() + "' reason: 'lost'")),
+      "OK");
   for (const MethodRow& row : MethodRows()) {
     const auto& method = *methods_.at(std::string(row.method));
     const Answer answer = Ask(made.secret(), method, BytesFor(row, method, Place::kOwn));
@@ -193,13 +194,15 @@ TEST_F(TenantsApart, KeysOfStaffAreTheMinistryAdmins) {
   }
   EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(night_shift, &Operators::RotateApiKey, name)),
             "ROLE_INSUFFICIENT");
-  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(night_shift, &Operators::RevokeApiKey, name)),
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(night_shift, &Operators::RevokeApiKey,
+                                               name + " reason: 'lost'")),
             "ROLE_INSUFFICIENT");
   EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(
                 night_shift, &Operators::CreateApiKey,
                 "api_key { role: ROLE_VIEWER institute: 'institutes/alder' }")),
             "OK");
-  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey, name)),
+  EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
+                                               name + " reason: 'lost'")),
             "OK");
 }
 

@@ -17,7 +17,8 @@ class TenantsTest : public Api {
     return Call<v1::ProjectService>(operator_key_, &Projects::UpdateProject, request, project);
   }
   grpc::Status UpdateQuota(const std::string& request, v1::Quota* quota = nullptr) {
-    return Call<v1::QuotaService>(operator_key_, &Quotas::UpdateQuota, request, quota);
+    return Call<v1::QuotaService>(operator_key_, &Quotas::UpdateQuota, request + " reason: 'call'",
+                                  quota);
   }
 
   std::string member_;
@@ -336,7 +337,7 @@ TEST_F(TenantsTest, AKeyThatExpiredIsNotTheOneThatIsLeft) {
   for (const v1::ApiKey& key : keys.api_keys()) {
     if (key.role() != v1::ROLE_MINISTRY_ADMIN || key.name() == second.api_key().name()) continue;
     EXPECT_EQ(ReasonOf(Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
-                                                 "name: '" + key.name() + "'")),
+                                                 "name: '" + key.name() + "' reason: 'lost'")),
               "LAST_OPERATOR_KEY");
   }
 }
@@ -347,8 +348,8 @@ TEST_F(TenantsTest, TheLastMinistryAdminsKeyIsNotRevoked) {
                                                "api_key { role: ROLE_MINISTRY_ADMIN }", &second)),
             "OK");
   const auto revoke = [&](const std::string& key, const std::string& with) {
-    return ReasonOf(
-        Call<v1::OperatorService>(with, &Operators::RevokeApiKey, "name: '" + key + "'"));
+    return ReasonOf(Call<v1::OperatorService>(with, &Operators::RevokeApiKey,
+                                              "name: '" + key + "' reason: 'lost'"));
   };
   EXPECT_EQ(revoke(second.api_key().name(), operator_key_), "OK");
   v1::ListApiKeysResponse keys;

@@ -60,7 +60,8 @@ class TokensTest : public MatrixWorld {
   }
   v1::Member AddKim() { return Add("kim", "role: ROLE_MEMBER institute: 'institutes/alder'"); }
   grpc::Status Remove(const std::string& key, const std::string& name) {
-    return Call<v1::MemberService>(key, &Members::RemoveMember, "name: '" + name + "'");
+    return Call<v1::MemberService>(key, &Members::RemoveMember,
+                                   "name: '" + name + "' reason: 'left'");
   }
   grpc::Status Who(const std::string& token, v1::WhoAmIResponse* answer = nullptr) {
     return Call<v1::MemberService>(token, &Members::WhoAmI, "", answer);

@@ -219,7 +219,7 @@ TEST_F(WatchTest, EndsWhenItsKeyIsRevoked) {
   auto watch = Open(created.secret(), "parent: 'institutes/-/projects/-'");
   watch.Next();
   Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
-                            "name: '" + created.api_key().name() + "'");
+                            "name: '" + created.api_key().name() + "' reason: 'lost'");
   EXPECT_EQ(ReasonOf(watch.End()), "CREDENTIAL_INVALID");
 }
 
@@ -232,7 +232,7 @@ TEST_F(WatchTest, EndsWhenItsKeyIsRevokedHoweverMuchThereIsToTell) {
   for (const auto& key : keys.api_keys()) {
     if (key.role() != v1::ROLE_MEMBER) continue;
     Call<v1::OperatorService>(operator_key_, &Operators::RevokeApiKey,
-                              "name: '" + key.name() + "'");
+                              "name: '" + key.name() + "' reason: 'lost'");
   }
   std::atomic<bool> ended{false};
   int told = 0;
@@ -275,8 +275,9 @@ TEST_F(WatchTest, AReaderThatStopsReadingIsDroppedAndCanResume) {
   for (int i = 0; i < 2'000 && !WatchWasRefused(); ++i) {
     const std::string id = "a" + std::to_string(i);
     Submit("snu", id);
-    Call<v1::AllocationService>(operator_key_, &Allocations::CancelAllocation,
-                                "name: 'institutes/snu/projects/p/allocations/" + id + "'");
+    Call<v1::AllocationService>(
+        operator_key_, &Allocations::CancelAllocation,
+        "name: 'institutes/snu/projects/p/allocations/" + id + "' reason: 'x'");
   }
   // Nobody reads what it was sent last, nor why it ended: gRPC does not keep it for ever.
   const int64_t start = SteadyMicros();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <future>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -445,6 +446,11 @@ TEST_P(StoreConformance, TheOldEndOfTheAuditGoesAsACheckpointSays) {
   EXPECT_TRUE(Read(store(), [&](Tx& tx) { return tx.AuditAfter(whole.head.number, 10); })
                   .value()
                   .checkpoints.empty());
+  const AuditChain none = Read(store(), [](Tx& tx) {
+                            return tx.AuditAfter(std::numeric_limits<int64_t>::max(), 10);
+                          }).value();
+  EXPECT_EQ(none.head, whole.head);
+  EXPECT_TRUE(none.entries.empty() && none.checkpoints.empty()) << "nothing is behind all numbers";
   EXPECT_OK(Write(store(), [&](Tx& tx) { return tx.Audit({.action = "x.y", .resource = "r"}); }));
 }
 

@@ -31,7 +31,7 @@ struct EndRequest {
   AllocationId id;
   /// The version the caller saw; 0 to skip the check.
   int64_t version = 0;
-  /// Shown with the allocation and kept in the audit.
+  /// Shown with the allocation and kept in the audit. Staff must give one.
   std::string reason;
 };
 

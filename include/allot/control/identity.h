@@ -69,7 +69,8 @@ Result<CreatedKey> RotateApiKey(const Context& context, const Call& call, const 
 Result<CreatedKey> CreateFirstKey(const Context& context);
 Result<store::Page<ApiKey>> ListApiKeys(const Context& context, const Principal& principal,
                                         const store::PageRequest& page);
-Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id);
+Result<ApiKey> RevokeApiKey(const Context& context, const Call& call, const KeyId& id,
+                            const std::string& reason);
 
 /// The newest first: those with a number below `before` (0: from the newest), at most `size`.
 Result<store::Page<AuditEntry>> ListAudit(const Context& context, const Principal& principal,

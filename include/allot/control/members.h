@@ -21,7 +21,8 @@ Result<Member> CreateMember(const Context& context, const Call& call, const NewM
 Result<store::Page<Member>> ListMembers(const Context& context, const Principal& principal,
                                         const store::PageRequest& page);
 /// From the commit on none of the person's tokens is good for anything.
-Result<Member> RemoveMember(const Context& context, const Call& call, const MemberId& id);
+Result<Member> RemoveMember(const Context& context, const Call& call, const MemberId& id,
+                            const std::string& reason);
 
 /// Who a principal is: one of the two.
 struct Caller {

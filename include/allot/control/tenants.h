@@ -54,6 +54,8 @@ struct QuotaUpdate {
   /// Each may be left as it is.
   std::array<std::optional<int64_t>, kGpuModelCount> concurrent_gpus;
   std::optional<GpuSeconds> gpu_time;
+  /// Required, and kept in the audit.
+  std::string reason;
 };
 /// quota_below_use when less would be left than is held (GPUs) or used and committed (GPU time).
 Result<QuotaDetail> UpdateQuota(const Context& context, const Call& call,

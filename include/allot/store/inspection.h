@@ -13,6 +13,10 @@ namespace allot::store {
 // What tools of the operator ask a database about itself, through a connection of their own, made
 // as the URL says. Each fails with config_invalid for a URL that is none, and store_unavailable.
 
+/// In libpq's words, on one line and without the URL, why no connection can be made; nothing when
+/// one was. For whoever gave the URL, and nobody else.
+std::optional<std::string> WhyUnreachable(const std::string& url);
+
 struct DatabaseState {
   /// By the database's clock.
   Instant time;

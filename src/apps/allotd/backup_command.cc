@@ -51,7 +51,7 @@ int Run(const Flags& flags) {
     std::cerr << "allotd: no backup was made, and nothing of it is left\n";
     return *status;
   }
-  if (!backup.ok()) return Complain(backup.error());
+  if (!backup.ok()) return ComplainOf(database->url(), backup.error());
   std::cout << flags.folder << "/" << backup->name << "\n";
   return 0;
 }

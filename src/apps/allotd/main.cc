@@ -22,6 +22,7 @@ namespace {
 
 using allot::Result;
 using allot::allotd::Complain;
+using allot::allotd::ComplainOf;
 using allot::allotd::Config;
 using allot::allotd::kFailed;
 using allot::allotd::kUsage;
@@ -104,14 +105,14 @@ int RunServe(const Flags& flags) {
 
 int RunMigrate(const std::string& url) {
   const Result<int> schema = allot::store::Migrate(url);
-  if (!schema.ok()) return Complain(schema.error());
+  if (!schema.ok()) return ComplainOf(url, schema.error());
   std::cout << "schema " << *schema << "\n";
   return 0;
 }
 
 int RunCreateOperatorKey(const std::string& url) {
   const Result<std::string> secret = allot::allotd::CreateOperatorKey(url);
-  if (!secret.ok()) return Complain(secret.error());
+  if (!secret.ok()) return ComplainOf(url, secret.error());
   std::cout << *secret << "\n";
   return 0;
 }

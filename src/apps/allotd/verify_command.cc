@@ -23,7 +23,7 @@ int VerifyDatabase(const Flags& flags) {
   const auto database = InspectedDatabase::Open(flags.database);
   if (!database.ok()) return Complain(database.error());
   const auto verification = store::Verify(database->url());
-  if (!verification.ok()) return Complain(verification.error());
+  if (!verification.ok()) return ComplainOf(database->url(), verification.error());
   if (flags.json) {
     std::cout << FindingsAsJson(*verification)
                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)

@@ -42,13 +42,12 @@ Result<AuditChain> MemoryTx::AuditAfter(int64_t number, int limit) {
          row != rows.end() && static_cast<int>(chain.entries.size()) < limit; ++row) {
       chain.entries.push_back(*row->second);
     }
-    const int64_t base = chain.base.number;
-    const int64_t first = number <= base ? base : number + 1;
+    const int64_t after = number <= chain.base.number ? chain.base.number - 1 : number;
     const bool to_the_end = static_cast<int>(chain.entries.size()) < limit;
     const int64_t last =
         to_the_end ? std::numeric_limits<int64_t>::max() : chain.entries.back().entry.number;
     for (const auto& [key, checkpoint] : state_.audit_checkpoints.rows()) {
-      if (key.first >= first && key.first <= last) chain.checkpoints.push_back(*checkpoint);
+      if (key.first > after && key.first <= last) chain.checkpoints.push_back(*checkpoint);
     }
     return chain;
   });

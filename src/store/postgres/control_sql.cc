@@ -94,9 +94,9 @@ const Statement kAuditEnds{"audit_ends",
 const std::string kSelectCheckpoint =
     "SELECT kind, number, encode(hash, 'hex'), micros(sign_time), signer, encode(signature, 'hex')"
     " FROM audit_checkpoints";
-const Statement kCheckpointsBetween{
-    "audit_checkpoints_between",
-    kSelectCheckpoint + " WHERE number BETWEEN $1 AND $2 ORDER BY number, kind"};
+const Statement kCheckpointsAfter{
+    "audit_checkpoints_after",
+    kSelectCheckpoint + " WHERE number > $1 AND number <= $2 ORDER BY number, kind"};
 const Statement kNewestCheckpoint{
     "newest_audit_checkpoint",
     kSelectCheckpoint + " WHERE kind = 'reached' ORDER BY number DESC LIMIT 1"};
@@ -311,13 +311,12 @@ Result<AuditChain> PostgresTx::AuditAfter(int64_t number, int limit) {
       entry.hash = reader.Text();
       chain.entries.push_back(std::move(entry));
     }
-    const bool from_the_first = number <= chain.base.number;
-    const int64_t first = from_the_first ? chain.base.number : number + 1;
+    const int64_t after = number <= chain.base.number ? chain.base.number - 1 : number;
     // Behind the last entry there should be none: whoever removed entries is found out by them.
     const bool to_the_end = static_cast<int>(chain.entries.size()) < limit;
     const int64_t last =
         to_the_end ? std::numeric_limits<int64_t>::max() : chain.entries.back().entry.number;
-    for (const pqxx::row& row : Execute(kCheckpointsBetween, Arguments(first, last))) {
+    for (const pqxx::row& row : Execute(kCheckpointsAfter, Arguments(after, last))) {
       RowReader reader(row);
       chain.checkpoints.push_back(ReadAuditCheckpoint(reader));
     }

@@ -1,6 +1,8 @@
 #include "allot/store/inspection.h"
 
+#include <cctype>
 #include <chrono>
+#include <string_view>
 
 #include "allot/model/timeline.h"
 #include "allot/store/private_cluster.h"
@@ -62,6 +64,23 @@ std::optional<Instant> TimeOf(const pqxx::field& field) {
 }
 
 }  // namespace
+
+std::optional<std::string> WhyUnreachable(const std::string& url) {
+  try {
+    const pqxx::connection connection(WithTimeouts(url, std::chrono::seconds(0)));
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    std::string words;
+    // libpq breaks lines, and begins the next with a tab.
+    for (const char c : std::string_view(e.what())) {
+      const bool blank = std::isspace(static_cast<unsigned char>(c)) != 0;
+      if (!blank) words += c;
+      if (blank && !words.empty() && words.back() != ' ') words += ' ';
+    }
+    while (words.ends_with(' ')) words.pop_back();
+    return words;
+  }
+}
 
 Result<DatabaseState> ReadDatabaseState(const std::string& url) {
   return Inspect<DatabaseState>(url, [](pqxx::work& database) -> Result<DatabaseState> {

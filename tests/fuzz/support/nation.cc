@@ -83,6 +83,7 @@ void Nation::AddTenant(const std::string& institute) {
   Must(CreateProject(context_, call, project));
   control::QuotaUpdate quota;
   quota.project = project.id;
+  quota.reason = "call";
   quota.concurrent_gpus = {64, 64};
   quota.gpu_time = GpuSeconds::FromCount(3'600'000'000);
   Must(UpdateQuota(context_, call, quota));

@@ -148,6 +148,7 @@ void ServedAllotd::CreateProject(const std::string& institute, const std::string
   Must(stubs_->projects->CreateProject(ContextFor(operator_key_).get(), request, &created),
        "CreateProject");
   v1::UpdateQuotaRequest quota;
+  quota.set_reason("benchmark");
   quota.mutable_quota()->set_name(created.name() + "/quota");
   quota.mutable_quota()->mutable_concurrent_gpus()->set_b200(2000);
   quota.mutable_quota()->mutable_concurrent_gpus()->set_h200(2000);
