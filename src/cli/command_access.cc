@@ -71,7 +71,8 @@ ExitCode ShowSecret(Session& session, const Made& made, const std::string& remar
         {.exit_code = ExitCode::kConflict,
          .reason = "secret_not_kept",
          .message = "an earlier call made the key " + name + ", and its secret is told only once",
-         .advice = "Unless you have it: 'allot keys revoke " + name + "', and make another key."});
+         .advice = "Unless you have it: 'allot keys revoke " + name +
+                   " --reason \"secret lost\"', and make another key."});
   }
   session.output().Note("made " + name + remark + "; its secret is shown this once, keep it safe:");
   session.output().Show(made, Harmless(made.secret()) + "\n", {made.api_key().name()});

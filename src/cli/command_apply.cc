@@ -1,5 +1,7 @@
 #include <memory>
+#include <string>
 
+#include "allot/base/text.h"
 #include "cli/apply.h"
 #include "cli/apply_report.h"
 #include "cli/commands.h"
@@ -75,6 +77,15 @@ ExitCode ShowFailures(const Session& session, const std::vector<ApplyStep>& step
   return code;
 }
 
+/// What the audit says where nobody gave a reason: which files they were.
+std::string ReasonOf(const ApplyFlags& flags) {
+  constexpr std::size_t kReasonBytesMax = 500;
+  if (!flags.reason.empty()) return flags.reason;
+  std::string files = "allot apply -f " + Join(flags.files, " -f ");
+  if (files.size() <= kReasonBytesMax && IsPlainText(files)) return files;
+  return "allot apply of " + std::to_string(flags.files.size()) + " files";
+}
+
 ExitCode Apply(Session& session, const ApplyFlags& flags) {
   if (session.has_request_id()) {
     return session.Fail(UsageFailure("a --request-id is of one call, and a file makes many",
@@ -94,9 +105,7 @@ ExitCode Apply(Session& session, const ApplyFlags& flags) {
     auto planned = PlanApply(**client, manifest->documents, progress);
     if (!planned.ok()) return session.Fail(planned.failure());
     steps = std::move(*planned);
-    const std::string reason =
-        flags.reason.empty() ? "allot apply -f " + Join(flags.files, " -f ") : flags.reason;
-    CarryOut(**client, steps, reason, flags.dry_run, progress);
+    CarryOut(**client, steps, ReasonOf(flags), flags.dry_run, progress);
   }
   Report(session, steps, flags.dry_run);
   return ShowFailures(session, steps);

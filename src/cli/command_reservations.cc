@@ -335,7 +335,7 @@ void AddReservationCommands(CLI::App& root, Action& chosen) {
   auto flags = std::make_shared<ClusterFlags>();
   CLI::App* set = AddCommand(
       root, "cluster", "Changes whom a cluster serves, and its dates",
-      "  allot cluster kakao-b --join 2026-05-01T00:00:00Z\n"
+      "  allot cluster kakao-b --join 2026-05-01T00:00:00Z --reason \"delivered in May\"\n"
       "  allot cluster kakao-a --leave none --reason \"contract renewed\"\n"
       "  allot cluster nhn-b --programmes national,call-2026-2 --reason \"second call\"");
   set->add_option("cluster", flags->cluster, "CLUSTER or PROVIDER/CLUSTER")->required();
@@ -343,7 +343,7 @@ void AddReservationCommands(CLI::App& root, Action& chosen) {
   set->add_option("--leave", flags->leave, "All is handed back by then: a time, +30d, or none");
   set->add_option("--programmes", flags->programmes, "Instead of those it serves, by comma");
   set->add_option("--display-name", flags->display_name, "For people");
-  set->add_option("--reason", flags->reason, "Kept in the audit; required with --programmes");
+  set->add_option("--reason", flags->reason, "Kept in the audit; only --display-name needs none");
   set->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
   set->callback([&chosen, flags] {
     chosen = [flags](Session& session) { return SetCluster(session, *flags); };

@@ -211,6 +211,7 @@ Result<Allocation> SetUrgency(const Context& context, const Call& call, const En
 Result<Allocation> SetConsolidation(const Context& context, const Call& call, Planner& planner,
                                     const EndRequest& request, bool consolidate) {
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManageTenants));
+  ALLOT_RETURN_IF_ERROR(RequireReason(request.reason, "why room is made for it, or no more"));
   // Before the row is locked: a plan takes too long for that.
   Status would_move = Ok{};
   if (consolidate) would_move = WouldMove(context, call.principal, planner, request.id);

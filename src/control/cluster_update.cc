@@ -72,8 +72,8 @@ Result<Cluster> UpdateCluster(const Context& context, const Call& call,
   ALLOT_RETURN_IF_ERROR(Require(call.principal, Permission::kManagePool));
   const Instant now = context.clock.Now();
   // Promises of those it serves no more are lost.
-  if (update.programmes) {
-    ALLOT_RETURN_IF_ERROR(RequireReason(update.reason, "why its programmes change"));
+  if (update.programmes || update.join_time || update.leave_time) {
+    ALLOT_RETURN_IF_ERROR(RequireReason(update.reason, "why its programmes or dates change"));
   }
   const auto read = [&](store::Tx& tx, const std::string&) -> Result<Cluster> {
     ALLOT_ASSIGN_OR_RETURN(auto cluster, tx.FindCluster(update.id));

@@ -1,13 +1,18 @@
 // How much one institute's flood slows another's calls: a real allotd on a real PostgreSQL, one
-// member that makes one call after the other, and another that has hundreds under way at a time and
-// repeats what is refused at once. Prints one JSON line; progress goes to stderr.
+// member that makes one call after the other, and another, in a process of its own, that has
+// hundreds under way at a time and repeats what is refused at once. Prints one JSON line; progress
+// goes to stderr.
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -31,6 +36,7 @@ struct Settings {
   int seconds = 5;
   int rounds = 3;
   int pause_ms = 0;
+  int nice = 0;
 };
 
 /// What one institute has to look at.
@@ -131,6 +137,37 @@ class Flood {
   std::atomic<int> refused_{0};
 };
 
+/// The other process: floods until SIGTERM, then says how many calls were answered and refused.
+int FloodUntilTerminated(const std::string& address, const Settings& settings) {
+  sigset_t terminated;
+  sigemptyset(&terminated);
+  sigaddset(&terminated, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &terminated, nullptr);
+  const char* const key = std::getenv("ALLOT_KEY");  // NOLINT(concurrency-mt-unsafe)
+  if (key == nullptr) throw std::runtime_error("ALLOT_KEY is not set");
+  const Flood flood(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()), key,
+                    settings);
+  std::puts("flooding");
+  std::fflush(stdout);
+  int signal = 0;
+  sigwait(&terminated, &signal);
+  std::printf("%d %d\n", flood.answered(), flood.refused());
+  return 0;
+}
+
+std::vector<std::string> FloodCommand(const std::string& address, const Settings& settings) {
+  return {"nice",
+          "-n",
+          std::to_string(settings.nice),
+          std::filesystem::read_symlink("/proc/self/exe"),
+          "--flood",
+          address,
+          "--in-flight",
+          std::to_string(settings.in_flight),
+          "--pause-ms",
+          std::to_string(settings.pause_ms)};
+}
+
 nlohmann::ordered_json Measure(const Settings& settings, const std::string& bin_dir) {
   testing::ServedAllotd served(bin_dir);
   served.BringOnline(served.CreateProvider(), "bench-a", 4, v1::GPU_MODEL_B200);
@@ -146,20 +183,31 @@ nlohmann::ordered_json Measure(const Settings& settings, const std::string& bin_
   std::vector<double> flooded_ms;
   int answered = 0;
   int refused = 0;
+  SteadyClock::duration flooded{};
   // In turns, so that the machine's moods meet both alike.
   for (int round = 0; round < settings.rounds; ++round) {
     std::fprintf(stderr, "\rround %d of %d ", round + 1, settings.rounds);
     for (const double ms : Quiet(*stub, keys[0], settings.seconds)) alone_ms.push_back(ms);
-    Flood flood(served.Connect(), keys[1], settings);
+    testing::Process flood({.command = FloodCommand(served.address(), settings),
+                            .environment = {{"ALLOT_KEY", keys[1]}}});
+    if (!flood.AwaitOut("flooding")) throw std::runtime_error("no flood: " + flood.err());
+    const auto began = SteadyClock::now();
     for (const double ms : Quiet(*stub, keys[0], settings.seconds)) flooded_ms.push_back(ms);
-    answered += flood.answered();
-    refused += flood.refused();
+    flooded += SteadyClock::now() - began;
+    std::istringstream counts(flood.Terminate().out);
+    std::string flooding;
+    int answered_now = 0;
+    int refused_now = 0;
+    counts >> flooding >> answered_now >> refused_now;
+    answered += answered_now;
+    refused += refused_now;
   }
   std::fprintf(stderr, "\n");
-  const double flooded_s = settings.seconds * settings.rounds;
+  const double flooded_s = std::chrono::duration<double>(flooded).count();
   return {{"bench", "flood"},
           {"in_flight", settings.in_flight},
           {"pause_ms", settings.pause_ms},
+          {"flood_nice", settings.nice},
           {"flood_answered_per_s", answered / flooded_s},
           {"flood_refused_per_s", refused / flooded_s},
           {"alone_p50_ms", Quantile(alone_ms, 500)},
@@ -185,7 +233,14 @@ int Main(int argc, char** argv) {
   app.add_option("--pause-ms", settings.pause_ms, "The flood's pause after a refusal")
       ->check(CLI::Range(0, 10'000))
       ->capture_default_str();
+  app.add_option("--nice", settings.nice, "19: the flood itself makes way on shared processors")
+      ->check(CLI::Range(0, 19))
+      ->capture_default_str();
+  std::string address;
+  app.add_option("--flood", address, "Be nothing but the flood (of the benchmark itself)")
+      ->group("");
   CLI11_PARSE(app, argc, argv);
+  if (!address.empty()) return FloodUntilTerminated(address, settings);
   std::printf("%s\n", Measure(settings, testing::BinDir(argv[0])).dump().c_str());
   return 0;
 }

@@ -214,6 +214,7 @@ class Campaign {
         {"faults", made},
         {"calls", calls},
         {"acknowledged", findings.acknowledged},
+        {"ended", findings.ended},
         {"unknown", findings.unknown},
         {"refused", findings.refused},
         {"lost", findings.lost},

@@ -53,6 +53,7 @@ class Checker {
       if (call.answer != "ok" && call.answer != "unknown") ++findings_.refused;
       if (call.answer != "ok") continue;
       ++findings_.acknowledged;
+      if (call.operation != "create") ++findings_.ended;
       if (!states.contains(call.name)) {
         Note(findings_.lost,
              call.operation + " " + call.request_id + ": " + call.name + " is not there");

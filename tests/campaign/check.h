@@ -12,6 +12,8 @@ namespace allot::campaign {
 /// own, and what the tables say by themselves (store::Verify): nothing that serves takes part.
 struct Findings {
   int acknowledged = 0;
+  /// Of those, releases and cancellations.
+  int ended = 0;
   int unknown = 0;
   int refused = 0;
   /// Acknowledged and not there, or not as it was acknowledged.

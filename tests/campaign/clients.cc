@@ -164,6 +164,7 @@ void Clients::GiveBack(Client& client) {
   const grpc::Status released = Repeat(client, call, [&](grpc::ClientContext& context) {
     v1::ReleaseAllocationRequest request;
     request.set_name(name);
+    request.set_reason("done");
     request.set_request_id(id);
     return client.stub->ReleaseAllocation(&context, request, &after);
   });
@@ -174,6 +175,7 @@ void Clients::GiveBack(Client& client) {
   const grpc::Status cancelled = Repeat(client, call, [&](grpc::ClientContext& context) {
     v1::CancelAllocationRequest request;
     request.set_name(name);
+    request.set_reason("done");
     request.set_request_id(call.request_id);
     return client.stub->CancelAllocation(&context, request, &after);
   });

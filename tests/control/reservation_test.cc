@@ -148,6 +148,7 @@ TEST_F(ReservationTest, AStartDecidedBeforeTheDateWasSetDoesNotOutliveIt) {
   update.provider = ProviderId("prov");
   update.id = ClusterId("c");
   update.leave_time = std::optional(clock.Now() + Hours(5));
+  update.reason = "contract";
   Must(UpdateCluster(*context, As(Operator()), update));
   EXPECT_EQ(Must(ApplyPlan(*context, *pass, 1)).reserved, 0);
 }
@@ -294,6 +295,7 @@ ClusterUpdate Dates(std::optional<Instant> join, std::optional<Instant> leave) {
   update.id = ClusterId("c");
   update.join_time = join;
   update.leave_time = leave;
+  update.reason = "contract";
   return update;
 }
 
@@ -370,6 +372,9 @@ TEST_F(ReservationTest, ChangesOfAClusterAreCheckedAndOnRecord) {
   update.reason.clear();
   EXPECT_EQ(ReasonOf(UpdateCluster(*context, As(Operator()), update)), Reason::kFieldRequired);
   update.programmes.reset();
+  update.leave_time = std::optional(clock.Now() + Days(300));
+  EXPECT_EQ(ReasonOf(UpdateCluster(*context, As(Operator()), update)), Reason::kFieldRequired);
+  update.leave_time.reset();
   update.display_name = "Chuncheon";
   update.version = 99;
   EXPECT_EQ(ReasonOf(UpdateCluster(*context, As(Operator()), update)), Reason::kEtagStale);

@@ -288,7 +288,7 @@ TEST_F(SubmitTest, ARefusalNamesTheFieldThatWasSent) {
 }
 
 TEST_F(SubmitTest, AClusterThatHasLeftIsNoneToFitInto) {
-  ClusterUpdate update{.provider = ProviderId("prov"), .id = ClusterId("c")};
+  ClusterUpdate update{.provider = ProviderId("prov"), .id = ClusterId("c"), .reason = "sold"};
   update.leave_time = std::optional(clock.Now() + Hours(1));
   Must(UpdateCluster(*context, As(Operator()), update));
   Must(Submit(*context, As(Member("snu")), Ask("snu", "a", 4, Minutes(30))));

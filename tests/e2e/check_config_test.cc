@@ -223,7 +223,7 @@ TEST(Migrate, ADatabaseThatIsNotThereIsSaidNotToBe) {
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.err, HasSubstr("The database cannot be reached."));
   EXPECT_THAT(ended.err, HasSubstr("port 1 failed: Connection refused Is the server running"));
-  EXPECT_THAT(ended.err, HasSubstr("run it again when the database can be reached"));
+  EXPECT_THAT(ended.err, HasSubstr("Run it again when that is mended"));
 }
 
 TEST(CheckConfig, AMissingFileIsNamed) {

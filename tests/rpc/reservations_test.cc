@@ -115,7 +115,7 @@ TEST_F(ReservationsTest, AClusterIsChangedByMask) {
                           v1::Cluster* changed = nullptr) {
     return Call<v1::PoolService>(operator_key_, &Pool::UpdateCluster,
                                  "cluster { name: 'providers/prov/clusters/c' " + cluster +
-                                     " } update_mask { " + mask + " }",
+                                     " } update_mask { " + mask + " } reason: 'contract'",
                                  changed);
   };
   v1::Cluster changed;

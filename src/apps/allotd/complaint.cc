@@ -12,10 +12,12 @@ int Complain(const Error& error) {
 }
 
 int ComplainOf(const std::string& database_url, const Error& error) {
-  if (error.reason != Reason::kStoreUnavailable) return Complain(error);
+  const bool unknown = error.reason == Reason::kCommitOutcomeUnknown;
+  if (!unknown && error.reason != Reason::kStoreUnavailable) return Complain(error);
   std::cerr << "allotd: " << Describe(error) << "\n";
   if (const auto why = store::WhyUnreachable(database_url)) std::cerr << "  " << *why << "\n";
-  std::cerr << "  Nothing was changed: run it again when the database can be reached.\n";
+  std::cerr << (unknown ? "  It may have happened: look, and run it again if it has not.\n"
+                        : "  Run it again when that is mended; what was done before stays done.\n");
   return kFailed;
 }
 
