@@ -37,7 +37,7 @@ int64_t Agent::OrderTurn() {
   bool settled = false;
   bool stuck = false;
   bool begun = false;
-  if (pulled.orders.empty()) late_answers_ = 0;
+  if (pulled.orders.empty()) answer_was_late_ = false;
   for (const UnreadableOrder& order : pulled.unreadable) {
     if (stopping_.load()) return 0;
     log_(LogLevel::kError, "an order that this agent cannot read",
@@ -51,7 +51,7 @@ int64_t Agent::OrderTurn() {
     if (tried_.contains(order.id)) continue;
     if (OrdersAreOld()) return begun ? 0 : AnswerWasLate();
     begun = true;
-    late_answers_ = 0;
+    answer_was_late_ = false;
     tried_.insert(order.id);
     const Settled result = Settle(order);
     settled |= result == Settled::kYes;
@@ -69,7 +69,7 @@ int64_t Agent::OrderTurn() {
 /// A question that waited for its first order is answered late once; a server that takes so long
 /// each time is not to be asked without a pause.
 int64_t Agent::AnswerWasLate() {
-  if (++late_answers_ == 1) return 0;
+  if (!std::exchange(answer_was_late_, true)) return 0;
   log_(LogLevel::kWarn, "orders come too late to be begun, so they are asked for again",
        {{"took_ms", steady_ms_() - pulled_ms_}, {"at_most_ms", options_.order_age_max_ms}});
   return stuck_backoff_.NextMs();

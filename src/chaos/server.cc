@@ -11,8 +11,6 @@ constexpr int64_t kCoalesceMicros = 5 * kMillisecond;
 /// More seldom than a server really does, which shows nothing more.
 constexpr int64_t kCompareMicros = Micros(Seconds{3});
 constexpr int64_t kCalmCompareMicros = Micros(Seconds{15});
-/// By one comparison, at most: a twentieth of two seconds.
-constexpr int64_t kDrawnBackMicros = 100 * kMillisecond;
 constexpr Seconds kSignEvery = Minutes(5);
 constexpr int64_t kRetryMicros = 100 * kMillisecond;
 
@@ -81,7 +79,8 @@ void Server::CompareClocks() {
   const bool drawn_back =
       life_->clock.store_ahead_micros() < 0 || life_->clock.machine_ahead_micros() < 0;
   if (drawn_back) {
-    in_.world.NoteClock(life_->clock.Now().micros - in_.world.now().micros - kDrawnBackMicros);
+    in_.world.NoteClock(life_->clock.Now().micros - in_.world.now().micros -
+                        control::ServiceClock::kDrawnMicrosMax);
   }
 }
 

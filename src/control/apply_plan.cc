@@ -1,32 +1,20 @@
 #include "allot/control/apply_plan.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 
 #include "allot/control/transitions.h"
 #include "control/decisions.h"
 #include "control/record.h"
+#include "control/room.h"
 
 namespace allot::control {
 namespace {
 
 using scheduler::Deferral;
 using scheduler::Placement;
-
-constexpr auto kMoreThanAnybodyHas = GpuSeconds::FromCount(std::numeric_limits<int64_t>::max());
-
-struct QuotaLeft {
-  GpusByModel gpus{};
-  /// Of what it may borrow.
-  GpusByModel borrowed{};
-  GpuSeconds gpu_time;
-
-  GpusByModel& Of(const Request& request) { return request.borrow ? borrowed : gpus; }
-};
 
 /// What is done in one transaction.
 struct Part {
@@ -105,9 +93,9 @@ class Application {
     for (Allocation& row : rows) current_.emplace(row.id, &row);
     // What was promised on GPUs that others give up cannot be booked without that.
     if (!StillRun()) return std::optional<Applied>();
-    ALLOT_RETURN_IF_ERROR(LockWhatBookingsNeed(decisions));
+    ALLOT_ASSIGN_OR_RETURN(room_, Room::Lock(tx_, pass_, decisions));
     if (!stops_.empty() && std::ranges::any_of(decisions, [&](const Decision& decision) {
-          return decision.BooksGpus() && !StillServes(*decision.seen, *decision.placement);
+          return decision.BooksGpus() && !room_->Serves(*decision.seen, *decision.placement);
         })) {
       return std::optional<Applied>();
     }
@@ -206,96 +194,12 @@ class Application {
                                   message + " (" + pass_.waiting[whom]->id.str() + ")"));
   }
 
-  /// In the order of the ids, as everybody else: clusters, then projects.
-  Status LockWhatBookingsNeed(std::span<const Decision> decisions) {
-    // And whether something starts there, for which it takes more.
-    std::map<ClusterId, bool> clusters;
-    std::map<ProjectId, bool> projects;
-    for (const Decision& decision : decisions) {
-      if (!decision.BooksGpus()) continue;
-      clusters[ClusterOfPlacement(*decision.placement)] |= decision.starts;
-      projects[decision.seen->project] |= decision.starts;
-    }
-    for (const auto& [cluster, starts] : clusters) {
-      ALLOT_RETURN_IF_ERROR(tx_.LockPool(cluster));
-      ALLOT_ASSIGN_OR_RETURN(const auto row, tx_.FindCluster(cluster));
-      if (!row) continue;
-      clusters_.emplace(cluster, *row);
-      ALLOT_ASSIGN_OR_RETURN(auto reservations, tx_.LiveReservations(cluster));
-      reservations_.emplace(cluster, std::move(reservations));
-      if (!starts) continue;
-      ALLOT_ASSIGN_OR_RETURN(auto nodes, tx_.NodesOfCluster(cluster));
-      std::vector<NodeId> ids;
-      ids.reserve(nodes.size());
-      for (const Node& node : nodes) {
-        if (MayStart(*row, node, pass_.plan.now)) usable_.insert(node.id);
-        ids.push_back(node.id);
-      }
-      ALLOT_ASSIGN_OR_RETURN(auto claims, tx_.OpenClaimsOnNodes(ids));
-      for (const Claim& claim : claims) taken_[claim.node] |= claim.gpus;
-    }
-    for (const auto& [id, starts] : projects) {
-      ALLOT_ASSIGN_OR_RETURN(auto project, tx_.LockProject(id));
-      if (!project || !project->open) continue;
-      programmes_.emplace(id, project->programme);
-      if (!starts) continue;
-      ALLOT_ASSIGN_OR_RETURN(auto quota, tx_.FindQuota(id));
-      ALLOT_ASSIGN_OR_RETURN(auto usage, tx_.UsageOf(id));
-      if (!quota) continue;
-      QuotaLeft left;
-      for (std::size_t i = 0; i < left.gpus.size(); ++i) {
-        left.gpus[i] = quota->concurrent_gpus[i] - usage.held_gpus[i];
-        left.borrowed[i] = pass_.policy->borrowed_gpus_max - usage.borrowed_gpus[i];
-      }
-      left.gpu_time = GpuTimeLeft(quota->gpu_time, usage.used, usage.reserved);
-      quota_left_.emplace(id, left);
-    }
-    return Ok{};
-  }
-
   const ClusterId& ClusterOfPlacement(const Placement& placement) const {
     return pass_.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
   }
 
   const NodeId& NodeOf(const scheduler::PlacedNode& placed) const {
     return pass_.snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
-  }
-
-  /// In the window, some of the nodes are another's by a reservation that the plan may not know.
-  bool IsSetAsideForOthers(const Allocation& allocation, const Placement& placement) const {
-    const auto found = reservations_.find(ClusterOfPlacement(placement));
-    if (found == reservations_.end()) return false;
-    return std::ranges::any_of(found->second, [&](const Reservation& reservation) {
-      if (reservation.project == allocation.project) return false;
-      const auto windows = WindowsOf(reservation);
-      return std::ranges::any_of(
-                 windows,
-                 [&](const TimeWindow& window) { return window.Overlaps(placement.window); }) &&
-             std::ranges::any_of(placement.nodes, [&](const scheduler::PlacedNode& placed) {
-               return std::ranges::find(reservation.nodes, NodeOf(placed)) !=
-                      reservation.nodes.end();
-             });
-    });
-  }
-
-  /// The cluster serves its programme, does not leave before the end, and has not set the nodes
-  /// aside.
-  bool StillServes(const Allocation& allocation, const Placement& placement) const {
-    const auto cluster = clusters_.find(ClusterOfPlacement(placement));
-    const auto programme = programmes_.find(allocation.project);
-    if (cluster == clusters_.end() || programme == programmes_.end()) return false;
-    const auto& served = cluster->second.programmes;
-    const auto& leaves = cluster->second.leave_time;
-    return std::binary_search(served.begin(), served.end(), programme->second) &&
-           (!leaves || placement.window.end() <= *leaves) &&
-           !IsSetAsideForOthers(allocation, placement);
-  }
-
-  /// What it takes for the window it is given.
-  static GpuSeconds CostOf(const Allocation& allocation, const Placement& placement) {
-    return GpuSeconds::Of(allocation.request.ShapeOn(placement.model).gpus(),
-                          placement.window.length())
-        .value_or(kMoreThanAnybodyHas);
   }
 
   /// What it is to be added to runs where and for as long as the plan took it to.
@@ -318,29 +222,17 @@ class Application {
     return TimeWindow::Make(start, placement.window.end()).value_or(placement.window);
   }
 
-  bool StillHolds(const Allocation& allocation, const Placement& placement) {
-    const auto quota = quota_left_.find(allocation.project);
-    if (quota == quota_left_.end()) return false;
-    const Request& request = allocation.request;
-    if (At(quota->second.Of(request), placement.model) < request.ShapeOn(placement.model).gpus())
-      return false;
-    if (CostOf(allocation, placement) > quota->second.gpu_time) return false;
-    if (allocation.grows && !BaseGoesOn(*allocation.grows, placement)) return false;
-    if (!StillServes(allocation, placement)) return false;
-    return std::all_of(placement.nodes.begin(), placement.nodes.end(),
-                       [&](const scheduler::PlacedNode& placed) {
-                         const auto taken = taken_.find(NodeOf(placed));
-                         return usable_.contains(NodeOf(placed)) &&
-                                (taken == taken_.end() || (taken->second & placed.gpus) == 0);
-                       });
+  bool StillHolds(const Decision& decision, const Allocation& allocation) const {
+    if (!decision.BooksGpus()) return true;
+    const Placement& placement = *decision.placement;
+    if (!decision.starts) return room_->Serves(allocation, placement);
+    return room_->HasFor(allocation, placement) &&
+           (!allocation.grows || BaseGoesOn(*allocation.grows, placement));
   }
 
   Status Decide(const Decision& decision, Allocation& allocation) {
     const Placement* placement = decision.placement;
-    const bool holds = decision.starts
-                           ? StillHolds(allocation, *placement)
-                           : !decision.BooksGpus() || StillServes(allocation, *placement);
-    if (!holds) {
+    if (!StillHolds(decision, allocation)) {
       ++applied_.skipped;
       return Ok{};
     }
@@ -493,13 +385,9 @@ class Application {
       Claim claim = ClaimOf(allocation, allocation.attempt, placement, placed);
       claim.window = order.window;
       claims_.push_back(std::move(claim));
-      taken_[node] |= placed.gpus;
     }
     orders_.push_back(std::move(order));
-    QuotaLeft& left = quota_left_.at(allocation.project);
-    left.Of(allocation.request)[static_cast<std::size_t>(placement.model)] -=
-        allocation.request.ShapeOn(placement.model).gpus();
-    left.gpu_time = *left.gpu_time.Minus(CostOf(allocation, placement));
+    room_->Take(allocation, placement);
     ++applied_.reserved;
     return Ok{};
   }
@@ -509,12 +397,7 @@ class Application {
   const int64_t epoch_;
   std::span<const scheduler::Preemption> stops_;
   std::map<AllocationId, Allocation*> current_;
-  std::set<NodeId> usable_;
-  std::map<NodeId, GpuMask> taken_;
-  std::map<ProjectId, QuotaLeft> quota_left_;
-  std::map<ProjectId, ProgrammeId> programmes_;
-  std::map<ClusterId, Cluster> clusters_;
-  std::map<ClusterId, std::vector<Reservation>> reservations_;
+  std::optional<Room> room_;
   std::vector<Allocation> changed_;
   std::vector<Claim> claims_;
   std::vector<Claim> promises_;

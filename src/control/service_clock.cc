@@ -15,7 +15,7 @@ constexpr int64_t kBeyondMicros = 1'000'000;
 /// A twentieth of the time that passed: what is small is put right within minutes.
 constexpr int64_t kSlewDivisor = 20;
 /// Of what passed since the last comparison: after a break nothing is put right at once.
-constexpr int64_t kPassedMicrosMax = 2'000'000;
+constexpr int64_t kPassedMicrosMax = ServiceClock::kDrawnMicrosMax * kSlewDivisor;
 
 bool Agree(int64_t a_micros, int64_t b_micros, int64_t beyond_micros = 0) {
   return std::abs(a_micros - b_micros) <= ServiceClock::kApartMicros + beyond_micros;

@@ -1,6 +1,7 @@
 // What was given out after the moment that a database was restored to counts for nothing any more.
 
 #include <algorithm>
+#include <limits>
 #include <pqxx/pqxx>
 
 #include "allot/control/watch.h"
@@ -94,9 +95,11 @@ TEST_F(RestoredTest, AgentsOfBeforeRegisterAnewAndNobodySupersedesThem) {
   EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), FourNodes(2))), Reason::kInventoryStale);
   EXPECT_EQ(ReasonOf(PullOrders(*context, Agent(), ClusterId("c"), session, 10)),
             Reason::kInventoryStale);
-  // A session of the future that is lost is none either.
-  session = old + 3;
-  EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), FourNodes(2))), Reason::kInventoryStale);
+  // A session of the future that is lost is none either, nor is one that never was.
+  for (const int64_t other : {old + 3, int64_t{0}, std::numeric_limits<int64_t>::min()}) {
+    session = other;
+    EXPECT_EQ(ReasonOf(SyncInventory(*context, Agent(), FourNodes(2))), Reason::kInventoryStale);
+  }
   session =
       Must(RegisterAgent(*context, As(Agent()), ClusterId("c"), GpuModel::kH200)).agent_session;
   EXPECT_TRUE(IsOfEarlierTimeline(old, session));

@@ -98,7 +98,7 @@ TEST_F(PrivateClusterTest, WhoFollowsItsLogIsCountedAndWhoIsAwayIsNot) {
   const std::string url = cluster->url();
   ASSERT_TRUE(Migrate(url).ok());
   const auto standbys = [&] {
-    const auto state = ReadArchiverState(url);
+    const auto state = ReadLogShipping(url);
     return state.ok() ? state->standbys : -1;
   };
   pqxx::connection connection(url);

@@ -161,8 +161,8 @@ class Agent {
   /// Under which the orders at hand were pulled, and when.
   int64_t orders_session_ = 0;
   int64_t pulled_ms_ = 0;
-  /// In a row, too late for any order to be begun.
-  int late_answers_ = 0;
+  /// The last answer came too late for any order to be begun.
+  bool answer_was_late_ = false;
   /// Of a list that became old: what was tried before the rest was pulled anew.
   std::set<OrderId> tried_;
   bool under_way_ = false;

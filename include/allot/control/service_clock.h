@@ -19,6 +19,8 @@ class ServiceClock final : public Clock {
  public:
   /// Clocks that differ by more do not agree.
   static constexpr int64_t kApartMicros = 5'000'000;
+  /// By so much a comparison draws it to another at most, unless that is a correction.
+  static constexpr int64_t kDrawnMicrosMax = 100'000;
 
   /// `machine` outlives it; `steady_micros` only ever goes forward. Until the first comparison it
   /// goes by the machine's.

@@ -19,9 +19,10 @@ constexpr int64_t BeginningOfTimeline(Instant now, int64_t reached) {
   return std::max(now.micros, reached + 2 * kTimelinesApart);
 }
 
-/// Whether a restore lies between two numbers of one kind.
+/// Whether a restore lies between two numbers of one kind: any, which a caller names, and the
+/// newest there is, which is not negative.
 constexpr bool IsOfEarlierTimeline(int64_t number, int64_t newest) {
-  return newest - number >= kTimelinesApart;
+  return number <= newest - kTimelinesApart;
 }
 
 }  // namespace allot

@@ -40,7 +40,7 @@ Status RequireServable(const std::string& url);
 
 /// How the write-ahead log leaves the primary: to standbys, and, since its statistics were reset,
 /// to the archive.
-struct ArchiverState {
+struct LogShipping {
   /// That follow the log, each by a slot that is kept for it.
   int standbys = 0;
   bool enabled = false;
@@ -52,7 +52,7 @@ struct ArchiverState {
   std::optional<Instant> last_failed;
 };
 /// Does not wait for a database that does not answer within two seconds.
-Result<ArchiverState> ReadArchiverState(const std::string& url);
+Result<LogShipping> ReadLogShipping(const std::string& url);
 
 /// PostgreSQL's number of the transaction that made a revision; not_found, with the revisions that
 /// are there, when its events are not.

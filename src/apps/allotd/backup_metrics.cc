@@ -87,30 +87,30 @@ Result<std::vector<backup::Backup>> BackupListing::Ask() const {
 }
 
 void BackupMetrics::AddArchive(std::vector<MetricFamily>& families) const {
-  const auto read = store::ReadArchiverState(database_url_);
+  const auto read = store::ReadLogShipping(database_url_);
   const std::scoped_lock lock(mutex_);
   if (read.ok()) {
-    archiver_ = *read;
+    log_shipping_ = *read;
     families.push_back(Gauge("allot_store_standbys", "Standbys that follow the database's log.",
-                             archiver_->standbys));
+                             log_shipping_->standbys));
   }
-  if (!archiver_ || !archiver_->enabled) return;
-  if (archiver_->last_archived) {
+  if (!log_shipping_ || !log_shipping_->enabled) return;
+  if (log_shipping_->last_archived) {
     first_awaited_.reset();
   } else if (!first_awaited_) {
     first_awaited_ = clock_.Now();
   }
-  families.push_back(
-      Gauge("allot_log_archived_timestamp_seconds",
-            "When a segment of the write-ahead log was last archived; while this primary has "
-            "archived none, when this server first saw that.",
-            SecondsOf(archiver_->last_archived ? archiver_->last_archived : first_awaited_)));
+  families.push_back(Gauge(
+      "allot_log_archived_timestamp_seconds",
+      "When a segment of the write-ahead log was last archived; while this primary has "
+      "archived none, when this server first saw that.",
+      SecondsOf(log_shipping_->last_archived ? log_shipping_->last_archived : first_awaited_)));
   families.push_back(Gauge("allot_log_archive_timeout_seconds",
                            "A segment that is not full is archived after so long; 0: never.",
-                           static_cast<double>(archiver_->timeout.count)));
+                           static_cast<double>(log_shipping_->timeout.count)));
   families.push_back(Counter("allot_log_archive_failures_total",
                              "Attempts at archiving a segment that failed.",
-                             static_cast<double>(archiver_->failed)));
+                             static_cast<double>(log_shipping_->failed)));
 }
 
 void BackupMetrics::AddBackups(std::vector<MetricFamily>& families) const {

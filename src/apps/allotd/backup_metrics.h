@@ -63,7 +63,7 @@ class BackupMetrics final : public prometheus::Collectable {
   const Clock& clock_;
   std::optional<BackupListing> listing_;
   mutable std::mutex mutex_;
-  mutable std::optional<store::ArchiverState> archiver_;
+  mutable std::optional<store::LogShipping> log_shipping_;
   /// Since when nothing that is known to have been archived is waited for: a primary knows of none
   /// before its own.
   mutable std::optional<Instant> first_awaited_;

@@ -119,18 +119,18 @@ Status RequireServable(const std::string& url) {
   });
 }
 
-Result<ArchiverState> ReadArchiverState(const std::string& url) {
-  return Inspect<ArchiverState>(
+Result<LogShipping> ReadLogShipping(const std::string& url) {
+  return Inspect<LogShipping>(
       url,
-      [](pqxx::work& database) -> Result<ArchiverState> {
+      [](pqxx::work& database) -> Result<LogShipping> {
         const pqxx::row row = database.exec1(kArchiver);
-        return ArchiverState{.standbys = row[6].as<int>(),
-                             .enabled = row[0].as<bool>(),
-                             .timeout = Seconds{row[1].as<int64_t>()},
-                             .archived = row[2].as<int64_t>(),
-                             .failed = row[3].as<int64_t>(),
-                             .last_archived = TimeOf(row[4]),
-                             .last_failed = TimeOf(row[5])};
+        return LogShipping{.standbys = row[6].as<int>(),
+                           .enabled = row[0].as<bool>(),
+                           .timeout = Seconds{row[1].as<int64_t>()},
+                           .archived = row[2].as<int64_t>(),
+                           .failed = row[3].as<int64_t>(),
+                           .last_archived = TimeOf(row[4]),
+                           .last_failed = TimeOf(row[5])};
       },
       kWatchPatience);
 }
