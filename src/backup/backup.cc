@@ -15,7 +15,7 @@
 #include "backup/folder_lock.h"
 #include "backup/metadata.h"
 #include "backup/tool.h"
-#include "store/postgres/connection_environment.h"
+#include "store/postgres/conninfo.h"
 
 namespace allot::backup {
 namespace {
@@ -83,7 +83,8 @@ Error ToolFailed(const std::string& what, const ToolRun& run) {
 }
 
 Status CopyCluster(const TakeOptions& options, const std::string& data) {
-  ALLOT_ASSIGN_OR_RETURN(auto environment, store::ConnectionEnvironment(options.url));
+  ALLOT_ASSIGN_OR_RETURN(const auto database, store::Conninfo::Parse(options.url));
+  std::vector<std::string> environment = database.Environment();
   environment.emplace_back("PGAPPNAME=allot-backup");
   // With the log that makes the copy consistent: it can be restored by itself. It is made durable
   // as a whole, later.

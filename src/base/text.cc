@@ -1,5 +1,7 @@
 #include "allot/base/text.h"
 
+#include <algorithm>
+
 namespace allot {
 namespace {
 
@@ -18,6 +20,26 @@ std::optional<Lead> ReadLead(unsigned char byte) {
   if (byte >= 0xe0 && byte <= 0xef) return Lead{3, byte & 0x0fU, 0x800};
   if (byte >= 0xf0 && byte <= 0xf4) return Lead{4, byte & 0x07U, 0x10000};
   return std::nullopt;
+}
+
+struct CodePoints {
+  char32_t first;
+  char32_t last;
+};
+
+/// Sorted. Of https://www.unicode.org/Public/15.0.0/ucd: PropList.txt (White_Space) and
+/// DerivedCoreProperties.txt (Default_Ignorable_Code_Point); U+2800 is a pattern without dots.
+constexpr CodePoints kUnseen[] = {
+    {0x09, 0x0d},     {0x20, 0x20},       {0x85, 0x85},       {0xa0, 0xa0},      {0xad, 0xad},
+    {0x34f, 0x34f},   {0x61c, 0x61c},     {0x115f, 0x1160},   {0x1680, 0x1680},  {0x17b4, 0x17b5},
+    {0x180b, 0x180f}, {0x2000, 0x200f},   {0x2028, 0x202f},   {0x205f, 0x206f},  {0x2800, 0x2800},
+    {0x3000, 0x3000}, {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},  {0xffa0, 0xffa0},
+    {0xfff0, 0xfff8}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+
+bool IsUnseen(char32_t code_point) {
+  return std::ranges::any_of(kUnseen, [&](const CodePoints& range) {
+    return code_point >= range.first && code_point <= range.last;
+  });
 }
 
 }  // namespace
@@ -58,6 +80,15 @@ bool IsPlainText(std::string_view text) {
   while (!text.empty()) {
     const auto character = FirstCharacter(text);
     if (!character || IsControl(character->code_point)) return false;
+    text.remove_prefix(character->bytes);
+  }
+  return true;
+}
+
+bool IsBlank(std::string_view text) {
+  while (!text.empty()) {
+    const auto character = FirstCharacter(text);
+    if (!character || !IsUnseen(character->code_point)) return false;
     text.remove_prefix(character->bytes);
   }
   return true;

@@ -58,8 +58,9 @@ Outcome<Instant> ReadExpiry(const std::string& text, Moments& moments) {
   const auto moment = moments.Read("--expires", text);
   if (moment.ok()) return *moment;
   return FailureOf(FieldError(Reason::kTimeOutOfRange, "--expires", Printable(text),
-                              "a length of time such as 90d, or a time such as "
-                              "2027-03-01T00:00:00+09:00"));
+                              "a length of time such as 90d, at most " +
+                                  FormatDuration(kLifetimeMax) +
+                                  ", or a time such as 2027-03-01T00:00:00+09:00"));
 }
 
 /// The secret alone goes to stdout, so that it can be sent into a file without being seen.
@@ -146,7 +147,7 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
                  "  umask 077; allot keys create --role member --institute snu > member.key\n"
                  "  allot keys list\n"
                  "  umask 077; allot keys rotate k3f9a0c2m1x7 > new.key\n"
-                 "  allot keys revoke k3f9a0c2m1x7 --reason \"J. Kim has left\"");
+                 "  allot keys revoke k3f9a0c2m1x7 --reason \"has left\"");
   keys->require_subcommand(1);
 
   auto flags = std::make_shared<KeyFlags>();
@@ -182,7 +183,7 @@ void AddKeyCommands(CLI::App& root, Action& chosen) {
   auto name = std::make_shared<std::string>();
   auto reason = std::make_shared<std::string>();
   CLI::App* revoke = AddCommand(*keys, "revoke", "Revokes a key for good, at once",
-                                "  allot keys revoke k3f9a0c2m1x7 --reason \"J. Kim has left\"");
+                                "  allot keys revoke k3f9a0c2m1x7 --reason \"has left\"");
   revoke->add_option("key", *name, "As 'allot keys list' prints it")->required();
   revoke->add_option("--reason", *reason, "Why; kept in the audit")->required();
   revoke->callback([&chosen, name, reason] {

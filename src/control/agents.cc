@@ -105,11 +105,15 @@ Status Write(store::Tx& tx, const Principal& principal, const ClusterId& cluster
   return Ok{};
 }
 
+/// No session lives to see it.
+constexpr int64_t kReportMax = 1'000'000'000'000;
+
 /// Which report this is, or inventory_stale for a number that none has.
 Result<ReportMark> MarkOf(int64_t session, int64_t number) {
-  if (number < 0) {
-    return FieldError(Reason::kInventoryStale, "report", std::to_string(number),
-                      "1 or more, or 0 when reports are not numbered");
+  if (number < 0 || number > kReportMax) {
+    return FieldError(
+        Reason::kInventoryStale, "report", std::to_string(number),
+        "1 to " + std::to_string(kReportMax) + ", or 0 when reports are not numbered");
   }
   return ReportMark{.session = session, .number = number};
 }

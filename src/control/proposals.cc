@@ -37,10 +37,14 @@ Result<Proposal> ReadProposal(store::Tx& tx, const std::string& id) {
   return *std::move(found);
 }
 
-/// Whoever is to be a member is named in the call.
+/// A person is named in the call: as the issuer knows it, or as whoever holds the key.
+bool NamesAPerson(std::string_view method) {
+  return method == "CreateMember" || method == "CreateApiKey";
+}
+
 Status RecordLook(store::Tx& tx, const Principal& principal, Instant now,
                   const Proposal& proposal) {
-  if (proposal.method != "CreateMember") return Ok{};
+  if (!NamesAPerson(proposal.method)) return Ok{};
   return tx.Audit(Record({.principal = principal}, now, "proposal.read", proposal.id.str(), {},
                          proposal.method));
 }

@@ -86,7 +86,13 @@ Result<HttpAnswer> Call(const std::string& url, const Form* form, const HttpOpti
   }
   if (const CURLcode code = curl_easy_perform(curl); code != CURLE_OK) {
     const std::string words = problem[0] != '\0' ? problem.data() : curl_easy_strerror(code);
-    return StateError(Reason::kIssuerUnavailable, url + ": " + Printable(words));
+    const bool is_stranger = code == CURLE_PEER_FAILED_VERIFICATION && options.ca_file.empty();
+    return StateError(Reason::kIssuerUnavailable,
+                      url + ": " + Printable(words) +
+                          (is_stranger ? "; for an authority of your own name its certificate: "
+                                         "'allot login --issuer-ca-file', or ca_file of the issuer "
+                                         "in allotd's configuration"
+                                       : ""));
   }
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
   return answer;

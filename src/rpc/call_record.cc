@@ -1,7 +1,7 @@
 #include "rpc/call_record.h"
 
 #include <array>
-#include <utility>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -13,8 +13,6 @@ constexpr std::array<std::string_view, 17> kCodeNames = {
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
-
-constexpr int kRefusalLinesASecond = 10;
 
 const prometheus::Histogram::BucketBoundaries kSecondsBuckets = {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
@@ -110,31 +108,16 @@ void CallJournal::Count(const CallRecord& record, grpc::StatusCode code, int64_t
       .Observe(static_cast<double>(micros) / 1e6);
 }
 
-bool CallJournal::TakeRefusal(int64_t& unwritten) {
-  const int64_t second = steady_micros_() / 1'000'000;
-  const std::lock_guard lock(refusals_mutex_);
-  if (second != refusals_second_) {
-    refusals_second_ = second;
-    refusals_in_it_ = 0;
-  }
-  if (refusals_in_it_ >= kRefusalLinesASecond) {
-    ++refusals_unwritten_;
-    return false;
-  }
-  ++refusals_in_it_;
-  unwritten = std::exchange(refusals_unwritten_, 0);
-  return true;
-}
-
 void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const Error* error,
                         int64_t micros) {
   const auto level = LevelOf(code);
   if (!log_->should_log(level)) return;
-  int64_t unwritten = 0;
+  std::optional<int64_t> unwritten = 0;
   // Nobody knows who called, or there are too many.
   const bool not_let_in =
       record.principal.key.empty() || (error != nullptr && error->reason == Reason::kOverloaded);
-  if (not_let_in && !TakeRefusal(unwritten)) return;
+  if (not_let_in) unwritten = refusal_lines_.Take(steady_micros_());
+  if (!unwritten) return;
   nlohmann::json line = {{"event", "rpc"},
                          {"method", record.method},
                          {"call_id", record.call_id},
@@ -150,7 +133,7 @@ void CallJournal::Write(const CallRecord& record, grpc::StatusCode code, const E
     line["message"] = error->message;
   }
   if (!record.token_fault.empty()) line["token_fault"] = record.token_fault;
-  if (unwritten > 0) line["refused_without_a_line"] = unwritten;
+  if (*unwritten > 0) line["refused_without_a_line"] = *unwritten;
   log_->log(level, line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

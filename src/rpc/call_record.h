@@ -17,6 +17,7 @@
 #include <prometheus/registry.h>
 #include <spdlog/logger.h>
 
+#include "allot/base/line_limit.h"
 #include "allot/base/result.h"
 #include "allot/model/principal.h"
 
@@ -53,9 +54,6 @@ class CallJournal {
 
  private:
   void Count(const CallRecord& record, grpc::StatusCode code, int64_t micros);
-  /// Whether a call that was not let in gets a line, and how many before it got none: a flood of
-  /// calls is not to become one of lines.
-  bool TakeRefusal(int64_t& unwritten);
   void Write(const CallRecord& record, grpc::StatusCode code, const Error* error, int64_t micros);
 
   const std::shared_ptr<spdlog::logger> log_;
@@ -69,10 +67,8 @@ class CallJournal {
   std::mutex under_way_mutex_;
   std::condition_variable none_under_way_;
   int64_t under_way_ = 0;
-  std::mutex refusals_mutex_;
-  int64_t refusals_second_ = 0;
-  int refusals_in_it_ = 0;
-  int64_t refusals_unwritten_ = 0;
+  /// Of calls that were not let in.
+  LineLimit refusal_lines_{10};
 };
 
 /// "OK", "INVALID_ARGUMENT", …

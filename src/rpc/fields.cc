@@ -62,12 +62,12 @@ Result<Seconds> ParseDuration(const google::protobuf::Duration& duration,
 
 Result<Seconds> ParseDuration(const google::protobuf::Duration& duration, Seconds low, Seconds high,
                               const std::string& field) {
-  ALLOT_ASSIGN_OR_RETURN(const Seconds parsed, ParseDuration(duration, field));
-  if (parsed < low || parsed > high) {
+  if (duration.nanos() != 0) return ParseDuration(duration, field);
+  if (duration.seconds() < low.count || duration.seconds() > high.count) {
     return FieldError(Reason::kDurationOutOfRange, field, Shown(duration),
                       FormatDuration(low) + " to " + FormatDuration(high));
   }
-  return parsed;
+  return Seconds{duration.seconds()};
 }
 
 Result<Instant> ParseTimestamp(const google::protobuf::Timestamp& timestamp,
@@ -91,8 +91,7 @@ Result<std::string> ParseText(const std::string& text, const std::string& field)
   if (!IsPlainText(text)) {
     return FieldError(Reason::kTextInvalid, field, text, "UTF-8 without control characters");
   }
-  // Blanks alone say nothing.
-  return text.find_first_not_of(' ') == std::string::npos ? std::string() : text;
+  return IsBlank(text) ? std::string() : text;
 }
 
 Result<std::string> ParseRequiredText(const std::string& text, const std::string& field) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "allot/control/identity.h"
@@ -78,6 +79,10 @@ TEST_F(AgentTest, AReportThatComesBehindALaterOneChangesNothing) {
   EXPECT_TRUE(Beat(broken, 2, 0).ok());
   EXPECT_EQ(Health(), with_one_down());
   EXPECT_EQ(ReasonOf(Beat({}, 2, -1)), Reason::kInventoryStale);
+  // It would leave no room for one that is later.
+  EXPECT_EQ(ReasonOf(Beat({}, 2, std::numeric_limits<int64_t>::max())), Reason::kInventoryStale);
+  EXPECT_TRUE(Beat({}, 2, 2).ok());
+  EXPECT_EQ(Health(), std::vector(4, NodeHealth::kReady));
 }
 
 TEST_F(AgentTest, AnAgentOfOtherGpusIsRefusedAndTheOneBeforeItGoesOn) {

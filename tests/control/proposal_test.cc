@@ -63,7 +63,8 @@ class ProposalTest : public World {
   int64_t Gpus() {
     return Must(GetQuota(*context, Operator(), ProjectId("snu/p"))).quota.concurrent_gpus[0];
   }
-  ProposalId Waiting(const Result<QuotaDetail>& refused) {
+  template <class T>
+  ProposalId Waiting(const Result<T>& refused) {
     EXPECT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().reason, Reason::kSecondPersonRequired);
     return ProposalId(refused.error().value.substr(std::string("proposals/").size()));
@@ -236,32 +237,42 @@ TEST_F(ProposalTest, WhatWouldBeRefusedIsNotPutBeforeAnyone) {
   EXPECT_TRUE(Must(ListProposals(*context, Operator(), false, {})).items.empty());
 }
 
-// A call that adds a member names a person.
+// A call that adds a member names a person, and so does one that makes a key.
 TEST_F(ProposalTest, WhoLooksAtACallThatNamesAPersonIsOnRecord) {
   context.emplace(
-      Context{*store, clock, ids, policies, {{"CreateMember", Days(1)}, {"UpdateQuota", Days(1)}}});
+      Context{*store,
+              clock,
+              ids,
+              policies,
+              {{"CreateMember", Days(1)}, {"CreateApiKey", Days(1)}, {"UpdateQuota", Days(1)}}});
   Waiting(SetGpus(16));
-  Call call = As(Operator());
-  call.method = CalledMethod{.name = "CreateMember",
-                             .digest = [] { return Sha256Hex("kim"); },
-                             .text = []() -> Result<std::string> { return std::string("kim"); }};
-  const auto refused = CreateMember(
-      *context, call,
-      {.person = {.issuer = "https://id.example", .subject = "kim"}, .role = Role::kAuditor});
-  ASSERT_EQ(ReasonOf(refused), Reason::kSecondPersonRequired);
-  const ProposalId id(refused.error().value.substr(std::string("proposals/").size()));
-  const auto looks = [&] {
-    int count = 0;
-    for (const auto& chained : Must(ReadAuditChain(*context, Operator(), 0, 1000)).entries) {
-      if (chained.entry.action == "proposal.read" && chained.entry.resource == id.str()) ++count;
-    }
-    return count;
+  const auto named = [](const std::string& name) {
+    Call call = As(Operator());
+    call.method = CalledMethod{.name = name,
+                               .digest = [name] { return Sha256Hex(name); },
+                               .text = []() -> Result<std::string> { return std::string("kim"); }};
+    return call;
   };
-  ASSERT_EQ(looks(), 0);
-  Must(GetProposal(*context, Other(), id));
-  EXPECT_EQ(looks(), 1);
-  Must(ListProposals(*context, Other(), true, {}));
-  EXPECT_EQ(looks(), 2);
+  const ProposalId ids_of_both[] = {
+      Waiting(CreateMember(
+          *context, named("CreateMember"),
+          {.person = {.issuer = "https://id.example", .subject = "kim"}, .role = Role::kAuditor})),
+      Waiting(CreateApiKey(*context, named("CreateApiKey"),
+                           {.role = Role::kAuditor, .display_name = "Kim"}))};
+  for (const ProposalId& id : ids_of_both) {
+    const auto looks = [&] {
+      int count = 0;
+      for (const auto& chained : Must(ReadAuditChain(*context, Operator(), 0, 1000)).entries) {
+        if (chained.entry.action == "proposal.read" && chained.entry.resource == id.str()) ++count;
+      }
+      return count;
+    };
+    const int before = looks();
+    Must(GetProposal(*context, Other(), id));
+    EXPECT_EQ(looks(), before + 1);
+    Must(ListProposals(*context, Other(), true, {}));
+    EXPECT_EQ(looks(), before + 2);
+  }
 }
 
 TEST_F(ProposalTest, TheAuditNamesBothPersons) {

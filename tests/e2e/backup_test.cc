@@ -95,8 +95,11 @@ TEST_F(BackupTest, ARevisionIsAMomentToo) {
   ASSERT_EQ(nation_.server().Terminate().exit_code, 0);
 
   const Ended late = Restore(restored_ / "late", {"--to-revision", "999999999"});
-  EXPECT_EQ(late.exit_code, 1);
+  EXPECT_EQ(late.exit_code, 2);
   EXPECT_THAT(late.err, HasSubstr("expected 1 to "));
+  const Ended none = Restore(restored_ / "late", {"--to-revision", "-1"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("'-1': expected a revision, 1 or more"));
 
   const Ended restore = Restore(restored_ / "data", {"--to-revision", revision});
   ASSERT_EQ(restore.exit_code, 0) << restore.err;

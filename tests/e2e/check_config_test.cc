@@ -210,11 +210,15 @@ TEST(CheckConfig, AFileOfZerosIsNoEmptyFile) {
 }
 
 TEST(Migrate, ADatabaseUrlThatIsNoneIsRefusedWithoutShowingIt) {
-  const Ended ended =
-      RunToEnd({Binary("allotd"), "migrate", "--database", "host=h password=secret garbage"});
-  EXPECT_EQ(ended.exit_code, 2);
-  EXPECT_THAT(ended.err, HasSubstr("a PostgreSQL URL"));
-  EXPECT_THAT(ended.err, ::testing::Not(HasSubstr("secret")));
+  for (const char* url :
+       {"host=h password=secret garbage", "postgresql://allot:my@secret@127.0.0.1:1/x",
+        "postgresql://allot:secret/5@127.0.0.1:1/x", ""}) {
+    const Ended ended = RunToEnd({Binary("allotd"), "migrate", "--database", url});
+    EXPECT_EQ(ended.exit_code, 2) << url;
+    EXPECT_THAT(ended.err, HasSubstr("a PostgreSQL URL"));
+    EXPECT_THAT(ended.err, HasSubstr("@ as %40"));
+    EXPECT_THAT(ended.err, ::testing::Not(HasSubstr("secret")));
+  }
 }
 
 TEST(Migrate, ADatabaseThatIsNotThereIsSaidNotToBe) {

@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <ctime>
 #include <filesystem>
@@ -35,6 +39,42 @@ TEST_F(TlsTest, WorkIsHandedOverAndTakenBackAsInPlainText) {
   EXPECT_EQ(nation_->StateOf("snu/llm/a1"), "active");
   const Ended released = nation_->Allot({"release", "snu/llm/a1", "--reason", "done", "--wait"});
   EXPECT_EQ(released.exit_code, 0) << released.err;
+}
+
+// What strangers send is remarked by gRPC itself, with bytes of their choice.
+TEST_F(TlsTest, AFloodOfHandshakesThatFailIsNoFloodOfLines) {
+  const auto knock_without_tls = [address = nation_->address()] {
+    const sockaddr_in server{
+        .sin_family = AF_INET,
+        .sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)))),
+        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+        .sin_zero = {}};
+    const int knock = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::connect(knock, reinterpret_cast<const sockaddr*>(&server), sizeof server), 0);
+    constexpr std::string_view kPlain = "GET / HTTP/1.0\r\n\r\n";
+    ASSERT_EQ(::send(knock, kPlain.data(), kPlain.size(), 0), std::ssize(kPlain));
+    // Until the server hangs up.
+    std::array<char, 256> answer{};
+    while (::recv(knock, answer.data(), answer.size(), 0) > 0) {
+    }
+    ::close(knock);
+  };
+  const auto errors = [&] {
+    const std::string metrics = nation_->Metrics();
+    const std::string name = "\nallot_grpc_errors_total ";
+    return std::stod(metrics.substr(metrics.find(name) + name.size()));
+  };
+  EXPECT_LT(errors(), 10);
+  for (int i = 0; i < 500; ++i) knock_without_tls();
+  EXPECT_GE(errors(), 500);
+  ASSERT_EQ(nation_->Allot({"clusters"}).exit_code, 0);
+  std::size_t lines = 0;
+  const std::string log = nation_->server().err();
+  for (std::size_t at = 0; (at = log.find(R"("event":"grpc")", at)) != std::string::npos; ++at) {
+    ++lines;
+  }
+  EXPECT_GE(lines, 10U);
+  EXPECT_LT(lines, 250U) << "ten a second, however slow this machine is";
 }
 
 TEST_F(TlsTest, AClientThatCannotTrustTheServerSaysSo) {

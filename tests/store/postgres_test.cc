@@ -110,7 +110,7 @@ TEST_F(Postgres, WhoSitsOnATransactionIsCutOffAndRunsAgain) {
 }
 
 TEST_F(Postgres, WhoWaitsForADatabaseThatDoesNotAnswerIsFreed) {
-  SessionPool pool(url_, 1, 5, [](const std::string&) {});
+  SessionPool pool(*Conninfo::Parse(url_), 1, 5, [](const std::string&) {});
   auto lease = pool.Acquire(Scope::Everything());
   ASSERT_TRUE(lease.ok());
   Session& session = lease->session();

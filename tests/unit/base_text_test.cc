@@ -29,6 +29,19 @@ TEST(PlainText, AcceptsEveryLanguageAndRefusesWhatHidesOrBreaks) {
   }
 }
 
+TEST(IsBlank, CountsWhatNobodyCanSee) {
+  using namespace std::string_literals;
+  // The blank of a Korean keyboard, a no-break one, one without width, the Hangul filler, a tag.
+  for (const std::string& unseen : {""s, " "s, "   "s, "\u3000"s, "\u00a0"s, "\u200b"s, "\u3164"s,
+                                    "\U000e0041"s, "\u2800"s, " \u3000\u200b "s}) {
+    EXPECT_TRUE(IsBlank(unseen)) << Printable(unseen);
+    EXPECT_FALSE(IsBlank(unseen + "한")) << Printable(unseen);
+  }
+  for (const char* text : {"a", " . ", "한", "\u2014", "\u00ac", "\ue000"}) {
+    EXPECT_FALSE(IsBlank(text)) << text;
+  }
+}
+
 TEST(Printable, EscapesAndCutsButNeverSplitsACharacter) {
   EXPECT_EQ(Printable("한국"), "한국");
   EXPECT_EQ(Printable("a\nb\xff"), "a\\x0ab\\xff");

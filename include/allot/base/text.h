@@ -26,6 +26,11 @@ bool IsUtf8(std::string_view text);
 /// Valid UTF-8 without control characters.
 bool IsPlainText(std::string_view text);
 
+/// Nothing to be seen: empty, or of blanks of whatever width and of characters that are not shown
+/// (White_Space and Default_Ignorable_Code_Point of Unicode 15, and the empty Braille pattern).
+/// Requires: valid UTF-8.
+bool IsBlank(std::string_view text);
+
 /// "1,024": thousands are separated, in every message alike.
 std::string FormatCount(int64_t count);
 

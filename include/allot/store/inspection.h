@@ -54,8 +54,8 @@ struct LogShipping {
 /// Does not wait for a database that does not answer within two seconds.
 Result<LogShipping> ReadLogShipping(const std::string& url);
 
-/// PostgreSQL's number of the transaction that made a revision; not_found, with the revisions that
-/// are there, when its events are not.
+/// PostgreSQL's number of the transaction that made a revision; config_invalid, with the revisions
+/// that are there, when its events are not.
 Result<std::string> TransactionOf(const std::string& url, Revision revision);
 
 struct NewTimeline {

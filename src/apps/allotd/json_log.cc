@@ -1,7 +1,9 @@
 #include "apps/allotd/json_log.h"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "allot/base/line_limit.h"
 #include "allot/base/time.h"
 
 namespace allot::allotd {
@@ -55,15 +58,26 @@ class JsonFormatter final : public spdlog::formatter {
   }
 };
 
-/// gRPC's own remarks, in the same form as ours.
+/// A remark may quote a header of a stranger's call.
+constexpr std::size_t kRemarkBytesMax = 300;
+std::atomic<int64_t> errors_of_grpc = 0;
+
+/// gRPC's own remarks, in the same form as ours. Its errors are mostly what strangers did.
 void LogForGrpc(gpr_log_func_args* remark) {
-  const ordered_json line{{"event", "grpc"}, {"message", remark->message}};
-  const std::string text = line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  if (remark->severity == GPR_LOG_SEVERITY_ERROR) {
-    spdlog::error("{}", text);
-  } else {
-    spdlog::debug("{}", text);
-  }
+  const bool is_error = remark->severity == GPR_LOG_SEVERITY_ERROR;
+  const auto level = is_error ? spdlog::level::err : spdlog::level::debug;
+  if (is_error) ++errors_of_grpc;
+  if (!spdlog::should_log(level)) return;
+  static LineLimit lines(10);
+  using std::chrono::steady_clock;
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now().time_since_epoch());
+  const std::optional<int64_t> unwritten = is_error ? lines.Take(now.count()) : 0;
+  if (!unwritten) return;
+  ordered_json line{{"event", "grpc"},
+                    {"message", std::string_view(remark->message).substr(0, kRemarkBytesMax)}};
+  if (*unwritten > 0) line["errors_without_a_line"] = *unwritten;
+  spdlog::log(level, "{}", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
 
 void Log(spdlog::level::level_enum level, std::string_view event, const ordered_json& fields) {
@@ -84,6 +98,8 @@ void LogAsJson(const std::string& level) {
   gpr_set_log_function(LogForGrpc);
 }
 
+int64_t ErrorsOfGrpc() { return errors_of_grpc; }
+
 void LogInfo(std::string_view event, const ordered_json& fields) {
   Log(spdlog::level::info, event, fields);
 }
@@ -92,11 +108,11 @@ void LogWarning(std::string_view event, const ordered_json& fields) {
   Log(spdlog::level::warn, event, fields);
 }
 
-void LogError(std::string_view event, const Error& error) {
+void LogError(std::string_view event, const Error& error, std::string_view advice) {
   const ordered_json line{{"event", event},
                           {"reason", Name(error.reason)},
                           {"message", error.message},
-                          {"advice", Advice(error.reason)}};
+                          {"advice", advice.empty() ? Advice(error.reason) : advice}};
   spdlog::error("{}", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "allot/base/reason.h"
+#include "apps/allotd/json_log.h"
 
 namespace allot::allotd {
 namespace {
@@ -49,6 +50,17 @@ void AddValue(MetricFamily& family, const Labels& labels, double value) {
 
 MetricFamily GaugeFamily(const std::string& name, const std::string& help) {
   return {.name = name, .help = help, .type = MetricType::Gauge, .metric = {}};
+}
+
+MetricFamily GrpcErrors() {
+  MetricFamily family{.name = "allot_grpc_errors_total",
+                      .help = "Errors that gRPC remarked, mostly of what strangers sent.",
+                      .type = MetricType::Counter,
+                      .metric = {}};
+  ClientMetric metric;
+  metric.counter.value = static_cast<double>(ErrorsOfGrpc());
+  family.metric.push_back(std::move(metric));
+  return family;
 }
 
 Labels LabelsOf(const control::ClusterCapacity& cluster) {
@@ -255,7 +267,7 @@ std::vector<MetricFamily> PresentMetrics::Collect() const {
   AddValue(up, {}, AwaitAnswer(lock) ? 1 : 0);
   const std::optional<Present> present = last_;
   lock.unlock();
-  std::vector<MetricFamily> families = {std::move(leader), std::move(up)};
+  std::vector<MetricFamily> families = {std::move(leader), std::move(up), GrpcErrors()};
   if (!present) return families;
   AddPool(present->capacity, families);
   AddOrders(present->capacity.clusters, present->backlogs, families);

@@ -59,8 +59,9 @@ int Run(const Flags& flags) {
     return *status;
   }
   if (!restored.ok()) {
-    Complain(restored.error());
-    return kFailed;
+    const int status = Complain(restored.error());
+    // A folder or a log that will not do is no wrong usage.
+    return restored.error().field.empty() ? kFailed : status;
   }
   Tell(*restored, flags);
   if (restored->verification.clean()) return 0;
@@ -83,7 +84,10 @@ ToolCommand AddRestore(CLI::App& root) {
       "--to-time", flags->to_time, "All that was committed up to then, RFC 3339 [all there is]");
   CLI::Option* revision =
       restore->add_option("--to-revision", flags->to_revision, "All up to this revision")
-          ->check(CLI::PositiveNumber);
+          ->check([](const std::string& text) {
+            const bool is_one = !text.empty() && text.front() != '-' && text != "0";
+            return is_one ? "" : "'" + text + "': expected a revision, 1 or more";
+          });
   time->excludes(revision);
   restore
       ->add_flag("--without-log", flags->without_log,

@@ -71,7 +71,10 @@ int64_t SteadyMicros() {
 /// whatever becomes of the machine. How things are may pass: a folder in use or not mounted yet, a
 /// full disk, an address that is not there yet, a clock that is not set.
 int RefuseToStart(const Error& error) {
-  LogError("refused_to_start", error);
+  // The reason's own advice is for callers.
+  const bool no_database = error.reason == Reason::kStoreUnavailable;
+  LogError("refused_to_start", error,
+           no_database ? "Nothing was changed: start it again when that is mended." : "");
   const bool about_what_was_given = !error.field.empty();
   return error.reason == Reason::kConfigInvalid && about_what_was_given ? kRefused : kFailed;
 }

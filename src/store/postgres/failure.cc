@@ -48,17 +48,6 @@ Failure OfSqlstate(const std::string& code) {
 
 }  // namespace
 
-Status CheckDatabaseUrl(const std::string& url) {
-  char* problem = nullptr;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
-      PQconninfoParse(url.c_str(), &problem), &PQconninfoFree);
-  PQfreemem(problem);
-  if (parsed) return Ok{};
-  // Neither the URL nor libpq's words about it are shown: it may hold a password.
-  return FieldError(Reason::kConfigInvalid, "--database", "what was given",
-                    "a PostgreSQL URL, such as postgresql://allot@127.0.0.1/allot");
-}
-
 Failure FailureOfCurrentException(std::string& own_words) {
   try {
     throw;

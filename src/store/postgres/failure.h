@@ -11,7 +11,4 @@ namespace allot::store {
 /// name another tenant's nodes, so they never reach the Error.
 Failure FailureOfCurrentException(std::string& own_words);
 
-/// Whether libpq can read it; config_invalid when not.
-Status CheckDatabaseUrl(const std::string& url);
-
 }  // namespace allot::store

@@ -6,25 +6,22 @@
 
 #include "allot/base/result.h"
 #include "store/failure.h"
+#include "store/postgres/conninfo.h"
 #include "store/postgres/failure.h"
 
 namespace allot::store {
 
-/// The URL with one of libpq's parameters, unless it has it.
-inline std::string WithParameter(const std::string& url, const std::string& name, int64_t value) {
-  if (url.find(name + "=") != std::string::npos) return url;
-  const bool is_url = url.starts_with("postgresql://") || url.starts_with("postgres://");
-  const char* separator = !is_url ? " " : url.find('?') == std::string::npos ? "?" : "&";
-  return url + separator + name + "=" + std::to_string(value);
-}
-
-/// With a bound on how long connecting may take; with `patience` also on how long it goes unnoticed
-/// that the connection is cut.
-inline std::string WithTimeouts(const std::string& url, std::chrono::seconds patience) {
-  constexpr int64_t kConnectSeconds = 5;
-  if (patience.count() == 0) return WithParameter(url, "connect_timeout", kConnectSeconds);
-  const std::string connects = WithParameter(url, "connect_timeout", patience.count());
-  return WithParameter(connects, "tcp_user_timeout", std::chrono::milliseconds(patience).count());
+/// For libpq, with a bound on how long connecting may take; with `patience` also on how long it
+/// goes unnoticed that the connection is cut.
+inline std::string WithTimeouts(Conninfo database, std::chrono::seconds patience) {
+  constexpr std::chrono::seconds kConnect{5};
+  const std::chrono::seconds connect = patience.count() == 0 ? kConnect : patience;
+  database.Default("connect_timeout", std::to_string(connect.count()));
+  if (patience.count() != 0) {
+    database.Default("tcp_user_timeout",
+                     std::to_string(std::chrono::milliseconds(patience).count()));
+  }
+  return database.str();
 }
 
 /// What `look` finds in a transaction of its own, through a connection made as `url` says and none
@@ -32,9 +29,9 @@ inline std::string WithTimeouts(const std::string& url, std::chrono::seconds pat
 /// `patience`: for each statement; 0: as long as it takes.
 template <class T, class Look>
 Result<T> Inspect(const std::string& url, Look look, std::chrono::seconds patience = {}) {
-  ALLOT_RETURN_IF_ERROR(CheckDatabaseUrl(url));
+  ALLOT_ASSIGN_OR_RETURN(const Conninfo database, Conninfo::Parse(url));
   try {
-    pqxx::connection connection(WithTimeouts(url, patience));
+    pqxx::connection connection(WithTimeouts(database, patience));
     const pqxx::quiet_errorhandler quiet(connection);
     pqxx::nontransaction(connection)
         .exec(

@@ -66,8 +66,10 @@ std::optional<Instant> TimeOf(const pqxx::field& field) {
 }  // namespace
 
 std::optional<std::string> WhyUnreachable(const std::string& url) {
+  const auto database = Conninfo::Parse(url);
+  if (!database.ok()) return std::nullopt;
   try {
-    const pqxx::connection connection(WithTimeouts(url, std::chrono::seconds(0)));
+    const pqxx::connection connection(WithTimeouts(*database, std::chrono::seconds(0)));
     return std::nullopt;
   } catch (const std::exception& e) {
     std::string words;
@@ -141,7 +143,7 @@ Result<std::string> TransactionOf(const std::string& url, Revision revision) {
         database.exec_params("SELECT xmin::text FROM events WHERE revision = $1 LIMIT 1", revision);
     if (!rows.empty()) return rows[0][0].as<std::string>();
     const pqxx::row there = database.exec1("SELECT removed_through + 1, value FROM revision");
-    return FieldError(Reason::kNotFound, "--to-revision", std::to_string(revision),
+    return FieldError(Reason::kConfigInvalid, "--to-revision", std::to_string(revision),
                       there[0].as<std::string>() + " to " + there[1].as<std::string>());
   });
 }

@@ -153,10 +153,10 @@ Status RequireSchemaOfThisBinary(Session& session) {
 }
 
 Result<int> Migrate(const std::string& url) {
-  ALLOT_RETURN_IF_ERROR(CheckDatabaseUrl(url));
+  ALLOT_ASSIGN_OR_RETURN(const Conninfo database, Conninfo::Parse(url));
   std::optional<Session> session;
   try {
-    session.emplace(url, kConnectTimeoutSeconds, Rights::kOfTheLogin);
+    session.emplace(database, kConnectTimeoutSeconds, Rights::kOfTheLogin);
   } catch (...) {
     return StoreUnavailable("The database cannot be reached.");
   }

@@ -37,18 +37,19 @@ std::unique_ptr<pqxx::transaction_base> Begin(Session& session, Access access, c
 
 class PostgresStore final : public Store {
  public:
-  explicit PostgresStore(const PostgresOptions& options)
+  PostgresStore(const PostgresOptions& options, const Conninfo& database)
       : options_(options),
+        database_(database),
         report_(options.report ? options.report : [](const std::string&) {}),
-        sessions_(options.url, options.connections, options.connect_timeout_s, report_) {}
+        sessions_(database, options.connections, options.connect_timeout_s, report_) {}
 
   /// Of this release, and the login may act as a server's role.
   Status RequireDatabase() const {
     try {
       // As the login: an older schema has no such role yet.
-      Session session(options_.url, options_.connect_timeout_s, Rights::kOfTheLogin);
+      Session session(database_, options_.connect_timeout_s, Rights::kOfTheLogin);
       ALLOT_RETURN_IF_ERROR(RequireSchemaOfThisBinary(session));
-      Session(options_.url, options_.connect_timeout_s, Rights::kOfAServer);
+      Session(database_, options_.connect_timeout_s, Rights::kOfAServer);
       return Ok{};
     } catch (const pqxx::broken_connection& e) {
       report_(e.what());
@@ -141,6 +142,7 @@ class PostgresStore final : public Store {
   }
 
   const PostgresOptions options_;
+  const Conninfo database_;
   const std::function<void(const std::string&)> report_;
   SessionPool sessions_;
   CommitListeners listeners_;
@@ -153,8 +155,8 @@ Result<std::unique_ptr<Store>> OpenPostgres(const PostgresOptions& options) {
     return StateError(Reason::kConfigInvalid,
                       "A store needs at least one connection and one second to connect.");
   }
-  ALLOT_RETURN_IF_ERROR(CheckDatabaseUrl(options.url));
-  auto store = std::make_unique<PostgresStore>(options);
+  ALLOT_ASSIGN_OR_RETURN(const Conninfo database, Conninfo::Parse(options.url));
+  auto store = std::make_unique<PostgresStore>(options, database);
   ALLOT_RETURN_IF_ERROR(store->RequireDatabase());
   return Result<std::unique_ptr<Store>>(std::move(store));
 }

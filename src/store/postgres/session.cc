@@ -9,28 +9,15 @@
 namespace allot::store {
 namespace {
 
-// The connection string with our defaults where it does not say otherwise. libpq takes a URL or
-// "key=value" pairs.
-std::string WithDefaults(const std::string& url, int connect_timeout_s) {
-  const bool is_url = url.starts_with("postgresql://") || url.starts_with("postgres://");
-  std::string result = url;
-  const auto add = [&](const std::string& key, const std::string& value) {
-    if (url.find(key + "=") != std::string::npos) return;
-    if (!is_url) {
-      result += " ";
-    } else {
-      result += result.find('?') == std::string::npos ? "?" : "&";
-    }
-    result += key + "=" + value;
-  };
-  add("connect_timeout", std::to_string(connect_timeout_s));
-  add("application_name", "allot");
+std::string WithDefaults(Conninfo database, int connect_timeout_s) {
+  database.Default("connect_timeout", std::to_string(connect_timeout_s));
+  database.Default("application_name", "allot");
   // A primary that is cut off says nothing. Over a Unix socket these mean nothing.
-  add("keepalives_idle", "2");
-  add("keepalives_interval", "1");
-  add("keepalives_count", "3");
-  add("tcp_user_timeout", "5000");
-  return result;
+  database.Default("keepalives_idle", "2");
+  database.Default("keepalives_interval", "1");
+  database.Default("keepalives_count", "3");
+  database.Default("tcp_user_timeout", "5000");
+  return database.str();
 }
 
 // Idle in a transaction: a server that hangs must not keep its rows, the leader's and the revision
@@ -82,8 +69,8 @@ std::vector<const char*> Arguments::pointers() const {
   return pointers;
 }
 
-Session::Session(const std::string& url, int connect_timeout_s, Rights rights)
-    : connection_(WithDefaults(url, connect_timeout_s)),
+Session::Session(const Conninfo& database, int connect_timeout_s, Rights rights)
+    : connection_(WithDefaults(database, connect_timeout_s)),
       quiet_(connection_),
       socket_(::fcntl(connection_.sock(), F_DUPFD_CLOEXEC, 0)) {
   // A connection that comes back by itself would come back without what is set here. libpqxx calls

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "allot/store/scope.h"
+#include "store/postgres/conninfo.h"
 #include "store/postgres/sql_text.h"
 
 namespace allot::store {
@@ -55,7 +56,7 @@ enum class Rights {
 class Session {
  public:
   /// Throws pqxx's exceptions, as all of it does.
-  Session(const std::string& url, int connect_timeout_s, Rights rights);
+  Session(const Conninfo& database, int connect_timeout_s, Rights rights);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;

@@ -14,9 +14,9 @@ constexpr std::chrono::seconds kLookEvery{1};
 
 }  // namespace
 
-SessionPool::SessionPool(std::string url, int size, int timeout_s,
+SessionPool::SessionPool(Conninfo database, int size, int timeout_s,
                          std::function<void(const std::string&)> report)
-    : url_(std::move(url)),
+    : database_(std::move(database)),
       size_(size),
       timeout_s_(timeout_s),
       report_(std::move(report)),
@@ -46,7 +46,7 @@ Result<SessionPool::Lease> SessionPool::Acquire(const Scope& scope) {
   Lease lease(*this, std::move(session));
   if (lease.holds_session()) return lease;
   try {
-    lease.Put(std::make_unique<Session>(url_, timeout_s_, Rights::kOfAServer));
+    lease.Put(std::make_unique<Session>(database_, timeout_s_, Rights::kOfAServer));
     return lease;
   } catch (...) {
     std::string own_words;

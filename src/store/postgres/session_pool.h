@@ -20,7 +20,7 @@ namespace allot::store {
 /// database that gives no answer is freed after Session::kPatienceMs. Thread safe.
 class SessionPool {
  public:
-  SessionPool(std::string url, int size, int timeout_s,
+  SessionPool(Conninfo database, int size, int timeout_s,
               std::function<void(const std::string&)> report);
   ~SessionPool();
 
@@ -63,7 +63,7 @@ class SessionPool {
   void Unwatch(const Session& session);
   void InterruptOverdue(const std::stop_token& stop);
 
-  const std::string url_;
+  const Conninfo database_;
   const int size_;
   const int timeout_s_;
   const std::function<void(const std::string&)> report_;
