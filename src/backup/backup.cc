@@ -70,8 +70,9 @@ std::string NewNameFor(const Backup& backup, const std::string& folder) {
   std::string name = FormatRfc3339(Instant::FromSeconds(backup.start_time.seconds()));
   std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
   name += "-r" + std::to_string(backup.revision);
+  const fs::path parent = folder;
   std::string free = name;
-  for (int number = 2; fs::exists(folder + "/" + free); ++number) {
+  for (int number = 2; fs::exists(parent / free); ++number) {
     free = name;
     free.append("-").append(std::to_string(number));
   }

@@ -18,8 +18,8 @@ using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
 /// Before the first handle, and once.
 bool Ready() {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return ready;
+  static const bool kReady = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return kReady;
 }
 
 std::size_t Take(const char* data, std::size_t one, std::size_t count, void* body) {

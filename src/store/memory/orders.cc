@@ -116,6 +116,7 @@ Result<std::vector<OrderBacklog>> MemoryTx::OrderBacklogs() {
       backlog.oldest_create_time = std::min(backlog.oldest_create_time, order.create_time);
     }
     std::vector<OrderBacklog> found;
+    found.reserve(backlogs.size());
     for (auto& [key, backlog] : backlogs) found.push_back(std::move(backlog));
     return found;
   });
