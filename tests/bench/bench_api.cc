@@ -325,7 +325,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   app.add_option("--watchers", settings.watchers, "Held meanwhile, each of a project of its own")
-      ->check(CLI::Range(0, 1000))
+      ->check(CLI::Range(0, 4000))
       ->capture_default_str();
   app.add_option("--projects", settings.busy_projects, "Projects that requests come from, in turn")
       ->check(CLI::Range(1, 1000))

@@ -49,7 +49,7 @@ class PostgresStore final : public Store {
       // As the login: an older schema has no such role yet.
       Session session(database_, options_.connect_timeout_s, Rights::kOfTheLogin);
       ALLOT_RETURN_IF_ERROR(RequireSchemaOfThisBinary(session));
-      Session(database_, options_.connect_timeout_s, Rights::kOfAServer);
+      const Session acting(database_, options_.connect_timeout_s, Rights::kOfAServer);
       return Ok{};
     } catch (const pqxx::broken_connection& e) {
       report_(e.what());
