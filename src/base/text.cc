@@ -42,6 +42,17 @@ bool IsUnseen(char32_t code_point) {
   });
 }
 
+/// False also for what is not UTF-8.
+template <class Wanted>
+bool AreAll(std::string_view text, Wanted wanted) {
+  while (!text.empty()) {
+    const auto character = FirstCharacter(text);
+    if (!character || !wanted(character->code_point)) return false;
+    text.remove_prefix(character->bytes);
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<Utf8Character> FirstCharacter(std::string_view text) {
@@ -68,31 +79,14 @@ bool IsControl(char32_t code_point) {
 }
 
 bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto character = FirstCharacter(text);
-    if (!character) return false;
-    text.remove_prefix(character->bytes);
-  }
-  return true;
+  return AreAll(text, [](char32_t) { return true; });
 }
 
 bool IsPlainText(std::string_view text) {
-  while (!text.empty()) {
-    const auto character = FirstCharacter(text);
-    if (!character || IsControl(character->code_point)) return false;
-    text.remove_prefix(character->bytes);
-  }
-  return true;
+  return AreAll(text, [](char32_t code_point) { return !IsControl(code_point); });
 }
 
-bool IsBlank(std::string_view text) {
-  while (!text.empty()) {
-    const auto character = FirstCharacter(text);
-    if (!character || !IsUnseen(character->code_point)) return false;
-    text.remove_prefix(character->bytes);
-  }
-  return true;
-}
+bool IsBlank(std::string_view text) { return AreAll(text, IsUnseen); }
 
 std::string FormatCount(int64_t count) {
   std::string text = std::to_string(count);

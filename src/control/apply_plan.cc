@@ -194,14 +194,6 @@ class Application {
                                   message + " (" + pass_.waiting[whom]->id.str() + ")"));
   }
 
-  const ClusterId& ClusterOfPlacement(const Placement& placement) const {
-    return pass_.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
-  }
-
-  const NodeId& NodeOf(const scheduler::PlacedNode& placed) const {
-    return pass_.snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
-  }
-
   /// What it is to be added to runs where and for as long as the plan took it to.
   bool BaseGoesOn(const AllocationId& base, const Placement& placement) const {
     const auto found = current_.find(base);
@@ -209,7 +201,7 @@ class Application {
     const Allocation& row = *found->second;
     const bool runs =
         row.state == AllocationState::kProvisioning || row.state == AllocationState::kActive;
-    return runs && row.cluster == ClusterOfPlacement(placement) &&
+    return runs && row.cluster == ClusterOf(pass_, placement) &&
            row.window->end() >= placement.window.end();
   }
 
@@ -277,7 +269,7 @@ class Application {
                 const scheduler::PlacedNode& placed) const {
     return {.allocation = allocation.id,
             .attempt = attempt,
-            .node = NodeOf(placed),
+            .node = NodeOf(pass_, placed),
             .gpus = placed.gpus,
             .window = placement.window,
             .released_at = std::nullopt};
@@ -342,7 +334,7 @@ class Application {
     allocation.message = message;
     allocation.update_time = pass_.plan.now;
     allocation.window = placement.window;
-    allocation.cluster = ClusterOfPlacement(placement);
+    allocation.cluster = ClusterOf(pass_, placement);
     changed_.push_back(allocation);
     ++applied_.planned;
     return Ok{};
@@ -350,7 +342,7 @@ class Application {
 
   Status Reserve(const Decision& decision, Allocation& allocation) {
     const Placement& placement = *decision.placement;
-    const ClusterId& cluster = ClusterOfPlacement(placement);
+    const ClusterId& cluster = ClusterOf(pass_, placement);
     ALLOT_RETURN_IF_ERROR(Move(allocation, AllocationEvent::kReserve, pass_.plan.now, "reserved",
                                "reserved on " + cluster.str() + "; the provider hands it over"));
     ALLOT_RETURN_IF_ERROR(tx_.Audit(RecordSystem(
@@ -380,7 +372,7 @@ class Application {
     order.epoch = epoch_;
     order.create_time = pass_.plan.now;
     for (const scheduler::PlacedNode& placed : placement.nodes) {
-      const NodeId& node = NodeOf(placed);
+      const NodeId& node = NodeOf(pass_, placed);
       order.nodes.push_back({.node = node, .gpus = placed.gpus});
       Claim claim = ClaimOf(allocation, allocation.attempt, placement, placed);
       claim.window = order.window;

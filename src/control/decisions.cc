@@ -45,10 +45,17 @@ bool ComesBefore(const Decision& a, const Decision& b) {
 
 }  // namespace
 
+const ClusterId& ClusterOf(const Pass& pass, const scheduler::Placement& placement) {
+  return pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
+}
+
+const NodeId& NodeOf(const Pass& pass, const scheduler::PlacedNode& placed) {
+  return pass.snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
+}
+
 std::string PlannedMessage(const Pass& pass, const Placement& placement) {
   return (placement.promised ? "promised to start " : "planned to start ") +
-         FormatRfc3339(placement.window.start()) + " on " +
-         pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id.str();
+         FormatRfc3339(placement.window.start()) + " on " + ClusterOf(pass, placement).str();
 }
 
 bool DeadlinePassedBy(const Allocation& allocation, Instant now) {
@@ -98,7 +105,7 @@ std::vector<Decision> Differences(const Context& context, const Pass& pass) {
   for (const Placement& placement : pass.plan.placements) {
     const auto& seen = pass.waiting[static_cast<std::size_t>(placement.pending)];
     if (!IsWaiting(seen->state)) continue;
-    const auto& cluster = pass.snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
+    const auto& cluster = ClusterOf(pass, placement);
     const bool now = StartsNow(pass, placement);
     const bool same = seen->state == AllocationState::kPlanned &&
                       seen->window == placement.window && seen->cluster == cluster &&

@@ -44,6 +44,10 @@ struct Decision {
 /// yet, then to those whose rows were not written for longest.
 std::vector<Decision> Differences(const Context& context, const Pass& pass);
 
+/// Whom the positions in a plan stand for.
+const ClusterId& ClusterOf(const Pass& pass, const scheduler::Placement& placement);
+const NodeId& NodeOf(const Pass& pass, const scheduler::PlacedNode& placed);
+
 std::string PlannedMessage(const Pass& pass, const scheduler::Placement& placement);
 /// Even a start at `now` would end too late. Until then a release of others may still make room.
 bool DeadlinePassedBy(const Allocation& allocation, Instant now);

@@ -27,7 +27,7 @@ Result<Room> Room::Lock(store::Tx& tx, const Pass& pass, std::span<const Decisio
   std::map<ProjectId, bool> projects;
   for (const Decision& decision : decisions) {
     if (!decision.BooksGpus()) continue;
-    clusters[room.ClusterOf(*decision.placement)] |= decision.starts;
+    clusters[ClusterOf(pass, *decision.placement)] |= decision.starts;
     projects[decision.seen->project] |= decision.starts;
   }
   for (const auto& [cluster, starts] : clusters) {
@@ -81,21 +81,13 @@ Status Room::LockProject(store::Tx& tx, const ProjectId& id, bool starts) {
   return Ok{};
 }
 
-const ClusterId& Room::ClusterOf(const Placement& placement) const {
-  return pass_->snapshot.clusters[static_cast<std::size_t>(placement.cluster)].id;
-}
-
-const NodeId& Room::NodeOf(const PlacedNode& placed) const {
-  return pass_->snapshot.nodes[static_cast<std::size_t>(placed.node)].id;
-}
-
 /// In the window, some of the nodes are another's by a reservation that the plan may not know.
 bool Room::IsSetAsideForOthers(const Pool& pool, const Allocation& allocation,
                                const Placement& placement) const {
   const auto meets = [&](const TimeWindow& window) { return window.Overlaps(placement.window); };
   return std::ranges::any_of(pool.set_aside, [&](const SetAside& set_aside) {
     const auto is_of_it = [&](const PlacedNode& placed) {
-      return std::ranges::find(set_aside.nodes, NodeOf(placed)) != set_aside.nodes.end();
+      return std::ranges::find(set_aside.nodes, NodeOf(*pass_, placed)) != set_aside.nodes.end();
     };
     return set_aside.project != allocation.project &&
            std::ranges::any_of(set_aside.windows, meets) &&
@@ -104,7 +96,7 @@ bool Room::IsSetAsideForOthers(const Pool& pool, const Allocation& allocation,
 }
 
 bool Room::Serves(const Allocation& allocation, const Placement& placement) const {
-  const auto pool = pools_.find(ClusterOf(placement));
+  const auto pool = pools_.find(ClusterOf(*pass_, placement));
   const auto programme = programmes_.find(allocation.project);
   if (pool == pools_.end() || programme == programmes_.end()) return false;
   const auto& served = pool->second.cluster.programmes;
@@ -123,14 +115,14 @@ bool Room::HasFor(const Allocation& allocation, const Placement& placement) cons
   if (CostOf(allocation, placement) > quota->second.gpu_time) return false;
   if (!Serves(allocation, placement)) return false;
   return std::ranges::all_of(placement.nodes, [&](const PlacedNode& placed) {
-    const auto taken = taken_.find(NodeOf(placed));
-    return usable_.contains(NodeOf(placed)) &&
+    const auto taken = taken_.find(NodeOf(*pass_, placed));
+    return usable_.contains(NodeOf(*pass_, placed)) &&
            (taken == taken_.end() || (taken->second & placed.gpus) == 0);
   });
 }
 
 void Room::Take(const Allocation& allocation, const Placement& placement) {
-  for (const PlacedNode& placed : placement.nodes) taken_[NodeOf(placed)] |= placed.gpus;
+  for (const PlacedNode& placed : placement.nodes) taken_[NodeOf(*pass_, placed)] |= placed.gpus;
   QuotaLeft& left = quota_left_.at(allocation.project);
   left.Of(allocation.request)[static_cast<std::size_t>(placement.model)] -=
       allocation.request.ShapeOn(placement.model).gpus();

@@ -59,8 +59,6 @@ class Room {
   Status LockCluster(store::Tx& tx, const ClusterId& id, bool starts);
   Status LockProject(store::Tx& tx, const ProjectId& id, bool starts);
 
-  const ClusterId& ClusterOf(const scheduler::Placement& placement) const;
-  const NodeId& NodeOf(const scheduler::PlacedNode& placed) const;
   bool IsSetAsideForOthers(const Pool& pool, const Allocation& allocation,
                            const scheduler::Placement& placement) const;
 

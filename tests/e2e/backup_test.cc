@@ -97,9 +97,11 @@ TEST_F(BackupTest, ARevisionIsAMomentToo) {
   const Ended late = Restore(restored_ / "late", {"--to-revision", "999999999"});
   EXPECT_EQ(late.exit_code, 2);
   EXPECT_THAT(late.err, HasSubstr("expected 1 to "));
-  const Ended none = Restore(restored_ / "late", {"--to-revision", "-1"});
-  EXPECT_EQ(none.exit_code, 2);
-  EXPECT_THAT(none.err, HasSubstr("'-1': expected a revision, 1 or more"));
+  for (const std::string none : {"-1", "0", "00", "soon"}) {
+    const Ended refused = Restore(restored_ / "late", {"--to-revision", none});
+    EXPECT_EQ(refused.exit_code, 2) << none;
+    EXPECT_THAT(refused.err, HasSubstr("'" + none + "': expected a revision, 1 or more"));
+  }
 
   const Ended restore = Restore(restored_ / "data", {"--to-revision", revision});
   ASSERT_EQ(restore.exit_code, 0) << restore.err;

@@ -85,7 +85,8 @@ ToolCommand AddRestore(CLI::App& root) {
   CLI::Option* revision =
       restore->add_option("--to-revision", flags->to_revision, "All up to this revision")
           ->check([](const std::string& text) {
-            const bool is_one = !text.empty() && text.front() != '-' && text != "0";
+            int64_t number = 0;
+            const bool is_one = CLI::detail::lexical_cast(text, number) && number > 0;
             return is_one ? "" : "'" + text + "': expected a revision, 1 or more";
           });
   time->excludes(revision);

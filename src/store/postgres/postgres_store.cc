@@ -39,17 +39,16 @@ class PostgresStore final : public Store {
  public:
   PostgresStore(const PostgresOptions& options, const Conninfo& database)
       : options_(options),
-        database_(database),
         report_(options.report ? options.report : [](const std::string&) {}),
         sessions_(database, options.connections, options.connect_timeout_s, report_) {}
 
   /// Of this release, and the login may act as a server's role.
-  Status RequireDatabase() const {
+  Status RequireDatabase(const Conninfo& database) const {
     try {
       // As the login: an older schema has no such role yet.
-      Session session(database_, options_.connect_timeout_s, Rights::kOfTheLogin);
+      Session session(database, options_.connect_timeout_s, Rights::kOfTheLogin);
       ALLOT_RETURN_IF_ERROR(RequireSchemaOfThisBinary(session));
-      const Session acting(database_, options_.connect_timeout_s, Rights::kOfAServer);
+      const Session acting(database, options_.connect_timeout_s, Rights::kOfAServer);
       return Ok{};
     } catch (const pqxx::broken_connection& e) {
       report_(e.what());
@@ -142,7 +141,6 @@ class PostgresStore final : public Store {
   }
 
   const PostgresOptions options_;
-  const Conninfo database_;
   const std::function<void(const std::string&)> report_;
   SessionPool sessions_;
   CommitListeners listeners_;
@@ -157,7 +155,7 @@ Result<std::unique_ptr<Store>> OpenPostgres(const PostgresOptions& options) {
   }
   ALLOT_ASSIGN_OR_RETURN(const Conninfo database, Conninfo::Parse(options.url));
   auto store = std::make_unique<PostgresStore>(options, database);
-  ALLOT_RETURN_IF_ERROR(store->RequireDatabase());
+  ALLOT_RETURN_IF_ERROR(store->RequireDatabase(database));
   return Result<std::unique_ptr<Store>>(std::move(store));
 }
 
